@@ -1,0 +1,56 @@
+"""What can go wrong, and the exit code that says so.
+
+Every error that a user can cause or mend is a `PorterError` whose text is one line: what is wrong, in which
+file or key, and the way out. The command line prints that line and nothing else; any other exception is a bug.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+from collections.abc import Iterable
+
+
+class ExitCode(enum.IntEnum):
+    """Exit codes of every `porter` command."""
+
+    OK = 0
+    """All verdicts pass."""
+    VERDICT_FAILED = 1
+    """A verdict fails; the documents are written and say so."""
+    BAD_INPUT = 2
+    """Bad input or usage."""
+    MISSING = 3
+    """Something that this machine lacks: a runtime, a compiler, an extra."""
+
+
+class PorterError(Exception):
+    """An error that the user can mend. The text is a single line."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class BadInput(PorterError):
+    """A file, key or option is wrong (exit code 2)."""
+
+
+class Missing(PorterError):
+    """This machine lacks something (exit code 3); the text says how to get it."""
+
+    exit_code = ExitCode.MISSING
+
+
+class ImageError(PorterError):
+    """One image cannot be read whole. It is counted as wrong; the run goes on."""
+
+
+def one_line(text: object) -> str:
+    """`text` on one line, with control characters made visible, so that no input can forge terminal output."""
+    folded = " ".join(str(text).split())
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in folded)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'x'?"` for the nearest known name, or an empty string where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""

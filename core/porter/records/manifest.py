@@ -1,0 +1,34 @@
+"""The counted list of images that goes through every stage: listed = decoded + failed = scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of the manifest."""
+
+    id: str
+    """Path relative to the data folder, with `/` between its parts, as the file system spells it."""
+    label: int | str
+    """What the task scores against: a class index, or a path relative to the data folder (a mask)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The images to score, in order. Every accuracy of the run divides by `len(items)`."""
+
+    root: str
+    """Absolute path of the data folder."""
+    items: tuple[Item, ...]
+    found: int
+    """Images in the data folder before `--limit`."""
+    selection: str
+    """How `items` was chosen from what was found, in words for the documents."""
+    labels_from: str
+    """Where the labels come from, in words for the documents."""
+    label_offset: int = 0
+    """Subtracted from every label of the file."""
+    warnings: tuple[str, ...] = ()
+    """What was odd but not refused, one line each."""

@@ -1,0 +1,95 @@
+"""What a model is: its tensors, its preprocessing, and what its authors publish."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorSpec:
+    """A named input or output of a model."""
+
+    name: str
+    shape: tuple[int | str, ...]
+    """Sizes in order; a string is a symbolic size, `"N"` the batch."""
+    dtype: str = "float32"
+    """numpy's name of the type."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreprocessSpec:
+    """The reference pipeline: decode to RGB, resize the short side, centre crop, scale, normalise, C×H×W.
+
+    A value v (0..255) of channel c becomes `(v / divisor - mean[c]) / std[c]`, each step in float32.
+    """
+
+    resize: int
+    """Pixels of the short side after the resize; the long side is `int(resize * long / short)`."""
+    crop: tuple[int, int]
+    """Height and width of the centre crop, in pixels; its corner is `int(round((size - crop) / 2))`."""
+    interpolation: Literal["bilinear", "bicubic", "nearest", "lanczos"] = "bilinear"
+    """Pillow's filter of that name, antialiased when shrinking."""
+    channels: Literal["RGB", "BGR"] = "RGB"
+    divisor: float = 255.0
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits that change whenever any field does."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:12]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedMetric:
+    name: str
+    """The task's name of the metric, e.g. `top1`."""
+    value: float
+    unit: str = "percent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Accuracy that the model's authors publish, and the images that it holds for."""
+
+    source: str
+    """Where the figures are published."""
+    dataset: str
+    images: int
+    """Number of images behind the figures."""
+    metrics: tuple[PublishedMetric, ...]
+    image_pattern: str = ""
+    """Regular expression that every image's file name in that set matches in full; empty: no such rule."""
+    note: str = ""
+
+    def value(self, name: str) -> float | None:
+        """The published value of metric `name`, or None."""
+        return next((m.value for m in self.metrics if m.name == name), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """One variant of a model, resolved from its config: all that the core needs to know of it."""
+
+    name: str
+    """The name on the command line."""
+    task: str
+    """Name of a task that some plugin offers through `porter_tasks`."""
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    preprocess: PreprocessSpec
+    variant: str = ""
+    title: str = ""
+    description: str = ""
+    paper: str = ""
+    code: str = ""
+    licence: str = ""
+    num_classes: int | None = None
+    class_names: tuple[str, ...] = ()
+    published: Published | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+    """Further facts for the documents, e.g. the published number of parameters."""
