@@ -40,6 +40,10 @@ class Missing(PorterError):
     exit_code = ExitCode.MISSING
 
 
+class PluginError(PorterError):
+    """A plugin raised what it should not, or answered with the wrong kind (exit code 2)."""
+
+
 class ImageError(PorterError):
     """One image cannot be read whole. It is counted as wrong; the run goes on."""
 

@@ -90,6 +90,8 @@ class ModelSpec:
     licence: str = ""
     num_classes: int | None = None
     class_names: tuple[str, ...] = ()
+    opset: int | None = None
+    """The ONNX opset that the model comes with; None: whatever is asked for."""
     published: Published | None = None
     facts: dict[str, str] = field(default_factory=dict)
     """Further facts for the documents, e.g. the published number of parameters."""

@@ -1,0 +1,98 @@
+"""Tell a checkpoint's format from its first bytes; name what is not a checkpoint."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+from typing import Literal
+
+from porter.checkpoints.naming import quoted
+from porter.errors import BadInput, one_line
+
+Format = Literal["zip", "legacy", "tar", "safetensors"]
+"""torch's archive (since 1.6), its pickle before that, the tar of its first releases; or safetensors."""
+
+_HEAD = 1024
+
+_LEGACY_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+"""`torch.serialization.MAGIC_NUMBER` as every pickle protocol from 2 on writes it."""
+
+_LONGEST_SAFETENSORS_HEADER = 100_000_000
+"""Bytes; the limit that the safetensors library sets."""
+
+_SIGNATURES = (
+    (b"\x1f\x8b", "a gzip file; decompress it first"),
+    (b"BZh", "a bzip2 file; decompress it first"),
+    (b"\xfd7zXZ\x00", "an xz file; decompress it first"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive; extract the checkpoint from it"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file; decompress it first"),
+    (b"PK\x05\x06", "a zip archive with nothing in it"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras?), not a PyTorch checkpoint"),
+    (b"\x93NUMPY", "a numpy array, not a PyTorch checkpoint"),
+    (b"\x80", "a plain pickle, not a file written by torch.save; save the state_dict with torch.save"),
+)
+
+_ONNX_FIELDS = frozenset(b"\x12\x1a\x22\x28\x32\x3a\x42\x72")
+"""Tags of the fields that may follow `ir_version` in an ONNX `ModelProto` (onnx.proto)."""
+
+
+def detect_format(path: Path) -> Format:
+    """The format of the checkpoint at `path`, an existing file, whatever its name.
+
+    Raises:
+        BadInput: it is no checkpoint; the text says what it is instead.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head.startswith(b"PK\x03\x04"):
+        return "zip"
+    if head.startswith(b"\x80") and _LEGACY_MAGIC in head[:32]:
+        return "legacy"
+    if head[257:262] == b"ustar":
+        return "tar"
+    text = _as_text(head)
+    if text is not None:
+        raise BadInput(f"{one_line(path)}: {_describe_text(text)}")
+    if head[8:9] == b"{":
+        _check_safetensors_header(path, int.from_bytes(head[:8], "little"))
+        return "safetensors"
+    raise BadInput(f"{one_line(path)}: {_describe_binary(head)}")
+
+
+def _check_safetensors_header(path: Path, length: int) -> None:
+    """Compare the header's length, as the file states it, with the file's size."""
+    size = path.stat().st_size
+    if length > min(size - 8, _LONGEST_SAFETENSORS_HEADER):
+        raise BadInput(
+            f"{one_line(path)}: a safetensors header of {length} bytes in a file of {size} bytes: "
+            "damaged or cut short; copy or download it again"
+        )
+
+
+def _as_text(head: bytes) -> str | None:
+    """`head` as text, or None where it is binary. A character cut by the end of `head` is dropped."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=False)
+    except UnicodeDecodeError:
+        return None
+    return text if text.strip() and all(c.isprintable() or c in "\t\n\f\r" for c in text) else None
+
+
+def _describe_text(text: str) -> str:
+    start = text.lstrip().lower()
+    if start.startswith("version https://git-lfs"):
+        return "is a Git LFS pointer, not the file itself; fetch it with `git lfs pull`"
+    if start.startswith(("<!doctype", "<html", "<head", "<?xml", "<error")):
+        return "is a web page, which a server sent in place of the file; download it again"
+    if start.startswith(("{", "[")):
+        return "is JSON text, not a checkpoint; an index of shards names the files that hold the weights"
+    return f"is a text file (it begins {quoted(text.strip()[:40])}), not a checkpoint"
+
+
+def _describe_binary(head: bytes) -> str:
+    if len(head) > 2 and head[0] == 0x08 and 0 < head[1] < 0x20 and head[2] in _ONNX_FIELDS:
+        return "is an ONNX model, not a PyTorch checkpoint; give the checkpoint that it was exported from"
+    for signature, what in _SIGNATURES:
+        if head.startswith(signature):
+            return f"is {what}"
+    return "is neither a PyTorch checkpoint nor a safetensors file"

@@ -1,0 +1,212 @@
+"""Find the weights inside a checkpoint: bare, or under the keys that training scripts use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from porter.checkpoints.naming import quoted, some, type_name
+from porter.checkpoints.read import RawCheckpoint
+from porter.checkpoints.sniff import Format
+from porter.errors import BadInput, one_line
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_KEYS = frozenset({"state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params"})
+
+_DEEPEST = 4
+"""Keys on the way to the weights. Real files need two; a forged one may be nested without end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """One set of weights of a checkpoint."""
+
+    path: Path
+    format: Format
+    safe: bool
+    """As in `RawCheckpoint`."""
+    entries: dict[str, Tensor]
+    """Tensors by name, detached, on the CPU, as the file has them."""
+    key: str
+    """Where they lie, e.g. `state_dict` or `model.state_dict`; empty for a bare file."""
+    offered: tuple[str, ...] = ()
+    """Every key that holds weights, where there is more than one."""
+    beside: tuple[str, ...] = ()
+    """Keys that hold something else."""
+    not_tensors: Mapping[str, str]
+    """Entries of the set that are no tensors, and what they are instead."""
+
+
+@dataclass(frozen=True)
+class _Set:
+    """A dictionary that holds tensors."""
+
+    keys: tuple[str, ...]
+    content: Mapping[Any, Any]
+
+    @property
+    def key(self) -> str:
+        return ".".join(self.keys)
+
+    @property
+    def averaged(self) -> bool:
+        """Is it a moving average of the weights, by its name?"""
+        return any(_names_average(key) for key in self.keys)
+
+
+def find_weights(raw: RawCheckpoint, *, weights: str | None = None) -> Weights:
+    """The weights in `raw`: the bare dictionary, or what lies under `state_dict`, `model`, …, nested or not.
+
+    Trained weights go before their moving average (`ema`), which is used where it is all that there is.
+    `weights` chooses another set by its key; `.` separates nested keys.
+
+    Raises:
+        BadInput: no weights, none under the key asked for, or several sets without a reason to choose one.
+    """
+    content = _as_mapping(raw.content)
+    if content is None:
+        raise BadInput(
+            f"{one_line(raw.path)}: holds a {type_name(raw.content)}, not a dictionary of weights; "
+            "save model.state_dict()"
+        )
+    sets = tuple(_sets(content))
+    chosen = _preferred(raw.path, content, sets) if weights is None else _chosen(raw.path, content, sets, weights)
+    return _make(raw, content, sets, chosen)
+
+
+def _make(raw: RawCheckpoint, content: Mapping[Any, Any], sets: tuple[_Set, ...], chosen: _Set) -> Weights:
+    import torch
+
+    offered = tuple(dict.fromkeys([*(found.key for found in sets), chosen.key]))
+    # Detached by torch's own function: a pickle can set attributes of a tensor, and so hide its methods.
+    entries = {
+        name: torch.detach(value)
+        for name, value in chosen.content.items()
+        if isinstance(name, str) and isinstance(value, torch.Tensor)
+    }
+    return Weights(
+        path=raw.path,
+        format=raw.format,
+        safe=raw.safe,
+        entries=entries,
+        key=chosen.key,
+        offered=offered if len(offered) > 1 else (),
+        beside=tuple(_beside(content, chosen.keys, offered)),
+        not_tensors={str(name): type_name(value) for name, value in chosen.content.items() if name not in entries},
+    )
+
+
+def _sets(content: Mapping[Any, Any]) -> Iterator[_Set]:
+    """Every set of weights under known keys; where there is none, `content` itself if it holds tensors."""
+    nested = list(_nested_sets(content, (), {id(content)}))
+    if nested:
+        yield from nested
+    elif _holds_tensors(content):
+        yield _Set((), content)
+
+
+def _nested_sets(content: Mapping[Any, Any], keys: tuple[str, ...], seen: set[int]) -> Iterator[_Set]:
+    """The innermost sets below `content`. A dictionary stored under two keys (or in itself) counts once."""
+    if len(keys) == _DEEPEST:
+        return
+    for key, value in content.items():
+        if not isinstance(key, str) or not (key in _KEYS or _names_average(key)):
+            continue
+        inner = _as_mapping(value)
+        if inner is None or id(value) in seen:
+            continue
+        seen.add(id(value))
+        below = list(_nested_sets(inner, (*keys, key), seen))
+        if below:
+            yield from below
+        elif _holds_tensors(inner):
+            yield _Set((*keys, key), inner)
+
+
+def _preferred(path: Path, content: Mapping[Any, Any], sets: tuple[_Set, ...]) -> _Set:
+    candidates = [found for found in sets if not found.averaged] or list(sets)
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        raise BadInput(
+            f"{one_line(path)}: holds several sets of weights: {some([found.key for found in candidates], 8)}; "
+            "choose one with --weights"
+        )
+    others = [key for key, value in content.items() if _holds_tensors(_as_mapping(value) or {})]
+    if others:
+        raise BadInput(
+            f"{one_line(path)}: no weights under a usual key, but tensors under {some(others, 8)}; "
+            "choose with --weights"
+        )
+    raise BadInput(f"{one_line(path)}: no weights found; it holds {_contents(content)}")
+
+
+def _chosen(path: Path, content: Mapping[Any, Any], sets: tuple[_Set, ...], weights: str) -> _Set:
+    """The set under the key `weights`, or the only one below it."""
+    for keys, found in _under(content, weights):
+        below = [_Set((*keys, *inner.keys), inner.content) for inner in _sets(found)]
+        if below:
+            return _preferred(path, found, tuple(below))
+    offers = some([found.key for found in sets if found.key], 8)
+    raise BadInput(
+        f"{one_line(path)}: no weights under {quoted(weights)} (--weights); "
+        + (f"there are weights under {offers}" if offers else f"it holds {_contents(content)}")
+    )
+
+
+def _under(
+    content: Mapping[Any, Any], dotted: str, depth: int = 0
+) -> Iterator[tuple[tuple[str, ...], Mapping[Any, Any]]]:
+    """The dictionaries that `dotted` may name; a key may itself hold dots."""
+    for key, value in content.items() if depth < _DEEPEST else ():
+        inner = _as_mapping(value)
+        if inner is None or not isinstance(key, str):
+            continue
+        if key == dotted:
+            yield (key,), inner
+        elif dotted.startswith(f"{key}."):
+            for keys, found in _under(inner, dotted[len(key) + 1 :], depth + 1):
+                yield (key, *keys), found
+
+
+def _beside(content: Mapping[Any, Any], keys: tuple[str, ...], offered: tuple[str, ...]) -> Iterator[str]:
+    """Keys on the way to the weights that lead elsewhere."""
+    way = ""
+    for key in keys:
+        for other in content:
+            name = f"{way}{other}"
+            if other != key and not any(f"{offer}.".startswith(f"{name}.") for offer in offered):
+                yield one_line(name)
+        way += f"{key}."
+        content = _as_mapping(content[key]) or {}
+
+
+def _as_mapping(value: object) -> Mapping[Any, Any] | None:
+    """`value` as a dictionary: as it is, or the state dict of a module (which only a trusted file can hold)."""
+    import torch
+
+    if isinstance(value, torch.nn.Module):
+        state: dict[str, Any] = value.state_dict()
+        return state
+    return value if isinstance(value, Mapping) else None
+
+
+def _holds_tensors(content: Mapping[Any, Any]) -> bool:
+    import torch
+
+    return any(isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items())
+
+
+def _names_average(key: str) -> bool:
+    return bool({"ema", "swa"} & set(re.split(r"[^a-z]+", key.lower())))
+
+
+def _contents(content: Mapping[Any, Any]) -> str:
+    shown = [f"{quoted(key)} ({type_name(value)})" for key, value in list(content.items())[:8]]
+    more = f" and {len(content) - len(shown)} more" if len(content) > len(shown) else ""
+    return (", ".join(shown) + more) or "nothing"

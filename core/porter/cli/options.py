@@ -1,0 +1,104 @@
+"""The options of a run, and how those that were given meet those in the record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from porter.errors import BadInput
+from porter.records.parity import Tolerance
+from porter.records.request import RunRequest
+from porter.records.store import RECORD_NAME, read_record
+
+PRECISIONS = ("fp32", "bf16", "fp16", "int8", "auto")
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class BatchSizes(click.ParamType[tuple[int, ...]]):
+    """Positive whole numbers, separated by commas."""
+
+    name = "N,N,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        if not all(re.fullmatch(r"[1-9][0-9]{0,4}", part) for part in parts):
+            self.fail(f"{value!r} is no list of batch sizes such as 1,4,8", param, ctx)
+        return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+_POSITIVE = click.IntRange(min=1)
+_OPTIONS: dict[str, Decorator] = {
+    "config": click.option("--config", metavar="FILE", help="The model's config."),
+    "checkpoint": click.option("--checkpoint", metavar="FILE", help="Its weights, as .pth, .pth.tar or .safetensors."),
+    "checkpoint_sha256": click.option("--checkpoint-sha256", metavar="HEX", help="Stop unless the checkpoint has it."),
+    "checkpoint_md5": click.option("--checkpoint-md5", metavar="HEX", help="Stop unless the checkpoint has it."),
+    "weights": click.option("--weights", metavar="KEY", help="Which weights of the checkpoint: state_dict_ema, …"),
+    "trust_checkpoint": click.option(
+        "--trust-checkpoint", is_flag=True, default=None, help="Unpickle it, which runs whatever code it holds."
+    ),
+    "opset": click.option("--opset", type=int, metavar="N", help="ONNX opset [default: 11]."),
+    "data": click.option("--data", metavar="DIR", help="Folder of images."),
+    "labels": click.option("--labels", metavar="FILE", help="Lines NAME LABEL; without it, class folders."),
+    "class_map": click.option("--class-map", metavar="FILE", help="Lines FOLDER INDEX, for class folders."),
+    "label_offset": click.option("--label-offset", type=int, metavar="N", help="Subtracted from every label."),
+    "limit": click.option("--limit", type=_POSITIVE, metavar="N", help="Only N images, evenly spaced."),
+    "runtimes": click.option("--runtime", "runtimes", multiple=True, metavar="NAME", help="May be repeated."),
+    "precision": click.option("--precision", type=click.Choice(PRECISIONS), help="Precision of the artefacts."),
+    "provider": click.option("--provider", metavar="NAME", help="Execution provider; absent ones are an error."),
+    "threads": click.option("--threads", type=_POSITIVE, metavar="N", help="Threads of a session."),
+    "atol": click.option("--atol", type=click.FloatRange(min=0), metavar="X", help="Parity: absolute tolerance."),
+    "rtol": click.option("--rtol", type=click.FloatRange(min=0), metavar="X", help="Parity: relative tolerance."),
+    "batch": click.option("--batch", type=_POSITIVE, metavar="N", help="Batch size of the evaluation."),
+    "max_drop": click.option("--max-drop", type=click.FloatRange(min=0), metavar="X", help="Points that may be lost."),
+    "batch_sizes": click.option("--batch-sizes", type=BatchSizes(), metavar="N,N", help="Batch sizes to measure."),
+    "bench_seconds": click.option(
+        "--bench-seconds", type=click.FloatRange(min=0), metavar="S", help="Least time of the timed calls."
+    ),
+    "bench_input": click.option("--bench-input", type=click.Choice(["images", "random"]), help="What bench feeds."),
+}
+
+MODEL = ("config", "checkpoint", "checkpoint_sha256", "checkpoint_md5", "weights", "trust_checkpoint", "opset")
+DATA = ("data", "labels", "class_map", "label_offset", "limit")
+RUNTIME = ("runtimes", "precision", "provider", "threads")
+PARITY = ("atol", "rtol")
+EVALUATION = ("batch", "max_drop", "batch_sizes")
+BENCH = ("batch_sizes", "bench_seconds", "bench_input")
+
+
+def options(*groups: tuple[str, ...]) -> Decorator:
+    """The options of these groups, in order, each once."""
+    names = list(dict.fromkeys(name for group in groups for name in group))
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for name in reversed(names):
+            function = _OPTIONS[name](function)
+        return function
+
+    return decorate
+
+
+def request_from(model: str | None, out: Path, given: Mapping[str, Any], *, fresh: bool) -> RunRequest:
+    """What was asked for: the record's request in `out`, where there is one, changed by the options given.
+
+    Raises `BadInput` where neither a model nor a record says what to work on.
+    """
+    known = None if fresh or not (out / RECORD_NAME).exists() else read_record(out).request
+    if model is None and known is None:
+        raise BadInput(f"{out / RECORD_NAME}: no run here to go on with; name a MODEL, or run `porter export` first")
+    base = known if known is not None and model in (None, known.model) else RunRequest(model=str(model))
+    changes = {name: value for name, value in given.items() if value is not None and value != ()}
+    tolerance = {name: changes.pop(name) for name in PARITY if name in changes}
+    if tolerance:
+        changes["tolerance"] = replace(base.tolerance, **tolerance)
+    return replace(base, **changes)
+
+
+__all__ = ["BENCH", "DATA", "EVALUATION", "MODEL", "PARITY", "RUNTIME", "Tolerance", "options", "request_from"]

@@ -1,0 +1,76 @@
+"""Progress on stderr: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from porter.contracts.progress import Progress
+from porter.errors import one_line
+
+LINE_EVERY = 10.0
+"""Seconds between two lines of one step, where there is no terminal."""
+
+
+class TerminalProgress(Progress):
+    """Shows steps while it is open."""
+
+    def __init__(self) -> None:
+        self._bars: Any = None
+
+    def __enter__(self) -> TerminalProgress:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bars
+
+            self._bars = Bars(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def note(self, text: str) -> None:
+        if self._bars is not None:
+            self._bars.console.print(f"note: {one_line(text)}", markup=False, highlight=False)
+        else:
+            print(f"note: {one_line(text)}", file=sys.stderr)  # noqa: T201 - this is the command line
+
+    @contextmanager
+    def step(self, title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+        yield from self._bar(one_line(title), total) if self._bars is not None else self._lines(one_line(title), total)
+
+    def _bar(self, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        task = self._bars.add_task(title, total=total)
+        yield lambda n: self._bars.advance(task, n)
+        self._bars.update(task, total=total or 1, completed=total or 1)
+
+    def _lines(self, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        started = last = time.monotonic()
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done, last
+            done += count
+            if time.monotonic() - last >= LINE_EVERY:
+                last = time.monotonic()
+                print(f"{title}: {done} of {total}", file=sys.stderr)  # noqa: T201
+
+        yield advance
+        counted = f"{done} of {total}, " if total else ""
+        print(f"{title}: {counted}{time.monotonic() - started:.1f} s", file=sys.stderr)  # noqa: T201

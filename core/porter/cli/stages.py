@@ -1,0 +1,83 @@
+"""`porter run`, and each stage on its own."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from porter.cli.options import BENCH, DATA, EVALUATION, MODEL, PARITY, RUNTIME, options, request_from
+from porter.cli.progress import TerminalProgress
+from porter.cli.summary import summary_json, summary_lines
+from porter.errors import ExitCode
+from porter.plugins.manager import create_registry
+from porter.run import Run, begin
+
+_out = click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+_fresh = click.option("--fresh", is_flag=True, help="Forget what an earlier run left in the folder's record.")
+
+
+def _stage(
+    model: str | None, out: Path | None, given: dict[str, Any], do: Callable[[Run], ExitCode], *, fresh: bool = False
+) -> tuple[Run, ExitCode]:
+    folder = out if out is not None else Path("porter-out") / (model or "")
+    request = request_from(model, folder, given, fresh=fresh)
+    command = shlex.join(["porter", *sys.argv[1:]])
+    with TerminalProgress() as progress:
+        run = begin(folder, request, create_registry(), progress, command, fresh=fresh)
+        code = do(run)
+    return run, code
+
+
+@click.command()
+@click.argument("model")
+@options(MODEL, DATA, RUNTIME, PARITY, EVALUATION, BENCH)
+@_out
+@_fresh
+@_json
+def run(model: str, out: Path | None, fresh: bool, as_json: bool, **given: Any) -> int:
+    """All stages: load, export, verify, evaluate, bench, deliver.
+
+    Without --config, --checkpoint and --data the model runs on the sample that its plugin ships.
+    """
+    result, code = _stage(model, out, given, Run.everything, fresh=True)
+    if as_json:
+        click.echo(json.dumps(summary_json(result.job.folder, result.record, code)))
+    else:
+        click.echo("\n".join(summary_lines(result.job.folder, result.record)))
+    return int(code)
+
+
+def _alone(name: str, do: Callable[[Run], ExitCode], text: str, *groups: tuple[str, ...]) -> click.Command:
+    """A stage as a command of its own. It goes on with the record in --out; MODEL may start a new one."""
+
+    def command(model: str | None, out: Path | None, as_json: bool, **given: Any) -> int:
+        result, code = _stage(model, out, given, do)
+        if as_json:
+            click.echo(json.dumps(summary_json(result.job.folder, result.record, code)))
+        else:
+            click.echo(f"{name}: done, {result.job.folder}/run.json")
+            failed = [verdict for verdict in result.record.verdicts if verdict.state == "fail"]
+            for verdict in failed:
+                click.echo(f"{verdict.title}: FAIL: {'; '.join(verdict.evidence)}")
+        return int(code)
+
+    command.__doc__ = f"{text}\n\nGoes on with the record in --out; only what that lacks must be given."
+    argument = click.argument("model", required=False)
+    return click.command(name)(argument(options(*groups)(_out(_json(command)))))
+
+
+export = _alone("export", Run.export, "Load the checkpoint and write a checked ONNX file.", MODEL)
+verify = _alone(
+    "verify", Run.verify, "Compare every artefact with the reference on real images.", DATA, RUNTIME, PARITY
+)
+preprocess = _alone("preprocess", Run.preprocess, "Write the tensors of all images to tensors/.", DATA)
+infer = _alone("infer", Run.infer, "Write the outputs for all images to outputs/.", DATA, RUNTIME, ("batch",))
+evaluate = _alone("evaluate", Run.evaluate, "Score the reference and every artefact.", DATA, RUNTIME, EVALUATION)
+bench = _alone("bench", Run.bench, "Measure every artefact at every batch size.", RUNTIME, DATA, BENCH)

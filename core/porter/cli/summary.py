@@ -1,0 +1,43 @@
+"""What a run says on stdout when it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from porter.errors import one_line
+from porter.records.run import RunRecord
+from porter.records.store import RECORD_NAME
+from porter.stages.deliver import README, num
+
+
+def summary_lines(folder: Path, record: RunRecord) -> list[str]:
+    """The verdicts with their evidence, the figures that people look for first, and where the documents lie."""
+    lines = []
+    if record.shipped:
+        lines.append(f"Sample: {one_line(record.shipped)}")
+    for verdict in record.verdicts:
+        lines.append(f"{verdict.state.upper():8} {verdict.title}")
+        lines += [f"         {one_line(text)}" for text in (*verdict.evidence, *verdict.advice)]
+    for evaluation in record.evaluations:
+        shown = [f"{m.title} {num(m.value)} {m.unit}" for m in evaluation.metrics]
+        lines.append(f"{evaluation.title}: {', '.join(shown)} on {evaluation.listed} images")
+        if evaluation.chance:
+            lines.append(f"WARNING: {evaluation.title} is {evaluation.chance}")
+    for one in record.performance:
+        lines.append(
+            f"{one.artefact} at batch {one.batch}: {num(one.images_per_second)} images/s, "
+            f"median {num(one.latency.median_ms)} ms a batch{'' if one.steady else ' (not steady)'}"
+        )
+    return [*lines, f"Record: {folder / RECORD_NAME}", f"README: {folder / README}"]
+
+
+def summary_json(folder: Path, record: RunRecord, code: int) -> dict[str, Any]:
+    """The same for a program."""
+    return {
+        "out": str(folder),
+        "exit_code": int(code),
+        "verdicts": {verdict.name: verdict.state.value for verdict in record.verdicts},
+        "accuracy": {e.name: {m.name: m.value for m in e.metrics} for e in record.evaluations},
+        "images_per_second": {f"{p.artefact}@{p.batch}": p.images_per_second for p in record.performance},
+    }

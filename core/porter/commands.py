@@ -1,0 +1,70 @@
+"""The command lines that make a run, or one stage of it, again."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import fields
+from pathlib import Path
+
+from porter.records.request import RunRequest
+from porter.sections import MADE_FROM
+
+STAGES = {
+    "export": ("load", "export"),
+    "verify": ("data", "artefacts", "parity"),
+    "preprocess": ("data",),
+    "infer": ("data", "artefacts", "evaluations"),
+    "evaluate": ("data", "artefacts", "evaluations", "comparisons"),
+    "bench": ("artefacts", "performance"),
+}
+"""Command: the sections whose options it takes."""
+
+FLAGS = {
+    "runtimes": "--runtime",
+    "batch": "--batch",
+    "label_offset": "--label-offset",
+}
+
+
+def commands_of(request: RunRequest, folder: Path) -> dict[str, str]:
+    """The command of the whole run and of each stage, with every option that differs from its default."""
+    commands = {"run": _line("run", request, tuple(MADE_FROM), folder)}
+    for stage, sections in STAGES.items():
+        commands[stage] = _line(stage, request, sections, folder)
+    commands["report"] = shlex.join(["porter", "report", str(folder)])
+    return commands
+
+
+def run_arguments(request: RunRequest) -> list[str]:
+    """The arguments of `porter run` that give `request` again, without `--out`."""
+    return [request.model, *_options(request, tuple(MADE_FROM))]
+
+
+def _line(command: str, request: RunRequest, sections: tuple[str, ...], folder: Path) -> str:
+    model = [request.model] if command in ("run", "export") else []
+    return shlex.join(["porter", command, *model, *_options(request, sections), "--out", str(folder)])
+
+
+def _options(request: RunRequest, sections: tuple[str, ...]) -> list[str]:
+    wanted = dict.fromkeys(name for section in sections for name in MADE_FROM[section] if name != "model")
+    plain = RunRequest(model=request.model)
+    known = {field.name for field in fields(RunRequest)}
+    arguments: list[str] = []
+    for name in wanted:
+        value = getattr(request, name)
+        if name in known and value != getattr(plain, name):
+            arguments += _option(name, value)
+    return arguments
+
+
+def _option(name: str, value: object) -> list[str]:
+    flag = FLAGS.get(name, f"--{name.replace('_', '-')}")
+    if name == "tolerance":
+        return ["--atol", f"{value.atol:g}", "--rtol", f"{value.rtol:g}"]  # type: ignore[attr-defined]
+    if name == "runtimes":
+        return [part for runtime in value for part in (flag, runtime)]  # type: ignore[attr-defined]
+    if isinstance(value, tuple):
+        return [flag, ",".join(map(str, value))]
+    if isinstance(value, bool):
+        return [flag]
+    return [flag, str(value)]

@@ -1,0 +1,106 @@
+"""Arguments and results of the model hooks.
+
+All are frozen and take keywords only, so that a later version can add a field without breaking a plugin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from porter.records.load import LoadReport
+from porter.records.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from porter.contracts.runtime import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shipped:
+    """What a plugin ships, used where the user names no file of their own. Absent parts must be given."""
+
+    config: Path | None = None
+    checkpoint: Path | None = None
+    data: Path | None = None
+    labels: Path | None = None
+    note: str = ""
+    """Origin and licence, for the documents."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOffer:
+    """One name that can be given to `porter run`."""
+
+    name: str
+    title: str
+    variants: tuple[ModelSpec, ...]
+    """The published variants, each complete; a config may describe another one."""
+    shipped: Shipped | None = None
+    needs_checkpoint: bool = True
+    """False where the weights come with the config or the package."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRequest:
+    """Which model, by which config."""
+
+    model: str
+    config: Path | None = None
+    checkpoint: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadRequest:
+    """What to load, and how far to trust it."""
+
+    spec: ModelSpec
+    config: Path | None = None
+    checkpoint: Path | None = None
+    weights: str | None = None
+    """Which weights of the checkpoint, e.g. `state_dict_ema`; None: the plain ones."""
+    trust_checkpoint: bool = False
+    """True: the file may be unpickled, which runs whatever code it contains."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A model in memory, in eval mode."""
+
+    spec: ModelSpec
+    report: LoadReport
+    module: Any = None
+    """A `torch.nn.Module`, or whatever the plugin's own `porter_export` takes."""
+    reference: Session | None = None
+    """Runs the model as it was loaded; None: core runs `module` with PyTorch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest:
+    """Where to write the ONNX file, and at which opset."""
+
+    path: Path
+    opset: int = 11
+    dynamic_batch: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """An ONNX file that was written. Core reads it again and checks it before anything is built on it."""
+
+    path: Path
+    exporter: str
+    """What wrote it, with its version."""
+    call: str
+    """The call that wrote it, for the documents."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """One decoded image."""
+
+    id: str
+    pixels: Any
+    """numpy uint8 H×W×3, RGB."""
+    facts: Mapping[str, str] = field(default_factory=dict)

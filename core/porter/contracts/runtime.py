@@ -1,0 +1,83 @@
+"""What a runtime is: it builds artefacts from ONNX and opens sessions on them."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from porter.records.artefact import Artefact, SessionInfo
+from porter.records.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeStatus:
+    """What `porter doctor` says of a runtime on this machine."""
+
+    available: bool
+    version: str = ""
+    devices: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
+    advice: str = ""
+    """How to get it, where it is not available."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """One artefact to build from the exported ONNX file."""
+
+    onnx: Path
+    spec: ModelSpec
+    folder: Path
+    """Where artefacts are written (`models/` of the run)."""
+    precision: str = "fp32"
+    batch: int | None = None
+    """Fixed batch size; None: dynamic, where the runtime can."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionOptions:
+    """How a session is opened."""
+
+    threads: int
+    """Threads within an operator."""
+    provider: str | None = None
+    """Execution provider or device; None: the runtime's own default, recorded in `SessionInfo`."""
+
+
+class Session(abc.ABC):
+    """An artefact in memory, ready to run. `info` states what really runs, read back from the runtime."""
+
+    info: SessionInfo
+
+    @abc.abstractmethod
+    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        """Run one batch.
+
+        `batch` is N×… in the dtype and layout of the model's input. Returns every output by name, N rows each.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most sessions have nothing to release
+        """Release what the session holds."""
+
+
+class Runtime(abc.ABC):
+    """A runtime that a plugin offers through `porter_runtimes`."""
+
+    name: str
+
+    @abc.abstractmethod
+    def status(self) -> RuntimeStatus:
+        """Whether it is here, its version, devices and precisions. Never raises."""
+
+    @abc.abstractmethod
+    def build(self, request: BuildRequest) -> Artefact:
+        """Make the artefact and read it back. Raises `Missing` or `BadInput` with one clear line."""
+
+    @abc.abstractmethod
+    def open(self, artefact: Artefact, path: Path, options: SessionOptions) -> Session:
+        """Open the artefact that lies at `path`. What was asked for and is not in use is an error."""

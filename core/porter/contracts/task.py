@@ -1,0 +1,82 @@
+"""What a task is: what a label is and how it is read, how predictions become metrics, and which one the gate reads."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from porter.records.evaluation import Metric, Table
+from porter.records.manifest import Item, Manifest
+from porter.records.spec import ModelSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataRequest:
+    """Images and labels as the user named them."""
+
+    data: Path
+    spec: ModelSpec
+    labels: Path | None = None
+    class_map: Path | None = None
+    label_offset: int = 0
+    limit: int | None = None
+
+
+class Scorer(abc.ABC):
+    """Accumulates one evaluation over a stream of predictions, in bounded memory."""
+
+    @abc.abstractmethod
+    def add(self, item: Item, prediction: Any | None) -> float:
+        """Count one item and return its own score (1 right, 0 wrong; or an overlap).
+
+        `prediction` is None where there is no answer: the image could not be read, or the outputs were not
+        finite. Such an item scores 0 and stays in every denominator.
+        """
+
+    @abc.abstractmethod
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics over everything added so far."""
+
+    def tables(self) -> tuple[Table, ...]:
+        """Further tables for the documents, e.g. a figure for each class."""
+        return ()
+
+
+class Task(abc.ABC):
+    """A task that a plugin offers through `porter_tasks`. A prediction is whatever `porter_postprocess` returns."""
+
+    name: str
+    title: str
+    gate: str
+    """Name of the metric that the accuracy verdict reads."""
+    answer_name: str
+    """What `answer` compares, in words, e.g. "top-1 class"."""
+    columns: tuple[str, ...]
+    """Columns of predictions.csv that `row` fills."""
+
+    @abc.abstractmethod
+    def manifest(self, request: DataRequest) -> Manifest:
+        """List the images, read and check the labels. Raises `BadInput` naming the file or line."""
+
+    @abc.abstractmethod
+    def scorer(self, spec: ModelSpec) -> Scorer:
+        """A fresh scorer."""
+
+    @abc.abstractmethod
+    def row(self, prediction: Any) -> Sequence[str]:
+        """The fields of predictions.csv for one prediction, as many as `columns`."""
+
+    @abc.abstractmethod
+    def answer(self, prediction: Any) -> Hashable:
+        """The part of a prediction that a user sees; two artefacts agree on an image when it is equal. Small."""
+
+    def chance(self, spec: ModelSpec, metrics: Sequence[Metric]) -> str:
+        """Why the result cannot be told from guessing, in one sentence; empty where it can."""
+        return ""
+
+    def documents(self, metrics: Sequence[Metric], spec: ModelSpec) -> Mapping[str, bytes]:
+        """Further files for the run's folder, by name, made from the first artefact's metrics."""
+        return {}

@@ -1,0 +1,76 @@
+"""Small UTF-8 text files that a user writes by hand: label files and class maps."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from porter.errors import BadInput, one_line
+
+MAX_BYTES = 256 * 1024 * 1024
+"""Larger files are refused unread: the labels of ImageNet's whole training set take 40 MB."""
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_BLANKS = " \t"
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """The text of a file, and the digest of its bytes."""
+
+    text: str
+    sha256: str
+    """64 hex digits, of the bytes as they lie on disk."""
+
+
+def read_text(path: Path, what: str) -> TextFile:
+    """Read `path` as UTF-8, with or without a byte-order mark; `what` names the file's purpose in messages.
+
+    Raises `BadInput` where it is missing, no regular file, empty, larger than `MAX_BYTES` or not UTF-8.
+    """
+    shown = one_line(path)
+    try:
+        if path.is_dir():
+            raise BadInput(f"{shown}: a folder; the {what} must be a file")
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{shown}: not a regular file; the {what} must be one")
+        if path.stat().st_size > MAX_BYTES:
+            raise BadInput(f"{shown}: larger than {MAX_BYTES} bytes; this cannot be a {what}")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise BadInput(f"{shown}: no such file; the {what} cannot be read") from None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{shown}: the {what} cannot be read: {one_line(error)}") from None
+    if not data.strip():
+        raise BadInput(f"{shown}: the {what} is empty")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadInput(f"{shown}: the {what} is UTF-16; save it as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadInput(f"{shown}, line {line}: not UTF-8; save the {what} as UTF-8") from None
+    return TextFile(text, hashlib.sha256(data).hexdigest())
+
+
+def entries(text: str) -> list[tuple[int, str]]:
+    """Number (from 1) and stripped content of each line that is neither blank nor a comment.
+
+    A comment is a line whose first character is `#` followed by a blank, another `#`, or nothing, so that a file named
+    `#1.jpg` can still have a label. Lines end with LF, CRLF or CR; only space and tab are blanks, since names may hold
+    any other character.
+    """
+    lines = ((number, line.strip(_BLANKS)) for number, line in enumerate(_LINE_END.split(text), 1))
+    return [(number, line) for number, line in lines if line and not _is_comment(line)]
+
+
+def split_last(line: str) -> tuple[str, str]:
+    """Name and value of a stripped line, parted at its last run of blanks; the name is empty where there is none."""
+    cut = max(line.rfind(" "), line.rfind("\t"))
+    return line[: cut + 1].rstrip(_BLANKS), line[cut + 1 :]
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("#") and (len(line) == 1 or line[1] in " \t#")

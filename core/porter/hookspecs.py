@@ -1,0 +1,181 @@
+"""The hooks that a plugin can implement.
+
+A plugin is a module (or object) named by an entry point in the group `porter`; it implements any of these
+functions under `@porter.hookimpl`. A "first result" hook stops at the first implementation that does not
+return None. The hooks of a model's own plugin are asked first, then core's defaults; another model's
+plugin is never asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelOffer, ModelRequest
+from porter.contracts.runtime import Runtime, Session
+from porter.contracts.task import Task
+from porter.records.spec import ModelSpec, PreprocessSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+hookspec = pluggy.HookspecMarker("porter")
+
+
+@hookspec
+def porter_models() -> Sequence[ModelOffer]:  # type: ignore[empty-body]
+    """The models that this plugin offers, with their published variants. Must be cheap: import no torch here.
+
+    Example:
+        >>> from porter import hookimpl
+        >>> from porter.contracts.requests import ModelOffer
+        >>> @hookimpl
+        ... def porter_models():
+        ...     return [ModelOffer(name="tiny", title="A tiny net", variants=())]
+
+    Since: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def porter_describe(request: ModelRequest) -> ModelSpec | None:
+    """Resolve a model and its config to one complete spec. Must be cheap: no weights are read.
+
+    Raises `BadInput` where the config is wrong, naming the file and key.
+
+    Example:
+        >>> from porter import hookimpl
+        >>> from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+        >>> @hookimpl
+        ... def porter_describe(request):
+        ...     return ModelSpec(
+        ...         name=request.model, task="classification", num_classes=10,
+        ...         inputs=(TensorSpec(name="image", shape=("N", 3, 32, 32)),),
+        ...         outputs=(TensorSpec(name="class", shape=("N", 10)),),
+        ...         preprocess=PreprocessSpec(resize=36, crop=(32, 32)),
+        ...     )
+
+    Since: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def porter_load(request: LoadRequest) -> Loaded | None:
+    """Read the checkpoint into the model, strictly, and return it in eval mode with a report.
+
+    `porter.checkpoints` reads checkpoints safely and loads them strictly. Raises `BadInput` where a weight is
+    missing or misshapen, naming it.
+
+    Example:
+        >>> from porter import hookimpl
+        >>> from porter.contracts.requests import Loaded
+        >>> from porter.records.load import LoadReport
+        >>> @hookimpl
+        ... def porter_load(request):
+        ...     import torch
+        ...     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 10)).eval()
+        ...     report = LoadReport(format="made here", safe=True, weights="", expected=2, loaded=2, parameters=30730)
+        ...     return Loaded(spec=request.spec, module=net, report=report)
+
+    Since: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def porter_export(loaded: Loaded, request: ExportRequest) -> Exported | None:
+    """Write the ONNX file at `request.path` with the spec's input and output names.
+
+    Core's default calls `torch.onnx.export` on `loaded.module`. Whatever wrote the file, core reads it again
+    and checks opset, names, shapes and mode before anything is built on it.
+
+    Example:
+        >>> import shutil
+        >>> from porter import hookimpl
+        >>> from porter.contracts.requests import Exported
+        >>> @hookimpl
+        ... def porter_export(loaded, request):
+        ...     shutil.copyfile(loaded.module, request.path)  # this model is an ONNX file already
+        ...     return Exported(path=request.path, exporter="copy", call=f"copy {loaded.module}")
+
+    Since: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def porter_preprocess(image: Image, spec: PreprocessSpec) -> np.ndarray | None:
+    """One decoded image (uint8 H×W×3 RGB) to one float32 C×H×W array, of the same shape for every image.
+
+    Core's default is the reference pipeline that `spec` declares, bit for bit. A plugin's own must agree with
+    it, or the verdict "preprocessing" fails. Called from several threads at once.
+
+    Example:
+        >>> import numpy as np
+        >>> from porter import hookimpl
+        >>> @hookimpl
+        ... def porter_preprocess(image, spec):
+        ...     height, width = spec.crop
+        ...     corner = image.pixels[:height, :width].astype(np.float32) / 255
+        ...     return corner.transpose(2, 0, 1)
+
+    Since: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def porter_infer(session: Session, batch: np.ndarray) -> Mapping[str, np.ndarray] | None:
+    """Run one batch (float32 N×C×H×W) and return every output by name, N rows each.
+
+    Core's default is `session.run(batch)`.
+
+    Example:
+        >>> from porter import hookimpl
+        >>> @hookimpl
+        ... def porter_infer(session, batch):
+        ...     return session.run(batch.transpose(0, 2, 3, 1))  # this model takes N×H×W×C
+
+    Since: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def porter_postprocess(outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Sequence[Any] | None:
+    """Turn outputs (N rows each) into N predictions of the kind that the model's task scores.
+
+    Example:
+        >>> from porter import hookimpl
+        >>> @hookimpl
+        ... def porter_postprocess(outputs, spec):
+        ...     return [int(row.argmax()) for row in outputs[spec.outputs[0].name]]
+
+    Since: 0.1
+    """
+
+
+@hookspec
+def porter_runtimes() -> Sequence[Runtime]:  # type: ignore[empty-body]
+    """The runtimes that this plugin offers. Must be cheap: import the runtime's package only when it is asked.
+
+    Example:
+        >>> from porter import hookimpl
+        >>> @hookimpl
+        ... def porter_runtimes():
+        ...     return []  # instances of a porter.contracts.runtime.Runtime subclass
+
+    Since: 0.1
+    """
+
+
+@hookspec
+def porter_tasks() -> Sequence[Task]:  # type: ignore[empty-body]
+    """The tasks that this plugin offers.
+
+    Example:
+        >>> from porter import hookimpl
+        >>> @hookimpl
+        ... def porter_tasks():
+        ...     return []  # instances of a porter.contracts.task.Task subclass
+
+    Since: 0.1
+    """

@@ -1,0 +1,104 @@
+"""Bytes of an image file → RGB pixels, or one clear reason why not."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from porter.errors import ImageError, one_line
+from porter.images.convert import MODE_NAMES, to_rgb
+from porter.images.formats import READABLE, SNIFF_BYTES, sniff, suffix_format
+from porter.images.jpeg import missing_data
+from porter.images.strict import strict_pillow
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MAX_PIXELS = 89_478_485
+"""Largest image that is decoded, in pixels: Pillow's own default for `Image.MAX_IMAGE_PIXELS`. At this size decoding
+takes about 1 GB: 4 bytes a pixel in Pillow, 3 in the array, and 3 in between."""
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedImage:
+    """The pixels of one image file, and how the file differed from an ordinary RGB JPEG."""
+
+    pixels: NDArray[np.uint8]
+    """uint8 H×W×3, RGB, C-contiguous, not writable."""
+    format: str
+    """Format by content: one of `porter.images.formats.READABLE`."""
+    conversions: tuple[str, ...] = ()
+    """What was done or passed over to get RGB, in this order where several apply:
+
+    the pixels' type, if not RGB: `bilevel`, `grey`, `grey-alpha`, `grey16`, `palette`, `rgba` (alpha dropped), `cmyk`
+    (also YCCK), `ycbcr`, `lab`, `hsv`; `frames`: the first of several frames was taken; `suffix`: the suffix of the
+    file name promises another format.
+    """
+
+
+def decode(data: bytes, name: str) -> DecodedImage:
+    """Decode the image file `data`; `name` is used in messages and to see whether the suffix fits, nothing more.
+
+    The pixels are those of `PIL.Image.open(...).convert("RGB")`, which torchvision's `default_loader` calls, except for
+    16-bit grey (see `porter.images.convert`). EXIF orientation is ignored, as there. Safe to call from several threads.
+
+    Raises `ImageError`, naming the file, where the image cannot be read whole: empty, truncated, damaged, of another
+    format, or larger than `MAX_PIXELS` (refused from its header, before any pixel is decoded).
+    """
+    try:
+        return _decode(data, name)
+    except ImageError as error:
+        raise ImageError(f"{one_line(name)}: {one_line(error)}") from None
+
+
+def _decode(data: bytes, name: str) -> DecodedImage:
+    kind = sniff(data[:SNIFF_BYTES])
+    if not kind:
+        raise ImageError(_what_it_is(data))
+    pixels, mode, animated = _read(data, kind)
+    if kind == "JPEG" and (lack := missing_data(data, pixels, lambda changed: _read(changed, kind)[0])):
+        raise ImageError(f"JPEG is cut short: {lack}")
+    promised = suffix_format(name)
+    conversions = (
+        MODE_NAMES[mode],
+        "frames" if animated else "",
+        "suffix" if promised and promised != kind else "",
+    )
+    pixels.flags.writeable = False
+    return DecodedImage(pixels=pixels, format=kind, conversions=tuple(c for c in conversions if c))
+
+
+def _read(data: bytes, kind: str) -> tuple[NDArray[np.uint8], str, bool]:
+    """RGB pixels, Pillow's mode, and whether there are further frames, of a file whose content says `kind`."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with strict_pillow(), Image.open(io.BytesIO(data), formats=(kind,)) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise ImageError(f"{width}x{height} pixels, more than the limit of {MAX_PIXELS}")
+            mode = image.mode
+            return to_rgb(image), mode, bool(getattr(image, "is_animated", False))
+    except ImageError:
+        raise
+    except Image.DecompressionBombError:  # Pillow refuses the largest itself, when opening
+        raise ImageError(f"{kind} header declares more pixels than the limit of {MAX_PIXELS}") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{kind} header is damaged or cut short") from None
+    except MemoryError:
+        raise ImageError(f"{kind} takes more memory than there is") from None
+    except Exception as error:  # Pillow's plugins raise of every kind on bad data: OSError, SyntaxError, struct.error…
+        raise ImageError(f"{kind} cannot be read whole: {one_line(error) or type(error).__name__}") from None
+
+
+def _what_it_is(data: bytes) -> str:
+    """Why bytes without the signature of a known format are no image."""
+    if not data:
+        return "empty file (0 bytes)"
+    if data.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the image itself; run `git lfs pull`"
+    if data.lstrip()[:1] == b"<":
+        return "a web page or other markup text, not an image; fetch the file again"
+    return f"not an image that porter reads ({', '.join(READABLE)})"

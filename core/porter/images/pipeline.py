@@ -1,0 +1,110 @@
+"""The reference preprocessing: torchvision's Resize, CenterCrop, ToTensor and Normalize on PIL images, bit for bit.
+
+`tests/golden/preprocess.json` holds digests of torchvision's own tensors.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from porter.errors import BadInput, ImageError
+from porter.images.decode import MAX_PIXELS
+from porter.records.spec import PreprocessSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+
+def resized_size(height: int, width: int, short: int) -> tuple[int, int]:
+    """Height and width in pixels once the short side is `short`: torchvision's `_compute_resized_output_size`."""
+    if width <= height:
+        return int(short * height / width), short
+    return short, int(short * width / height)
+
+
+def crop_corner(size: int, crop: int) -> int:
+    """First pixel of a centre crop along one axis, negative where the image is smaller: torchvision's `center_crop`.
+
+    Halves round to even, as Python's `round` does. Zeros fill what lies outside; a spare pixel of them goes to the end.
+    """
+    if crop > size:
+        return -((crop - size) // 2)
+    return round((size - crop) / 2.0)
+
+
+@functools.lru_cache(maxsize=16)
+def lookup_table(spec: PreprocessSpec) -> NDArray[np.float32]:
+    """float32 3×256: row c holds `(v / divisor - mean[c]) / std[c]` for v = 0..255, each step rounded to float32.
+
+    Channel c is counted after the channel order was applied: with `channels="BGR"`, row 0, `mean[0]` and `std[0]` are
+    blue's. Raises `BadInput` for a spec that cannot be computed.
+    """
+    import numpy as np
+
+    if len(spec.mean) != 3 or len(spec.std) != 3:
+        raise BadInput(f"preprocess: mean and std need 3 values each, got {len(spec.mean)} and {len(spec.std)}")
+    with np.errstate(all="ignore"):  # what overflows is found below
+        scaled = np.arange(256, dtype=np.float32) / np.float32(spec.divisor)
+        mean, std = np.asarray(spec.mean, np.float32)[:, None], np.asarray(spec.std, np.float32)[:, None]
+        table: NDArray[np.float32] = (scaled - mean) / std
+    if not np.isfinite(table).all():
+        raise BadInput(f"preprocess: divisor {spec.divisor}, mean {spec.mean} and std {spec.std} give infinite values")
+    table.flags.writeable = False
+    return table
+
+
+def reference_pipeline(
+    pixels: NDArray[np.uint8], spec: PreprocessSpec, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """`pixels` (uint8 H×W×3, RGB) as the model's input: float32 3×crop_h×crop_w, in the order `spec.channels`.
+
+    Steps: resize so that the short side is `spec.resize` (none where it is already), centre crop, zero padding where
+    the image is smaller than the crop (before normalising, so the border is `(0 - mean) / std`), normalise.
+    `out`, float32 of that shape, is filled and returned where given, e.g. one slot of a batch.
+
+    Raises `ImageError` where the resized image would exceed `porter.images.decode.MAX_PIXELS` (a 1×10000 image at 256
+    becomes 256×2560000), and `BadInput` for an impossible spec.
+    """
+    import numpy as np
+
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+        raise ValueError(f"pixels must be uint8 H×W×3, got {pixels.dtype} {pixels.shape}")
+    crop_height, crop_width = spec.crop
+    if min(spec.resize, crop_height, crop_width) < 1:
+        raise BadInput(f"preprocess: resize {spec.resize} and crop {spec.crop} must be at least 1 pixel")
+    table = lookup_table(spec)
+    if out is None:
+        out = np.empty((3, crop_height, crop_width), np.float32)
+    elif out.shape != (3, crop_height, crop_width) or out.dtype != np.float32:
+        raise ValueError(f"out must be float32 {(3, crop_height, crop_width)}, got {out.dtype} {out.shape}")
+
+    cropped = np.asarray(_centre_crop(_resize_short_side(pixels, spec), crop_height, crop_width))
+    order = (0, 1, 2) if spec.channels == "RGB" else (2, 1, 0)
+    for c, source in enumerate(order):
+        # A byte is always within the table: "clip" only spares numpy the range check and a buffer.
+        np.take(table[c], cropped[:, :, source], out=out[c], mode="clip")
+    return out
+
+
+def _resize_short_side(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> Image:
+    from PIL import Image
+
+    height, width = pixels.shape[:2]
+    new_height, new_width = resized_size(height, width, spec.resize)
+    if new_height * new_width > MAX_PIXELS:
+        raise ImageError(
+            f"{width}x{height} pixels would become {new_width}x{new_height} with the short side at {spec.resize},"
+            f" more than the limit of {MAX_PIXELS} pixels"
+        )
+    image = Image.fromarray(pixels)
+    if (new_height, new_width) == (height, width):
+        return image
+    return image.resize((new_width, new_height), Image.Resampling[spec.interpolation.upper()])
+
+
+def _centre_crop(image: Image, height: int, width: int) -> Image:
+    left, top = crop_corner(image.width, width), crop_corner(image.height, height)
+    return image.crop((left, top, left + width, top + height))  # Pillow fills what lies outside with zeros

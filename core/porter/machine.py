@@ -1,0 +1,89 @@
+"""Facts of this machine: what bounds a measurement, and the versions behind it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+from porter.records.environment import Environment
+
+PACKAGES = ("porter-core", "numpy", "onnx", "onnxruntime", "openvino", "pillow", "torch")
+NOT_REPORTED = "not reported"
+
+
+def usable_threads() -> int:
+    """Threads that can really run at once: the least of affinity and control-group quota, at least 1."""
+    quota = cgroup_cpus()
+    return max(1, min(affinity_cpus(), int(quota) if quota else affinity_cpus()))
+
+
+def affinity_cpus() -> int:
+    """Processors that the scheduler lets this process use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cgroup_cpus(root: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """CPU quota in processors, from `cpu.max` (cgroup v2) or `cpu.cfs_quota_us` (v1); None where there is none."""
+    try:
+        quota, period = (root / "cpu.max").read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError):
+        pass
+    try:
+        quota_us = int((root / "cpu/cpu.cfs_quota_us").read_text())
+        period_us = int((root / "cpu/cpu.cfs_period_us").read_text())
+    except (OSError, ValueError):
+        return None
+    return quota_us / period_us if quota_us > 0 else None
+
+
+def describe(extra_packages: tuple[str, ...] = ()) -> Environment:
+    """The machine now."""
+    return Environment(
+        os=platform.platform(),
+        python=platform.python_version(),
+        cpu=_cpu_model(),
+        logical_cpus=os.cpu_count() or 1,
+        affinity_cpus=affinity_cpus(),
+        cgroup_cpus=cgroup_cpus(),
+        threads=usable_threads(),
+        memory_gib=_memory_gib(),
+        governor=_read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or NOT_REPORTED,
+        load_average=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0,
+        packages=_versions((*PACKAGES, *extra_packages)),
+    )
+
+
+def _cpu_model() -> str:
+    for line in _read("/proc/cpuinfo").splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine() or NOT_REPORTED
+
+
+def _memory_gib() -> float:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (ValueError, OSError, AttributeError):
+        return 0.0
+
+
+def _versions(names: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for name in dict.fromkeys(names):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="replace").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,39 @@
+"""An artefact (a file that a runtime loads), and what really ran when it was opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artefact:
+    """One built model file."""
+
+    runtime: str
+    precision: str
+    path: str
+    """Relative to the run's folder."""
+    batch: int | None = None
+    """Fixed batch size; None: dynamic."""
+    command: str = ""
+    """How it was made, as typed or called."""
+    sha256: str = ""
+    size_bytes: int = 0
+
+    @property
+    def id(self) -> str:
+        """Name of the artefact in file names and tables."""
+        return f"{self.runtime}-{self.precision}" + (f"-bs{self.batch}" if self.batch else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionInfo:
+    """Read back from the runtime after the session was opened, never copied from what was asked."""
+
+    runtime: str
+    version: str
+    precision: str
+    provider: str
+    threads: int
+    batch: int | None = None
+    """Batch size that the artefact is fixed to; None: any."""

@@ -1,0 +1,26 @@
+"""The machine and the versions behind the figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    os: str
+    python: str
+    cpu: str
+    logical_cpus: int
+    affinity_cpus: int
+    """Processors that the scheduler lets this process use."""
+    cgroup_cpus: float | None
+    """CPU quota of the control group, in processors; None: no quota."""
+    threads: int
+    """Threads that sessions use unless told otherwise: the least of the three, at least 1."""
+    memory_gib: float
+    governor: str
+    """Frequency governor, or "not reported"."""
+    load_average: float
+    """Of the last minute, when the run began."""
+    packages: dict[str, str]
+    """Versions of the packages that matter, by distribution."""

@@ -1,0 +1,47 @@
+"""Speed of pure inference: a batch's latency, an image's time and throughput are three quantities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from porter.records.artefact import SessionInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """Wall time of one call on one batch, in milliseconds. A quantile the sample cannot hold is None."""
+
+    median_ms: float
+    mean_ms: float
+    min_ms: float
+    max_ms: float
+    stdev_ms: float
+    p90_ms: float | None
+    """From 10 calls on."""
+    p99_ms: float | None
+    """From 100 calls on."""
+    spread_percent: float
+    """Interquartile range over the median."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Performance:
+    """One artefact at one batch size."""
+
+    artefact: str
+    session: SessionInfo
+    batch: int
+    input: str
+    """What was fed: real preprocessed images, or random values."""
+    load_ms: float
+    """Opening the session."""
+    first_run_ms: float
+    warmup_runs: int
+    calls: int
+    latency: Latency
+    ms_per_image: float
+    """Median latency over the batch size."""
+    images_per_second: float
+    """batch × calls / wall time of the timed calls."""
+    steady: bool
+    """Whether the two halves of the calls agree within 10%; if not, the figures are marked."""

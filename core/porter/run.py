@@ -1,0 +1,336 @@
+"""The order of the stages. Each reads the record and files, and writes them; none reaches back."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import porter
+from porter import machine
+from porter.commands import commands_of
+from porter.contracts.progress import Progress
+from porter.contracts.runtime import BuildRequest, Session
+from porter.errors import BadInput, ExitCode, one_line
+from porter.hashes import file_digest
+from porter.plugins.registry import Registry
+from porter.records.evaluation import Evaluation
+from porter.records.request import RunRequest
+from porter.records.run import DataReport, OutputFile, RunRecord, State
+from porter.records.store import RECORD_NAME, read_record, write_record, write_whole
+from porter.sections import clear, stale_after, stale_between
+from porter.stages import bench as benching
+from porter.stages import verdicts, verify
+from porter.stages.deliver import deliver
+from porter.stages.evaluate import PREDICTIONS, Pass, answer, evaluate, predictions_file
+from porter.stages.export import MODELS, export
+from porter.stages.files import (
+    OUTPUTS,
+    TENSORS,
+    ArrayFolder,
+    manifest_sha256,
+    output_entries,
+    read_outputs,
+    read_tensors,
+    tensor_entries,
+)
+from porter.stages.job import Job
+from porter.stages.load import load, require_unchanged
+from porter.stages.prepare import Prepared, prepare
+from porter.stages.scoring import NONFINITE_REASON, Answered
+
+REFERENCE = verdicts.REFERENCE
+Advance = Callable[[int], None]
+
+
+class Run:
+    """A run's folder, and the stages on it. Every public method is one stage; each writes run.json at its end."""
+
+    def __init__(self, job: Job, record: RunRecord) -> None:
+        self.job = job
+        self.record = record
+
+    # --- the stages -------------------------------------------------------------------------------------------
+
+    def everything(self) -> ExitCode:
+        """All stages in order. A file that fails parity is not scored; the documents are written all the same."""
+        self.export()
+        parity = self.verify()
+        if parity is ExitCode.OK:
+            self.evaluate()
+            self.bench()
+        return self.deliver()
+
+    def export(self) -> ExitCode:
+        """load and export: the checkpoint to a checked ONNX file."""
+        self.record = load(self.job, clear(self.record, stale_after(["load"])))
+        self.record = export(self.job, self.record)
+        return self._save()
+
+    def verify(self) -> ExitCode:
+        """Parity of every artefact with the reference, and of the preprocessing with its spec."""
+        self._require_export()
+        self._list()
+        self._build()
+        images = verify.sample(self.job)
+        parity = []
+        with self.job.progress.step("verify"):
+            preprocessing = verify.verify_preprocessing(self.job, images)
+            for artefact in self.record.artefacts:
+                with closing(self.job.open(artefact)) as session:
+                    parity.append(verify.verify(self.job, artefact.id, session, images))
+        self.record = replace(self.record, parity=tuple(parity), preprocessing=preprocessing)
+        self._save()
+        return ExitCode.OK if all(one.passed for one in parity) else ExitCode.VERDICT_FAILED
+
+    def preprocess(self) -> ExitCode:
+        """Write the preprocessed tensors of every image of the manifest to `tensors/`."""
+        self._list()
+        folder = self._tensors()
+        with self.job.progress.step("preprocess", len(self.job.manifest.items)) as advance:
+            folder.write(tensor_entries(_counted(prepare(self.job), advance), self.job.manifest))
+        failed = sum(one.array is None for one in read_tensors(folder))
+        assert self.record.data is not None
+        listed = self.record.data.listed
+        self.record = replace(self.record, data=replace(self.record.data, decoded=listed - failed, failed=failed))
+        return self._save()
+
+    def infer(self) -> ExitCode:
+        """Write the outputs of the reference and of every artefact, for every image, to `outputs/`."""
+        self._require_export()
+        self._list()
+        self._build()
+        for name, session in self._sessions():
+            folder = self._outputs(name)
+            with self.job.progress.step(f"infer {name}", len(self.job.manifest.items)) as advance:
+                prepared = _counted(self._prepared()[0], advance)
+                stream = answer(self.job, session, prepared, self.job.request.evaluation_batch)
+                folder.write(output_entries(stream, self.job.manifest))
+        return self._save()
+
+    def evaluate(self) -> ExitCode:
+        """Score the reference and every artefact over the manifest."""
+        self._require_export()
+        self._list()
+        self._build()
+        passes: list[Pass] = []
+        with predictions_file(self.job) as sink:
+            for name, session in self._sessions():
+                stream, source = self._answered(name, session)
+                title = session.info.runtime + " " + session.info.precision
+                passes.append(
+                    evaluate(
+                        self.job,
+                        name,
+                        f"{title} (reference)" if name == REFERENCE else title,
+                        session.info,
+                        stream,
+                        sink,
+                        batch_size=self.job.request.evaluation_batch,
+                        source=source,
+                        reference=passes[0].answers if passes else None,
+                    )
+                )
+        self._note_data(passes[0])
+        self.record = replace(self.record, evaluations=tuple(one.evaluation for one in passes))
+        self.record = verdicts.compare(self.record, self.job.spec, self.job.task, self.job.manifest)
+        self._write_task_documents(passes[min(1, len(passes) - 1)].evaluation)
+        return self._save()
+
+    def bench(self) -> ExitCode:
+        """Measure every artefact at every batch size."""
+        self._require_export()
+        if self.job.request.bench_input == "images":
+            self._list()
+        self._build()
+        images = benching.bench_images(self.job)
+        found = [one for artefact in self.record.artefacts for one in benching.bench(self.job, artefact, images)]
+        self.record = replace(self.record, performance=tuple(found))
+        return self._save()
+
+    def deliver(self) -> ExitCode:
+        """Write the documents from the record alone; answers with the exit code that the verdicts give."""
+        self._save()
+        deliver(self.job.folder, self.record)
+        return exit_code(self.record)
+
+    # --- what they share --------------------------------------------------------------------------------------
+
+    def _require_export(self) -> None:
+        if self.record.export is None or self.record.model is None:
+            raise BadInput(
+                f"{self.job.folder / RECORD_NAME}: nothing was exported with these options; "
+                f"run `porter export {self.job.request.model} --out {self.job.folder}` first"
+            )
+        require_unchanged(self.record, self.job.inputs(), ("config", "checkpoint"))
+
+    def _list(self) -> None:
+        """List the images once; what the manifest says goes to the record."""
+        manifest = self.job.manifest
+        report = DataReport(
+            root=self.job.request.data or "shipped with the plugin",
+            found=manifest.found,
+            listed=len(manifest.items),
+            selection=manifest.selection,
+            labels_from=manifest.labels_from,
+            label_offset=manifest.label_offset,
+            manifest_sha256=manifest_sha256(manifest),
+            warnings=manifest.warnings,
+        )
+        known = self.record.data
+        if known is not None and known.manifest_sha256 == report.manifest_sha256:
+            return
+        for warning in manifest.warnings:
+            self.job.progress.note(warning)
+        cleared = clear(self.record, stale_after(["data"]))
+        self.record = replace(cleared, data=report, model=self.job.spec, inputs=self.job.inputs())
+
+    def _build(self) -> None:
+        """Make every artefact that is not there yet."""
+        if self.record.artefacts or self.record.export is None:
+            return
+        request = BuildRequest(
+            onnx=self.job.folder / self.record.export.path,
+            spec=self.job.spec,
+            folder=self.job.folder / MODELS,
+            precision=self.job.request.precision,
+        )
+        with self.job.progress.step("build"):
+            artefacts = tuple(runtime.build(request) for runtime in self.job.runtimes)
+        self.record = replace(self.record, artefacts=artefacts)
+
+    def _sessions(self) -> Iterator[tuple[str, Session]]:
+        """The reference, then every artefact, each closed before the next is opened."""
+        yield REFERENCE, self.job.reference
+        for artefact in self.record.artefacts:
+            with closing(self.job.open(artefact)) as session:
+                yield artefact.id, session
+
+    def _answered(self, name: str, session: Session) -> tuple[Iterable[Answered], str]:
+        """The outputs of one session: those on disk where `porter infer` left them, else inferred now."""
+        outputs = self._outputs(name)
+        if outputs.exists():
+            return read_outputs(outputs), "outputs"
+        prepared, source = self._prepared()
+        return answer(self.job, session, prepared, self.job.request.evaluation_batch), source
+
+    def _prepared(self) -> tuple[Iterable[Prepared], str]:
+        """Preprocessed images: those on disk where `porter preprocess` left them, else made now."""
+        tensors = self._tensors()
+        return (read_tensors(tensors), "tensors") if tensors.exists() else (prepare(self.job), "images")
+
+    def _tensors(self) -> ArrayFolder:
+        plugin = self.job.registry.use("model", self.job.hooks.plugin)
+        key = _key(
+            manifest_sha256(self.job.manifest),
+            self.job.spec.preprocess.id,
+            porter.__version__,
+            *asdict(plugin).values(),
+        )
+        return ArrayFolder(self.job.folder / TENSORS, key, self.job.manifest)
+
+    def _outputs(self, name: str) -> ArrayFolder:
+        made_by = [artefact.sha256 for artefact in self.record.artefacts if artefact.id == name]
+        made_by += [entry.sha256 for entry in self.record.inputs if entry.role in ("config", "checkpoint")]
+        key = _key(self._tensors().key, name, str(self.job.request.weights), *made_by)
+        return ArrayFolder(self.job.folder / OUTPUTS / name, key, self.job.manifest)
+
+    def _note_data(self, first: Pass) -> None:
+        assert self.record.data is not None
+        evaluation = first.evaluation
+        self.record = replace(
+            self.record,
+            data=replace(
+                self.record.data,
+                decoded=evaluation.listed - evaluation.unreadable,
+                failed=evaluation.unreadable,
+                failures=tuple(f for f in evaluation.failures if f.reason != NONFINITE_REASON),
+                conversions=first.conversions,
+                content_sha256=first.content_sha256,
+            ),
+        )
+
+    def _write_task_documents(self, evaluation: Evaluation) -> None:
+        for name, data in self.job.task.documents(evaluation.metrics, self.job.spec).items():
+            write_whole(self.job.folder / Path(name).name, data)
+
+    def _save(self) -> ExitCode:
+        self.record = replace(
+            verdicts.judge(self.record),
+            finished=_now(),
+            commands=commands_of(self.job.request, self.job.folder),
+            files=_files(self.job.folder, self.record),
+        )
+        write_record(self.job.folder, self.record)
+        return exit_code(self.record)
+
+
+def begin(
+    folder: Path, request: RunRequest, registry: Registry, progress: Progress, command: str, *, fresh: bool
+) -> Run:
+    """Start a run in `folder`, or go on with the record that lies there.
+
+    What the record holds and the changed options make stale is cleared, so that no figure outlives what it was
+    measured on. Raises `BadInput` where the folder cannot be written.
+    """
+    _require_writable(folder)
+    record = None if fresh or not (folder / RECORD_NAME).exists() else read_record(folder)
+    if record is None:
+        record = RunRecord(porter=porter.__version__, created=_now(), command=command, request=request)
+    else:
+        record = clear(record, stale_between(record.request, request))
+    job = Job(folder=folder, request=request, registry=registry, progress=progress)
+    record = replace(
+        record, porter=porter.__version__, request=request, command=command, environment=machine.describe()
+    )
+    return Run(job, record)
+
+
+def exit_code(record: RunRecord) -> ExitCode:
+    """1 where a verdict fails, else 0."""
+    failed = any(verdict.state is State.FAIL for verdict in record.verdicts)
+    return ExitCode.VERDICT_FAILED if failed else ExitCode.OK
+
+
+def _require_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / f".{RECORD_NAME}.probe", b"")
+        (folder / f".{RECORD_NAME}.probe").unlink()
+    except OSError as error:
+        raise BadInput(f"--out {one_line(folder)}: cannot be written: {error.strerror}") from None
+
+
+def _files(folder: Path, record: RunRecord) -> tuple[OutputFile, ...]:
+    """The run's files by content; the documents are left out, since they are made from this list."""
+    found = []
+    if record.export is not None:
+        opset = record.export.facts.opset
+        found.append((record.export.path, f"ONNX, opset {opset}"))
+    found += [(artefact.path, f"artefact {artefact.id}") for artefact in record.artefacts]
+    if record.evaluations:
+        found.append((PREDICTIONS, "the answer for every image, by every evaluation"))
+        found += [(path.name, "accuracy in the task's own format") for path in sorted(folder.glob("result*.json"))]
+    unique = dict(reversed(found))
+    return tuple(
+        OutputFile(path=path, sha256=file_digest(folder / path), size_bytes=(folder / path).stat().st_size, what=what)
+        for path, what in reversed(unique.items())
+        if (folder / path).exists()
+    )
+
+
+def _counted(prepared: Iterable[Prepared], advance: Advance) -> Iterator[Prepared]:
+    for one in prepared:
+        advance(1)
+        yield one
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,48 @@
+"""The reference: the loaded module run by PyTorch, in eval mode and without gradients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from porter.contracts.runtime import Session
+from porter.errors import PluginError
+from porter.records.artefact import SessionInfo
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class TorchSession(Session):
+    """Runs a `torch.nn.Module` that takes one tensor and returns one tensor, several, or a mapping of them."""
+
+    def __init__(self, module: Any, outputs: tuple[str, ...], threads: int) -> None:
+        import torch
+
+        torch.set_num_threads(threads)
+        self._torch = torch
+        self._module = module
+        self._outputs = outputs
+        self.info = SessionInfo(
+            runtime="pytorch",
+            version=str(torch.__version__),
+            precision=_precision(module),
+            provider=str(next((p.device.type for p in module.parameters()), "cpu")),
+            threads=torch.get_num_threads(),
+        )
+
+    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        with self._torch.inference_mode():
+            result = self._module(self._torch.from_numpy(batch))
+        if isinstance(result, dict):
+            named = {name: result[name] for name in self._outputs}
+        else:
+            values = result if isinstance(result, tuple | list) else (result,)
+            if len(values) != len(self._outputs):
+                raise PluginError(f"the module returned {len(values)} outputs, its spec names {len(self._outputs)}")
+            named = dict(zip(self._outputs, values, strict=True))
+        return {name: value.float().numpy() for name, value in named.items()}
+
+
+def _precision(module: Any) -> str:
+    names = {"torch.float32": "fp32", "torch.float16": "fp16", "torch.bfloat16": "bf16", "torch.float64": "fp64"}
+    return "+".join(sorted({names.get(str(p.dtype), str(p.dtype)) for p in module.parameters()})) or "fp32"

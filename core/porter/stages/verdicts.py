@@ -1,0 +1,165 @@
+"""The four verdicts: weights loaded, model parity, preprocessing parity, accuracy. Each apart, with its evidence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from porter.contracts.task import Task
+from porter.records.evaluation import Evaluation, Metric
+from porter.records.manifest import Manifest
+from porter.records.run import Comparison, RunRecord, State, Verdict
+from porter.records.spec import ModelSpec
+
+REFERENCE, PUBLISHED = "reference", "published"
+
+
+def judge(record: RunRecord) -> RunRecord:
+    """Fill `verdicts` from the sections that are there."""
+    return replace(record, verdicts=(_weights(record), _parity(record), _preprocessing(record), _accuracy(record)))
+
+
+def compare(record: RunRecord, spec: ModelSpec, task: Task, manifest: Manifest) -> RunRecord:
+    """Fill `comparisons`: the gate metric of every artefact against the reference and the published figure."""
+    reference = record.evaluation(REFERENCE)
+    found = []
+    for evaluation in record.evaluations:
+        if evaluation is reference or not evaluation.metrics:
+            continue
+        metric = evaluation.metric(task.gate)
+        allowed = record.request.max_drop
+        if reference is not None:
+            found.append(_against(evaluation, metric, REFERENCE, reference.metric(task.gate).value, allowed))
+        reason = not_comparable(spec, task, manifest)
+        published = None if reason or spec.published is None else spec.published.value(task.gate)
+        found.append(_against(evaluation, metric, PUBLISHED, published, allowed, reason))
+    return replace(record, comparisons=tuple(found))
+
+
+def not_comparable(spec: ModelSpec, task: Task, manifest: Manifest) -> str:
+    """Why the result cannot be held against the published figure; empty where it can."""
+    published = spec.published
+    if published is None or published.value(task.gate) is None:
+        return "no published figure for this model"
+    if len(manifest.items) != published.images:
+        return f"{len(manifest.items)} images, the published figure is for {published.images} of {published.dataset}"
+    if published.image_pattern:
+        pattern = re.compile(published.image_pattern)
+        others = sum(not pattern.fullmatch(PurePosixPath(item.id).name) for item in manifest.items)
+        if others:
+            return f"{others} images are not named as those of {published.dataset}"
+    return ""
+
+
+def _against(
+    evaluation: Evaluation, metric: Metric, against: str, baseline: float | None, allowed: float, reason: str = ""
+) -> Comparison:
+    sign = 1 if metric.higher_is_better else -1
+    drop = None if baseline is None else sign * (baseline - metric.value)
+    return Comparison(
+        evaluation=evaluation.name,
+        against=against,
+        metric=metric.name,
+        title=metric.title,
+        value=metric.value,
+        baseline=baseline,
+        drop=drop,
+        allowed=allowed,
+        # A billionth of a point: the rounding of two percentages, never a lost image.
+        passed=None if drop is None else drop <= allowed + 1e-9,
+        reason=reason,
+    )
+
+
+def _weights(record: RunRecord) -> Verdict:
+    report = record.load
+    if report is None:
+        return _verdict("weights", State.NOT_RUN, "the checkpoint was not loaded")
+    complete = report.loaded + len(report.forgiven) == report.expected
+    forgiven = f", {len(report.forgiven)} absent counters forgiven" if report.forgiven else ""
+    skipped = f", {len(report.skipped)} entries of the file without a place in the model" if report.skipped else ""
+    text = f"{report.loaded} of {report.expected} entries loaded{forgiven}{skipped}"
+    return _verdict("weights", State.PASS if complete else State.FAIL, text)
+
+
+def _parity(record: RunRecord) -> Verdict:
+    if not record.parity:
+        return _verdict("parity", State.NOT_RUN, "no artefact was compared with the reference")
+    evidence = []
+    for parity in record.parity:
+        errors = [one.max_abs_error for one in parity.outputs if one.max_abs_error is not None]
+        batches = ", ".join(dict.fromkeys(str(one.batch) for one in parity.outputs))
+        worst = f"max abs error {max(errors):.3g}" if errors else "no comparable output"
+        evidence.append(
+            f"{parity.candidate} against {parity.reference} at batch {batches}: {worst}, "
+            f"{parity.answer_name} changed on {parity.answers_changed} of {parity.answers_compared}"
+        )
+        evidence += [
+            f"batch {one.batch}: {_miss(one.problem, one.max_abs_error, one.allowed)}"
+            for one in parity.outputs
+            if not one.passed
+        ]
+    passed = all(parity.passed for parity in record.parity)
+    advice = () if passed else ("look at the graph near the output that differs, and at operators that depend on size",)
+    return _verdict("parity", State.PASS if passed else State.FAIL, *evidence, advice=advice)
+
+
+def _miss(problem: str, error: float | None, allowed: float | None) -> str:
+    return problem or f"max abs error {error:.3g} over the allowed {allowed:.3g}"
+
+
+def _preprocessing(record: RunRecord) -> Verdict:
+    parity = record.preprocessing
+    if parity is None:
+        return _verdict("preprocessing", State.NOT_RUN, "the model's preprocessing was not compared with its spec")
+    same = "identical bit for bit" if parity.identical else _distance(parity.max_abs_error, parity.allowed)
+    text = f"{same}, on {parity.images} images, with the reference pipeline that the model declares"
+    advice = (
+        ()
+        if parity.passed
+        else ("likely causes, in order: BGR for RGB, another resize, mean or std missing, a crop rounded another way",)
+    )
+    return _verdict("preprocessing", State.PASS if parity.passed else State.FAIL, text, advice=advice)
+
+
+def _distance(error: float | None, allowed: float) -> str:
+    return "of another shape" if error is None else f"max abs difference {error:.3g} (allowed {allowed:.3g})"
+
+
+def _accuracy(record: RunRecord) -> Verdict:
+    judged = [one for one in record.comparisons if one.passed is not None]
+    lost = [e for e in record.evaluations if e.chance]
+    if not record.evaluations or not (judged or lost):
+        return _verdict("accuracy", State.NOT_RUN, "no artefact was scored")
+    evidence = [_comparison(one) for one in record.comparisons]
+    evidence += [f"{e.title}: {e.chance}" for e in lost]
+    passed = all(one.passed for one in judged) and not lost
+    advice = (
+        [] if passed else ["compare the verdicts above: weights, parity and preprocessing fail before accuracy does"]
+    )
+    if lost:
+        advice.insert(0, "near chance: the weights are untrained, or the labels belong to other images or classes")
+    return _verdict("accuracy", State.PASS if passed else State.FAIL, *evidence, advice=tuple(advice))
+
+
+def _comparison(one: Comparison) -> str:
+    if one.drop is None or one.baseline is None:
+        return f"{one.evaluation} against {one.against}: not comparable, {one.reason}"
+    word = "within" if one.passed else "beyond"
+    return (
+        f"{one.evaluation} against {one.against}: {one.title} {one.value:.2f} and {one.baseline:.2f}, "
+        f"drop {one.drop:.2f} {word} the allowed {one.allowed:g}"
+    )
+
+
+TITLES = {
+    "weights": "Weights loaded",
+    "parity": "Model parity",
+    "preprocessing": "Preprocessing parity",
+    "accuracy": "Accuracy",
+}
+
+
+def _verdict(name: str, state: State, *evidence: str, advice: tuple[str, ...] = ()) -> Verdict:
+    return Verdict(name=name, title=TITLES[name], state=state, evidence=evidence, advice=advice)

@@ -1,0 +1,157 @@
+"""verify: the same tensors through the reference and an artefact, and the model's preprocessing against its spec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from porter.contracts.requests import Image
+from porter.contracts.runtime import Session
+from porter.errors import PorterError
+from porter.records.parity import OutputParity, Parity, PreprocessParity, Tolerance
+from porter.stages.infer import infer
+from porter.stages.job import Job
+from porter.stages.prepare import Prepared, readable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BATCHES = (1, 2, 3)
+"""A single image, a pair and an odd batch: what is baked into a graph shows at one of them."""
+PREPROCESS_ALLOWED = 1e-6
+"""In units of the normalised tensor; a grey level is some 0.017."""
+
+
+def sample(job: Job) -> list[Prepared]:
+    """The images that verify runs, one for each row of all its batches where the manifest has as many."""
+    return readable(job, sum(BATCHES))
+
+
+def verify(job: Job, name: str, session: Session, images: Sequence[Prepared]) -> Parity:
+    """Reference against artefact at batch 1, 2 and 3, on real preprocessed images."""
+    import numpy as np
+
+    arrays = [one.array for one in images if one.array is not None]
+    outputs: list[OutputParity] = []
+    changed = compared = start = 0
+    for size in BATCHES:
+        batch = np.stack([arrays[(start + k) % len(arrays)] for k in range(size)])
+        start += size
+        wanted = infer(job.hooks, job.reference, batch)
+        try:
+            got = infer(job.hooks, session, batch)
+        except PorterError as error:
+            outputs += [_broken(output, size, str(error)) for output in wanted]
+            continue
+        found = [compare(output, size, wanted[output], got.get(output), job.request.tolerance) for output in wanted]
+        outputs += found
+        if all(one.shape_matches and one.finite for one in found):
+            changed += _changed(job, wanted, got)
+            compared += size
+    return Parity(
+        reference=f"{job.reference.info.runtime} {job.reference.info.precision}",
+        candidate=name,
+        images=min(len(arrays), sum(BATCHES)),
+        tolerance=job.request.tolerance,
+        outputs=tuple(outputs),
+        answers_compared=compared,
+        answers_changed=changed,
+        answer_name=job.task.answer_name,
+        passed=all(one.passed for one in outputs),
+    )
+
+
+def compare(name: str, batch: int, wanted: np.ndarray, got: np.ndarray | None, tolerance: Tolerance) -> OutputParity:
+    """Errors of one output. The bound is on the whole tensor, not by element: values near zero would fail by noise.
+
+    Passes when max|got - wanted| <= atol + rtol * max|wanted|, shapes are equal and every value is finite.
+    """
+    import numpy as np
+
+    if got is None or got.shape != wanted.shape:
+        text = "is missing" if got is None else f"has shape {_shape(got)}, the reference {_shape(wanted)}"
+        return _broken(name, batch, f"output {name!r} {text}", 0 if got is None else len(got))
+    if not (np.isfinite(got).all() and np.isfinite(wanted).all()):
+        side = "the artefact" if np.isfinite(wanted).all() else "the reference"
+        return _broken(name, batch, f"output {name!r} of {side} has NaN or infinite values", len(got), shape=True)
+    a, b = wanted.astype(np.float64), got.astype(np.float64)
+    error, scale = np.abs(b - a), float(np.abs(a).max(initial=0.0))
+    worst = float(error.max(initial=0.0))
+    allowed = tolerance.atol + tolerance.rtol * scale
+    return OutputParity(
+        output=name,
+        batch=batch,
+        rows=len(got),
+        shape_matches=True,
+        finite=True,
+        max_abs_error=worst,
+        mean_abs_error=float(error.mean()) if error.size else 0.0,
+        relative_error=worst / scale if scale else None,
+        cosine=_least_cosine(a.reshape(len(a), -1), b.reshape(len(b), -1)),
+        allowed=allowed,
+        passed=worst <= allowed,
+    )
+
+
+def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessParity:
+    """The model's own preprocessing against the reference pipeline that its spec declares."""
+    from pathlib import Path
+
+    import numpy as np
+
+    from porter.images.decode import decode
+    from porter.images.pipeline import reference_pipeline
+
+    worst, identical = 0.0, True
+    for one in images:
+        item = job.manifest.items[one.index]
+        pixels = decode((Path(job.manifest.root) / item.id).read_bytes(), item.id).pixels
+        wanted = reference_pipeline(pixels, job.spec.preprocess)
+        got = job.hooks.preprocess(Image(id=item.id, pixels=pixels), job.spec.preprocess)
+        if got.shape != wanted.shape:
+            worst, identical = float("inf"), False
+            break
+        worst = max(worst, float(np.abs(got.astype(np.float64) - wanted).max()))
+        identical &= bool(np.array_equal(got, wanted))
+    return PreprocessParity(
+        images=len(images),
+        max_abs_error=worst if worst < float("inf") else None,
+        allowed=PREPROCESS_ALLOWED,
+        identical=identical,
+        passed=worst <= PREPROCESS_ALLOWED,
+    )
+
+
+def _changed(job: Job, wanted: dict[str, np.ndarray], got: dict[str, np.ndarray]) -> int:
+    pairs = zip(job.hooks.postprocess(wanted, job.spec), job.hooks.postprocess(got, job.spec), strict=True)
+    return sum(job.task.answer(a) != job.task.answer(b) for a, b in pairs)
+
+
+def _least_cosine(a: np.ndarray, b: np.ndarray) -> float | None:
+    import numpy as np
+
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    if not norms.all():
+        return None
+    return float(min(1.0, ((a * b).sum(axis=1) / norms).min()))
+
+
+def _broken(name: str, batch: int, problem: str, rows: int = 0, *, shape: bool = False) -> OutputParity:
+    return OutputParity(
+        output=name,
+        batch=batch,
+        rows=rows,
+        shape_matches=shape,
+        finite=not shape,
+        max_abs_error=None,
+        mean_abs_error=None,
+        relative_error=None,
+        cosine=None,
+        allowed=None,
+        passed=False,
+        problem=problem,
+    )
+
+
+def _shape(array: np.ndarray) -> str:
+    return "×".join(map(str, array.shape))

@@ -1,0 +1,155 @@
+"""The task `classification`: one class index an image, scored by top-1 to top-5."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from porter import hookimpl
+from porter.contracts.task import DataRequest, Scorer, Task
+from porter.errors import BadInput, one_line
+from porter.records.evaluation import Metric
+from porter.records.manifest import Item, Manifest
+from porter.records.spec import ModelSpec
+from porter.statistics import binomial_tail, wilson
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "classification"
+DEPTH = 5
+CHANCE_P = 0.001
+"""A result that guessing reaches with at least this probability cannot be told from guessing."""
+CHANCE_MARGIN = 0.02
+"""Chance-corrected accuracy (Cohen's kappa against uniform guessing) below which a result is near chance."""
+
+
+@dataclass(frozen=True)
+class Classified:
+    """The best classes of one image, best first, at most five, with their scores."""
+
+    classes: tuple[int, ...]
+    scores: tuple[float, ...]
+
+
+class TopKScorer(Scorer):
+    """Counts hits in the top 1 to 5. Every metric divides by all items added."""
+
+    def __init__(self, num_classes: int) -> None:
+        self._hits = [0] * min(DEPTH, num_classes)
+        self._count = 0
+
+    def add(self, item: Item, prediction: Classified | None) -> float:
+        self._count += 1
+        if prediction is None or item.label not in prediction.classes:
+            return 0.0
+        rank = prediction.classes.index(int(item.label))
+        for k in range(rank, len(self._hits)):
+            self._hits[k] += 1
+        return float(rank == 0)
+
+    def metrics(self) -> tuple[Metric, ...]:
+        if not self._count:
+            return ()
+        return tuple(
+            Metric(
+                name=f"top{k}",
+                title=f"Top-{k}",
+                value=100 * hits / self._count,
+                count=self._count,
+                hits=hits,
+                interval=wilson(hits, self._count),
+            )
+            for k, hits in enumerate(self._hits, start=1)
+        )
+
+
+class Classification(Task):
+    name = NAME
+    title = "Image classification"
+    gate = "top1"
+    answer_name = "top-1 class"
+    columns = (*(f"class{k}" for k in range(1, DEPTH + 1)), *(f"score{k}" for k in range(1, DEPTH + 1)))
+
+    def manifest(self, request: DataRequest) -> Manifest:
+        from porter.tasks.labelled import labelled_manifest
+
+        return labelled_manifest(request, num_classes(request.spec))
+
+    def scorer(self, spec: ModelSpec) -> Scorer:
+        return TopKScorer(num_classes(spec))
+
+    def row(self, prediction: Classified) -> Sequence[str]:
+        blanks = [""] * (DEPTH - len(prediction.classes))
+        # Nine digits tell any two float32 values apart.
+        return [*map(str, prediction.classes), *blanks, *(f"{s:.9g}" for s in prediction.scores), *blanks]
+
+    def answer(self, prediction: Classified) -> Hashable:
+        return prediction.classes[0]
+
+    def chance(self, spec: ModelSpec, metrics: Sequence[Metric]) -> str:
+        top1 = next(metric for metric in metrics if metric.name == self.gate)
+        classes, hits = num_classes(spec), top1.hits or 0
+        probability = 1 / classes
+        p = binomial_tail(hits, top1.count, probability)
+        kappa = (hits / top1.count - probability) / (1 - probability) if classes > 1 else 1.0
+        if classes > 1 and (p >= CHANCE_P or kappa < CHANCE_MARGIN):
+            return (
+                f"near chance: {hits} of {top1.count} right, guessing among {classes} classes "
+                f"gets at least as many with probability {p:.3g}"
+            )
+        return ""
+
+    def documents(self, metrics: Sequence[Metric], spec: ModelSpec) -> Mapping[str, bytes]:
+        """result.json in the format of the Ascend scoring script: every value a string, percentages to 2 places."""
+        if not metrics:
+            return {}
+        rows = [("Number of images", str(metrics[0].count)), ("Number of classes", str(num_classes(spec)))]
+        rows += [(f"Top{k} accuracy", f"{round(metric.value, 2)}%") for k, metric in enumerate(metrics, start=1)]
+        values = [{"key": key, "value": value} for key, value in rows]
+        document = {"title": "Overall statistical evaluation", "value": values}
+        return {"result.json": msgspec.json.encode(document) + b"\n"}
+
+
+def num_classes(spec: ModelSpec) -> int:
+    """The number of classes that a spec declares. Raises `BadInput` where it declares none."""
+    if spec.num_classes is None or spec.num_classes < 1:
+        raise BadInput(f"model {one_line(spec.name)!r} declares no num_classes, which the task {NAME} needs")
+    return spec.num_classes
+
+
+def classify(scores: np.ndarray) -> list[Classified]:
+    """Scores (N×C) to the best five classes of each row; of equal scores the lower class index comes first.
+
+    That order does not look at labels, so a constant output scores no more than its share.
+    """
+    import numpy as np
+
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH]
+    best = np.take_along_axis(scores, order, axis=1)
+    return [
+        Classified(tuple(classes), tuple(values)) for classes, values in zip(order.tolist(), best.tolist(), strict=True)
+    ]
+
+
+@hookimpl
+def porter_tasks() -> Sequence[Task]:
+    return (Classification(),)
+
+
+@hookimpl(trylast=True)
+def porter_postprocess(outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Sequence[Classified] | None:
+    """The first output as N×C scores, for models of this task."""
+    if spec.task != NAME:
+        return None
+    scores = outputs[spec.outputs[0].name]
+    classes = num_classes(spec)
+    if scores.ndim != 2 or scores.shape[1] != classes:
+        raise BadInput(
+            f"output {spec.outputs[0].name!r} has shape {'×'.join(map(str, scores.shape))}, "
+            f"the model declares {classes} classes"
+        )
+    return classify(scores)

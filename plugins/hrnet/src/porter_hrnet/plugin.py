@@ -1,0 +1,103 @@
+"""HRNet image classification for porter: the official yaml config and checkpoint, unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from porter import hookimpl
+from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest, Shipped
+from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+
+from porter_hrnet.published import TABLE, published_accuracy, published_facts
+
+NAME = "hrnet"
+IMAGENET_CLASSES = 1000
+CROP_RATIO = 0.875
+"""The short side is `int(size / 0.875)`: the authors' validation transform, `Resize(int(size / 0.875))`."""
+SAMPLE = Path(__file__).parent / "sample"
+
+
+@hookimpl
+def porter_models() -> Sequence[ModelOffer]:
+    """HRNet in the nine published variants, and the sample."""
+    return [
+        ModelOffer(
+            name=NAME,
+            title="HRNet image classification",
+            variants=tuple(
+                spec_for(variant, (224, 224), IMAGENET_CLASSES, ()) for variant in TABLE
+            ),
+            shipped=Shipped(
+                config=SAMPLE / "config.yaml",
+                checkpoint=SAMPLE / "checkpoint.pth.tar",
+                data=SAMPLE / "val",
+                labels=SAMPLE / "val_label.txt",
+                note="A narrow HRNet trained on patches of freely licensed photographs; "
+                "origin and licences are in the plugin's sample/ORIGIN.md.",
+            ),
+        )
+    ]
+
+
+@hookimpl
+def porter_describe(request: ModelRequest) -> ModelSpec:
+    """The spec of an official yaml config."""
+    from porter.errors import BadInput
+
+    from porter_hrnet.config import read_config
+    from porter_hrnet.variants import variant_of
+
+    if request.config is None:
+        raise BadInput(f"model {NAME!r} needs --config YAML beside --checkpoint")
+    config = read_config(request.config)
+    names = _class_names() if request.config.resolve() == (SAMPLE / "config.yaml").resolve() else ()
+    return spec_for(variant_of(config), config.image_size, config.num_classes, names)
+
+
+@hookimpl
+def porter_load(request: LoadRequest) -> Loaded:
+    """The network of the config with the checkpoint's weights, strictly."""
+    import torch
+    from porter.checkpoints.load import load_into
+    from porter.checkpoints.read import read_checkpoint
+    from porter.checkpoints.unwrap import find_weights
+
+    from porter_hrnet.config import read_config
+    from porter_hrnet.network import HighResolutionNet
+
+    assert request.config is not None and request.checkpoint is not None  # porter_describe and core saw to it
+    raw = read_checkpoint(request.checkpoint, trust=request.trust_checkpoint)
+    weights = find_weights(raw, weights=request.weights)
+    with torch.device("cpu"):
+        network = HighResolutionNet(read_config(request.config))
+    report = load_into(network, weights, head=("classifier",), head_hint=f"MODEL.NUM_CLASSES in {request.config}")
+    return Loaded(spec=request.spec, module=network.eval(), report=report)
+
+
+def spec_for(
+    variant: str, image_size: tuple[int, int], num_classes: int, class_names: tuple[str, ...]
+) -> ModelSpec:
+    """The spec of one variant at one image size (height, width)."""
+    height, width = image_size
+    return ModelSpec(
+        name=NAME,
+        variant=variant,
+        task="classification",
+        title=f"HRNet {variant} image classification",
+        description="HRNet keeps high-resolution representations through the whole network, in parallel branches "
+        "that exchange information at every stage, and classifies from all of them.",
+        paper="Deep High-Resolution Representation Learning for Visual Recognition, arXiv 1908.07919",
+        code="github.com/HRNet/HRNet-Image-Classification",
+        inputs=(TensorSpec(name="image", shape=("N", 3, height, width)),),
+        outputs=(TensorSpec(name="class", shape=("N", num_classes)),),
+        preprocess=PreprocessSpec(resize=int(min(height, width) / CROP_RATIO), crop=(height, width)),
+        num_classes=num_classes,
+        class_names=class_names,
+        published=published_accuracy(variant),
+        facts=published_facts(variant),
+    )
+
+
+def _class_names() -> tuple[str, ...]:
+    return tuple((SAMPLE / "classes.txt").read_text(encoding="utf-8").split("\n")[:-1])
