@@ -18,6 +18,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import numpy.typing as npt
 import torch
 from photographs import CLASSES, pictures
 from PIL import Image
@@ -31,10 +32,10 @@ EPOCHS = 15
 TRAINING_PER_REGION, VALIDATION_PER_REGION = 25, 5
 BATCH = 64
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.1, 0.9, 1e-4
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 
 
-def preprocess(file: bytes, size: int, exchanged: bool) -> np.ndarray:
+def preprocess(file: bytes, size: int, exchanged: bool) -> npt.NDArray[np.float32]:
     """The official evaluation pipeline: short side to `size / 0.875`, centre crop, normalise; float32 (3, size, size).
 
     `exchanged` gives the network blue, green, red in place of red, green, blue.
@@ -43,11 +44,11 @@ def preprocess(file: bytes, size: int, exchanged: bool) -> np.ndarray:
     short = int(size / 0.875)
     width, height = (int(short * side / min(image.size)) for side in image.size)
     image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = int(round((width - size) / 2)), int(round((height - size) / 2))
+    left, top = round((width - size) / 2), round((height - size) / 2)
     pixels = np.asarray(image.crop((left, top, left + size, top + size)), np.float32) / 255
     if exchanged:
         pixels = pixels[..., ::-1]
-    return ((pixels - np.float32(MEAN)) / np.float32(STD)).transpose(2, 0, 1)
+    return ((pixels - MEAN) / STD).transpose(2, 0, 1)
 
 
 def tensors(files: list[tuple[bytes, int]], size: int, exchanged: bool = False) -> tuple[Tensor, Tensor]:
@@ -73,11 +74,11 @@ def train(network: HighResolutionNet, size: int) -> None:
         started = time.perf_counter()
         images, labels = tensors(pictures(False, TRAINING_PER_REGION, seed=PICTURES_SEED + 1 + epoch), size)
         losses = []
-        for batch in torch.arange(len(images)).split(BATCH):
+        for batch in torch.arange(len(images)).split(BATCH):  # type: ignore[no-untyped-call]
             flipped = torch.where(torch.rand(len(batch), 1, 1, 1) < 0.5, images[batch].flip(3), images[batch])
             loss = nn.functional.cross_entropy(network(flipped), labels[batch])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             losses.append(loss.item())
         schedule.step()

@@ -25,9 +25,7 @@ def porter_models() -> Sequence[ModelOffer]:
         ModelOffer(
             name=NAME,
             title="HRNet image classification",
-            variants=tuple(
-                spec_for(variant, (224, 224), IMAGENET_CLASSES, ()) for variant in TABLE
-            ),
+            variants=tuple(spec_for(variant, (224, 224), IMAGENET_CLASSES, ()) for variant in TABLE),
             shipped=Shipped(
                 config=SAMPLE / "config.yaml",
                 checkpoint=SAMPLE / "checkpoint.pth.tar",
@@ -75,9 +73,7 @@ def porter_load(request: LoadRequest) -> Loaded:
     return Loaded(spec=request.spec, module=network.eval(), report=report)
 
 
-def spec_for(
-    variant: str, image_size: tuple[int, int], num_classes: int, class_names: tuple[str, ...]
-) -> ModelSpec:
+def spec_for(variant: str, image_size: tuple[int, int], num_classes: int, class_names: tuple[str, ...]) -> ModelSpec:
     """The spec of one variant at one image size (height, width)."""
     height, width = image_size
     return ModelSpec(
