@@ -1,0 +1,42 @@
+# make run   set up .venv and run the main job on the shipped sample
+# make test  install what the tests need and run them all
+# make lint  ruff and mypy
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+PROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
+OUT ?= porter-out/hrnet
+
+.DELETE_ON_ERROR:
+.PHONY: run test lint docs clean
+
+run: .venv/installed
+	$(BIN)/porter run hrnet --out $(OUT)
+
+test: .venv/tested
+	$(BIN)/python -m pytest
+
+lint: .venv/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy core/porter $(wildcard plugins/*/src)
+
+docs: .venv/installed
+	$(BIN)/python docs/generate.py
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+	$(PIP) --upgrade pip
+
+.venv/installed: .venv/bin/python constraints.txt $(PROJECTS)
+	$(PIP) --editable .[torch] --editable plugins/hrnet
+	touch $@
+
+.venv/tested: .venv/installed
+	$(PIP) --editable .[torch,test] $(addprefix --editable ,$(PLUGINS))
+	touch $@
+
+clean:
+	rm -rf .venv porter-out

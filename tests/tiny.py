@@ -1,0 +1,90 @@
+"""A tiny model plugin that really classifies: the class is the strongest colour channel. No config, no checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from porter import hookimpl
+from porter.contracts.progress import Progress
+from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest
+from porter.plugins.manager import create_registry
+from porter.records.load import LoadReport
+from porter.records.request import RunRequest
+from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+from porter.run import Run, begin
+
+SIZE = 16
+CLASSES = ("red", "green", "blue")
+COLOURS = ((250, 40, 30), (40, 240, 60), (20, 60, 250))
+SPEC = ModelSpec(
+    name="tiny",
+    task="classification",
+    title="Strongest channel",
+    inputs=(TensorSpec(name="image", shape=("N", 3, SIZE, SIZE)),),
+    outputs=(TensorSpec(name="class", shape=("N", len(CLASSES))),),
+    preprocess=PreprocessSpec(resize=18, crop=(SIZE, SIZE), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+    num_classes=len(CLASSES),
+    class_names=CLASSES,
+)
+
+
+class TinyPlugin:
+    """Each part can be replaced by a test."""
+
+    def __init__(self, spec: ModelSpec = SPEC, network: Any = None) -> None:
+        self.spec = spec
+        self.network = network
+
+    @hookimpl
+    def porter_models(self) -> Sequence[ModelOffer]:
+        return [ModelOffer(name="tiny", title="Tiny", variants=(self.spec,), needs_checkpoint=False)]
+
+    @hookimpl
+    def porter_describe(self, request: ModelRequest) -> ModelSpec:
+        return self.spec
+
+    @hookimpl
+    def porter_load(self, request: LoadRequest) -> Loaded:
+        network = self.network if self.network is not None else strongest_channel()
+        count = len(network.state_dict())
+        report = LoadReport(format="made here", safe=True, weights="", expected=count, loaded=count, parameters=12)
+        return Loaded(spec=self.spec, module=network, report=report)
+
+
+def strongest_channel() -> Any:
+    """Mean of each channel through a diagonal layer."""
+    import torch
+
+    linear = torch.nn.Linear(3, 3)
+    with torch.no_grad():
+        linear.weight.copy_(torch.eye(3) * 4)
+        linear.bias.zero_()
+    return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), linear).eval()
+
+
+def write_photos(folder: Path, labels: Sequence[int], *, size: tuple[int, int] = (24, 20)) -> Path:
+    """One noisy JPEG a label, in its colour, and `labels.txt` beside the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(3)
+    lines = []
+    for number, label in enumerate(labels):
+        colour = np.array(COLOURS[label])
+        noise = generator.integers(-20, 21, size=(size[1], size[0], 3))
+        Image.fromarray(np.clip(colour + noise, 0, 255).astype(np.uint8)).save(folder / f"photo {number:03}.jpg")
+        lines.append(f"photo {number:03}.jpg {label}")
+    path = folder.parent / "labels.txt"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def start(out: Path, data: Path, labels: Path | None, *, plugin: Any = None, fresh: bool = True, **options: Any) -> Run:
+    """A run of the tiny model, quick to bench."""
+    settings: dict[str, Any] = {"batch_sizes": (1, 4), "bench_seconds": 0.0, "threads": 1, **options}
+    request = RunRequest(model="tiny", data=str(data), labels=None if labels is None else str(labels), **settings)
+    registry = create_registry([("tiny", plugin if plugin is not None else TinyPlugin())])
+    return begin(out, request, registry, Progress(), "porter run tiny", fresh=fresh)
