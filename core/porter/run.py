@@ -17,14 +17,13 @@ from porter.contracts.runtime import BuildRequest, Session
 from porter.errors import BadInput, ExitCode, one_line
 from porter.hashes import file_digest
 from porter.plugins.registry import Registry
-from porter.records.evaluation import Evaluation
 from porter.records.request import RunRequest
 from porter.records.run import DataReport, OutputFile, RunRecord, State
 from porter.records.store import RECORD_NAME, read_record, write_record, write_whole
 from porter.sections import clear, stale_after, stale_between
 from porter.stages import bench as benching
 from porter.stages import verdicts, verify
-from porter.stages.deliver import deliver
+from porter.stages.deliver import README, REPRODUCE, deliver
 from porter.stages.evaluate import PREDICTIONS, Pass, answer, evaluate, predictions_file
 from porter.stages.export import MODELS, export
 from porter.stages.files import (
@@ -57,6 +56,8 @@ class Run:
 
     def everything(self) -> ExitCode:
         """All stages in order. A file that fails parity is not scored; the documents are written all the same."""
+        self.job.preflight()
+        self._forget_documents()
         self.export()
         parity = self.verify()
         if parity is ExitCode.OK:
@@ -137,7 +138,10 @@ class Run:
         self._note_data(passes[0])
         self.record = replace(self.record, evaluations=tuple(one.evaluation for one in passes))
         self.record = verdicts.compare(self.record, self.job.spec, self.job.task, self.job.manifest)
-        self._write_task_documents(passes[min(1, len(passes) - 1)].evaluation)
+        documents = self.job.task.documents(passes[1].evaluation.metrics, self.job.spec)
+        for name, data in documents.items():
+            write_whole(self.job.folder / name, data)
+        self.record = replace(self.record, task_files=tuple(documents))
         return self._save()
 
     def bench(self) -> ExitCode:
@@ -158,6 +162,11 @@ class Run:
         return exit_code(self.record)
 
     # --- what they share --------------------------------------------------------------------------------------
+
+    def _forget_documents(self) -> None:
+        """Remove what an earlier run left: beside a new record it would be taken for this run's."""
+        for name in (README, REPRODUCE, PREDICTIONS, *self.job.task.files):
+            (self.job.folder / name).unlink(missing_ok=True)
 
     def _require_export(self) -> None:
         if self.record.export is None or self.record.model is None:
@@ -253,10 +262,6 @@ class Run:
             ),
         )
 
-    def _write_task_documents(self, evaluation: Evaluation) -> None:
-        for name, data in self.job.task.documents(evaluation.metrics, self.job.spec).items():
-            write_whole(self.job.folder / Path(name).name, data)
-
     def _save(self) -> ExitCode:
         self.record = replace(
             verdicts.judge(self.record),
@@ -276,13 +281,14 @@ def begin(
     What the record holds and the changed options make stale is cleared, so that no figure outlives what it was
     measured on. Raises `BadInput` where the folder cannot be written.
     """
+    job = Job(folder=folder, request=request, registry=registry, progress=progress)
+    job.files  # noqa: B018 - a wrong model or file stops before a folder is made
     _require_writable(folder)
     record = None if fresh or not (folder / RECORD_NAME).exists() else read_record(folder)
     if record is None:
         record = RunRecord(porter=porter.__version__, created=_now(), command=command, request=request)
     else:
         record = clear(record, stale_between(record.request, request))
-    job = Job(folder=folder, request=request, registry=registry, progress=progress)
     record = replace(
         record, porter=porter.__version__, request=request, command=command, environment=machine.describe()
     )
@@ -313,7 +319,7 @@ def _files(folder: Path, record: RunRecord) -> tuple[OutputFile, ...]:
     found += [(artefact.path, f"artefact {artefact.id}") for artefact in record.artefacts]
     if record.evaluations:
         found.append((PREDICTIONS, "the answer for every image, by every evaluation"))
-        found += [(path.name, "accuracy in the task's own format") for path in sorted(folder.glob("result*.json"))]
+        found += [(name, "accuracy in the task's own format") for name in record.task_files]
     unique = dict(reversed(found))
     return tuple(
         OutputFile(path=path, sha256=file_digest(folder / path), size_bytes=(folder / path).stat().st_size, what=what)

@@ -32,7 +32,11 @@ def plugins(as_json: bool) -> None:
 
 def describe(registry: Registry) -> list[dict[str, Any]]:
     """Every plugin as a plain dictionary."""
-    kinds: dict[str, dict[str, list[tuple[Any, str]]]] = {"models": registry.models(), "runtimes": registry.runtimes(), "tasks": registry.tasks()}
+    kinds: dict[str, dict[str, list[tuple[Any, str]]]] = {
+        "models": registry.models(),
+        "runtimes": registry.runtimes(),
+        "tasks": registry.tasks(),
+    }
     rows = []
     for info in registry.infos:
         row: dict[str, Any] = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from porter.errors import BadInput, Missing
 from porter.records.artefact import Artefact, SessionInfo
 from porter.records.spec import ModelSpec
 
@@ -73,6 +74,14 @@ class Runtime(abc.ABC):
     @abc.abstractmethod
     def status(self) -> RuntimeStatus:
         """Whether it is here, its version, devices and precisions. Never raises."""
+
+    def require(self, precision: str, provider: str | None) -> None:
+        """Stop before any work where this runtime cannot do what is asked. Raises `Missing` or `BadInput`."""
+        status = self.status()
+        if not status.available:
+            raise Missing(f"runtime {self.name} is not available: {status.advice}")
+        if precision not in status.precisions:
+            raise BadInput(f"runtime {self.name} offers precision {', '.join(status.precisions)}, not {precision}")
 
     @abc.abstractmethod
     def build(self, request: BuildRequest) -> Artefact:

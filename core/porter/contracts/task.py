@@ -54,6 +54,8 @@ class Task(abc.ABC):
     """Name of the metric that the accuracy verdict reads."""
     answer_name: str
     """What `answer` compares, in words, e.g. "top-1 class"."""
+    files: tuple[str, ...] = ()
+    """Names of the files that `documents` may write into the run's folder."""
     columns: tuple[str, ...]
     """Columns of predictions.csv that `row` fills."""
 
@@ -78,5 +80,5 @@ class Task(abc.ABC):
         return ""
 
     def documents(self, metrics: Sequence[Metric], spec: ModelSpec) -> Mapping[str, bytes]:
-        """Further files for the run's folder, by name, made from the first artefact's metrics."""
+        """The content of `files`, by name, made from the first artefact's metrics."""
         return {}

@@ -135,6 +135,8 @@ class RunRecord:
     artefacts: tuple[Artefact, ...] = ()
     parity: tuple[Parity, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
+    task_files: tuple[str, ...] = ()
+    """Names of the files in which the task wrote the accuracy in a format of its own."""
     comparisons: tuple[Comparison, ...] = ()
     performance: tuple[Performance, ...] = ()
     verdicts: tuple[Verdict, ...] = ()

@@ -71,9 +71,11 @@ class OnnxRuntime(Runtime):
             return RuntimeStatus(available=False, advice=ADVICE)
         return RuntimeStatus(available=True, version=version, devices=providers, precisions=("fp32",))
 
+    def require(self, precision: str, provider: str | None) -> None:
+        super().require(precision, provider)
+        _provider(_onnxruntime(), provider)
+
     def build(self, request: BuildRequest) -> Artefact:
-        if request.precision != "fp32":
-            raise BadInput(f"runtime {NAME} builds precision fp32, not {request.precision}")
         return Artefact(
             runtime=NAME,
             precision="fp32",

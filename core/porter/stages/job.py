@@ -21,6 +21,7 @@ from porter.records.run import InputFile, PluginUse
 from porter.records.spec import ModelSpec
 
 DEFAULT_OPSET = 11
+ONLY_TOGETHER = " (the shipped images go only with the shipped model)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +113,8 @@ class Job:
     @cached_property
     def manifest(self) -> Manifest:
         if self.files.data is None:
-            raise BadInput(f"no images: give --data DIR and --labels FILE (model {self.request.model!r} ships none)")
+            only = "" if self.offer.shipped is None or self.offer.shipped.data is None else ONLY_TOGETHER
+            raise BadInput(f"no images: give --data DIR and --labels FILE{only}")
         return self.task.manifest(
             DataRequest(
                 data=self.files.data,
@@ -127,6 +129,13 @@ class Job:
     @cached_property
     def runtimes(self) -> tuple[Runtime, ...]:
         return tuple(self.registry.runtime(name) for name in self.request.runtimes)
+
+    def preflight(self) -> None:
+        """Everything that can be wrong and is cheap to see, before the first expensive step."""
+        self.files, self.spec, self.task  # noqa: B018 - each is made, or raises, on first use
+        for runtime in self.runtimes:
+            runtime.require(self.request.precision, self.request.provider)
+        self.manifest  # noqa: B018
 
     def open(self, artefact: Artefact) -> Session:
         """Open an artefact of this run. Raises `BadInput` where its file is gone or changed."""

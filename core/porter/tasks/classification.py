@@ -72,6 +72,7 @@ class Classification(Task):
     title = "Image classification"
     gate = "top1"
     answer_name = "top-1 class"
+    files = ("result.json",)
     columns = (*(f"class{k}" for k in range(1, DEPTH + 1)), *(f"score{k}" for k in range(1, DEPTH + 1)))
 
     def manifest(self, request: DataRequest) -> Manifest:
