@@ -124,10 +124,10 @@ def porter_preprocess(image: Image, spec: PreprocessSpec) -> np.ndarray | None:
 
 
 @hookspec(firstresult=True)
-def porter_infer(session: Session, batch: np.ndarray) -> Mapping[str, np.ndarray] | None:
+def porter_infer(session: Session, batch: np.ndarray, spec: ModelSpec) -> Mapping[str, np.ndarray] | None:
     """Run one batch (float32 N×C×H×W) and return every output by name, N rows each.
 
-    Core's default is `session.run(batch)`.
+    Core's default is `session.run(batch)`. `spec` says what the model takes.
 
     Example:
         >>> from porter import hookimpl

@@ -23,22 +23,29 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     """Parse a self-contained ONNX file. Raises `BadInput` where it is absent, broken or not self-contained."""
     import onnx
 
+    shown = one_line(path)
     try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{shown}: {'a folder' if path.is_dir() else 'not a regular file'}; an ONNX file is needed")
+        if path.stat().st_size >= SIZE_LIMIT:
+            raise BadInput(f"{shown}: {path.stat().st_size} bytes, one ONNX file must stay under {SIZE_LIMIT}")
         data = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
+    except FileNotFoundError:
+        raise BadInput(f"{shown}: no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise BadInput(f"{shown}: cannot be read: {one_line(getattr(error, 'strerror', None) or error)}") from None
     if not data:
-        raise BadInput(f"{path}: empty, not an ONNX file")
+        raise BadInput(f"{shown}: empty, not an ONNX file")
     try:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's own exception type differs between its implementations
-        raise BadInput(f"{path}: not an ONNX file: {one_line(error)}") from None
+        raise BadInput(f"{shown}: not an ONNX file: {one_line(error)}") from None
     if not model.graph.node or not model.opset_import:
-        raise BadInput(f"{path}: not an ONNX model: it holds no graph")
-    outside = [t.name for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
+        raise BadInput(f"{shown}: not an ONNX model: it holds no graph")
+    outside = [t.name for t in all_tensors(model) if t.data_location == onnx.TensorProto.EXTERNAL or t.external_data]
     if outside:
         raise BadInput(
-            f"{path}: {len(outside)} weights lie outside the file (first: {one_line(outside[0])}); "
+            f"{shown}: {len(outside)} weights lie outside the file (first: {one_line(outside[0])}); "
             "save it as one self-contained file"
         )
     return model
@@ -75,15 +82,36 @@ def facts_of(model: onnx.ModelProto, size_bytes: int) -> OnnxFacts:
 RESIZES = ("Resize", "Upsample")
 
 
-def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """Every node, those of subgraphs (If, Loop) included."""
+def all_graphs(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[onnx.GraphProto | onnx.FunctionProto]:
+    """The graph, then every subgraph (If, Loop) in it."""
+    yield graph
     for node in graph.node:
-        yield node
         for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from all_nodes(attribute.g)
-            for inner in attribute.graphs:
-                yield from all_nodes(inner)
+            for inner in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
+                yield from all_graphs(inner)
+
+
+def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Every node, those of subgraphs included."""
+    for inner in all_graphs(graph):
+        yield from inner.node
+
+
+def all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """Every constant: initializers and attributes, sparse ones as their two parts, in subgraphs and functions too."""
+    import onnx
+
+    for body in (model.graph, *model.functions):
+        for graph in all_graphs(body):
+            sparse: list[onnx.SparseTensorProto] = []
+            if isinstance(graph, onnx.GraphProto):
+                yield from graph.initializer
+                sparse += graph.sparse_initializer
+            for attribute in (attribute for node in graph.node for attribute in node.attribute):
+                yield from (*([attribute.t] if attribute.HasField("t") else ()), *attribute.tensors)
+                sparse += [attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []
+                sparse += attribute.sparse_tensors
+            yield from (part for tensor in sparse for part in (tensor.values, tensor.indices))
 
 
 def training_nodes(model: onnx.ModelProto) -> list[str]:
@@ -109,7 +137,10 @@ def export_problems(facts: OnnxFacts, model: onnx.ModelProto, spec: ModelSpec, o
     if facts.size_bytes >= SIZE_LIMIT:
         problems.append(f"it has {facts.size_bytes} bytes, one file must stay under {SIZE_LIMIT}")
     problems += _tensor_problems("input", facts.inputs, spec.inputs, dynamic)
-    problems += _tensor_problems("output", facts.outputs, spec.outputs, dynamic)
+    # The first output of a spec is the one that is scored; every runtime returns outputs by name, in whatever order.
+    outputs = {tensor.name: tensor for tensor in facts.outputs}
+    ordered = [outputs.pop(tensor.name) for tensor in spec.outputs if tensor.name in outputs]
+    problems += _tensor_problems("output", (*ordered, *outputs.values()), spec.outputs, dynamic)
     problems += [f"{node} is in training mode" for node in training_nodes(model)]
     return problems
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -14,7 +15,7 @@ from porter import machine
 from porter.commands import commands_of
 from porter.contracts.progress import Progress
 from porter.contracts.runtime import BuildRequest, Session
-from porter.errors import BadInput, ExitCode, one_line
+from porter.errors import BadInput, ExitCode, PluginError, one_line
 from porter.hashes import file_digest
 from porter.plugins.registry import Registry
 from porter.records.request import RunRequest
@@ -37,7 +38,7 @@ from porter.stages.files import (
     tensor_entries,
 )
 from porter.stages.job import Job
-from porter.stages.load import load, require_unchanged
+from porter.stages.load import MODEL_FILES, load, require_unchanged, with_data_of
 from porter.stages.prepare import Prepared, prepare
 from porter.stages.scoring import NONFINITE_REASON, Answered
 
@@ -54,7 +55,7 @@ class Run:
 
     # --- the stages -------------------------------------------------------------------------------------------
 
-    def everything(self) -> ExitCode:
+    def everything(self, templates: Path | None = None) -> ExitCode:
         """All stages in order. A file that fails parity is not scored; the documents are written all the same."""
         self.job.preflight()
         self._forget_documents()
@@ -63,7 +64,7 @@ class Run:
         if parity is ExitCode.OK:
             self.evaluate()
             self.bench()
-        return self.deliver()
+        return self.deliver(templates)
 
     def export(self) -> ExitCode:
         """load and export: the checkpoint to a checked ONNX file."""
@@ -140,6 +141,10 @@ class Run:
         self.record = verdicts.compare(self.record, self.job.spec, self.job.task, self.job.manifest)
         documents = self.job.task.documents(passes[1].evaluation.metrics, self.job.spec)
         for name, data in documents.items():
+            if name not in self.job.task.files:
+                raise PluginError(
+                    f"task {self.job.task.name!r}: documents() wrote {name!r}, which its `files` do not name"
+                )
             write_whole(self.job.folder / name, data)
         self.record = replace(self.record, task_files=tuple(documents))
         return self._save()
@@ -155,10 +160,13 @@ class Run:
         self.record = replace(self.record, performance=tuple(found))
         return self._save()
 
-    def deliver(self) -> ExitCode:
-        """Write the documents from the record alone; answers with the exit code that the verdicts give."""
+    def deliver(self, templates: Path | None = None) -> ExitCode:
+        """Write the documents from the record alone; answers with the exit code that the verdicts give.
+
+        `templates` is a folder of the user's own, see `porter.stages.deliver`.
+        """
         self._save()
-        deliver(self.job.folder, self.record)
+        deliver(self.job.folder, self.record, templates)
         return exit_code(self.record)
 
     # --- what they share --------------------------------------------------------------------------------------
@@ -174,10 +182,10 @@ class Run:
                 f"{self.job.folder / RECORD_NAME}: nothing was exported with these options; "
                 f"run `porter export {self.job.request.model} --out {self.job.folder}` first"
             )
-        require_unchanged(self.record, self.job.inputs(), ("config", "checkpoint"))
+        require_unchanged(self.record, self.job.inputs(), MODEL_FILES)
 
     def _list(self) -> None:
-        """List the images once; what the manifest says goes to the record."""
+        """List the images once; what the manifest says goes to the record, and so do the labels by content."""
         manifest = self.job.manifest
         report = DataReport(
             root=self.job.request.data or "shipped with the plugin",
@@ -189,13 +197,14 @@ class Run:
             manifest_sha256=manifest_sha256(manifest),
             warnings=manifest.warnings,
         )
+        inputs = with_data_of(self.record, self.job.inputs())
         known = self.record.data
-        if known is not None and known.manifest_sha256 == report.manifest_sha256:
+        if known is not None and known.manifest_sha256 == report.manifest_sha256 and inputs == self.record.inputs:
             return
         for warning in manifest.warnings:
             self.job.progress.note(warning)
         cleared = clear(self.record, stale_after(["data"]))
-        self.record = replace(cleared, data=report, model=self.job.spec, inputs=self.job.inputs())
+        self.record = replace(cleared, data=report, model=self.job.spec, inputs=inputs)
 
     def _build(self) -> None:
         """Make every artefact that is not there yet."""
@@ -302,12 +311,12 @@ def exit_code(record: RunRecord) -> ExitCode:
 
 
 def _require_writable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / f".{RECORD_NAME}.probe", b"")
-        (folder / f".{RECORD_NAME}.probe").unlink()
-    except OSError as error:
-        raise BadInput(f"--out {one_line(folder)}: cannot be written: {error.strerror}") from None
+    """Stop where the folder could not be written, without making it: a mistake must leave nothing behind."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise BadInput(f"--out {one_line(folder)}: {one_line(there)} is a file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise BadInput(f"--out {one_line(folder)}: {one_line(there)} cannot be written")
 
 
 def _files(folder: Path, record: RunRecord) -> tuple[OutputFile, ...]:

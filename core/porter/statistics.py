@@ -9,6 +9,8 @@ from porter.records.evaluation import Interval
 
 Z95 = 1.959963984540054
 """97.5% quantile of the standard normal distribution: two-sided 95%."""
+Z80 = 0.8416212335729143
+"""80% quantile of the standard normal distribution: a power of 80%."""
 
 
 def wilson(hits: int, count: int) -> Interval:
@@ -31,6 +33,8 @@ def binomial_tail(hits: int, count: int, probability: float) -> float:
     """P(X >= hits) for X binomial(count, probability), summed exactly in logarithms."""
     if hits <= 0:
         return 1.0
+    if hits > count:
+        return 0.0
     if probability <= 0 or probability >= 1:
         return 0.0 if probability <= 0 else 1.0
     log_p, log_q = math.log(probability), math.log1p(-probability)
@@ -40,6 +44,78 @@ def binomial_tail(hits: int, count: int, probability: float) -> float:
     ]
     top = max(logs)
     return min(1.0, math.exp(top) * math.fsum(math.exp(value - top) for value in logs))
+
+
+def mcnemar_exact(first_only: int, second_only: int) -> float:
+    """Two-sided p of McNemar's exact test, from the pairs on which two methods differ.
+
+    Under the null hypothesis `first_only` is binomial with n = first_only + second_only and p = 1/2; the smaller tail
+    is doubled, and p is 1 where no pair differs. Source: Q. McNemar, "Note on the sampling error of the difference
+    between correlated proportions or percentages", Psychometrika 12 (1947) 153-157; the exact form as in M. W.
+    Fagerland, S. Lydersen and P. Laake, BMC Medical Research Methodology 13 (2013) 91.
+    """
+    if min(first_only, second_only) < 0:
+        raise ValueError(f"no counts of pairs: {first_only} and {second_only}")
+    return min(1.0, 2 * binomial_tail(max(first_only, second_only), first_only + second_only, 0.5))
+
+
+def paired_difference(first_only: int, second_only: int, count: int) -> Interval:
+    """95% interval of the first proportion minus the second, on the same `count` items, in percentage points.
+
+    `first_only` items are hits of the first alone, `second_only` of the second alone. The limits are the differences
+    that Tango's score test just rejects; at a difference of zero that test is McNemar's without continuity correction,
+    so that interval and test agree. Source: T. Tango, "Equivalence test and confidence interval for the difference in
+    proportions for the paired-sample design", Statistics in Medicine 17 (1998) 891-908. Raises ValueError unless the
+    counts are possible.
+    """
+    if count <= 0 or min(first_only, second_only) < 0 or first_only + second_only > count:
+        raise ValueError(f"no paired proportions: {first_only} and {second_only} of {count}")
+    high = _tango_upper(first_only, second_only, count)
+    low = -_tango_upper(second_only, first_only, count)
+    return Interval(low=100 * low, high=100 * high, confidence_percent=95.0, method="Tango score (1998)")
+
+
+def _tango_upper(first_only: int, second_only: int, count: int) -> float:
+    """The largest difference (as a share) that the score test does not reject, by bisection."""
+    low, high = (first_only - second_only) / count, 1.0
+    for _ in range(60):  # the width, at most 2, ends below the spacing of floats near 1
+        middle = (low + high) / 2
+        excess = count * middle - (first_only - second_only)
+        if excess < Z95 * math.sqrt(count * _tango_variance(middle, first_only, second_only, count)):
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _tango_variance(difference: float, first_only: int, second_only: int, count: int) -> float:
+    """Variance of one pair's difference where the true one is `difference`, at its maximum-likelihood estimate."""
+    a = 2 * count
+    b = (2 * count - first_only + second_only) * difference - first_only - second_only
+    c = -second_only * difference * (1 - difference)
+    second_share = (math.sqrt(max(0.0, b * b - 4 * a * c)) - b) / (2 * a)
+    return max(0.0, 2 * second_share + difference * (1 - difference))
+
+
+def images_to_tell(discordant: float, difference: float, null: float = 0.0) -> int | None:
+    """Number of items on which a paired test tells a true difference of two proportions from the difference `null`.
+
+    Arguments are shares (0.01 is one point). `discordant` is that of the items on which the two methods differ; where it
+    is below one of the differences it is raised to it, since fewer could not produce it. Two-sided test at 5%, power 80%:
+
+        n = (z(97.5%) sqrt(discordant - null^2) + z(80%) sqrt(discordant - difference^2))^2 / (difference - null)^2
+
+    which for null = 0 is the sample size of McNemar's test, equation on page 209 of R. J. Connor, "Sample size for
+    testing differences in proportions for the paired-sample design", Biometrics 43 (1987) 207-211. None where the two
+    differences are equal: no number tells them apart.
+    """
+    if not (0 <= discordant <= 1 and max(abs(difference), abs(null)) <= 1):
+        raise ValueError(f"no shares: {discordant}, {difference}, {null}")
+    if difference == null:
+        return None
+    share = max(discordant, abs(difference), abs(null))
+    root = Z95 * math.sqrt(share - null * null) + Z80 * math.sqrt(share - difference * difference)
+    return max(1, math.ceil(root * root / (difference - null) ** 2))
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -26,6 +26,7 @@ COMMANDS = {
     "report": "porter.cli.report",
     "plugins": "porter.cli.plugins",
     "doctor": "porter.cli.doctor",
+    "new": "porter.cli.new",
 }
 """Command: the module that defines it under that name. Imported when it is asked for, so that each starts at once."""
 

@@ -34,6 +34,14 @@ class BatchSizes(click.ParamType[tuple[int, ...]]):
         return tuple(dict.fromkeys(int(part) for part in parts))
 
 
+templates_option = click.option(
+    "--template",
+    "templates",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Your own README.md.j2 or reproduce.sh.j2; they may extend porter/README.md.j2.",
+)
+
 _POSITIVE = click.IntRange(min=1)
 _OPTIONS: dict[str, Decorator] = {
     "config": click.option("--config", metavar="FILE", help="The model's config."),
@@ -46,7 +54,9 @@ _OPTIONS: dict[str, Decorator] = {
     ),
     "opset": click.option("--opset", type=int, metavar="N", help="ONNX opset [default: 11]."),
     "data": click.option("--data", metavar="DIR", help="Folder of images."),
-    "labels": click.option("--labels", metavar="FILE", help="Lines NAME LABEL; without it, class folders."),
+    "labels": click.option(
+        "--labels", metavar="PATH", help="Lines NAME LABEL, or what the model's task takes; without it, class folders."
+    ),
     "class_map": click.option("--class-map", metavar="FILE", help="Lines FOLDER INDEX, for class folders."),
     "label_offset": click.option("--label-offset", type=int, metavar="N", help="Subtracted from every label."),
     "limit": click.option("--limit", type=_POSITIVE, metavar="N", help="Only N images, evenly spaced."),
@@ -101,4 +111,15 @@ def request_from(model: str | None, out: Path, given: Mapping[str, Any], *, fres
     return replace(base, **changes)
 
 
-__all__ = ["BENCH", "DATA", "EVALUATION", "MODEL", "PARITY", "RUNTIME", "Tolerance", "options", "request_from"]
+__all__ = [
+    "BENCH",
+    "DATA",
+    "EVALUATION",
+    "MODEL",
+    "PARITY",
+    "RUNTIME",
+    "Tolerance",
+    "options",
+    "request_from",
+    "templates_option",
+]

@@ -21,8 +21,8 @@ def plugins(as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=1))
         return
     for row in rows:
-        version = f" {row['version']}" if row["version"] else ""
-        click.echo(f"{row['name']}  ({row['distribution']}{version})  {row['state']}")
+        origin = f"  ({row['distribution']} {row['version']})" if row["distribution"] else ""
+        click.echo(f"{one_line(row['name'])}{origin}  {row['state']}")
         for key in ("models", "runtimes", "tasks", "hooks"):
             if row[key]:
                 click.echo(f"    {key}: {', '.join(map(one_line, row[key]))}")

@@ -11,12 +11,23 @@ from typing import Any
 
 import click
 
-from porter.cli.options import BENCH, DATA, EVALUATION, MODEL, PARITY, RUNTIME, options, request_from
+from porter.cli.options import (
+    BENCH,
+    DATA,
+    EVALUATION,
+    MODEL,
+    PARITY,
+    RUNTIME,
+    options,
+    request_from,
+    templates_option,
+)
 from porter.cli.progress import TerminalProgress
 from porter.cli.summary import summary_json, summary_lines
 from porter.errors import ExitCode
 from porter.plugins.manager import create_registry
 from porter.run import Run, begin
+from porter.stages.deliver import require_templates
 
 _out = click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -38,15 +49,18 @@ def _stage(
 @click.command()
 @click.argument("model")
 @options(MODEL, DATA, RUNTIME, PARITY, EVALUATION, BENCH)
+@templates_option
 @_out
 @_fresh
 @_json
-def run(model: str, out: Path | None, fresh: bool, as_json: bool, **given: Any) -> int:
+def run(model: str, out: Path | None, fresh: bool, as_json: bool, templates: Path | None, **given: Any) -> int:
     """All stages: load, export, verify, evaluate, bench, deliver.
 
     Without --config, --checkpoint and --data the model runs on the sample that its plugin ships.
     """
-    result, code = _stage(model, out, given, Run.everything, fresh=True)
+    if templates is not None:
+        require_templates(templates)
+    result, code = _stage(model, out, given, lambda run: run.everything(templates), fresh=True)
     if as_json:
         click.echo(json.dumps(summary_json(result.job.folder, result.record, code)))
     else:

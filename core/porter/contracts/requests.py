@@ -62,6 +62,8 @@ class LoadRequest:
     """Which weights of the checkpoint, e.g. `state_dict_ema`; None: the plain ones."""
     trust_checkpoint: bool = False
     """True: the file may be unpickled, which runs whatever code it contains."""
+    threads: int | None = None
+    """Threads of a session that the plugin opens as the reference; None: as many as this process may use."""
 
 
 @dataclass(frozen=True, kw_only=True)

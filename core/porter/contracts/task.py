@@ -20,6 +20,7 @@ class DataRequest:
     data: Path
     spec: ModelSpec
     labels: Path | None = None
+    """A file or a folder; the task refuses the one that it does not take."""
     class_map: Path | None = None
     label_offset: int = 0
     limit: int | None = None
@@ -64,8 +65,8 @@ class Task(abc.ABC):
         """List the images, read and check the labels. Raises `BadInput` naming the file or line."""
 
     @abc.abstractmethod
-    def scorer(self, spec: ModelSpec) -> Scorer:
-        """A fresh scorer."""
+    def scorer(self, spec: ModelSpec, manifest: Manifest) -> Scorer:
+        """A fresh scorer for the items of `manifest`."""
 
     @abc.abstractmethod
     def row(self, prediction: Any) -> Sequence[str]:

@@ -3,128 +3,129 @@
 from __future__ import annotations
 
 import importlib.metadata
-import inspect
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from types import ModuleType
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pluggy
 
 from porter import hookspecs
 from porter.errors import did_you_mean, one_line
+from porter.plugins import trace as tracing
+from porter.plugins.hooks import PROJECT, HookFault, HookSet, hooks_of
+from porter.plugins.info import PluginInfo
 from porter.plugins.registry import Registry
 
-PROJECT = "porter"
 GROUP = "porter"
+DISABLE = "PORTER_DISABLE_PLUGINS"
+CORE = "porter."
+"""What the value of core's own entry points begins with."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class PluginInfo:
-    """A plugin as `porter plugins` shows it."""
-
-    name: str
-    distribution: str
-    version: str
-    state: str
-    """`active`, `failed` or `disabled`."""
-    reason: str = ""
-    """Why it failed or who disabled it."""
-    hooks: tuple[str, ...] = ()
-
-
-def hook_names() -> tuple[str, ...]:
-    """The names of all hooks, in the order of hookspecs.py."""
-    return tuple(n for n, v in vars(hookspecs).items() if n.startswith("porter_") and inspect.isfunction(v))
+Found = tuple[PluginInfo, HookSet | None]
+"""A plugin and its hooks, or the reason why it has none."""
 
 
 def create_registry(
-    plugins: Iterable[tuple[str, object]] | None = None, *, disabled: Iterable[str] | None = None
+    plugins: Iterable[tuple[str, object]] | None = None,
+    *,
+    disabled: Iterable[str] | None = None,
+    trace: bool | None = None,
 ) -> Registry:
     """A fresh manager, filled.
 
     Args:
         plugins: (name, plugin) pairs to add to core's own; None finds every installed one by entry point.
         disabled: names to leave out; None reads `PORTER_DISABLE_PLUGINS` (comma separated).
+        trace: whether each hook call is a line on stderr; None reads `PORTER_TRACE` (1 is yes).
     """
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
-    if disabled is None:
-        disabled = [name.strip() for name in os.environ.get("PORTER_DISABLE_PLUGINS", "").split(",") if name.strip()]
-    off = frozenset(disabled)
-    infos = [_from_entry_point(manager, point, off, only_core=plugins is not None) for point in _entry_points()]
-    for name, plugin in plugins or ():
-        infos.append(_register(manager, PluginInfo(name=name, distribution="", version="", state="active"), plugin))
-    return Registry(manager, tuple(info for info in infos if info is not None))
+    off = _named_in_environment() if disabled is None else tuple(disabled)
+    found = [_from_entry_point(point, off) for point in _entry_points(only_core=plugins is not None)]
+    found += [_with_hooks(PluginInfo(name=n, distribution="", version="", state="active"), p) for n, p in plugins or ()]
+    found = list(_named_once(found))
+    found += _unknown(off, [info.name for info, _hooks in found])
+    if os.environ.get(tracing.VARIABLE) == "1" if trace is None else trace:
+        found = [(info, hooks and tracing.traced(hooks, info.name)) for info, hooks in found]
+    # pluggy asks who was registered last first: core's defaults last, a model's own plugin before those without one.
+    for info, hooks in sorted(found, key=_offers_models):
+        if hooks is not None:
+            manager.register(hooks, name=info.name)
+    return Registry(manager, tuple(info for info, _hooks in found))
 
 
-def _entry_points() -> list[importlib.metadata.EntryPoint]:
-    # Core's own first, so that plugins registered later are asked earlier (pluggy: last in, first out).
+def _named_in_environment() -> tuple[str, ...]:
+    return tuple(name.strip() for name in os.environ.get(DISABLE, "").split(",") if name.strip())
+
+
+def _entry_points(*, only_core: bool) -> list[importlib.metadata.EntryPoint]:
+    """Core's own first, then by name. One that is installed twice in the same way counts once."""
     points = importlib.metadata.entry_points(group=GROUP)
-    unique = {(p.name, p.value): p for p in points}
-    return sorted(unique.values(), key=lambda p: (not p.value.startswith("porter."), p.name))
+    unique = {(p.name, p.value): p for p in points if p.value.startswith(CORE) or not only_core}
+    return sorted(unique.values(), key=lambda p: (not p.value.startswith(CORE), p.name, p.value))
 
 
-def _from_entry_point(
-    manager: pluggy.PluginManager, point: importlib.metadata.EntryPoint, off: frozenset[str], *, only_core: bool
-) -> PluginInfo | None:
-    if only_core and not point.value.startswith("porter."):
-        return None
+def _from_entry_point(point: importlib.metadata.EntryPoint, off: tuple[str, ...]) -> Found:
     info = PluginInfo(
         name=point.name,
-        distribution=point.dist.name if point.dist else "",
-        version=point.dist.version if point.dist else "",
+        distribution=(point.dist.name or "") if point.dist else "",
+        version=(point.dist.version or "") if point.dist else "",
         state="active",
     )
     if point.name in off:
-        return replace(info, state="disabled", reason="named in PORTER_DISABLE_PLUGINS")
+        return replace(info, state="disabled", reason=f"named in {DISABLE}"), None
     try:
         plugin = point.load()
-    except Exception as error:  # a plugin can raise anything while it is imported
-        return replace(info, state="failed", reason=f"import failed: {type(error).__name__}: {one_line(error)}")
-    return _register(manager, info, plugin)
+    except (Exception, SystemExit) as error:  # a plugin can raise anything while it is imported
+        return _failed(info, f"import failed: {type(error).__name__}: {one_line(error)}")
+    return _with_hooks(info, plugin)
 
 
-def _register(manager: pluggy.PluginManager, info: PluginInfo, plugin: object) -> PluginInfo:
-    problem = _problem(plugin)
-    if problem:
-        return replace(info, state="failed", reason=problem)
+def _with_hooks(info: PluginInfo, plugin: object) -> Found:
     try:
-        manager.register(plugin, name=info.name)
-    except (pluggy.PluginValidationError, ValueError) as error:
-        if manager.get_plugin(info.name) is plugin:
-            manager.unregister(plugin)
-        return replace(info, state="failed", reason=one_line(error))
-    hooks = sorted(caller.name for caller in manager.get_hookcallers(plugin) or ())
-    return replace(info, hooks=tuple(hooks))
+        hooks = hooks_of(plugin)
+    except HookFault as fault:
+        return _failed(info, one_line(fault))
+    except Exception as error:  # an object can raise anything when it is looked at
+        return _failed(info, f"cannot be inspected: {type(error).__name__}: {one_line(error)}")
+    return replace(info, hooks=hooks.names()), hooks
 
 
-def _problem(plugin: object) -> str:
-    """What is wrong with a plugin's hooks, or an empty string."""
-    known = hook_names()
-    for name, function in _hook_functions(plugin):
-        marked = getattr(function, f"{PROJECT}_impl", None) is not None
-        if name not in known:
-            if marked or name.startswith("porter_"):
-                return f"{name}: no such hook{did_you_mean(name, known)}"
+def _named_once(found: Iterable[Found]) -> Iterator[Found]:
+    """Of several plugins with one name the first that works; the others have failed, since no option could tell them
+    apart."""
+    first: dict[str, PluginInfo] = {}
+    for info, hooks in found:
+        if hooks is not None and info.name in first:
+            holder = first[info.name].distribution or "a plugin given by hand"
+            yield _failed(info, f"the name {info.name!r} is taken by {holder}")
             continue
-        if not marked:
-            return f"{name}: not marked with @porter.hookimpl"
-        wanted = list(inspect.signature(function).parameters)
-        offered = list(inspect.signature(getattr(hookspecs, name)).parameters)
-        for argument in wanted:
-            if argument not in offered:
-                return f"{name}: takes no argument {argument!r}{did_you_mean(argument, offered)}"
-    return ""
+        if hooks is not None:
+            first[info.name] = info
+        yield info, hooks
 
 
-def _hook_functions(plugin: object) -> list[tuple[str, Any]]:
-    """Functions that are hooks by mark or by name; a module's imports from core do not count."""
-    found = []
-    for name, value in inspect.getmembers(plugin, inspect.isroutine):
-        if isinstance(plugin, ModuleType) and getattr(value, "__module__", None) == hookspecs.__name__:
-            continue
-        if name.startswith("porter_") or getattr(value, f"{PROJECT}_impl", None) is not None:
-            found.append((name, value))
-    return found
+def _unknown(off: Iterable[str], known: list[str]) -> list[Found]:
+    """A row for each name in the variable that is no plugin's: it may be misspelt, and its plugin still on."""
+    return [
+        (
+            PluginInfo(
+                name=one_line(name),
+                distribution="",
+                version="",
+                state="disabled",
+                reason=f"named in {DISABLE}, but no plugin has this name{did_you_mean(name, known)}",
+            ),
+            None,
+        )
+        for name in off
+        if name not in known
+    ]
+
+
+def _failed(info: PluginInfo, reason: str) -> Found:
+    return replace(info, state="failed", reason=reason, hooks=()), None
+
+
+def _offers_models(found: Found) -> bool:
+    return "porter_models" in found[0].hooks

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -14,45 +15,47 @@ from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, Lo
 from porter.contracts.runtime import Runtime, Session
 from porter.contracts.task import Task
 from porter.errors import BadInput, Missing, PluginError, PorterError, did_you_mean, one_line
+from porter.plugins.info import PluginInfo
+from porter.plugins.offers import OfferFault, Offers, ask
 from porter.records.run import PluginUse
 from porter.records.spec import ModelSpec, PreprocessSpec
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from porter.plugins.manager import PluginInfo
-
 T = TypeVar("T")
 
 
 class Registry:
-    """A filled plugin manager, and what its plugins offer."""
+    """A filled plugin manager, and what its plugins offer. One that fails when asked for its offers is taken out."""
 
     def __init__(self, manager: pluggy.PluginManager, infos: tuple[PluginInfo, ...]) -> None:
         self.manager = manager
-        self._infos = infos
-        self._faults: dict[str, str] = {}
-
-    @property
-    def infos(self) -> tuple[PluginInfo, ...]:
-        """Every plugin that was found; one that raised when it was asked for its offers has failed, too."""
-        self.models(), self.runtimes(), self.tasks()
-        return tuple(
-            replace(info, state="failed", reason=self._faults[info.name]) if info.name in self._faults else info
-            for info in self._infos
-        )
+        self._offers = Offers()
+        self.infos = tuple(self._ask(info) if info.state == "active" else info for info in infos)
+        """Every plugin that was found, in order."""
 
     def models(self) -> dict[str, list[tuple[ModelOffer, str]]]:
         """Every offered model by name, each with the plugins that offer it."""
-        return self._offers("porter_models", lambda offer: offer.name)
+        return self._offers.models
 
     def runtimes(self) -> dict[str, list[tuple[Runtime, str]]]:
         """Every offered runtime by name."""
-        return self._offers("porter_runtimes", lambda runtime: runtime.name)
+        return self._offers.runtimes
 
     def tasks(self) -> dict[str, list[tuple[Task, str]]]:
         """Every offered task by name."""
-        return self._offers("porter_tasks", lambda task: task.name)
+        return self._offers.tasks
+
+    def _ask(self, info: PluginInfo) -> PluginInfo:
+        try:
+            answers = ask(self.manager, info.name)
+        except OfferFault as fault:
+            self.manager.unregister(name=info.name)
+            return replace(info, state="failed", reason=one_line(fault))
+        for hook, offers in answers.items():
+            self._offers.add(info.name, hook, offers)
+        return info
 
     def model(self, name: str) -> tuple[ModelOffer, ModelHooks]:
         """The model of that name and its hooks. Raises `BadInput` where none, or more than one plugin, offers it."""
@@ -69,23 +72,13 @@ class Registry:
 
     def use(self, role: str, plugin: str) -> PluginUse:
         """Which version of which distribution `plugin` is, for the record."""
-        info = next(i for i in self._infos if i.name == plugin)
+        info = next(i for i in self.infos if i.name == plugin and i.state == "active")
         return PluginUse(role=role, plugin=plugin, distribution=info.distribution, version=info.version)
 
     def provider_of(self, kind: str, name: str) -> str:
         """Name of the plugin behind a `runtime` or a `task`."""
         offers: Mapping[str, list[tuple[Any, str]]] = self.runtimes() if kind == "runtime" else self.tasks()
         return offers[name][0][1]
-
-    def _offers(self, hook: str, name_of: Callable[[Any], str]) -> dict[str, list[tuple[Any, str]]]:
-        offers: dict[str, list[tuple[Any, str]]] = {}
-        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
-            try:
-                for offer in implementation.function() or ():
-                    offers.setdefault(name_of(offer), []).append((offer, implementation.plugin_name))
-            except Exception as error:  # a plugin can raise anything; the others' offers still stand
-                self._faults[implementation.plugin_name] = f"{hook} raised {type(error).__name__}: {one_line(error)}"
-        return offers
 
     def _one(
         self, kind: str, name: str, offers: Mapping[str, Sequence[tuple[T, str]]], error: type[PorterError]
@@ -137,19 +130,37 @@ class ModelHooks:
         return self._typed("porter_export", Exported, loaded=loaded, request=request)
 
     def preprocess(self, image: Image, spec: PreprocessSpec) -> np.ndarray:
-        return self._call("porter_preprocess", image=image, spec=spec)  # type: ignore[no-any-return]
+        import numpy as np
 
-    def infer(self, session: Session, batch: np.ndarray) -> Mapping[str, np.ndarray]:
-        return self._call("porter_infer", session=session, batch=batch)  # type: ignore[no-any-return]
+        return self._typed("porter_preprocess", np.ndarray, image=image, spec=spec)
+
+    def infer(self, session: Session, batch: np.ndarray, spec: ModelSpec) -> Mapping[str, np.ndarray]:
+        import numpy as np
+
+        outputs: Mapping[str, np.ndarray]
+        outputs = self._typed("porter_infer", Mapping, session=session, batch=batch, spec=spec)  # type: ignore[type-abstract]
+        for name, values in outputs.items():
+            if not isinstance(values, np.ndarray):
+                raise self._wrong("porter_infer", f"a mapping with {type(values).__name__} under {name!r}", "arrays")
+        return outputs
 
     def postprocess(self, outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Sequence[Any]:
-        return self._call("porter_postprocess", outputs=outputs, spec=spec)  # type: ignore[no-any-return]
+        rows = next((len(values) for values in outputs.values()), 0)
+        predictions = self._call("porter_postprocess", outputs=outputs, spec=spec)
+        wanted = f"a list of {rows} predictions, one a row"
+        if not isinstance(predictions, Sequence) or isinstance(predictions, str | bytes):
+            raise self._wrong("porter_postprocess", type(predictions).__name__, wanted)
+        if len(predictions) != rows or any(prediction is None for prediction in predictions):
+            given = sum(prediction is not None for prediction in predictions)
+            raise self._wrong("porter_postprocess", f"{given} predictions", wanted)
+        return predictions
 
     def _call(self, hook: str, **arguments: object) -> Any:
+        caller = self._callers[hook]
         try:
-            result = self._callers[hook](**arguments)
+            result = caller(**arguments)
         except Exception as error:
-            raise_as_plugin_error(error, self.plugin, hook)
+            raise_as_plugin_error(error, _culprit(error, caller) or self.plugin, hook)
         if result is None:
             raise PluginError(f"no plugin implements {hook} for this model; {self.plugin!r} should")
         return result
@@ -157,18 +168,37 @@ class ModelHooks:
     def _typed(self, hook: str, kind: type[T], **arguments: object) -> T:
         result = self._call(hook, **arguments)
         if not isinstance(result, kind):
-            raise PluginError(
-                f"plugin {self.plugin!r}: {hook} returned {type(result).__name__}, it must return {kind.__name__}"
-            )
+            raise self._wrong(hook, type(result).__name__, kind.__name__)
         return result
+
+    def _wrong(self, hook: str, given: str, wanted: str) -> PluginError:
+        return PluginError(f"plugin {self.plugin!r}: {hook} returned {given}, it must return {wanted}")
 
 
 def raise_as_plugin_error(error: Exception, plugin: str, hook: str) -> NoReturn:
-    """Raise `error` as a `PluginError` that says where it came from; what is a `PorterError` passes as it is."""
-    if isinstance(error, PorterError):
+    """Raise `error` as a `PluginError` that says where it came from, or as `Missing` where a package is.
+
+    What is a `PorterError` passes as it is, and so does `MemoryError`, which is the machine's.
+    """
+    if isinstance(error, PorterError | MemoryError):
         raise error
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        raise Missing(
+            f"plugin {plugin!r}: {hook} needs the package {one_line(error.name)!r}, which is not installed: "
+            f"pip install {one_line(error.name)}"
+        ) from error
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno}"
     raise PluginError(
         f"plugin {plugin!r}: {hook} raised {type(error).__name__}: {one_line(error)} ({place})"
     ) from error
+
+
+def _culprit(error: Exception, caller: pluggy.HookCaller) -> str:
+    """The plugin whose implementation, or wrapper, is innermost in the traceback; empty where none is."""
+    codes = {
+        getattr(inspect.unwrap(implementation.function), "__code__", None): implementation.plugin_name
+        for implementation in caller.get_hookimpls()
+    }
+    frames = [frame.f_code for frame, _line in traceback.walk_tb(error.__traceback__)]
+    return next((codes[code] for code in reversed(frames) if code in codes), "")

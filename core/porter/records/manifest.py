@@ -12,7 +12,7 @@ class Item:
     id: str
     """Path relative to the data folder, with `/` between its parts, as the file system spells it."""
     label: int | str
-    """What the task scores against: a class index, or a path relative to the data folder (a mask)."""
+    """What the task scores against: a class index, or the path of a file (a mask) relative to `labels_root`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,8 @@ class Manifest:
 
     root: str
     """Absolute path of the data folder."""
+    labels_root: str = ""
+    """Absolute path of the folder of labels, where each label is a file."""
     items: tuple[Item, ...]
     found: int
     """Images in the data folder before `--limit`."""

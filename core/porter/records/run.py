@@ -39,12 +39,15 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class InputFile:
-    """A file that the run read, by content."""
+    """A file, or a folder of labels, that the run read, by content."""
 
     role: str
     path: str
     sha256: str
+    """Of a folder: see `porter.hashes.folder_digest`."""
     size_bytes: int
+    files: int | None = None
+    """Number of files of a folder; None for a file."""
     shipped: bool = False
     """Whether it came with the plugin and not from the user."""
 

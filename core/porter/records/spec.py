@@ -92,6 +92,14 @@ class ModelSpec:
     class_names: tuple[str, ...] = ()
     opset: int | None = None
     """The ONNX opset that the model comes with; None: whatever is asked for."""
+    checkpoint: str = ""
+    """Path of the weights, where the config names the file; empty: they come by `--checkpoint` alone."""
     published: Published | None = None
     facts: dict[str, str] = field(default_factory=dict)
     """Further facts for the documents, e.g. the published number of parameters."""
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The only batch size that the model takes; None: any."""
+        batch = self.inputs[0].shape[0] if self.inputs and self.inputs[0].shape else None
+        return batch if isinstance(batch, int) else None

@@ -22,15 +22,20 @@ ADVICE = "pip install onnxruntime"
 
 
 class OnnxRuntimeSession(Session):
-    """One `InferenceSession` with the outputs of the graph, in its order."""
+    """One `InferenceSession` with the outputs of the graph, in its order.
 
-    def __init__(self, path: Path, artefact: Artefact, options: SessionOptions) -> None:
+    `optimise` False switches every graph optimisation off: each node runs as the file has it.
+    """
+
+    def __init__(self, path: Path, artefact: Artefact, options: SessionOptions, *, optimise: bool = True) -> None:
         ort = _onnxruntime()
         provider = _provider(ort, options.provider)
         settings = ort.SessionOptions()
         settings.intra_op_num_threads = options.threads
         settings.inter_op_num_threads = 1
         settings.log_severity_level = 3
+        if not optimise:
+            settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
             self._session = ort.InferenceSession(str(path), settings, providers=[provider])
         except Exception as error:  # the runtime's exceptions share no base of their own
@@ -41,12 +46,14 @@ class OnnxRuntimeSession(Session):
         self._input = self._session.get_inputs()[0]
         self._outputs = [output.name for output in self._session.get_outputs()]
         batch = self._input.shape[0] if self._input.shape else None
+        used_settings = self._session.get_session_options()
+        plain = used_settings.graph_optimization_level == ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         self.info = SessionInfo(
-            runtime=NAME,
+            runtime=f"unoptimised {NAME}" if plain else NAME,
             version=ort.__version__,
             precision=artefact.precision,
             provider=used[0],
-            threads=self._session.get_session_options().intra_op_num_threads,
+            threads=used_settings.intra_op_num_threads,
             batch=batch if isinstance(batch, int) else None,
         )
 
@@ -80,7 +87,7 @@ class OnnxRuntime(Runtime):
             runtime=NAME,
             precision="fp32",
             path=str(request.onnx.relative_to(request.folder.parent)),
-            batch=request.batch,
+            batch=request.spec.fixed_batch,
             command="the exported ONNX file, as it is",
             sha256=file_digest(request.onnx),
             size_bytes=request.onnx.stat().st_size,

@@ -29,9 +29,16 @@ P90_FROM, P99_FROM = 10, 100
 
 
 def bench(job: Job, artefact: Artefact, images: Sequence[np.ndarray]) -> list[Performance]:
-    """Measure one artefact at every batch size of the request, each in a session of its own."""
+    """Measure one artefact at every batch size of the request, each in a session of its own.
+
+    An artefact that is fixed to one batch size is measured at that one alone.
+    """
     results = []
-    for batch in job.request.batch_sizes:
+    sizes = job.request.batch_sizes
+    if artefact.batch is not None and sizes != (artefact.batch,):
+        job.progress.note(f"{artefact.id} is fixed to batch {artefact.batch}: measured at that batch size only")
+        sizes = (artefact.batch,)
+    for batch in sizes:
         with job.progress.step(f"bench {artefact.id} at batch {batch}"):
             started = time.perf_counter()
             session = job.open(artefact)
@@ -87,7 +94,7 @@ def latency_of(times: Sequence[float]) -> Latency:
 
 def _measure(job: Job, artefact: Artefact, session: Session, batch: np.ndarray, load_ms: float) -> Performance:
     def call() -> object:
-        return job.hooks.infer(session, batch)
+        return job.hooks.infer(session, batch, job.spec)
 
     started = time.perf_counter()
     call()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from porter.contracts.runtime import Session
+from porter.errors import PluginError
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import EndToEnd, Evaluation, Metric, StageTime
 from porter.records.store import whole_file
@@ -36,7 +37,7 @@ def answer(job: Job, session: Session, prepared: Iterable[Prepared], batch_size:
     """Infer a stream of prepared images, batch by batch."""
     for batch in batches(prepared, batch_size):
         started = time.perf_counter()
-        outputs = {} if batch.array is None else infer(job.hooks, session, batch.array)
+        outputs = {} if batch.array is None else infer(job, session, batch.array)
         yield Answered(batch=batch, outputs=outputs, infer_seconds=time.perf_counter() - started)
 
 
@@ -66,7 +67,8 @@ def evaluate(
 ) -> Pass:
     """Score one stream over the whole manifest.
 
-    Raises `PluginError` where the stream does not account for every item of the manifest.
+    Raises `PluginError` where the stream does not account for every item of the manifest, and where the task has no
+    metric for its gate.
     """
     scored = Scoring(job, name, info, sink)
     started = time.perf_counter()
@@ -76,6 +78,8 @@ def evaluate(
     wall = time.perf_counter() - started
     scored.require_all()
     metrics = scored.scorer.metrics()
+    if metrics and job.task.gate not in [metric.name for metric in metrics]:
+        raise PluginError(f"task {job.task.name!r}: no metric is named {job.task.gate!r}, its gate")
     evaluation = Evaluation(
         name=name,
         title=title,

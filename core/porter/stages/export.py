@@ -44,13 +44,18 @@ def export(job: Job, record: RunRecord) -> RunRecord:
             facts=facts,
             checks=(
                 f"opset {facts.opset} as asked",
-                "names, types and shapes of inputs and outputs as the model declares, with a free batch",
+                f"names, types and shapes of inputs and outputs as the model declares, {_batch_words(job)}",
                 "no BatchNormalization or Dropout in training mode",
                 "one self-contained file under 2 GiB",
                 "onnx.checker with shape inference",
             ),
         ),
     )
+
+
+def _batch_words(job: Job) -> str:
+    fixed = job.loaded.spec.fixed_batch
+    return "with a free batch" if fixed is None else f"with the batch fixed to {fixed}"
 
 
 def onnx_name(job: Job) -> str:

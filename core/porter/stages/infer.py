@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from porter.contracts.runtime import Session
 from porter.errors import BadInput
-from porter.plugins.registry import ModelHooks
+from porter.stages.job import Job
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def infer(hooks: ModelHooks, session: Session, batch: np.ndarray) -> dict[str, np.ndarray]:
+def infer(job: Job, session: Session, batch: np.ndarray) -> dict[str, np.ndarray]:
     """Run a batch and return as many rows of every output as it has.
 
     Where the session is fixed to a batch size, the batch is cut into pieces of that size and the last one is
@@ -24,12 +24,13 @@ def infer(hooks: ModelHooks, session: Session, batch: np.ndarray) -> dict[str, n
 
     fixed = session.info.batch
     if fixed is None or len(batch) == fixed:
-        return _checked(hooks.infer(session, batch), len(batch), session)
+        return _checked(job.hooks.infer(session, batch, job.spec), len(batch), session)
     pieces = []
     for start in range(0, len(batch), fixed):
         piece = batch[start : start + fixed]
         padding = np.repeat(piece[-1:], fixed - len(piece), axis=0)
-        outputs = _checked(hooks.infer(session, np.concatenate([piece, padding])), fixed, session)
+        full = np.concatenate([piece, padding])
+        outputs = _checked(job.hooks.infer(session, full, job.spec), fixed, session)
         pieces.append({name: rows[: len(piece)] for name, rows in outputs.items()})
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 

@@ -12,7 +12,7 @@ from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequ
 from porter.contracts.runtime import Runtime, Session, SessionOptions
 from porter.contracts.task import DataRequest, Task
 from porter.errors import BadInput, PluginError
-from porter.hashes import file_digest
+from porter.hashes import file_digest, folder_digest
 from porter.plugins.registry import ModelHooks, Registry
 from porter.records.artefact import Artefact
 from porter.records.manifest import Manifest
@@ -68,6 +68,11 @@ class Job:
         return self.hooks.describe(request)
 
     @property
+    def checkpoint(self) -> Path | None:
+        """The weights: the user's or the plugin's file, or the one that the config names."""
+        return self.files.checkpoint or (Path(self.spec.checkpoint) if self.spec.checkpoint else None)
+
+    @property
     def opset(self) -> int:
         """The opset to export at."""
         return self.request.opset or self.spec.opset or DEFAULT_OPSET
@@ -87,9 +92,10 @@ class Job:
             LoadRequest(
                 spec=self.spec,
                 config=self.files.config,
-                checkpoint=self.files.checkpoint,
+                checkpoint=self.checkpoint,
                 weights=self.request.weights,
                 trust_checkpoint=self.request.trust_checkpoint,
+                threads=self.threads,
             )
         )
         if loaded.module is not None and hasattr(loaded.module, "named_modules"):
@@ -148,14 +154,9 @@ class Job:
     def inputs(self) -> tuple[InputFile, ...]:
         """Every input file with its hash."""
         roles = {role: getattr(self.files, role) for role in ("config", "checkpoint", "labels", "class_map")}
+        roles["checkpoint"] = self.checkpoint
         return tuple(
-            InputFile(
-                role=role,
-                path=getattr(self.request, role) or path.name,
-                sha256=file_digest(path),
-                size_bytes=path.stat().st_size,
-                shipped=role in self.files.shipped,
-            )
+            _input(role, path, getattr(self.request, role), shipped=role in self.files.shipped)
             for role, path in roles.items()
             if path is not None
         )
@@ -187,7 +188,7 @@ def _resolve_files(request: RunRequest, offer: ModelOffer) -> JobFiles:
         config=_existing(request.config, "--config", folder=False),
         checkpoint=_existing(request.checkpoint, "--checkpoint", folder=False),
         data=_existing(request.data, "--data", folder=True),
-        labels=_existing(request.labels, "--labels", folder=False),
+        labels=_existing(request.labels, "--labels", folder=None),
         class_map=_existing(request.class_map, "--class-map", folder=False),
     )
     shipped = offer.shipped or Shipped()
@@ -205,7 +206,18 @@ def _resolve_files(request: RunRequest, offer: ModelOffer) -> JobFiles:
     return replace(given, shipped=frozenset(roles))
 
 
-def _existing(text: str | None, option: str, *, folder: bool) -> Path | None:
+def _input(role: str, path: Path, given: str | None, *, shipped: bool) -> InputFile:
+    shown = given or (path.name if shipped else str(path))
+    if path.is_dir():
+        whole = folder_digest(path)
+        return InputFile(
+            role=role, path=shown, sha256=whole.sha256, size_bytes=whole.size_bytes, files=whole.files, shipped=shipped
+        )
+    return InputFile(role=role, path=shown, sha256=file_digest(path), size_bytes=path.stat().st_size, shipped=shipped)
+
+
+def _existing(text: str | None, option: str, *, folder: bool | None) -> Path | None:
+    """The path that an option names; `folder` says which kind it must be, None: either."""
     if text is None:
         return None
     path = Path(text)
@@ -215,6 +227,6 @@ def _existing(text: str | None, option: str, *, folder: bool) -> Path | None:
         raise BadInput(f"{option} {text!r}: not a usable path: {error}") from None
     if not is_there:
         raise BadInput(f"{option} {text}: no such {'folder' if folder else 'file'}")
-    if path.is_dir() != folder:
+    if folder is not None and path.is_dir() != folder:
         raise BadInput(f"{option} {text}: a {'file' if folder else 'folder'}, not a {'folder' if folder else 'file'}")
     return path

@@ -44,9 +44,18 @@ def check_digests(job: Job) -> None:
     for algorithm, wanted in asked:
         if wanted is None:
             continue
-        if job.files.checkpoint is None:
+        if job.checkpoint is None:
             raise BadInput(f"--checkpoint-{algorithm}: there is no checkpoint to check")
-        require_digest(job.files.checkpoint, wanted, algorithm)
+        require_digest(job.checkpoint, wanted, algorithm)
+
+
+MODEL_FILES = ("config", "checkpoint")
+
+
+def with_data_of(record: RunRecord, inputs: tuple[InputFile, ...]) -> tuple[InputFile, ...]:
+    """`inputs`, with the model's files as the record has them: only a new export may take changed ones."""
+    known = {entry.role: entry for entry in record.inputs if entry.role in MODEL_FILES}
+    return tuple(known.get(entry.role, entry) for entry in inputs)
 
 
 def require_unchanged(record: RunRecord, inputs: tuple[InputFile, ...], roles: tuple[str, ...]) -> None:

@@ -44,7 +44,7 @@ class Scoring:
 
     def __init__(self, job: Job, name: str, info: SessionInfo, sink: Sink) -> None:
         self.job, self.name, self.info, self.sink = job, name, info, sink
-        self.scorer: Scorer = job.task.scorer(job.spec)
+        self.scorer: Scorer = job.task.scorer(job.spec, job.manifest)
         self.answers: list[Hashable] = [None] * len(job.manifest.items)
         self.seen = 0
         self.statuses: Counter[str] = Counter()

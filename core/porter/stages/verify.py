@@ -37,9 +37,9 @@ def verify(job: Job, name: str, session: Session, images: Sequence[Prepared]) ->
     for size in BATCHES:
         batch = np.stack([arrays[(start + k) % len(arrays)] for k in range(size)])
         start += size
-        wanted = infer(job.hooks, job.reference, batch)
+        wanted = infer(job, job.reference, batch)
         try:
-            got = infer(job.hooks, session, batch)
+            got = infer(job, session, batch)
         except PorterError as error:
             outputs += [_broken(output, size, str(error)) for output in wanted]
             continue

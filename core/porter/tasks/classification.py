@@ -80,7 +80,7 @@ class Classification(Task):
 
         return labelled_manifest(request, num_classes(request.spec))
 
-    def scorer(self, spec: ModelSpec) -> Scorer:
+    def scorer(self, spec: ModelSpec, manifest: Manifest) -> Scorer:
         return TopKScorer(num_classes(spec))
 
     def row(self, prediction: Classified) -> Sequence[str]:

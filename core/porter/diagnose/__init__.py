@@ -1,0 +1,1 @@
+"""Where the accuracy went: libraries that name the cause of a fault. They report, and apply nothing."""

@@ -1,0 +1,78 @@
+"""What each plugin offers: models, runtimes and tasks, checked, so that one plugin's mistake stays its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+
+from porter.contracts.requests import ModelOffer
+from porter.contracts.runtime import Runtime
+from porter.contracts.task import Task
+from porter.errors import one_line
+
+KINDS: dict[str, type] = {"porter_models": ModelOffer, "porter_runtimes": Runtime, "porter_tasks": Task}
+"""Hook: what it offers."""
+
+
+@dataclass(kw_only=True)
+class Offers:
+    """Every offer by name, each with the plugins that make it, in the order in which the plugins were found."""
+
+    models: dict[str, list[tuple[ModelOffer, str]]] = field(default_factory=dict)
+    runtimes: dict[str, list[tuple[Runtime, str]]] = field(default_factory=dict)
+    tasks: dict[str, list[tuple[Task, str]]] = field(default_factory=dict)
+
+    def add(self, plugin: str, hook: str, offers: Sequence[Any]) -> None:
+        """Note what `plugin` answered to `hook`."""
+        kind: dict[str, list[tuple[Any, str]]] = getattr(self, hook.removeprefix("porter_"))
+        for offer in offers:
+            kind.setdefault(offer.name, []).append((offer, plugin))
+
+
+class OfferFault(Exception):
+    """A plugin raised when asked for its offers, or answered with something else. The text is one line."""
+
+
+def ask(manager: pluggy.PluginManager, plugin: str) -> dict[str, list[Any]]:
+    """Everything that one plugin offers, by hook. Raises `OfferFault`: a plugin that fails here offers nothing."""
+    return {
+        hook: _checked(hook, kind, implementation.function)
+        for hook, kind in KINDS.items()
+        for implementation in getattr(manager.hook, hook).get_hookimpls()
+        if implementation.plugin_name == plugin
+    }
+
+
+def _checked(hook: str, kind: type, function: Any) -> list[Any]:
+    try:
+        answer = function()
+    except (Exception, SystemExit) as error:  # a plugin can raise anything
+        raise OfferFault(f"{hook} raised {type(error).__name__}: {one_line(error)}") from error
+    wanted = f"it must return a list of {kind.__name__}"
+    if answer is None:
+        return []
+    if not isinstance(answer, Sequence) or isinstance(answer, str | bytes):
+        raise OfferFault(f"{hook} returned {_what(answer)}, {wanted}")
+    named: dict[str, Any] = {}
+    for offer in answer:
+        if not isinstance(offer, kind):
+            raise OfferFault(f"{hook} returned a list with {_what(offer)} in it, {wanted}")
+        name = getattr(offer, "name", None)
+        if not isinstance(name, str) or not name.strip():
+            raise OfferFault(f"{hook} returned {_what(offer)} without a name")
+        if name in named:
+            raise OfferFault(f"{hook} returned two of the name {one_line(name)!r}")
+        named[name] = offer
+    return list(named.values())
+
+
+def _what(value: object) -> str:
+    """The kind of a value, with its article."""
+    if isinstance(value, type):
+        return f"the class {value.__name__} (not an instance)"
+    if isinstance(value, Mapping):
+        return f"a mapping ({type(value).__name__})"
+    return f"a value of type {type(value).__name__}"

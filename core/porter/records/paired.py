@@ -1,0 +1,45 @@
+"""Two methods on the same images: what one gets right and the other does not."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from porter.records.evaluation import Interval
+
+
+class PairedVerdict(enum.StrEnum):
+    """What the images tell about the drop, by where its interval lies."""
+
+    WITHIN = "no drop beyond the allowed"
+    """The whole interval is at or below the allowed drop."""
+    BEYOND = "a drop beyond the allowed"
+    """The whole interval is above the allowed drop."""
+    UNDECIDED = "too few images to tell"
+    """The allowed drop lies inside the interval."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedComparison:
+    """Reference against candidate on the same images; points are percentage points of accuracy."""
+
+    images: int
+    reference_hits: int
+    candidate_hits: int
+    right_to_wrong: int
+    """Images that only the reference gets right."""
+    wrong_to_right: int
+    """Images that only the candidate gets right."""
+    drop: float
+    """Accuracy of the reference minus that of the candidate, in points; negative: the candidate is better."""
+    allowed: float
+    """The largest drop allowed, in points."""
+    interval: Interval
+    """Of the drop, in points."""
+    p_value: float
+    """McNemar's exact test, two-sided: how often chance alone would make flips as lopsided as these."""
+    needed: int | None
+    """Images that tell a drop of `allowed` points from none in 80% of samples, at the share of flips seen here. Where
+    so many were compared and the verdict is still open, the drop is near the allowed one: then those that tell the two
+    apart. None: no number would (nothing is allowed, or the drop equals the allowed one)."""
+    verdict: PairedVerdict

@@ -1,0 +1,96 @@
+"""What explains a fault: suspects in preprocessing and in labels, each with its evidence. None is ever applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from porter.records.evaluation import Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspect:
+    """One way in which preprocessing goes wrong."""
+
+    name: str
+    """Short and stable, e.g. `bgr`."""
+    title: str
+    """The fault in words, e.g. "BGR for RGB"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """Suspects that together turn the reference pipeline into the one under test, as far as the residual says."""
+
+    suspects: tuple[Suspect, ...]
+    exact: bool
+    """Whether nothing but rounding is left, on every image; else the mean difference fell by the finding's `factor` or
+    more on every image that differed."""
+    max_residual: float
+    """Largest absolute difference that is left over all images, in units of the tensor."""
+    mean_residual: float
+    """Mean absolute difference that is left over all images."""
+
+    @property
+    def title(self) -> str:
+        """All its faults in words."""
+        return " + ".join(suspect.title for suspect in self.suspects)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreprocessFinding:
+    """Tensors of the pipeline under test against the reference pipeline, and the suspects that explain the difference.
+
+    Differences are absolute, in units of the tensor.
+    """
+
+    images: int
+    differing: int
+    """Images whose tensors differ by more than `allowed`, or in shape."""
+    allowed: float
+    max_difference: float | None
+    """Over all images; None where the shapes differ."""
+    mean_difference: float | None
+    shape: str = ""
+    """The shape that was found, and the one declared, where they differ."""
+    explanations: tuple[Explanation, ...] = ()
+    """Those that explain the difference equally well, the most usual first; none where no suspect does."""
+    tried: int = 0
+    """How many suspects and combinations of suspects were compared."""
+    factor: float
+    """The factor by which an explanation that is not exact brings the mean difference down, at the least."""
+    unseen: tuple[Suspect, ...] = ()
+    """Suspects that would change nothing on these images (BGR on grey images, EXIF where no image carries it): whether
+    they are there cannot be told."""
+    untried: tuple[str, ...] = ()
+    """What could not be tried on this machine, and why."""
+
+    @property
+    def identical(self) -> bool:
+        """Whether no image differs."""
+        return self.differing == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFinding:
+    """A fault of the labels under which the answers would be right far more often."""
+
+    name: str
+    """`shift`, `background`, `folder-order`, `image-order`, `rotation` or `permutation`."""
+    title: str
+    """The fault in words."""
+    remedy: str
+    """What the user would check or change; never applied by porter."""
+    hits: int
+    """Answers that would be right, among `count`."""
+    count: int
+    """All images; of a permutation, only those that it was not learned on."""
+    accuracy: float
+    """hits / count in percent."""
+    interval: Interval
+    """Of `accuracy`."""
+    hits_now: int
+    """Answers that are right with the labels as they are, among the same `count`."""
+    p_value: float
+    """How often chance alone would give so many hits: binomial test, multiplied by the number of hypotheses tried."""
+    examples: tuple[str, ...] = ()
+    """The first few labels and what they would become."""

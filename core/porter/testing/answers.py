@@ -1,0 +1,49 @@
+"""Checks of `porter_postprocess`, and of the task that takes its predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from porter.stages.infer import infer
+from porter.testing.subject import Problem, Subject
+
+if TYPE_CHECKING:
+    import numpy as np
+
+HOOK = "porter_postprocess"
+
+
+def postprocess(subject: Subject) -> Iterator[Problem]:
+    """As many predictions as rows, the same alone as in a batch, of a kind that the task takes."""
+    import numpy as np
+
+    job = subject.job
+    outputs = infer(job, job.reference, subject.batch)
+    before = {name: rows.copy() for name, rows in outputs.items()}
+    together = job.hooks.postprocess(outputs, job.spec)  # raises unless there is one prediction for each row
+    if not all(np.array_equal(outputs[name], before[name]) for name in before):
+        yield Problem(HOOK, "changes the outputs that it was given: copy them first")
+        return
+    yield from _same(subject, together, [_alone(subject, before, row) for row in range(len(subject.batch))])
+
+
+def _alone(subject: Subject, outputs: dict[str, np.ndarray], row: int) -> Any:
+    """The prediction for one row in a batch of its own."""
+    single = {name: rows[row : row + 1].copy() for name, rows in outputs.items()}
+    return subject.job.hooks.postprocess(single, subject.job.spec)[0]
+
+
+def _same(subject: Subject, together: Sequence[Any], alone: Sequence[Any]) -> Iterator[Problem]:
+    """Predictions are compared by what the task makes of them: its row and its answer."""
+    task = subject.job.task
+    for number, (a, b) in enumerate(zip(together, alone, strict=True)):
+        row = list(task.row(a))
+        if len(row) != len(task.columns):
+            yield Problem("porter_tasks", f"row() of task {task.name!r} has {len(row)} fields, columns {task.columns}")
+            return
+        if hash(task.answer(a)) != hash(task.answer(b)) or row != list(task.row(b)):
+            yield Problem(
+                HOOK, f"row {number} of a batch of {len(together)} gets another prediction than the same row alone"
+            )
+            return

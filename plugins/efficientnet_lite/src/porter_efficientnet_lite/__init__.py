@@ -1,0 +1,1 @@
+"""EfficientNet-Lite image classification for porter."""

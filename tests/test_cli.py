@@ -1,0 +1,90 @@
+"""The command line: one clear line and the right exit code for each kind of mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from porter.cli.main import COMMANDS
+
+
+def porter(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "porter.cli.main", *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["rnu"], 2, "no such command 'rnu'; did you mean 'run'?"),
+        (["run"], 2, "Missing argument 'MODEL'"),
+        (["run", "no-such-model"], 2, "no installed plugin offers the model 'no-such-model'"),
+        (["run", "hrnte"], 2, "did you mean 'hrnet'?"),
+        (["run", "hrnet", "--confg", "x"], 2, "--confg"),
+        (["run", "hrnet", "--config", "nowhere.yaml", "--checkpoint", "x"], 2, "--config nowhere.yaml: no such file"),
+        (["run", "hrnet", "--data", "nowhere"], 2, "--data nowhere: no such folder"),
+        (["run", "hrnet", "--labels", "labels.txt"], 2, "--labels labels.txt: no such file"),
+        (["run", "hrnet", "--limit", "0"], 2, "--limit"),
+        (["run", "hrnet", "--limit", "many"], 2, "--limit"),
+        (["run", "hrnet", "--batch-sizes", "1,,4"], 2, "no list of batch sizes"),
+        (["run", "hrnet", "--batch-sizes", "0"], 2, "no list of batch sizes"),
+        (["run", "hrnet", "--max-drop", "-1"], 2, "--max-drop"),
+        (["run", "hrnet", "--runtime", "abacus"], 3, "no installed plugin offers the runtime 'abacus'"),
+        (["run", "hrnet", "--provider", "Abacus"], 3, "no provider 'Abacus'"),
+        (["run", "hrnet", "--precision", "int8"], 2, "precision"),
+        (["verify", "--out", "empty"], 2, "no run here to go on with"),
+        (["report", "empty"], 2, "no run record here"),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path: Path, arguments: list[str], code: int, message: str) -> None:
+    done = porter(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith("porter: error: ") and done.stderr.count("\n") == 1
+    assert message in done.stderr
+    assert list(tmp_path.iterdir()) == [], "a mistake must leave nothing behind"
+
+
+def test_no_name_can_forge_the_terminal(tmp_path: Path) -> None:
+    done = porter("run", "evil\x1b[2Jname\nporter: all fine", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "\x1b" not in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_every_command_has_help() -> None:
+    for command in COMMANDS:
+        done = porter(command, "--help")
+        assert done.returncode == 0 and "Usage:" in done.stdout
+
+
+def test_doctor_names_the_runtime_and_its_precisions() -> None:
+    document = json.loads(porter("doctor", "--json").stdout)
+    assert document["runtimes"]["onnxruntime"]["available"] is True
+    assert "fp32" in document["runtimes"]["onnxruntime"]["precisions"]
+    assert document["machine"]["threads"] >= 1
+
+
+def test_help_starts_at_once_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from porter.cli.main import main\n"
+        "try: main(['plugins'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'onnx', 'onnxruntime', 'openvino', 'cv2', 'PIL'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    # A loose bound: importing torch alone takes longer.
+    assert time.perf_counter() - started < 5

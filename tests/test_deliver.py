@@ -1,0 +1,149 @@
+"""The documents: every number from the record, nothing that a hostile name can break."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from figures import unfounded
+from tiny import SPEC, TinyPlugin, start, write_photos
+
+from porter.commands import commands_of
+from porter.errors import BadInput
+from porter.records.load import LoadReport
+from porter.records.request import RunRequest
+from porter.records.run import RunRecord
+from porter.records.store import read_record, write_record
+from porter.stages.deliver import code, deliver, num, render, text
+
+HOSTILE = "<script>alert(1)</script> | `a``b` *x* [y](http://z) \n# head \u202egnp.\x1b[31m" + "w" * 200
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    labels = write_photos(folder / "val", [0, 1, 2, 0, 1, 2, 2])
+    (folder / "val/photo 003.jpg").write_bytes(b"")
+    start(folder / "out", folder / "val", labels, max_drop=50.0).everything()
+    return folder / "out"
+
+
+def test_every_number_in_the_readme_is_in_the_record(finished: Path) -> None:
+    record = json.loads((finished / "run.json").read_text())
+    assert unfounded((finished / "README.md").read_text(), record) == []
+
+
+def test_the_check_itself_finds_an_invented_number() -> None:
+    assert unfounded("42 ms, 17.25 images/s", {"a": 17.2512}) == ["42"]
+
+
+def test_the_documents_are_made_again_from_the_record_alone_byte_for_byte(finished: Path, tmp_path: Path) -> None:
+    shutil.copy(finished / "run.json", tmp_path)
+    deliver(tmp_path, read_record(tmp_path))
+    for name in ("README.md", "reproduce.sh"):
+        assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()
+
+
+def test_a_record_survives_being_written_and_read(finished: Path, tmp_path: Path) -> None:
+    record = read_record(finished)
+    write_record(tmp_path, record)
+    assert read_record(tmp_path) == record
+    assert (tmp_path / "run.json").read_bytes() == (finished / "run.json").read_bytes()
+
+
+def test_tables_are_whole(finished: Path) -> None:
+    """Every row of a table has as many cells as its header: GitHub drops what is over."""
+    assert broken_rows((finished / "README.md").read_text()) == []
+
+
+def test_hostile_names_stay_text(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", [0, 1, 2])
+    odd = "a|b`<img src=x onerror=alert(1)>` *.jpg"
+    (tmp_path / "val" / odd).write_bytes(b"")
+    labels.write_text(labels.read_text() + f"{odd} 1\n", encoding="utf-8")
+    plugin = TinyPlugin(replace(SPEC, title=HOSTILE, description=HOSTILE, facts={HOSTILE: HOSTILE}))
+    run = start(tmp_path / "out", tmp_path / "val", labels, plugin=plugin, max_drop=100.0)
+    run.everything()
+    document = (tmp_path / "out/README.md").read_text()
+    assert broken_rows(document) == []
+    outside = re.sub(r"(?<![\\`])(`+)(?!`)(?:(?!\1(?!`)).)+\1(?!`)", "", document)
+    assert "<script" not in outside and "<img" not in outside and not re.search(r"(?<!\\)\]\(http", outside)
+    assert "\x1b" not in document and "\u202e" not in document
+    assert not any(line.startswith("# head") for line in document.splitlines())
+
+
+def test_the_script_quotes_what_a_shell_would_mind(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "it's; touch pwned #", [0, 1, 2])
+    run = start(tmp_path / "out", tmp_path / "it's; touch pwned #", labels)
+    run.everything()
+    script = tmp_path / "out/reproduce.sh"
+    assert subprocess.run(["sh", "-n", script], check=False).returncode == 0
+    assert script.stat().st_mode & 0o111
+
+
+def test_what_was_not_measured_says_so(tmp_path: Path) -> None:
+    request = RunRequest(model="tiny")
+    blank = RunRecord(porter="0", created="then", command="porter export", request=request, commands=commands_of(request, Path("o")))
+    document = render("README.md.j2", blank)
+    for line in ("Parity of the artefacts with the reference.", "Accuracy.", "Speed of pure inference."):
+        assert f"- {line}" in document
+    assert "Accuracy: not measured." in document and "Pure inference: not measured." in document
+
+
+def test_an_undefined_name_is_an_error_with_its_place(monkeypatch: pytest.MonkeyPatch, finished: Path) -> None:
+    import jinja2
+
+    broken = jinja2.DictLoader({"README.md.j2": "{{ run.speed_of_light }}"})
+    monkeypatch.setattr(jinja2, "PackageLoader", lambda *_: broken)
+    with pytest.raises(BadInput, match=r"README\.md\.j2.*speed_of_light"):
+        render("README.md.j2", read_record(finished))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a run record"),
+        (b"{}", "not a run record"),
+        (b"\xff\xfe", "not a run record"),
+        (b'{"schema_version": 99}', "schema_version is 99"),
+        (b'{"schema_version": 1, "porter": 3}', "not a run record"),
+        (b"[" * 100_000, "not a run record"),
+    ],
+)
+def test_a_bad_record_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(BadInput, match=message) as caught:
+        read_record(tmp_path)
+    assert str(tmp_path / "run.json") in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_formatting() -> None:
+    assert num(None) == "not measured" and num(-0.001) == "0.00" and num(1.005, 1) == "1.0"
+    assert text("a|b\n<c>") == "a\\|b &lt;c&gt;"
+    assert code("a`b") == "``a`b``" and code("`") == "`` ` ``"
+
+
+def broken_rows(document: str) -> list[str]:
+    broken, width = [], 0
+    for line in document.splitlines():
+        if not line.startswith("|"):
+            width = 0
+            continue
+        cells = len(re.findall(r"(?<!\\)\|", line)) - 1
+        width = width or cells
+        if cells != width:
+            broken.append(line)
+    return broken
+
+
+def test_a_model_without_a_report_of_renames_still_renders(tmp_path: Path) -> None:
+    report = LoadReport(format="x", safe=True, weights="", expected=1, loaded=1, parameters=1, forgiven=("a",))
+    request = RunRequest(model="tiny")
+    commands = commands_of(request, Path("o"))
+    record = RunRecord(porter="0", created="then", command="c", request=request, load=report, commands=commands)
+    assert "1 absent `num_batches_tracked` forgiven" in render("README.md.j2", record)

@@ -1,0 +1,133 @@
+"""The hooks as one model sees them: who is asked, in which order, and what becomes of a wrong answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from plugin_objects import IMAGE, offering, plugin
+from tiny import SPEC, TinyPlugin
+
+from porter import hookimpl
+from porter.contracts.requests import Image, Loaded, LoadRequest, ModelRequest
+from porter.errors import BadInput, ExitCode, Missing, PluginError
+from porter.plugins.manager import create_registry
+from porter.plugins.registry import Registry
+
+
+def test_another_models_plugin_never_answers() -> None:
+    rival = offering("rival", porter_describe=lambda: pytest.fail("asked"), porter_preprocess=lambda: pytest.fail("!"))
+    rival.porter_describe = hookimpl(tryfirst=True)(rival.porter_describe)
+    for order in ([("rival", rival), ("tiny", TinyPlugin())], [("tiny", TinyPlugin()), ("zz_rival", rival)]):
+        _offer, hooks = create_registry(order).model("tiny")
+        assert hooks.describe(ModelRequest(model="tiny")) is SPEC
+        assert hooks.preprocess(IMAGE, SPEC.preprocess).shape == (3, 16, 16)
+
+
+@pytest.mark.parametrize("name", ["aa", "zz"])
+def test_a_models_own_plugin_is_asked_before_those_without_a_model(name: str) -> None:
+    """Whatever their names are; and those before core's defaults."""
+
+    def ones(spec: Any) -> np.ndarray:
+        return np.ones((3, *spec.crop), np.float32)
+
+    helper = plugin(porter_describe=lambda: pytest.fail("asked first"), porter_preprocess=ones)
+    _offer, hooks = create_registry([("mm", TinyPlugin()), (name, helper)]).model("tiny")
+    assert hooks.describe(ModelRequest(model="tiny")) is SPEC
+    assert hooks.preprocess(IMAGE, SPEC.preprocess).min() == 1
+
+
+def test_wrappers_see_every_model() -> None:
+    seen = []
+
+    def wrap(image: Image) -> Any:
+        seen.append(image.id)
+        array = yield
+        return array + 1
+
+    plain = plugin()
+    plain.porter_preprocess = hookimpl(wrapper=True)(wrap)
+    zeros = offering("zeros", porter_preprocess=lambda image: np.zeros((3, 2, 2), np.float32))
+    registry = create_registry([("tiny", TinyPlugin()), ("zeros", zeros), ("wrapper", plain)])
+    assert registry.model("zeros")[1].preprocess(IMAGE, SPEC.preprocess).max() == 1
+    black = (0 - 0.5) / 0.5 + 1
+    assert registry.model("tiny")[1].preprocess(IMAGE, SPEC.preprocess).max() == black
+    assert seen == ["a.png", "a.png"]
+
+
+ROW = {"class": np.zeros((2, 3), np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("hook", "answer", "why"),
+    [
+        ("porter_describe", "tiny", "porter_describe returned str, it must return ModelSpec"),
+        ("porter_load", 3, "porter_load returned int, it must return Loaded"),
+        ("porter_export", "model.onnx", "porter_export returned str, it must return Exported"),
+        ("porter_preprocess", [[0.0]], "porter_preprocess returned list, it must return ndarray"),
+        ("porter_infer", np.zeros(2), "porter_infer returned ndarray, it must return Mapping"),
+        ("porter_infer", {"class": [0.0]}, "porter_infer returned a mapping with list under 'class'"),
+        ("porter_postprocess", "ab", "porter_postprocess returned str, it must return a list of 2 predictions"),
+        ("porter_postprocess", [1], "porter_postprocess returned 1 predictions, it must return a list of 2"),
+        ("porter_postprocess", [1, 2, 3], "porter_postprocess returned 3 predictions, it must return a list of 2"),
+        ("porter_postprocess", [1, None], "porter_postprocess returned 1 predictions, it must return a list of 2"),
+        ("porter_postprocess", np.zeros(2), "porter_postprocess returned ndarray, it must return a list of 2"),
+    ],
+)
+def test_a_wrong_answer_names_plugin_and_hook(hook: str, answer: Any, why: str) -> None:
+    with pytest.raises(PluginError, match="plugin 'other': ") as caught:
+        call(create_registry([("other", offering(**{hook: lambda: answer}))]), hook)
+    assert why in str(caught.value) and caught.value.exit_code is ExitCode.BAD_INPUT
+
+
+def call(registry: Registry, hook: str, model: str = "other") -> Any:
+    """One call of a model hook, with arguments that do for a hook that does not look at them."""
+    loaded: Any = None
+    arguments: dict[str, tuple[Any, ...]] = {
+        "porter_describe": (ModelRequest(model=model),),
+        "porter_load": (LoadRequest(spec=SPEC),),
+        "porter_export": (loaded, loaded),
+        "porter_preprocess": (IMAGE, SPEC.preprocess),
+        "porter_infer": (None, np.zeros((2, 3, 16, 16), np.float32), SPEC),
+        "porter_postprocess": (ROW, SPEC),
+    }
+    return getattr(registry.model(model)[1], hook.removeprefix("porter_"))(*arguments[hook])
+
+
+def test_what_a_hook_raises_is_one_line_with_the_place() -> None:
+    def porter_load(request: LoadRequest) -> Loaded:
+        raise KeyError("conv1\nweight")
+
+    with pytest.raises(PluginError, match=r"plugin 'other': porter_load raised KeyError: .* \(test_plugins.py:\d+\)$"):
+        call(create_registry([("other", offering(porter_load=porter_load))]), "porter_load")
+
+
+def test_the_plugin_that_raised_is_named_not_the_model_that_was_run() -> None:
+    registry = create_registry([("other", offering())])
+    with pytest.raises(PluginError, match=r"plugin 'defaults': porter_infer raised AttributeError"):
+        call(registry, "porter_infer")
+
+
+def test_a_hook_that_nobody_implements_is_named() -> None:
+    with pytest.raises(PluginError, match="no plugin implements porter_load for this model; 'other' should"):
+        call(create_registry([("other", offering())]), "porter_load")
+
+
+def test_errors_for_the_user_pass_as_they_are() -> None:
+    def porter_load(request: LoadRequest) -> Loaded:
+        raise BadInput("weights.pth: cut short")
+
+    with pytest.raises(BadInput, match=r"^weights\.pth: cut short$"):
+        call(create_registry([("other", offering(porter_load=porter_load))]), "porter_load")
+
+
+def test_a_package_that_is_not_installed_is_something_the_machine_lacks() -> None:
+    def porter_load(request: LoadRequest) -> Loaded:
+        import a_package_that_is_not_there  # type: ignore[import-not-found]
+
+        return a_package_that_is_not_there.load()  # type: ignore[no-any-return]
+
+    with pytest.raises(Missing, match="porter_load needs the package 'a_package_that_is_not_there'") as caught:
+        call(create_registry([("other", offering(porter_load=porter_load))]), "porter_load")
+    assert caught.value.exit_code is ExitCode.MISSING

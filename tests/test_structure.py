@@ -1,0 +1,143 @@
+"""The structure of core: which module may import which, what it must not know, and what it imports only when needed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CORE, TEMPLATES = ROOT / "core/porter", ROOT / "templates"
+
+LAYERS = (
+    ("errors",),
+    ("records",),
+    ("contracts",),
+    ("hookspecs",),
+    ("plugins",),
+    (
+        *("images", "data", "checkpoints", "yamlfile", "yamlsection"),
+        *("machine", "onnxfile", "statistics", "hashes", "sections", "commands"),
+    ),
+    ("runtimes", "tasks", "defaults"),
+    ("stages",),
+    ("run",),
+    ("testing", "cli"),
+)
+"""From the bottom up. A module imports from its own layer and from those before it."""
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+HEAVY = frozenset({"torch", "onnx", "onnxruntime", "cv2"})
+"""Packages that take long to import: `porter plugins` must answer at once."""
+
+MODULES = sorted(CORE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    """Dotted name below `porter`: `stages.job`; empty for the package itself."""
+    parts = path.relative_to(CORE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def statements(tree: ast.AST, *, into_functions: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The import statements, those for type checking alone left out."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            for otherwise in node.orelse:
+                yield from statements(ast.Module([otherwise], []), into_functions=into_functions)
+        elif into_functions or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from statements(node, into_functions=into_functions)
+
+
+def imported(path: Path, *, into_functions: bool) -> Iterator[tuple[str, int]]:
+    """Absolute names that a module imports, each with its line: `porter.stages.job`, `torch`."""
+    for node in statements(ast.parse(path.read_text(encoding="utf-8")), into_functions=into_functions):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+            continue
+        assert not node.level, f"{path}, line {node.lineno}: a relative import"
+        for alias in node.names:
+            # `from porter import machine` imports a module, `from porter.errors import BadInput` an object of one.
+            yield (f"porter.{alias.name}" if node.module == "porter" else str(node.module)), node.lineno
+
+
+def upward_imports(path: Path) -> list[str]:
+    """The imports of a module of core from a layer above its own."""
+    own = name_of(path).partition(".")[0]
+    found = []
+    for name, line in imported(path, into_functions=True):
+        package, _, rest = name.partition(".")
+        target = rest.partition(".")[0]
+        if package != "porter" or target not in LEVEL:
+            continue  # another distribution, or `porter` itself, which imports nothing of core
+        if LEVEL[target] > LEVEL.get(own, -1):
+            found.append(f"line {line}: {name}")
+    return found
+
+
+def test_every_module_has_a_layer() -> None:
+    tops = {name_of(path).partition(".")[0] for path in MODULES} - {""}
+    assert tops == set(LEVEL), "name new modules of core in LAYERS"
+
+
+def test_imports_run_downwards() -> None:
+    assert {name_of(path): found for path in MODULES if (found := upward_imports(path))} == {}
+
+
+def test_core_imports_no_plugin() -> None:
+    names = {(name_of(path), name) for path in MODULES for name, _ in imported(path, into_functions=True)}
+    assert len(names) > len(MODULES)
+    assert {(module, name) for module, name in names if name.startswith("porter_")} == set()
+
+
+def test_heavy_packages_are_imported_when_needed() -> None:
+    found = [
+        f"{name_of(path)}, line {line}: {name}"
+        for path in MODULES
+        for name, line in imported(path, into_functions=False)
+        if name.partition(".")[0] in HEAVY
+    ]
+    assert found == []
+
+
+def test_core_and_templates_name_no_model() -> None:
+    """Nor any task but core's own: what they know of either, they know through hooks.
+
+    `onnx` is a plugin's name, but first of all the format that core exports to.
+    """
+    sources = [path for path in ROOT.glob("plugins/*/src/*/*.py") if "def porter_models" in path.read_text()]
+    names = {path.relative_to(ROOT / "plugins").parts[0] for path in sources}
+    assert "hrnet" in names
+    words = (names - {"onnx"}) | {f"porter_{name}" for name in names} | {"efficientnet", "segmentation"}
+    forbidden = re.compile("|".join(sorted(re.sub(r"[-_]", "[-_ ]?", word) for word in words)), re.IGNORECASE)
+    texts = [path for folder in (CORE, TEMPLATES) for path in folder.rglob("*") if path.suffix not in (".pyc", "")]
+    assert len(texts) > len(MODULES)
+    found = [
+        f"{path.relative_to(ROOT)}, line {number}: {line.strip()}"
+        for path in texts
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if forbidden.search(line)
+    ]
+    assert found == []
+
+
+def test_the_checks_see_what_they_forbid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "CORE", tmp_path)
+    bad = tmp_path / "records/bad.py"
+    bad.parent.mkdir()
+    bad.write_text(
+        "from typing import TYPE_CHECKING\n"
+        "import onnx.helper\n"
+        "from porter import machine, hookimpl\n"
+        "if TYPE_CHECKING:\n    import torch\n    from porter.run import Run\nelse:\n    import cv2\n"
+        "def f():\n    import onnxruntime\n    from porter.stages.job import Job\n    import porter_tiny.plugin\n"
+        "class C:\n    import torch\n"
+    )
+    assert upward_imports(bad) == ["line 3: porter.machine", "line 11: porter.stages.job"]
+    early = [name for name, _ in imported(bad, into_functions=False)]
+    assert [name for name in early if name.partition(".")[0] in HEAVY] == ["onnx.helper", "cv2", "torch"]
+    assert "porter_tiny.plugin" in [name for name, _ in imported(bad, into_functions=True)]
