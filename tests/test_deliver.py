@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 from figures import unfounded
-from tiny import SPEC, TinyPlugin, start, write_photos
-
 from porter.commands import commands_of
 from porter.errors import BadInput
 from porter.records.load import LoadReport
@@ -20,6 +18,7 @@ from porter.records.request import RunRequest
 from porter.records.run import RunRecord
 from porter.records.store import read_record, write_record
 from porter.stages.deliver import code, deliver, num, render, text
+from tiny import SPEC, TinyPlugin, start, write_photos
 
 HOSTILE = "<script>alert(1)</script> | `a``b` *x* [y](http://z) \n# head \u202egnp.\x1b[31m" + "w" * 200
 
@@ -88,7 +87,9 @@ def test_the_script_quotes_what_a_shell_would_mind(tmp_path: Path) -> None:
 
 def test_what_was_not_measured_says_so(tmp_path: Path) -> None:
     request = RunRequest(model="tiny")
-    blank = RunRecord(porter="0", created="then", command="porter export", request=request, commands=commands_of(request, Path("o")))
+    blank = RunRecord(
+        porter="0", created="then", command="porter export", request=request, commands=commands_of(request, Path("o"))
+    )
     document = render("README.md.j2", blank)
     for line in ("Parity of the artefacts with the reference.", "Accuracy.", "Speed of pure inference."):
         assert f"- {line}" in document

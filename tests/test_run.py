@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from tiny import SPEC, TinyPlugin, start, strongest_channel, write_photos
-
 from porter.errors import BadInput, ExitCode
 from porter.records.run import State
 from porter.records.spec import Published, PublishedMetric
 from porter.records.store import read_record
+from tiny import SPEC, TinyPlugin, start, strongest_channel, write_photos
 
 
 def rows(out: Path, evaluation: str = "onnxruntime-fp32") -> list[dict[str, str]]:
@@ -203,7 +202,6 @@ class BakedBatch(TinyPlugin):
     @hookimpl
     def porter_export(self, loaded: Any, request: Any) -> Any:
         from onnx import TensorProto, helper, numpy_helper
-
         from porter.contracts.requests import Exported
 
         shape = helper.make_tensor_value_info
@@ -267,3 +265,21 @@ def test_result_json_has_the_scorers_format(tmp_path: Path) -> None:
         {"key": "Top2 accuracy", "value": "100.0%"},
         {"key": "Top3 accuracy", "value": "100.0%"},
     ]
+
+
+def test_tensors_of_an_image_that_was_replaced_are_refused(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", [0, 1, 2])
+    run = start(tmp_path / "out", tmp_path / "val", labels)
+    run.export(), run.preprocess()
+    (tmp_path / "val/photo 001.jpg").write_bytes((tmp_path / "val/photo 002.jpg").read_bytes())
+    with pytest.raises(BadInput, match=r"photo 001\.jpg: changed since"):
+        run.evaluate()
+
+
+def test_a_whole_run_measures_and_reads_nothing_that_stages_left(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", [0, 1, 2])
+    run = start(tmp_path / "out", tmp_path / "val", labels)
+    run.export(), run.infer()
+    again = start(tmp_path / "out", tmp_path / "val", labels)
+    again.everything()
+    assert [one.end_to_end.source for one in again.record.evaluations] == ["images", "images"]

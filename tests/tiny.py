@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-
 from porter import hookimpl
 from porter.contracts.progress import Progress
 from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest

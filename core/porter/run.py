@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import porter
@@ -27,20 +26,12 @@ from porter.stages import verdicts, verify
 from porter.stages.deliver import README, REPRODUCE, deliver
 from porter.stages.evaluate import PREDICTIONS, Pass, answer, evaluate, predictions_file
 from porter.stages.export import MODELS, export
-from porter.stages.files import (
-    OUTPUTS,
-    TENSORS,
-    ArrayFolder,
-    manifest_sha256,
-    output_entries,
-    read_outputs,
-    read_tensors,
-    tensor_entries,
-)
+from porter.stages.files import manifest_sha256, output_entries, read_tensors, tensor_entries
 from porter.stages.job import Job
 from porter.stages.load import MODEL_FILES, load, require_unchanged, with_data_of
 from porter.stages.prepare import Prepared, prepare
-from porter.stages.scoring import NONFINITE_REASON, Answered
+from porter.stages.scoring import NONFINITE_REASON
+from porter.stages.sources import Sources
 
 REFERENCE = verdicts.REFERENCE
 Advance = Callable[[int], None]
@@ -52,6 +43,7 @@ class Run:
     def __init__(self, job: Job, record: RunRecord) -> None:
         self.job = job
         self.record = record
+        self._from_files = True
 
     # --- the stages -------------------------------------------------------------------------------------------
 
@@ -59,6 +51,7 @@ class Run:
         """All stages in order. A file that fails parity is not scored; the documents are written all the same."""
         self.job.preflight()
         self._forget_documents()
+        self._from_files = False
         self.export()
         parity = self.verify()
         if parity is ExitCode.OK:
@@ -91,7 +84,7 @@ class Run:
     def preprocess(self) -> ExitCode:
         """Write the preprocessed tensors of every image of the manifest to `tensors/`."""
         self._list()
-        folder = self._tensors()
+        folder = self._sources().tensors()
         with self.job.progress.step("preprocess", len(self.job.manifest.items)) as advance:
             folder.write(tensor_entries(_counted(prepare(self.job), advance), self.job.manifest))
         failed = sum(one.array is None for one in read_tensors(folder))
@@ -106,9 +99,9 @@ class Run:
         self._list()
         self._build()
         for name, session in self._sessions():
-            folder = self._outputs(name)
+            folder = self._sources().outputs(name)
             with self.job.progress.step(f"infer {name}", len(self.job.manifest.items)) as advance:
-                prepared = _counted(self._prepared()[0], advance)
+                prepared = _counted(self._sources().prepared()[0], advance)
                 stream = answer(self.job, session, prepared, self.job.request.evaluation_batch)
                 folder.write(output_entries(stream, self.job.manifest))
         return self._save()
@@ -121,7 +114,7 @@ class Run:
         passes: list[Pass] = []
         with predictions_file(self.job) as sink:
             for name, session in self._sessions():
-                stream, source = self._answered(name, session)
+                stream, source = self._sources().answered(name, session)
                 title = session.info.runtime + " " + session.info.precision
                 passes.append(
                     evaluate(
@@ -227,34 +220,8 @@ class Run:
             with closing(self.job.open(artefact)) as session:
                 yield artefact.id, session
 
-    def _answered(self, name: str, session: Session) -> tuple[Iterable[Answered], str]:
-        """The outputs of one session: those on disk where `porter infer` left them, else inferred now."""
-        outputs = self._outputs(name)
-        if outputs.exists():
-            return read_outputs(outputs), "outputs"
-        prepared, source = self._prepared()
-        return answer(self.job, session, prepared, self.job.request.evaluation_batch), source
-
-    def _prepared(self) -> tuple[Iterable[Prepared], str]:
-        """Preprocessed images: those on disk where `porter preprocess` left them, else made now."""
-        tensors = self._tensors()
-        return (read_tensors(tensors), "tensors") if tensors.exists() else (prepare(self.job), "images")
-
-    def _tensors(self) -> ArrayFolder:
-        plugin = self.job.registry.use("model", self.job.hooks.plugin)
-        key = _key(
-            manifest_sha256(self.job.manifest),
-            self.job.spec.preprocess.id,
-            porter.__version__,
-            *asdict(plugin).values(),
-        )
-        return ArrayFolder(self.job.folder / TENSORS, key, self.job.manifest)
-
-    def _outputs(self, name: str) -> ArrayFolder:
-        made_by = [artefact.sha256 for artefact in self.record.artefacts if artefact.id == name]
-        made_by += [entry.sha256 for entry in self.record.inputs if entry.role in ("config", "checkpoint")]
-        key = _key(self._tensors().key, name, str(self.job.request.weights), *made_by)
-        return ArrayFolder(self.job.folder / OUTPUTS / name, key, self.job.manifest)
+    def _sources(self) -> Sources:
+        return Sources(self.job, self.record, from_files=self._from_files)
 
     def _note_data(self, first: Pass) -> None:
         assert self.record.data is not None
@@ -341,10 +308,6 @@ def _counted(prepared: Iterable[Prepared], advance: Advance) -> Iterator[Prepare
     for one in prepared:
         advance(1)
         yield one
-
-
-def _key(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _now() -> str:

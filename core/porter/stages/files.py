@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from porter.errors import BadInput, one_line
+from porter.hashes import file_digest
 from porter.records.manifest import Manifest
 from porter.records.store import write_whole
 from porter.stages.prepare import Batch, Prepared
@@ -99,7 +100,14 @@ class ArrayFolder:
                 f"{self.folder}: {len(missing)} of {len(entries)} files are gone, those of {some}{more}; make it again"
             )
         for number, entry in enumerate(entries):
+            self._require_unchanged(entry)
             yield number, entry, None if entry.reason else self._load(number)
+
+    def _require_unchanged(self, entry: Entry) -> None:
+        """An image that was replaced after its array was made would be scored by what it no longer shows."""
+        path = Path(self.manifest.root) / entry.id
+        if entry.digest and file_digest(path) != entry.digest:
+            raise BadInput(f"{one_line(path)}: changed since {self.folder} was made from it; make that again")
 
     def _load(self, number: int) -> dict[str, np.ndarray]:
         import numpy as np
