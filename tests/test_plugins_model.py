@@ -98,7 +98,7 @@ def test_what_a_hook_raises_is_one_line_with_the_place() -> None:
     def porter_load(request: LoadRequest) -> Loaded:
         raise KeyError("conv1\nweight")
 
-    with pytest.raises(PluginError, match=r"plugin 'other': porter_load raised KeyError: .* \(test_plugins.py:\d+\)$"):
+    with pytest.raises(PluginError, match=r"^plugin 'other': porter_load raised KeyError: .* \(test_\w+\.py:\d+\)$"):
         call(create_registry([("other", offering(porter_load=porter_load))]), "porter_load")
 
 

@@ -63,7 +63,7 @@ def test_every_stage_serves_the_task(delivered: Run) -> None:
     assert record.model is not None and record.model.outputs[0].shape == ("N", 4, 32, 32)
     assert record.plugins[1].role == "task" and record.plugins[1].plugin == "segmentation"
     assert [one.batch for one in record.performance] == [1, 4]
-    assert record.parity[0].answer_name == "mask" and record.parity[0].answers_compared == 6
+    assert record.parity[0].answer_name == "mask" and record.parity[0].changes.images == 6
     artefact = record.evaluations[1]
     assert [metric.name for metric in artefact.metrics] == ["mean_iou", "pixel_accuracy"]
     assert artefact.agreement is not None and artefact.agreement.value == 100.0
@@ -191,7 +191,7 @@ def test_an_artefact_with_other_masks_shows(inputs: Path, tmp_path: Path) -> Non
     exact, rounded = run.record.evaluations[1:]
     assert exact.agreement is not None and rounded.agreement is not None
     assert exact.agreement.value == 100.0 and rounded.agreement.value < 100.0
-    assert run.record.parity[0].answers_changed == 0 and run.record.parity[1].answers_changed > 0
+    assert run.record.parity[0].changes.flipped == 0 and run.record.parity[1].changes.flipped > 0
     pairs = zip(rows(tmp_path / "out", "reference"), rows(tmp_path / "out", "coarse-fp32"), strict=True)
     same = sum(a["mask_sha256"] == b["mask_sha256"] for a, b in pairs)
     assert rounded.agreement.hits == same

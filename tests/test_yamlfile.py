@@ -227,7 +227,7 @@ def test_absent_keys() -> None:
 
 
 def test_unknown_keys_and_words() -> None:
-    values = Section({"preproces": {}, 1: 2}, "f.yaml")
+    values = Section({"preproces": {}, "1": 2}, "f.yaml")
     with pytest.raises(BadInput, match=r"^f\.yaml: preproces: unknown key; did you mean 'preprocess'\?$"):
         values.refuse_unknown(("preprocess",))
     with pytest.raises(BadInput, match=r"^f\.yaml: 1: unknown key; known: preproces, other$"):

@@ -1,9 +1,10 @@
 """The hooks that a plugin can implement.
 
 A plugin is a module (or object) named by an entry point in the group `porter`; it implements any of these
-functions under `@porter.hookimpl`. A "first result" hook stops at the first implementation that does not
-return None. The hooks of a model's own plugin are asked first, then core's defaults; another model's
-plugin is never asked.
+functions under `@porter.hookimpl`, with those of its arguments that it needs, under their names. Names that
+begin with `porter_` are kept for hooks. A "first result" hook stops at the first implementation that does not
+return None. A model's own plugin is asked first, then plugins that offer no model, then core's defaults; another
+model's plugin is never asked. Such a hook can be wrapped, for every model, with `@porter.hookimpl(wrapper=True)`.
 """
 
 from __future__ import annotations
@@ -159,9 +160,33 @@ def porter_runtimes() -> Sequence[Runtime]:  # type: ignore[empty-body]
 
     Example:
         >>> from porter import hookimpl
+        >>> from porter.contracts.runtime import Runtime, RuntimeStatus, Session
+        >>> from porter.hashes import file_digest
+        >>> from porter.records.artefact import Artefact, SessionInfo
+        >>> class NumpySession(Session):  # onnx's own evaluator: slow, and independent of any runtime
+        ...     def __init__(self, path):
+        ...         import onnx.reference
+        ...         self.model = onnx.reference.ReferenceEvaluator(str(path))
+        ...         self.info = SessionInfo(
+        ...             runtime="numpy", version=onnx.__version__, precision="fp32", provider="numpy", threads=1
+        ...         )
+        ...     def run(self, batch):
+        ...         outputs = self.model.run(None, {self.model.input_names[0]: batch})
+        ...         return dict(zip(self.model.output_names, outputs))
+        >>> class NumpyRuntime(Runtime):
+        ...     name = "numpy"
+        ...     def status(self):
+        ...         return RuntimeStatus(available=True, precisions=("fp32",))
+        ...     def build(self, request):
+        ...         path = str(request.onnx.relative_to(request.folder.parent))
+        ...         size = request.onnx.stat().st_size
+        ...         digest = file_digest(request.onnx)
+        ...         return Artefact(runtime="numpy", precision="fp32", path=path, sha256=digest, size_bytes=size)
+        ...     def open(self, artefact, path, options):
+        ...         return NumpySession(path)
         >>> @hookimpl
         ... def porter_runtimes():
-        ...     return []  # instances of a porter.contracts.runtime.Runtime subclass
+        ...     return [NumpyRuntime()]
 
     Since: 0.1
     """
@@ -169,13 +194,18 @@ def porter_runtimes() -> Sequence[Runtime]:  # type: ignore[empty-body]
 
 @hookspec
 def porter_tasks() -> Sequence[Task]:  # type: ignore[empty-body]
-    """The tasks that this plugin offers.
+    """The tasks that this plugin offers. A model names its task in its spec.
 
     Example:
         >>> from porter import hookimpl
+        >>> from porter.tasks.classification import Classification
+        >>> class ByTop5(Classification):
+        ...     name = "classification-top5"
+        ...     title = "Image classification, judged by top-5"
+        ...     gate = "top5"
         >>> @hookimpl
         ... def porter_tasks():
-        ...     return []  # instances of a porter.contracts.task.Task subclass
+        ...     return [ByTop5()]
 
     Since: 0.1
     """

@@ -160,7 +160,7 @@ def _tensor_problems(
 ) -> list[str]:
     names = [tensor.name for tensor in found], [tensor.name for tensor in asked]
     if names[0] != names[1]:
-        return [f"its {kind}s are {', '.join(names[0]) or 'none'}, {', '.join(names[1])} were asked for"]
+        return [f"its {kind}s are {', '.join(names[0]) or 'none'}, not {', '.join(names[1])}"]
     problems = []
     for have, want in zip(found, asked, strict=True):
         if have.dtype != want.dtype:

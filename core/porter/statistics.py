@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from porter.records.evaluation import Interval
+from porter.records.interval import Interval
 
 Z95 = 1.959963984540054
 """97.5% quantile of the standard normal distribution: two-sided 95%."""
@@ -100,8 +100,9 @@ def _tango_variance(difference: float, first_only: int, second_only: int, count:
 def images_to_tell(discordant: float, difference: float, null: float = 0.0) -> int | None:
     """Number of items on which a paired test tells a true difference of two proportions from the difference `null`.
 
-    Arguments are shares (0.01 is one point). `discordant` is that of the items on which the two methods differ; where it
-    is below one of the differences it is raised to it, since fewer could not produce it. Two-sided test at 5%, power 80%:
+    Arguments are shares (0.01 is one point). `discordant` is the share of the items on which the two methods differ;
+    where it is below one of the differences, it is raised to it, since fewer items could not produce it. For a
+    two-sided test at 5% and a power of 80%:
 
         n = (z(97.5%) sqrt(discordant - null^2) + z(80%) sqrt(discordant - difference^2))^2 / (difference - null)^2
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from porter.contracts.task import DataRequest, Scorer, Task
 from porter.errors import BadInput
-from porter.records.evaluation import Interval, Metric, Table
+from porter.records.evaluation import Metric, Table
+from porter.records.interval import Interval
 from porter.records.manifest import Item, Manifest
 from porter.records.spec import ModelSpec
 

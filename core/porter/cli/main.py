@@ -14,6 +14,7 @@ from porter.errors import ExitCode, PorterError, did_you_mean, one_line
 INTERNAL_ERROR = 70
 """Exit code of a bug in porter (EX_SOFTWARE of sysexits.h)."""
 INTERRUPTED = 130
+"""Exit code after an interrupt (Ctrl-C)."""
 
 COMMANDS = {
     "run": "porter.cli.stages",
@@ -59,6 +60,12 @@ def porter() -> None:
 
     Exit codes: 0 all verdicts pass, 1 a verdict fails (the documents are written and say so), 2 bad input or
     usage, 3 this machine lacks something.
+
+    \b
+    Environment:
+      PORTER_DISABLE_PLUGINS=A,B  plugins to leave out
+      PORTER_TRACE=1              every hook call on stderr: by which plugin, how long, with what outcome
+      PORTER_DEBUG=1              the traceback behind an error
     """
 
 

@@ -22,7 +22,8 @@ from porter.plugins.manager import create_registry
 
 LONGEST = 40
 """Characters of a name."""
-TEMPLATES, SUFFIX = "new_plugin/", ".j2"
+TEMPLATES, SUFFIX = "new-plugin/", ".j2"
+"""The folder's name is no identifier, or setuptools would take it for a package that is not listed."""
 RENAMED = {"gitignore": ".gitignore"}
 """Part of a template's path: the part that the project has in its place."""
 MAKE_SAMPLE = "training/make_sample.py"

@@ -22,9 +22,13 @@ class Shipped:
     """What a plugin ships, used where the user names no file of their own. Absent parts must be given."""
 
     config: Path | None = None
+    """The model's config."""
     checkpoint: Path | None = None
+    """Its weights."""
     data: Path | None = None
+    """Folder of images."""
     labels: Path | None = None
+    """Their labels."""
     note: str = ""
     """Origin and licence, for the documents."""
 
@@ -34,10 +38,13 @@ class ModelOffer:
     """One name that can be given to `porter run`."""
 
     name: str
+    """The name on the command line."""
     title: str
+    """What it is, in a few words."""
     variants: tuple[ModelSpec, ...]
     """The published variants, each complete; a config may describe another one."""
     shipped: Shipped | None = None
+    """What is used where the user names no file; None: the plugin ships none."""
     needs_checkpoint: bool = True
     """False where the weights come with the config or the package."""
 
@@ -47,8 +54,11 @@ class ModelRequest:
     """Which model, by which config."""
 
     model: str
+    """Name of the offer."""
     config: Path | None = None
+    """The config that was given or shipped; None: neither."""
     checkpoint: Path | None = None
+    """The weights that were given or shipped, for what the config does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +66,11 @@ class LoadRequest:
     """What to load, and how far to trust it."""
 
     spec: ModelSpec
+    """What `porter_describe` answered."""
     config: Path | None = None
+    """The config that was given or shipped."""
     checkpoint: Path | None = None
+    """The weights that were given or shipped."""
     weights: str | None = None
     """Which weights of the checkpoint, e.g. `state_dict_ema`; None: the plain ones."""
     trust_checkpoint: bool = False
@@ -71,7 +84,9 @@ class Loaded:
     """A model in memory, in eval mode."""
 
     spec: ModelSpec
+    """The spec, completed by what only the weights tell."""
     report: LoadReport
+    """What was loaded, renamed, skipped and forgiven."""
     module: Any = None
     """A `torch.nn.Module`, or whatever the plugin's own `porter_export` takes."""
     reference: Session | None = None
@@ -83,8 +98,11 @@ class ExportRequest:
     """Where to write the ONNX file, and at which opset."""
 
     path: Path
+    """The file to write; it takes its final name once it passed core's checks."""
     opset: int = 11
+    """Opset of ONNX's default domain."""
     dynamic_batch: bool = True
+    """Whether the first dimension of inputs and outputs must be free."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +110,7 @@ class Exported:
     """An ONNX file that was written. Core reads it again and checks it before anything is built on it."""
 
     path: Path
+    """The file that was written: `ExportRequest.path`."""
     exporter: str
     """What wrote it, with its version."""
     call: str
@@ -103,6 +122,8 @@ class Image:
     """One decoded image."""
 
     id: str
+    """Its path relative to the data folder."""
     pixels: Any
     """numpy uint8 H×W×3, RGB."""
     facts: Mapping[str, str] = field(default_factory=dict)
+    """What else is known of it."""

@@ -20,9 +20,13 @@ class RuntimeStatus:
     """What `porter doctor` says of a runtime on this machine."""
 
     available: bool
+    """Whether it can be used."""
     version: str = ""
+    """Version of its package."""
     devices: tuple[str, ...] = ()
+    """Devices or execution providers that it has here."""
     precisions: tuple[str, ...] = ()
+    """Precisions that it can build."""
     advice: str = ""
     """How to get it, where it is not available."""
 
@@ -32,10 +36,13 @@ class BuildRequest:
     """One artefact to build from the exported ONNX file."""
 
     onnx: Path
+    """The exported file."""
     spec: ModelSpec
+    """The model."""
     folder: Path
     """Where artefacts are written (`models/` of the run)."""
     precision: str = "fp32"
+    """Precision to build at."""
     batch: int | None = None
     """Fixed batch size; None: dynamic, where the runtime can."""
 
@@ -54,6 +61,7 @@ class Session(abc.ABC):
     """An artefact in memory, ready to run. `info` states what really runs, read back from the runtime."""
 
     info: SessionInfo
+    """What really runs."""
 
     @abc.abstractmethod
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
@@ -70,6 +78,7 @@ class Runtime(abc.ABC):
     """A runtime that a plugin offers through `porter_runtimes`."""
 
     name: str
+    """The name on the command line."""
 
     @abc.abstractmethod
     def status(self) -> RuntimeStatus:

@@ -18,12 +18,17 @@ class DataRequest:
     """Images and labels as the user named them."""
 
     data: Path
+    """Folder of images."""
     spec: ModelSpec
+    """The model that will be scored on them."""
     labels: Path | None = None
     """A file or a folder; the task refuses the one that it does not take."""
     class_map: Path | None = None
+    """File that gives class folders their index."""
     label_offset: int = 0
+    """Subtract this from every label."""
     limit: int | None = None
+    """Take so many images, evenly spaced; None: all."""
 
 
 class Scorer(abc.ABC):
@@ -50,7 +55,9 @@ class Task(abc.ABC):
     """A task that a plugin offers through `porter_tasks`. A prediction is whatever `porter_postprocess` returns."""
 
     name: str
+    """The name that a model's spec gives."""
     title: str
+    """Its name in documents."""
     gate: str
     """Name of the metric that the accuracy verdict reads."""
     answer_name: str
@@ -75,6 +82,14 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def answer(self, prediction: Any) -> Hashable:
         """The part of a prediction that a user sees; two artefacts agree on an image when it is equal. Small."""
+
+    def ranking(self, prediction: Any) -> Hashable:
+        """What a user sees of a prediction below its answer, e.g. the order of the top 5; by default the answer."""
+        return self.answer(prediction)
+
+    def margin(self, prediction: Any) -> float | None:
+        """By how much the answer leads the next best, in units of the scores; None where that has no meaning."""
+        return None
 
     def chance(self, spec: ModelSpec, metrics: Sequence[Metric]) -> str:
         """Why the result cannot be told from guessing, in one sentence; empty where it can."""

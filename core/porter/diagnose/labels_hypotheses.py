@@ -63,14 +63,15 @@ def _shift(answers: Integers, labels: Integers, num_classes: int) -> Iterator[Hy
     title = f"every label is {abs(offset)} too {'low' if offset > 0 else 'high'}"
     if background:
         title += f": class 0 of the model's {num_classes} is a background class"
+    changed = _within(labels + offset, num_classes)
     yield Hypothesis(
         name="background" if background else "shift",
         title=title,
         remedy=f"`--label-offset {-offset}`, counted from the offset in use",
         rows=np.arange(len(labels)),
-        labels=_within(labels + offset, num_classes),
+        labels=changed,
         tried=len(offsets) - 1,
-        examples=_examples(labels, labels + offset),
+        examples=_examples(labels, changed),
     )
 
 
@@ -234,5 +235,5 @@ def _within(labels: Integers, num_classes: int) -> Integers:
 
 
 def _examples(before: Integers, after: Integers) -> tuple[str, ...]:
-    pairs = dict.fromkeys((int(a), int(b)) for a, b in zip(before, after, strict=True) if a != b)
+    pairs = dict.fromkeys((int(a), int(b)) for a, b in zip(before, after, strict=True) if a != b and b >= 0)
     return tuple(f"{a} → {b}" for a, b in list(pairs)[:_EXAMPLES])

@@ -10,7 +10,9 @@ class Artefact:
     """One built model file."""
 
     runtime: str
+    """Name of the runtime that loads it."""
     precision: str
+    """`fp32`, `bf16`, `fp16` or `int8`."""
     path: str
     """Relative to the run's folder."""
     batch: int | None = None
@@ -18,7 +20,9 @@ class Artefact:
     command: str = ""
     """How it was made, as typed or called."""
     sha256: str = ""
+    """Of the file; it is checked again before each use."""
     size_bytes: int = 0
+    """Size of the file."""
 
     @property
     def id(self) -> str:
@@ -31,9 +35,14 @@ class SessionInfo:
     """Read back from the runtime after the session was opened, never copied from what was asked."""
 
     runtime: str
+    """Name of the runtime."""
     version: str
+    """Version of the runtime's package."""
     precision: str
+    """Precision that the session computes in."""
     provider: str
+    """Execution provider or device in use."""
     threads: int
+    """Threads within an operator."""
     batch: int | None = None
     """Batch size that the artefact is fixed to; None: any."""

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
+    """What bounds a measurement: processor, limits, load, and the versions of what ran."""
+
     os: str
+    """Operating system and kernel."""
     python: str
+    """Version of Python."""
     cpu: str
+    """Model name of the processor."""
     logical_cpus: int
+    """Processors that the system has, hyper-threads counted."""
     affinity_cpus: int
     """Processors that the scheduler lets this process use."""
     cgroup_cpus: float | None
@@ -18,6 +24,7 @@ class Environment:
     threads: int
     """Threads that sessions use unless told otherwise: the least of the three, at least 1."""
     memory_gib: float
+    """Main memory of the machine."""
     governor: str
     """Frequency governor, or "not reported"."""
     load_average: float

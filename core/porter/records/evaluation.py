@@ -5,15 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from porter.records.artefact import SessionInfo
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interval:
-    low: float
-    high: float
-    confidence_percent: float
-    method: str
-    """Name of the method and its source."""
+from porter.records.changes import Changes
+from porter.records.interval import Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +14,21 @@ class Metric:
     """One figure of accuracy."""
 
     name: str
+    """Name by which the gate and published figures refer to it, e.g. `top1`."""
     title: str
+    """Its name in documents."""
     value: float
+    """The figure, in `unit`."""
     unit: str = "percent"
+    """Unit of `value`."""
     count: int
     """What the value divides by."""
     hits: int | None = None
     """The numerator, where the metric is a proportion."""
     interval: Interval | None = None
+    """Confidence interval of the value; None: none is known."""
     higher_is_better: bool = True
+    """Which way a drop goes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +36,9 @@ class Table:
     """A table that a task adds to the documents."""
 
     title: str
+    """Heading of the table."""
     columns: tuple[str, ...]
+    """Headings of the columns."""
     rows: tuple[tuple[str | int | float, ...], ...]
     """Fields in the order of `columns`; a float is shown with two places."""
 
@@ -47,10 +48,13 @@ class StageTime:
     """Busy time of one stage, summed over its workers."""
 
     name: str
+    """`read`, `preprocess`, `infer` or `postprocess`."""
     seconds: float
+    """Time that its workers were busy."""
     share_percent: float
     """Of the busy time of all stages."""
     workers: int
+    """Threads that the stage ran on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +62,13 @@ class EndToEnd:
     """The rate at which images went through the whole path, reading to scoring."""
 
     images: int
+    """Images that went through."""
     wall_seconds: float
+    """From the first image asked for to the last one scored."""
     images_per_second: float
+    """`images` over `wall_seconds`."""
     stages: tuple[StageTime, ...]
+    """The stages in order."""
     source: str
     """`images`, `tensors` or `outputs`: what the evaluation read."""
 
@@ -70,7 +78,9 @@ class Failure:
     """An item that has no answer. It counts as wrong."""
 
     id: str
+    """The item's place in the data folder."""
     reason: str
+    """Why there is no answer, in one line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,21 +90,33 @@ class Evaluation:
     name: str
     """`reference`, or the artefact's id."""
     title: str
+    """Its name in documents."""
     session: SessionInfo
+    """What really ran."""
     batch: int
+    """Images that were handed over at a time; a session fixed to another size pads."""
     listed: int
+    """Items of the manifest."""
     scored: int
+    """Items with an answer, right or wrong."""
     unreadable: int
+    """Items whose image could not be read whole."""
     nonfinite: int
+    """Items whose outputs held NaN or infinity."""
     failures: tuple[Failure, ...]
     """The first hundred; predictions.csv has all."""
     metrics: tuple[Metric, ...]
+    """The task's figures, over all items."""
     tables: tuple[Table, ...] = ()
+    """Further tables of the task."""
     agreement: Metric | None = None
     """Items on which the answer equals the reference's; None for the reference itself."""
+    changes: Changes | None = None
+    """Against the reference, image by image; None for the reference itself."""
     chance: str = ""
     """Why the result cannot be told from guessing; empty where it can."""
     end_to_end: EndToEnd
+    """How fast the items went through the whole path."""
 
     def metric(self, name: str) -> Metric:
         """The metric of that name; KeyError where there is none."""

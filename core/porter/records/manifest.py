@@ -24,6 +24,7 @@ class Manifest:
     labels_root: str = ""
     """Absolute path of the folder of labels, where each label is a file."""
     items: tuple[Item, ...]
+    """The images, in the order in which every stage takes them."""
     found: int
     """Images in the data folder before `--limit`."""
     selection: str

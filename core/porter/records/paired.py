@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from porter.records.evaluation import Interval
+from porter.records.interval import Interval
 
 
 class PairedVerdict(enum.StrEnum):

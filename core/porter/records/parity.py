@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from porter.records.changes import Changes
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
     """An output passes when max|a - b| <= atol + rtol * max|reference|."""
 
     atol: float = 1e-5
+    """Absolute part, in units of the output."""
     rtol: float = 1e-4
+    """Part of the reference's largest absolute value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,14 +22,19 @@ class OutputParity:
     """One output at one batch size."""
 
     output: str
+    """Name of the output."""
     batch: int
+    """Rows that were fed."""
     rows: int
     """Rows that the artefact returned; must be `batch`."""
     shape_matches: bool
+    """Whether its shape is the reference's."""
     finite: bool
+    """Whether every value of both sides is finite."""
     max_abs_error: float | None
     """None where shapes differ or values are not finite."""
     mean_abs_error: float | None
+    """Mean of |a - b| over all values."""
     relative_error: float | None
     """max|a - b| / max|reference|."""
     cosine: float | None
@@ -33,6 +42,7 @@ class OutputParity:
     allowed: float | None
     """The bound on max_abs_error that the tolerance gives here."""
     passed: bool
+    """Whether max_abs_error is within `allowed`, shapes equal and values finite."""
     problem: str = ""
     """What went wrong, where there is no error to measure."""
 
@@ -42,15 +52,23 @@ class Parity:
     """Reference against one artefact, on real preprocessed images."""
 
     reference: str
+    """What the artefact was compared with: runtime and precision."""
     candidate: str
+    """The artefact's id."""
     images: int
+    """Distinct images that were fed."""
     tolerance: Tolerance
+    """The bounds that applied."""
     outputs: tuple[OutputParity, ...]
-    answers_compared: int
-    answers_changed: int
-    """Items on which the task's answer (e.g. the top-1 class) differs."""
+    """Every output at every batch size."""
+    changes: Changes
+    """What the errors do to the task's answers (e.g. the top-1 class), on the images that could be compared."""
     answer_name: str
+    """What an answer is, in the task's words."""
+    conclusion: str
+    """Tolerance and answers put together: an answer can flip inside the tolerance, or stand outside it."""
     passed: bool
+    """Whether every output passed at every batch size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +76,12 @@ class PreprocessParity:
     """The model's preprocessing against the reference pipeline that its spec declares, on real images."""
 
     images: int
+    """Images that were compared."""
     max_abs_error: float | None
     """None where the shapes differ."""
     allowed: float
+    """The bound on max_abs_error."""
     identical: bool
     """Bit for bit."""
     passed: bool
+    """Whether max_abs_error is within `allowed`."""

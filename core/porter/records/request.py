@@ -12,30 +12,47 @@ class RunRequest:
     """Every option of a run, with its default. Paths are as typed."""
 
     model: str
+    """Name of the model."""
     config: str | None = None
+    """The model's config."""
     checkpoint: str | None = None
+    """The model's weights."""
     checkpoint_sha256: str | None = None
+    """Digest that the checkpoint must have."""
     checkpoint_md5: str | None = None
+    """Digest that the checkpoint must have, as model zoos publish it."""
     weights: str | None = None
+    """Which weights of the checkpoint; None: the trained ones, or their average where there is nothing else."""
     trust_checkpoint: bool = False
+    """Whether the checkpoint may be unpickled."""
     data: str | None = None
+    """Folder of images."""
     labels: str | None = None
+    """Label file, or what else the task takes."""
     class_map: str | None = None
+    """File that gives class folders their index."""
     label_offset: int = 0
+    """Subtracted from every label."""
     limit: int | None = None
+    """Number of images to take, evenly spaced; None: all."""
     opset: int | None = None
     """None: the opset that the model comes with, or else 11, the newest that every target takes."""
     runtimes: tuple[str, ...] = ("onnxruntime",)
+    """Runtimes to build for."""
     precision: str = "fp32"
+    """Precision of the artefacts."""
     provider: str | None = None
+    """Execution provider or device; None: the runtime's default."""
     threads: int | None = None
     """Threads of a session; None: the processors that this process may use."""
     tolerance: Tolerance = field(default_factory=Tolerance)
+    """Bounds of the parity verdict."""
     batch: int | None = None
     """Batch size of the evaluation; None: the largest of `batch_sizes` up to 16."""
     max_drop: float = 1.0
     """Percentage points that the gate metric may lose."""
     batch_sizes: tuple[int, ...] = (1, 4, 8, 16, 32)
+    """Batch sizes to measure."""
     bench_seconds: float = 3.0
     """Least time of the timed calls, for each batch size."""
     bench_input: str = "images"

@@ -19,9 +19,14 @@ SCHEMA_VERSION = 1
 
 
 class State(enum.StrEnum):
+    """The answer of a verdict."""
+
     PASS = "pass"
+    """It was looked at and is right."""
     FAIL = "fail"
+    """It was looked at and is wrong; the exit code is 1."""
     NOT_RUN = "not run"
+    """It was not looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +36,11 @@ class Verdict:
     name: str
     """`weights`, `parity`, `preprocessing` or `accuracy`."""
     title: str
+    """Its name in documents."""
     state: State
+    """The answer."""
     evidence: tuple[str, ...]
+    """What it rests on, one line each."""
     advice: tuple[str, ...] = ()
     """Likely causes of a failure, likeliest first, and what to do next."""
 
@@ -42,10 +50,13 @@ class InputFile:
     """A file, or a folder of labels, that the run read, by content."""
 
     role: str
+    """`config`, `checkpoint`, `labels` or `class_map`."""
     path: str
+    """As the user gave it; the bare name of a shipped one."""
     sha256: str
     """Of a folder: see `porter.hashes.folder_digest`."""
     size_bytes: int
+    """Size of the file, or of all files of the folder."""
     files: int | None = None
     """Number of files of a folder; None for a file."""
     shipped: bool = False
@@ -54,11 +65,16 @@ class InputFile:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputFile:
+    """A file that the run wrote, by content."""
+
     path: str
     """Relative to the run's folder."""
     sha256: str
+    """Of the file."""
     size_bytes: int
+    """Size of the file."""
     what: str
+    """What it holds, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +82,13 @@ class PluginUse:
     """Which plugin answered for the model, a runtime or the task."""
 
     role: str
+    """`model`, `task`, or `runtime NAME`."""
     plugin: str
+    """Name of its entry point."""
     distribution: str
+    """What was installed to get it."""
     version: str
+    """Version of the distribution."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,21 +96,31 @@ class DataReport:
     """The manifest in figures. listed = decoded + failed."""
 
     root: str
+    """The data folder as typed, or that it was shipped with the plugin."""
     found: int
+    """Images in the data folder, before `--limit`."""
     listed: int
+    """Images of the manifest: what every accuracy divides by."""
     selection: str
+    """How they were chosen, in words."""
     labels_from: str
+    """Where the labels come from, in words."""
     label_offset: int
+    """Subtracted from every label of the file."""
     manifest_sha256: str
     """Over `id TAB label` lines, in order."""
     content_sha256: str = ""
     """Over the SHA-256 of every image file, in order; empty until every image was read."""
     decoded: int | None = None
+    """Images that could be read whole; None: not all were read yet."""
     failed: int | None = None
+    """Images that could not be read whole."""
     failures: tuple[Failure, ...] = ()
+    """The first hundred of them, with the reason."""
     conversions: dict[str, int] = field(default_factory=dict)
     """Images that were not ordinary RGB JPEGs, by what was odd."""
     warnings: tuple[str, ...] = ()
+    """What was odd but not refused, one line each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,18 +128,25 @@ class Comparison:
     """The gate metric of one artefact against a figure, in the metric's own unit."""
 
     evaluation: str
+    """Name of the evaluation that was compared."""
     against: str
     """`reference` or `published`."""
     metric: str
+    """Name of the gate metric."""
     title: str
+    """The metric's name in documents."""
     value: float
+    """The evaluation's figure."""
     baseline: float | None
+    """The figure that it is held against; None: there is none."""
     drop: float | None
     """baseline - value (value - baseline where lower is better); negative: the artefact is better."""
     allowed: float
+    """The largest drop that passes."""
     passed: bool | None
     """None: not comparable, for `reason`."""
     reason: str = ""
+    """Why the two cannot be compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,31 +158,49 @@ class RunRecord:
     created: str
     """Local time with offset, ISO 8601, when the first stage began."""
     finished: str = ""
+    """When the last stage ended, in the same form."""
     command: str
     """The command line that wrote the record last."""
     request: RunRequest
+    """What was asked for."""
     schema_version: int = SCHEMA_VERSION
+    """Version of this schema; porter reads no other."""
     model: ModelSpec | None = None
+    """The model, resolved."""
     shipped: str = ""
     """What of the run's inputs the plugin shipped, in words; empty: nothing."""
     plugins: tuple[PluginUse, ...] = ()
+    """Which version of which plugin answered."""
     inputs: tuple[InputFile, ...] = ()
+    """What the run read, by content."""
     environment: Environment | None = None
+    """The machine that ran the last stage."""
     load: LoadReport | None = None
+    """What became of the checkpoint."""
     export: ExportReport | None = None
+    """The ONNX file."""
     data: DataReport | None = None
+    """The images."""
     preprocessing: PreprocessParity | None = None
+    """The model's preprocessing against its spec."""
     artefacts: tuple[Artefact, ...] = ()
+    """The built model files."""
     parity: tuple[Parity, ...] = ()
+    """Each artefact against the reference on the same tensors."""
     evaluations: tuple[Evaluation, ...] = ()
+    """The reference first, then each artefact."""
     task_files: tuple[str, ...] = ()
     """Names of the files in which the task wrote the accuracy in a format of its own."""
     comparisons: tuple[Comparison, ...] = ()
+    """The gate metric of each artefact against the reference and the published figure."""
     performance: tuple[Performance, ...] = ()
+    """Each artefact at each batch size."""
     verdicts: tuple[Verdict, ...] = ()
+    """The four answers."""
     commands: dict[str, str] = field(default_factory=dict)
     """The commands that make each part again, by stage."""
     files: tuple[OutputFile, ...] = ()
+    """What the run left in its folder, documents aside."""
 
     def evaluation(self, name: str) -> Evaluation | None:
         """The evaluation of that name, or None."""

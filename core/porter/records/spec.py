@@ -14,6 +14,7 @@ class TensorSpec:
     """A named input or output of a model."""
 
     name: str
+    """As the ONNX file spells it."""
     shape: tuple[int | str, ...]
     """Sizes in order; a string is a symbolic size, `"N"` the batch."""
     dtype: str = "float32"
@@ -34,9 +35,13 @@ class PreprocessSpec:
     interpolation: Literal["bilinear", "bicubic", "nearest", "lanczos"] = "bilinear"
     """Pillow's filter of that name, antialiased when shrinking."""
     channels: Literal["RGB", "BGR"] = "RGB"
+    """Order of the channels that the model takes; mean and std are in this order."""
     divisor: float = 255.0
+    """What turns grey levels into the unit of mean and std."""
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    """Subtracted from each channel."""
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    """Divides each channel."""
 
     @property
     def id(self) -> str:
@@ -46,10 +51,14 @@ class PreprocessSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedMetric:
+    """One published figure."""
+
     name: str
     """The task's name of the metric, e.g. `top1`."""
     value: float
+    """The figure, in `unit`."""
     unit: str = "percent"
+    """Unit of `value`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +68,15 @@ class Published:
     source: str
     """Where the figures are published."""
     dataset: str
+    """Name of the set of images."""
     images: int
     """Number of images behind the figures."""
     metrics: tuple[PublishedMetric, ...]
+    """The figures."""
     image_pattern: str = ""
     """Regular expression that every image's file name in that set matches in full; empty: no such rule."""
     note: str = ""
+    """What a reader must know beside them."""
 
     def value(self, name: str) -> float | None:
         """The published value of metric `name`, or None."""
@@ -80,21 +92,33 @@ class ModelSpec:
     task: str
     """Name of a task that some plugin offers through `porter_tasks`."""
     inputs: tuple[TensorSpec, ...]
+    """Inputs of the network; the first takes the images."""
     outputs: tuple[TensorSpec, ...]
+    """Outputs of the network, in order."""
     preprocess: PreprocessSpec
+    """How an image becomes the input."""
     variant: str = ""
+    """Which of the model's variants; part of file names."""
     title: str = ""
+    """Heading of the documents."""
     description: str = ""
+    """What the model is, in a sentence or two."""
     paper: str = ""
+    """Where it is described."""
     code: str = ""
+    """Where its authors' code is."""
     licence: str = ""
+    """Licence of the weights."""
     num_classes: int | None = None
+    """Number of classes; None: the task has no classes."""
     class_names: tuple[str, ...] = ()
+    """Names of the classes, by index; empty: not known."""
     opset: int | None = None
     """The ONNX opset that the model comes with; None: whatever is asked for."""
     checkpoint: str = ""
     """Path of the weights, where the config names the file; empty: they come by `--checkpoint` alone."""
     published: Published | None = None
+    """What its authors publish; None: nothing."""
     facts: dict[str, str] = field(default_factory=dict)
     """Further facts for the documents, e.g. the published number of parameters."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from porter.records.evaluation import Interval
+from porter.records.interval import Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +23,9 @@ class Explanation:
 
     suspects: tuple[Suspect, ...]
     exact: bool
-    """Whether nothing but rounding is left, on every image; else the mean difference fell by the finding's `factor` or
-    more on every image that differed."""
+    """Whether nothing but rounding is left, on every image."""
+    agreeing: int
+    """Images that it explains: only rounding is left, or the mean difference falls by the finding's `factor`."""
     max_residual: float
     """Largest absolute difference that is left over all images, in units of the tensor."""
     mean_residual: float
@@ -48,12 +49,12 @@ class PreprocessFinding:
     """Images whose tensors differ by more than `allowed`, or in shape."""
     allowed: float
     max_difference: float | None
-    """Over all images; None where the shapes differ."""
+    """Over all images; None where there is a `problem`."""
     mean_difference: float | None
-    shape: str = ""
-    """The shape that was found, and the one declared, where they differ."""
+    problem: str = ""
+    """Why there is no difference to state: another shape, values that are not finite."""
     explanations: tuple[Explanation, ...] = ()
-    """Those that explain the difference equally well, the most usual first; none where no suspect does."""
+    """Those that explain the difference equally well, the most usual first; empty where no suspect does."""
     tried: int = 0
     """How many suspects and combinations of suspects were compared."""
     factor: float

@@ -13,6 +13,7 @@ from porter.errors import PluginError
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import EndToEnd, Evaluation, Metric, StageTime
 from porter.records.store import whole_file
+from porter.stages.changes import Answers, changes
 from porter.stages.infer import infer
 from porter.stages.job import Job
 from porter.stages.prepare import Prepared, batches
@@ -27,8 +28,7 @@ class Pass:
     """What one pass over the manifest leaves behind."""
 
     evaluation: Evaluation
-    answers: list[Hashable]
-    """The task's answer for every item, in order; None where there is none."""
+    answers: Answers
     conversions: dict[str, int]
     content_sha256: str
 
@@ -63,7 +63,7 @@ def evaluate(
     *,
     batch_size: int,
     source: str,
-    reference: Sequence[Hashable] | None = None,
+    reference: Answers | None = None,
 ) -> Pass:
     """Score one stream over the whole manifest.
 
@@ -92,7 +92,10 @@ def evaluate(
         failures=tuple(scored.failures),
         metrics=metrics,
         tables=scored.scorer.tables(),
-        agreement=None if reference is None else _agreement(job, scored.answers, reference),
+        agreement=None if reference is None else _agreement(job, scored.answers.answers, reference.answers),
+        changes=None
+        if reference is None
+        else changes(job.manifest.items, reference, scored.answers, job.request.max_drop),
         chance=job.task.chance(job.spec, metrics),
         end_to_end=_end_to_end(scored.seconds, wall, len(job.manifest.items), source, job.threads),
     )

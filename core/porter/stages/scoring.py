@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +13,7 @@ from porter.contracts.task import Scorer
 from porter.errors import PluginError
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import Failure
+from porter.stages.changes import Answers
 from porter.stages.job import Job
 from porter.stages.prepare import Batch
 
@@ -45,7 +46,7 @@ class Scoring:
     def __init__(self, job: Job, name: str, info: SessionInfo, sink: Sink) -> None:
         self.job, self.name, self.info, self.sink = job, name, info, sink
         self.scorer: Scorer = job.task.scorer(job.spec, job.manifest)
-        self.answers: list[Hashable] = [None] * len(job.manifest.items)
+        self.answers = Answers()
         self.seen = 0
         self.statuses: Counter[str] = Counter()
         self.failures: list[Failure] = []
@@ -110,6 +111,7 @@ class Scoring:
     def _count(self, index: int, status: str, prediction: Any | None, reason: str) -> None:
         item, task = self.job.manifest.items[index], self.job.task
         score = self.scorer.add(item, prediction)
+        self.answers.add(task, prediction, score)
         self.seen += 1
         self.statuses[status] += 1
         if prediction is None:
@@ -117,7 +119,6 @@ class Scoring:
                 self.failures.append(Failure(id=item.id, reason=reason))
             fields: Sequence[str] = [""] * len(task.columns)
         else:
-            self.answers[index] = task.answer(prediction)
             fields = task.row(prediction)
         self.sink(
             [item.id, str(item.label), self.name, self.info.runtime, self.info.precision, status, f"{score:g}", *fields]

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from porter.contracts.task import Task
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.manifest import Manifest
+from porter.records.paired import PairedVerdict
 from porter.records.run import Comparison, RunRecord, State, Verdict
 from porter.records.spec import ModelSpec
 
@@ -93,7 +94,7 @@ def _parity(record: RunRecord) -> Verdict:
         worst = f"max abs error {max(errors):.3g}" if errors else "no comparable output"
         evidence.append(
             f"{parity.candidate} against {parity.reference} at batch {batches}: {worst}, "
-            f"{parity.answer_name} changed on {parity.answers_changed} of {parity.answers_compared}"
+            f"{parity.answer_name} changed on {parity.changes.flipped} of {parity.changes.images}; {parity.conclusion}"
         )
         evidence += [
             f"batch {one.batch}: {_miss(one.problem, one.max_abs_error, one.allowed)}"
@@ -133,6 +134,7 @@ def _accuracy(record: RunRecord) -> Verdict:
     if not record.evaluations or not (judged or lost):
         return _verdict("accuracy", State.NOT_RUN, "no artefact was scored")
     evidence = [_comparison(one) for one in record.comparisons]
+    evidence += [_paired(e) for e in record.evaluations if e.changes is not None and e.changes.paired is not None]
     evidence += [f"{e.title}: {e.chance}" for e in lost]
     passed = all(one.passed for one in judged) and not lost
     advice = (
@@ -150,6 +152,19 @@ def _comparison(one: Comparison) -> str:
     return (
         f"{one.evaluation} against {one.against}: {one.title} {one.value:.2f} and {one.baseline:.2f}, "
         f"drop {one.drop:.2f} {word} the allowed {one.allowed:g}"
+    )
+
+
+def _paired(evaluation: Evaluation) -> str:
+    """Whether the images suffice to tell the drop: a pass on too few of them is called that."""
+    assert evaluation.changes is not None and evaluation.changes.paired is not None
+    paired = evaluation.changes.paired
+    interval = f"[{paired.interval.low:.2f}, {paired.interval.high:.2f}]"
+    needed = f"; it would take {paired.needed} images" if paired.needed and paired.needed > paired.images else ""
+    told = f"{paired.verdict}{needed}" if paired.verdict is PairedVerdict.UNDECIDED else str(paired.verdict)
+    return (
+        f"{evaluation.name}, image by image: {paired.right_to_wrong} right to wrong, {paired.wrong_to_right} wrong to "
+        f"right, drop {paired.drop:.2f} in {interval}, McNemar's exact p {paired.p_value:.3g}: {told}"
     )
 
 

@@ -91,6 +91,12 @@ class Classification(Task):
     def answer(self, prediction: Classified) -> Hashable:
         return prediction.classes[0]
 
+    def ranking(self, prediction: Classified) -> Hashable:
+        return prediction.classes
+
+    def margin(self, prediction: Classified) -> float | None:
+        return prediction.scores[0] - prediction.scores[1] if len(prediction.scores) > 1 else None
+
     def chance(self, spec: ModelSpec, metrics: Sequence[Metric]) -> str:
         top1 = next(metric for metric in metrics if metric.name == self.gate)
         classes, hits = num_classes(spec), top1.hits or 0

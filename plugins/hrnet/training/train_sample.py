@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 SAMPLE = Path(__file__).resolve().parents[1] / "src/porter_hrnet/sample"
 PICTURES_SEED = 2024
-EPOCHS = 20
+EPOCHS = 15
 TRAINING_PER_REGION, VALIDATION_PER_REGION = 25, 5
 BATCH = 64
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.1, 0.9, 1e-4
@@ -62,6 +62,14 @@ def initialise(network: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
+def augment(images: Tensor) -> Tensor:
+    """Half of the images mirrored; every one with its own contrast and brightness, the colour balance kept."""
+    mirrored = torch.rand(len(images), 1, 1, 1) < 0.5
+    contrast = torch.empty(len(images), 1, 1, 1).uniform_(0.7, 1.3)
+    brightness = torch.empty(len(images), 1, 1, 1).uniform_(-0.3, 0.3)
+    return torch.where(mirrored, images.flip(3), images) * contrast + brightness
+
+
 def train(network: HighResolutionNet, size: int) -> None:
     optimizer = torch.optim.SGD(
         network.parameters(), LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True
@@ -73,8 +81,7 @@ def train(network: HighResolutionNet, size: int) -> None:
         images, labels = tensors(pictures(False, TRAINING_PER_REGION, seed=PICTURES_SEED + 1 + epoch), size)
         losses = []
         for batch in torch.arange(len(images)).split(BATCH):  # type: ignore[no-untyped-call]
-            flipped = torch.where(torch.rand(len(batch), 1, 1, 1) < 0.5, images[batch].flip(3), images[batch])
-            loss = nn.functional.cross_entropy(network(flipped), labels[batch])
+            loss = nn.functional.cross_entropy(network(augment(images[batch])), labels[batch])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -111,7 +118,7 @@ def write_checkpoint(network: HighResolutionNet, top1: float, path: Path) -> Non
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=SAMPLE, help="Folder to write; the shipped sample.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the initial weights and of the flips.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of initial weights and augmentation.")
 def main(out: Path, seed: int) -> None:
     """Cut the pictures, train the narrow HRNet of the sample's config, and write all of it."""
     torch.manual_seed(seed)

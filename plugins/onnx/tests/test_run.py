@@ -265,7 +265,7 @@ def test_an_nhwc_input_gets_the_same_pixels_in_its_own_order() -> None:
     batch = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
     session = Recorder()
     porter_onnx.plugin.porter_infer(session, batch, spec)
-    assert session.fed.shape == (2, 4, 5, 3) and session.fed.flags.c_contiguous
+    assert list(session.fed.shape) == [2, 4, 5, 3] and session.fed.flags.c_contiguous
     assert all((session.fed[..., channel] == batch[:, channel]).all() for channel in range(3))
 
 

@@ -1,28 +1,26 @@
 """Give each convolution of an exported graph its own padding.
 
-The network pads as TensorFlow's "SAME" does: at stride 2 by one pixel more at the end than at the start, which torch's
-convolution cannot express and ONNX's can. torch exports a Pad node before each convolution, and its amounts as a chain
-of some ten nodes (https://github.com/pytorch/pytorch/blob/main/torch/onnx/_internal/torchscript_exporter/
-symbolic_opset11.py, `_prepare_onnx_paddings`), which compilers for devices have to fold or cannot take.
+The network pads as TensorFlow's "SAME" does: at stride 2 often by one pixel more at the end than at the start, which
+torch's convolution cannot express and ONNX's can. So it pads in a layer of its own, which torch exports as a Pad node
+whose amounts a chain of some ten further nodes computes (`_prepare_onnx_paddings` in torch's symbolic_opset11.py).
+onnxruntime folds all that; other compilers may not, or want the amounts as constants.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def fold_padding(model: onnx.ModelProto) -> int:
     """Move the zeros of every Pad in front of a Conv into the Conv's `pads`; returns the number of Convs changed.
 
-    The results stay the same: a Pad is left where it pads with something else than zeros, pads batch or channels, crops,
-    depends on the input, or feeds another node as well. The model must have no subgraphs (If, Loop).
+    The results stay the same: a Pad is left where it pads with something else than zeros, pads batch or channels,
+    crops, depends on the input, or feeds another node as well. The model must have no subgraphs (If, Loop).
     """
     graph = model.graph
     producers = {name: node for node in graph.node for name in node.output}
@@ -80,8 +78,8 @@ def _constant(model: onnx.ModelProto, name: str) -> np.ndarray | None:
         initializer=[tensor for tensor in model.graph.initializer if tensor.name in needed],
     )
     part = onnx.helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
-    result: np.ndarray = ReferenceEvaluator(part).run(None, {})[0]
-    return result
+    results: Any = ReferenceEvaluator(part).run(None, {})
+    return np.asarray(results[0])
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from porter.records.evaluation import Interval
+from porter.records.interval import Interval
 from porter.records.paired import PairedComparison, PairedVerdict
 from porter.statistics import images_to_tell, mcnemar_exact, paired_difference
 

@@ -1,0 +1,150 @@
+"""Two graphs on the same tensors: the first node that differs, and the nodes that add most error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from porter.contracts.progress import Progress
+from porter.diagnose.compared import Compared
+from porter.diagnose.feeds import bind, carry_over
+from porter.diagnose.findings import Findings
+from porter.diagnose.matching import Matching, describe, match_graphs, match_names
+from porter.diagnose.outputs import check_optimisation, compare_outputs
+from porter.diagnose.probe import OnnxProbe, Probe
+from porter.diagnose.sources import Feeds, GraphSource, ProbeSource, Source, final_outputs
+from porter.diagnose.static import static_differences
+from porter.diagnose.values import OrtValue, to_array
+from porter.diagnose.walk import Lane, Walk
+from porter.errors import BadInput
+from porter.records.diagnosis import STATIC_LIMIT, GraphDiagnosis
+from porter.records.parity import Tolerance
+
+BUDGET_BYTES = 256 << 20
+COPIES = 3
+"""Of each tensor in a group: the reference's, the candidate's, and the candidate's node alone."""
+
+
+def diagnose_graphs(
+    reference: OnnxProbe,
+    candidate: Probe,
+    feeds: Feeds,
+    *,
+    candidate_feeds: Feeds | None = None,
+    tolerance: Tolerance | None = None,
+    budget_bytes: int = BUDGET_BYTES,
+    progress: Progress | None = None,
+) -> GraphDiagnosis:
+    """Run both on every feed and compare each tensor that both compute.
+
+    The reference is walked in topological order, node by node. `feeds` are arrays by input name; `candidate_feeds`
+    are the candidate's own, in the same order, where its inputs differ by more than their names. `budget_bytes`
+    bounds the tensors that await comparison; beside them lie both models' weights and the tensors in flight.
+
+    Raises `BadInput` where the reference cannot be run on a feed, where a feed does not fit, or where the graphs have
+    no tensor in common. A candidate that fails on the way is a finding.
+    """
+    progress, tolerance = progress or Progress(), tolerance or Tolerance()
+    if not feeds:
+        raise BadInput("nothing to compare the graphs on: at least one feed is needed")
+    if candidate_feeds is not None and len(candidate_feeds) != len(feeds):
+        raise BadInput(f"{len(feeds)} feeds for the reference, {len(candidate_feeds)} for the candidate")
+    if budget_bytes <= 0:
+        raise BadInput(f"the memory budget must be positive, not {budget_bytes}")
+    plan = _plan(reference, candidate, feeds, candidate_feeds)
+    compared = _compare(reference, plan, feeds, tolerance, budget_bytes, progress)
+    graph = candidate.graph if isinstance(candidate, OnnxProbe) else None
+    static = static_differences(reference.graph, graph, plan.match) if graph else []
+    findings = Findings(reference.graph, graph, plan.match, compared)
+    others = plan.source.outputs() if isinstance(plan.source, GraphSource) else None
+    with progress.step("optimised graphs, run whole", 2) as advance:
+        checks = [check_optimisation("reference", reference, feeds, compared.outputs, tolerance)]
+        advance(1)
+        if isinstance(candidate, OnnxProbe) and others is not None:
+            checks.append(check_optimisation("candidate", candidate, plan.feeds, others, tolerance))
+        advance(1)
+    return GraphDiagnosis(
+        reference=reference.label,
+        candidate=candidate.label,
+        feeds=len(feeds),
+        tolerance=tolerance,
+        match=describe(plan.match, reference.graph, graph or candidate.names()),
+        static=tuple(static[:STATIC_LIMIT]),
+        static_total=len(static),
+        failures=tuple(plan.source.failures),
+        first=findings.first(),
+        first_change=findings.first_change(),
+        worst=findings.worst(),
+        introduced_by=findings.introduced_by,
+        profile=findings.profile(),
+        outputs=compare_outputs(
+            reference.graph, compared, plan.match, others, graph.outputs if graph else (), tolerance
+        ),
+        optimisation=tuple(checks),
+        groups=compared.groups,
+        notes=(*plan.notes, *compared.notes()),
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    match: Matching
+    source: Source
+    feeds: Feeds
+    """The candidate's."""
+    notes: Sequence[str]
+
+
+def _plan(reference: OnnxProbe, candidate: Probe, feeds: Feeds, candidate_feeds: Feeds | None) -> _Plan:
+    if not isinstance(candidate, OnnxProbe):
+        match = match_names(reference.graph, candidate.label, candidate.names())
+        other_feeds = candidate_feeds or feeds
+        return _Plan(match, ProbeSource(candidate, other_feeds), other_feeds, ())
+    match = match_graphs(reference.graph, candidate.graph)
+    notes: Sequence[str] = ()
+    if candidate_feeds is None:
+        candidate_feeds, notes = carry_over(reference.graph, candidate.graph, feeds)
+    return _Plan(match, GraphSource(candidate, match, candidate_feeds), candidate_feeds, notes)
+
+
+def _compare(
+    reference: OnnxProbe, plan: _Plan, feeds: Feeds, tolerance: Tolerance, budget_bytes: int, progress: Progress
+) -> Compared:
+    """Walk the reference, and hold groups of its tensors against the candidate's."""
+    graph, match = reference.graph, plan.match
+    lanes = [Lane(bind(graph, feed)) for feed in feeds]
+    walk = Walk(graph, lanes, {*match.tensors, *graph.outputs}, reference.threads)
+    compared = Compared(tolerance)
+    pending: list[str] = []
+    held = 0
+    with progress.step("comparing node by node", len(graph.nodes)) as advance:
+        for index in range(len(graph.nodes)):
+            walk.run(index)
+            if walk.failures:
+                raise BadInput(f"{graph.label}: {walk.failures[index]}")
+            fresh = [name for name in graph.written(index) if name in match.tensors]
+            size = COPIES * sum(_bytes(lane.results[name]) for lane in lanes for name in fresh)
+            if pending and held + size > budget_bytes:
+                _flush(compared, plan, walk, pending)
+                pending, held = [], 0
+            pending, held = pending + fresh, held + size
+            advance(1)
+        _flush(compared, plan, walk, pending)
+    compared.outputs = [final_outputs(lane, graph.outputs) for lane in lanes]
+    return compared
+
+
+def _flush(compared: Compared, plan: _Plan, walk: Walk, names: Sequence[str]) -> None:
+    """Fetch one group from the candidate, compare it and let go of it."""
+    others = plan.match.tensors
+    plan.source.fetch({others[name]: [lane.results[name] for lane in walk.lanes] for name in names})
+    for name in names:
+        for feed, lane in enumerate(walk.lanes):
+            own, alone = plan.source.own(others[name], feed), plan.source.alone(others[name], feed)
+            compared.add(name, to_array(lane.results[name]), own, alone)
+    compared.groups += 1
+    walk.forget([name for name in names if name not in walk.graph.outputs])
+
+
+def _bytes(value: OrtValue) -> int:
+    return int(value.tensor_size_in_bytes()) if value.is_tensor() else 0

@@ -1,0 +1,88 @@
+"""Which fault explains that a pipeline's tensors are not those of the reference: the usual suspects, tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from porter.contracts.requests import Image
+from porter.diagnose.preprocessing_resample import opencv_problem
+from porter.diagnose.preprocessing_search import FACTOR, Search
+from porter.diagnose.preprocessing_suspects import changes
+from porter.diagnose.preprocessing_trial import ALLOWED, Sample, Trial
+from porter.errors import BadInput, one_line
+from porter.images.decode import decode
+from porter.records.spec import PreprocessSpec
+from porter.records.suspects import PreprocessFinding
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["ALLOWED", "Sample", "explain_preprocessing", "read_samples"]
+
+
+def read_samples(root: Path, ids: Sequence[str], produce: Callable[[Image], NDArray[np.float32]]) -> list[Sample]:
+    """The images `ids` below `root`, each with the tensor that `produce` makes of it, such as a `porter_preprocess`.
+
+    Raises `BadInput` for a file that cannot be read, and `ImageError` for one that is no whole image.
+    """
+    import numpy as np
+
+    samples = []
+    for image_id in ids:
+        try:
+            data = (root / image_id).read_bytes()
+        except OSError as error:
+            raise BadInput(f"{one_line(root / image_id)}: cannot be read: {error.strerror}") from None
+        pixels = decode(data, image_id).pixels
+        # A copy: a plugin may hand out the same buffer every time.
+        tensor = np.array(produce(Image(id=image_id, pixels=pixels)), np.float32)
+        samples.append(Sample(id=image_id, data=data, pixels=pixels, tensor=tensor))
+    return samples
+
+
+def explain_preprocessing(samples: Sequence[Sample], spec: PreprocessSpec) -> PreprocessFinding:
+    """Compare the samples' tensors with the reference pipeline of `spec`; where they differ, find out why.
+
+    Each suspect is built into the reference pipeline, alone, then in pairs, then in growing sets of up to four; the
+    smallest set that leaves nothing but rounding is the explanation, or else the one that brings the mean difference
+    down by `FACTOR` on every image. Sets that do so equally well are all named. A handful of images is enough; they
+    should differ in size and aspect, and have colours.
+
+    Raises ValueError without samples, and what `reference_pipeline` raises.
+    """
+    import numpy as np
+
+    if not samples:
+        raise ValueError("no samples")
+    trials = [Trial(sample, spec) for sample in samples]
+    problem = opencv_problem()
+    search = Search(trials, spec, changes(spec, opencv=not problem))
+    differing = [trial for trial in trials if trial.differs]
+    shape = next((t.sample.tensor.shape for t in differing if t.sample.tensor.shape != t.reference.shape), None)
+    broken = next((t.sample.id for t in differing if not np.isfinite(t.sample.tensor).all()), None)
+    measured = shape is None and broken is None
+    odd = ""
+    if broken is not None:
+        odd = f"the tensor of {one_line(broken)} has NaN or infinite values"
+    elif shape is not None:
+        odd = f"the shape is {_shape(shape)}, the spec declares {_shape(trials[0].reference.shape)}"
+    return PreprocessFinding(
+        images=len(trials),
+        differing=len(differing),
+        allowed=ALLOWED,
+        max_difference=max(trial.before.largest for trial in trials) if measured else None,
+        mean_difference=float(np.mean([trial.before.mean for trial in trials])) if measured else None,
+        problem=odd,
+        explanations=tuple(search.explanations()) if differing and broken is None else (),
+        tried=search.tried,
+        factor=FACTOR,
+        unseen=tuple(change.suspect for change in search.unseen),
+        untried=(problem,) if problem else (),
+    )
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "a single number"

@@ -1,0 +1,161 @@
+"""A preprocessing pipeline as a list of choices, any of which may be wrong; a spec's own choices give the reference."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from porter.errors import ImageError
+from porter.images.decode import MAX_PIXELS
+from porter.images.pipeline import crop_corner, lookup_table, resized_size
+from porter.images.strict import strict_pillow
+from porter.records.spec import PreprocessSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from porter.diagnose.preprocessing_resample import Pixels
+
+_ORIENTATION_TAG = 0x0112
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All choices of one pipeline, in the order in which they are applied."""
+
+    oriented: bool = False
+    """Whether the image is turned as its EXIF orientation says."""
+    short: int | None
+    """Pixels of the short side after the resize; None: `stretch`, or else no resize."""
+    stretch: tuple[int, int] | None = None
+    """Height and width after a resize that does not keep the aspect."""
+    long: Literal["floor", "round"] = "floor"
+    """How the long side becomes a whole number."""
+    method: str
+    """See `porter.diagnose.preprocessing_resample.resample`."""
+    crop: tuple[int, int]
+    corner: Literal["round", "floor", "ceil"] = "round"
+    """How half a pixel at the crop's corner becomes a whole one."""
+    order: tuple[int, int, int]
+    """Colour (0 red, 1 green, 2 blue) of each plane, before mean and std."""
+    divisor: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    flipped: bool = False
+    """Whether the planes are put in reverse order after normalising."""
+    layout: Literal["chw", "cwh", "hwc", "hwc-as-chw"] = "chw"
+    """`hwc-as-chw`: the values in the order H×W×C, under the shape C×H×W."""
+    half: bool = False
+    """Whether the values were rounded to float16."""
+
+    @property
+    def geometry(self) -> tuple[object, ...]:
+        """What decides about the cropped pixels."""
+        return self.oriented, self.short, self.stretch, self.long, self.method, self.crop, self.corner
+
+
+def declared(spec: PreprocessSpec) -> Recipe:
+    """The reference pipeline of `spec`: its tensors are those of `reference_pipeline`, bit for bit."""
+    return Recipe(
+        short=spec.resize,
+        method=f"pillow:{spec.interpolation}",
+        crop=spec.crop,
+        order=(0, 1, 2) if spec.channels == "RGB" else (2, 1, 0),
+        divisor=spec.divisor,
+        mean=spec.mean,
+        std=spec.std,
+    )
+
+
+def exif_orientation(data: bytes) -> int:
+    """The EXIF orientation, 1 to 8, of an image file; 1, upright, where there is none or it cannot be read."""
+    from PIL import Image
+
+    try:
+        with strict_pillow(), Image.open(io.BytesIO(data)) as image:
+            value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # Pillow's plugins raise of every kind on bad data
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def cropped(pixels: NDArray[np.uint8], orientation: int, recipe: Recipe) -> Pixels:
+    """The geometry: uint8 or float32 crop_h×crop_w×3, RGB; zeros where the image is smaller.
+
+    Raises `ImageError` where the resized image would exceed `porter.images.decode.MAX_PIXELS`.
+    """
+    import numpy as np
+
+    from porter.diagnose.preprocessing_resample import resample
+
+    if recipe.oriented:
+        pixels = _turned(pixels, orientation)
+    height, width = _new_size(pixels.shape[0], pixels.shape[1], recipe)
+    if height * width > MAX_PIXELS:
+        raise ImageError(f"{height}x{width} pixels, more than the limit of {MAX_PIXELS}")
+    sized = resample(pixels, height, width, recipe.method)
+    crop_height, crop_width = recipe.crop
+    top, left = _corner(height, crop_height, recipe.corner), _corner(width, crop_width, recipe.corner)
+    inside = sized[max(0, top) : max(0, top + crop_height), max(0, left) : max(0, left + crop_width)]
+    if inside.shape[:2] == recipe.crop:
+        return inside
+    framed = np.zeros((crop_height, crop_width, 3), sized.dtype)
+    framed[max(0, -top) :, max(0, -left) :][: inside.shape[0], : inside.shape[1]] = inside
+    return framed
+
+
+def finished(crop: Pixels, recipe: Recipe, spec: PreprocessSpec) -> NDArray[np.float32]:
+    """The values: float32 3×H×W, or as `recipe.layout` has it."""
+    import numpy as np
+
+    out = np.empty((3, *crop.shape[:2]), np.float32)
+    table = lookup_table(replace(spec, divisor=recipe.divisor, mean=recipe.mean, std=recipe.std))
+    for c, source in enumerate(recipe.order):
+        values = crop[:, :, source]
+        if values.dtype == np.uint8:
+            out[c] = table[c][values]
+        else:
+            scaled = values / np.float32(recipe.divisor)
+            out[c] = (scaled - np.float32(recipe.mean[c])) / np.float32(recipe.std[c])
+    if recipe.flipped:
+        out = out[::-1]
+    if recipe.layout == "cwh":
+        out = out.transpose(0, 2, 1)
+    elif recipe.layout != "chw":
+        out = out.transpose(1, 2, 0)
+        out = out.reshape(3, *crop.shape[:2]) if recipe.layout == "hwc-as-chw" else out
+    return out.astype(np.float16).astype(np.float32) if recipe.half else out
+
+
+def _new_size(height: int, width: int, recipe: Recipe) -> tuple[int, int]:
+    if recipe.stretch is not None:
+        return recipe.stretch
+    if recipe.short is None:
+        return height, width
+    if recipe.long == "floor":
+        return resized_size(height, width, recipe.short)
+    scale = recipe.short / min(height, width)
+    return math.floor(height * scale + 0.5), math.floor(width * scale + 0.5)
+
+
+def _corner(size: int, crop: int, rule: str) -> int:
+    if rule == "round":
+        return crop_corner(size, crop)
+    return (size - crop) // 2 if rule == "floor" else -((crop - size) // 2)
+
+
+def _turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """The pixels upright: Exif 2.32, tag 274, says on which side of the picture row 0 and column 0 are."""
+    import numpy as np
+
+    turned = pixels
+    if orientation >= 5:
+        turned = turned.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        turned = turned[::-1]
+    if orientation in (2, 3, 6, 7):
+        turned = turned[:, ::-1]
+    return np.ascontiguousarray(turned)

@@ -1,0 +1,35 @@
+"""What an artefact does to the answers: which images flip, by how little they stood, and what that does to accuracy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from porter.records.paired import PairedComparison
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flip:
+    """One image on which the artefact answers otherwise than the reference."""
+
+    id: str
+    label: str
+    reference: str
+    """The reference's answer; empty where it has none."""
+    candidate: str
+    margin: float | None
+    """By how much the reference's answer led the next best, in units of its scores; None where the task has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """Reference against artefact, image by image."""
+
+    images: int
+    flipped: int
+    """Images whose answer differs, those included that only one of the two can answer."""
+    reordered: int
+    """Images whose answer stands while what ranks below it differs (the rest of a top 5)."""
+    flips: tuple[Flip, ...]
+    """The first fifty."""
+    paired: PairedComparison | None = None
+    """None where an item's score is more than right or wrong."""

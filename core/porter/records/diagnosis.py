@@ -1,0 +1,162 @@
+"""What `porter diagnose` found between two graphs that should compute the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from porter.records.parity import Tolerance
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorError:
+    """How far one tensor of the candidate lies from the reference's, over all feeds."""
+
+    max_abs_error: float | None
+    """None where the two cannot be compared, for `problem`."""
+    relative_error: float | None
+    """max|a - b| / max|a|, the worst feed; None also where the reference is all zero and the candidate is not."""
+    sqnr_db: float | None
+    """Signal to noise, 10 log10(sum a² / sum (a - b)²); None without an error, or without a signal."""
+    cosine: float | None
+    """Of the flattened tensors, over all feeds together; None where one of them is all zero."""
+    exceeds: bool
+    """Beyond the tolerance in at least one feed, or not comparable."""
+    problem: str = ""
+    """What went wrong, where there is no error to measure."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeFinding:
+    """One node of the reference, and what the candidate made of the tensor that it computes."""
+
+    depth: int
+    """Position in the reference's topological order, from 0; constants are no nodes."""
+    name: str
+    op_type: str
+    module: str
+    """The module of the source model, e.g. `stage2.0.branches.0.0.conv1`; empty where the graph does not tell."""
+    attributes: dict[str, str]
+    tensor: str
+    """The output compared: of a node with several, the one that is furthest off."""
+    candidate_tensor: str
+    candidate_nodes: tuple[str, ...]
+    """The candidate's nodes between this tensor and the compared tensors before it; empty where unknown."""
+    error: TensorError
+    """Of the whole candidate up to here: what came in, and what was added."""
+    alone: TensorError | None
+    """Of the candidate's nodes alone, given the reference's tensors; None where the candidate is no graph."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthError:
+    """One point of the error along the depth."""
+
+    depth: int
+    name: str
+    op_type: str
+    module: str
+    relative_error: float | None
+    """See `TensorError`; None where it has no value: read `exceeds`."""
+    introduced_error: float | None
+    """Added here, in the same measure; see `GraphDiagnosis.introduced_by`."""
+    exceeds: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticDifference:
+    """A difference that shows in the files, without running them."""
+
+    kind: str
+    """`opset`, `input`, `output`, `operator`, `attribute`, `weight`, `wiring`, or `storage`: the same values kept in
+    another type."""
+    node: str
+    """Name in the reference; empty where it concerns the whole graph."""
+    op_type: str
+    module: str
+    what: str
+    """The attribute, weight or tensor."""
+    reference: str
+    candidate: str
+    max_abs_error: float | None = None
+    relative_error: float | None = None
+    """Of a weight: max|a - b| / max|a|."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneSided:
+    """Tensors that only one of the graphs computes."""
+
+    count: int
+    by_operator: dict[str, int]
+    """Operators that compute them, most frequent first; empty where the side is no graph."""
+    names: tuple[str, ...]
+    """The first of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphMatch:
+    """Which tensors of the two graphs were taken for the same."""
+
+    method: str
+    """`name`, or `structure`: by the order of the operators and the shapes of their weights."""
+    matched: int
+    dequantised: int
+    """Of these, tensors whose quantised and dequantised form stands for them in the candidate."""
+    only_in_reference: OneSided
+    only_in_candidate: OneSided
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputError:
+    """An output of the whole graph, against the same output of the other run."""
+
+    output: str
+    error: TensorError
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimisationCheck:
+    """A graph as the runtime optimises it, against the same graph node by node."""
+
+    side: str
+    """`reference` or `candidate`."""
+    outputs: tuple[OutputError, ...]
+    passed: bool
+    problem: str = ""
+    """Why the optimised graph could not be run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphDiagnosis:
+    """Where a candidate graph leaves its reference."""
+
+    reference: str
+    candidate: str
+    feeds: int
+    tolerance: Tolerance
+    match: GraphMatch
+    static: tuple[StaticDifference, ...]
+    """At most `STATIC_LIMIT`, in topological order, `storage` last."""
+    static_total: int
+    failures: tuple[str, ...]
+    """Nodes of the candidate that the runtime refused, each with the runtime's reason."""
+    first: NodeFinding | None
+    """The first tensor, in the reference's topological order, that is beyond the tolerance: all that it is computed
+    from agrees."""
+    first_change: NodeFinding | None
+    """The first tensor that is not equal bit for bit; None where all are."""
+    worst: tuple[NodeFinding, ...]
+    """The nodes that add most error, most first: at most ten, none that adds nothing."""
+    introduced_by: str
+    """How `introduced_error` was found: `alone` (each candidate node run on the reference's tensors) or `growth`
+    (error of the output less the greatest error of what it is computed from)."""
+    profile: tuple[DepthError, ...]
+    outputs: tuple[OutputError, ...]
+    """The final outputs, candidate against reference."""
+    optimisation: tuple[OptimisationCheck, ...]
+    groups: int
+    """In how many groups the tensors were fetched, to stay within the memory budget."""
+    notes: tuple[str, ...] = field(default=())
+
+
+STATIC_LIMIT = 200

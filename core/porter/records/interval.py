@@ -1,0 +1,17 @@
+"""A confidence interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    low: float
+    """Lower bound, in the unit of its metric."""
+    high: float
+    """Upper bound, in the unit of its metric."""
+    confidence_percent: float
+    """Share of such intervals that hold the true value."""
+    method: str
+    """Name of the method and its source."""

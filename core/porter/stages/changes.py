@@ -1,0 +1,68 @@
+"""Reference against artefact, image by image: flips, their margins, and the paired statistics of the drop."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from porter.contracts.task import Task
+from porter.records.changes import Changes, Flip
+from porter.records.manifest import Item
+from porter.records.paired import PairedComparison
+from porter.stages.paired import compare_paired
+
+FLIPS_KEPT = 50
+
+
+@dataclass
+class Answers:
+    """What one evaluation answered, item by item, in a few bytes each."""
+
+    answers: list[Hashable] = field(default_factory=list)
+    """None where there is none."""
+    rankings: list[int] = field(default_factory=list)
+    """Hash of the task's ranking; comparable within this process."""
+    margins: list[float | None] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+
+    def add(self, task: Task, prediction: Any | None, score: float = 0.0) -> None:
+        """Keep the next item's answer; items come in the manifest's order."""
+        self.answers.append(None if prediction is None else task.answer(prediction))
+        self.rankings.append(0 if prediction is None else hash(task.ranking(prediction)))
+        self.margins.append(None if prediction is None else task.margin(prediction))
+        self.scores.append(score)
+
+
+def changes(items: Sequence[Item], reference: Answers, candidate: Answers, max_drop: float | None = None) -> Changes:
+    """Compare the answers to the same items; without `max_drop` nothing is said of accuracy."""
+    pairs = list(zip(reference.answers, candidate.answers, strict=True))
+    flipped = [index for index, (a, b) in enumerate(pairs) if a != b]
+    ranks = zip(reference.rankings, candidate.rankings, strict=True)
+    moved = sum(a != b for a, b in ranks)
+    judged = max_drop is not None and len(items) > 0
+    binary = judged and all(score in (0.0, 1.0) for score in (*reference.scores, *candidate.scores))
+    return Changes(
+        images=len(items),
+        flipped=len(flipped),
+        reordered=moved - sum(reference.rankings[i] != candidate.rankings[i] for i in flipped),
+        flips=tuple(
+            Flip(
+                id=items[index].id,
+                label=str(items[index].label),
+                reference=_shown(pairs[index][0]),
+                candidate=_shown(pairs[index][1]),
+                margin=reference.margins[index],
+            )
+            for index in flipped[:FLIPS_KEPT]
+        ),
+        paired=_paired(reference.scores, candidate.scores, max_drop) if binary and max_drop is not None else None,
+    )
+
+
+def _paired(reference: list[float], candidate: list[float], max_drop: float) -> PairedComparison:
+    return compare_paired([s == 1 for s in reference], [s == 1 for s in candidate], min(max_drop, 100.0))
+
+
+def _shown(answer: Hashable) -> str:
+    return "" if answer is None else str(answer)

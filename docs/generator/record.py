@@ -1,0 +1,122 @@
+"""docs/reference/run-record.md and run.schema.json, from the records."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+
+import msgspec
+from porter import sections
+from porter.records import run
+from porter.records.store import RECORD_NAME
+
+from generator import markdown as md
+from generator.source import Class, Field, closure
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+"""The dialect that msgspec writes."""
+
+SUFFIXES = {
+    "_ms": "ms",
+    "seconds": "s",
+    "_bytes": "bytes",
+    "_percent": "%",
+    "_gib": "GiB",
+    "images_per_second": "images/s",
+    "ms_per_image": "ms per image",
+    "threads": "threads",
+    "_cpus": "processors",
+}
+"""Unit of a field by the end of its name; the longest end counts."""
+
+UNITS = {
+    "Interval.low": "of its metric",
+    "Interval.high": "of its metric",
+    "Metric.value": "its `unit`",
+    "PublishedMetric.value": "its `unit`",
+    "Comparison.value": "of the metric",
+    "Comparison.baseline": "of the metric",
+    "Comparison.drop": "of the metric",
+    "Comparison.allowed": "of the metric",
+    "RunRequest.max_drop": "percentage points",
+    "Tolerance.atol": "of the output",
+    "Tolerance.rtol": "1",
+    "OutputParity.max_abs_error": "of the output",
+    "OutputParity.mean_abs_error": "of the output",
+    "OutputParity.relative_error": "1",
+    "OutputParity.cosine": "1",
+    "OutputParity.allowed": "of the output",
+    "PreprocessParity.max_abs_error": "of the tensor",
+    "PreprocessParity.allowed": "of the tensor",
+    "PreprocessSpec.resize": "pixels",
+    "PreprocessSpec.crop": "pixels",
+    "PreprocessSpec.divisor": "grey levels",
+    "PreprocessSpec.mean": "grey levels / divisor",
+    "PreprocessSpec.std": "grey levels / divisor",
+    "Environment.load_average": "processes",
+    "Latency.spread_percent": "%",
+}
+"""Unit of a field whose name does not tell. A figure must be in one of the two tables."""
+
+
+def page() -> str:
+    """The page."""
+    [root, *others] = closure(["RunRecord"])
+    names = [cls.name for cls in (root, *others)]
+    return md.page(
+        "The run record",
+        inspect.getdoc(run) or "",
+        f"{RECORD_NAME} is UTF-8 JSON, written after every stage, whole or not at all. `schema_version` is "
+        f"{run.SCHEMA_VERSION}; [run.schema.json](run.schema.json) is its JSON Schema. A figure that was not measured "
+        "is `null`, and a section that was not measured is `null` or empty; neither is ever 0.",
+        _section(root, names),
+        _staleness(),
+        *(_section(cls, names) for cls in others),
+    )
+
+
+def schema() -> str:
+    """The JSON Schema of run.json."""
+    document = {"$schema": DIALECT, "title": "run.json of porter", **msgspec.json.schema(run.RunRecord)}
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def _section(cls: Class, classes: list[str]) -> str:
+    values = any(not field.type for field in cls.fields)  # an enumeration
+    columns = ["value", "meaning"] if values else ["field", "type", "unit", "meaning"]
+    rows = [
+        [md.code(f.default), f.doc] if values else [md.code(f.name), _type(f, classes), _unit(cls, f), f.doc]
+        for f in cls.fields
+    ]
+    return "\n\n".join([f"## `{cls.name}`", *([cls.doc] if cls.doc else []), md.table(columns, rows)])
+
+
+def _staleness() -> str:
+    rows = [
+        [md.code(name), ", ".join(map(md.code, sections.NEEDS[name])), ", ".join(map(md.code, options))]
+        for name, options in sections.MADE_FROM.items()
+    ]
+    text = (
+        "A stage that runs alone goes on with the record. Where an option differs from the record's, every section "
+        "that is made from it is cleared before the stage begins, and so are those that need such a section. "
+        "Options are named as in [`RunRequest`](#runrequest)."
+    )
+    table = md.table(["section", "needs", "options it is made from"], rows)
+    return "\n\n".join(["## What makes a section stale", text, table])
+
+
+def _type(field: Field, classes: list[str]) -> str:
+    """The type; a link where it names one of the page's classes."""
+    named = [name for name in re.findall(r"\w+", field.type) if name in classes]
+    return f"[{md.code(field.type)}](#{md.anchor(named[0])})" if named else md.code(field.type)
+
+
+def _unit(cls: Class, field: Field) -> str:
+    given = UNITS.get(f"{cls.name}.{field.name}")
+    ends = [end for end in SUFFIXES if field.name.endswith(end)]
+    if given is None and ends and "str" not in field.type:
+        given = SUFFIXES[max(ends, key=len)]
+    if given is None and "float" in field.type and "str" not in field.type:
+        raise ValueError(f"{cls.name}.{field.name}: docs/generator/record.py knows no unit for this figure")
+    return given or ""

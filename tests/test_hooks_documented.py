@@ -1,0 +1,182 @@
+"""Every hook is documented with its exact signature, has an example that runs, a test, and the version it came with."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from plugin_objects import offering
+from porter import hookspecs
+from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelRequest
+from porter.contracts.runtime import Runtime
+from porter.contracts.task import Task
+from porter.plugins.hooks import hook_names
+from porter.plugins.manager import create_registry
+from porter.plugins.registry import ModelHooks, Registry
+from porter.records.load import LoadReport
+from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+
+ROOT = Path(__file__).resolve().parents[1]
+SPEC = ModelSpec(
+    name="example",
+    task="classification",
+    inputs=(TensorSpec(name="image", shape=("N", 32, 32, 3)),),
+    outputs=(TensorSpec(name="class", shape=("N", 10)),),
+    preprocess=PreprocessSpec(resize=36, crop=(32, 32)),
+)
+
+each_hook = pytest.mark.parametrize("hook", hook_names())
+
+
+@pytest.fixture(scope="module")
+def page() -> dict[str, str]:
+    """The sections of the reference page by hook."""
+    text = (ROOT / "docs/reference/hooks.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## `(porter_\w+)`$", text, flags=re.MULTILINE)[1:]
+    return dict(zip(sections[::2], sections[1::2], strict=True))
+
+
+def run_example(hook: str) -> dict[str, Any]:
+    """Run the docstring's example, and return the names that it defined."""
+    [test] = doctest.DocTestFinder(recurse=False).find(getattr(hookspecs, hook), hook, globs={})
+    assert test.examples
+    failed = doctest.DocTestRunner(optionflags=doctest.REPORT_NDIFF).run(test, clear_globs=False).failed
+    assert not failed
+    return test.globs
+
+
+def test_there_are_hooks(page: dict[str, str]) -> None:
+    assert len(hook_names()) == 9
+    assert tuple(page) == hook_names()
+
+
+@each_hook
+def test_its_exact_signature_is_in_the_reference(hook: str, page: dict[str, str]) -> None:
+    signature = inspect.signature(getattr(hookspecs, hook))
+    arguments = ", ".join(f"{p.name}: {p.annotation}" for p in signature.parameters.values())
+    assert f"```python\ndef {hook}({arguments}) -> {signature.return_annotation}\n```" in page[hook]
+
+
+@each_hook
+def test_its_version_is_in_the_reference(hook: str, page: dict[str, str]) -> None:
+    since = re.search(r"^Since: (\d+\.\d+)$", inspect.getdoc(getattr(hookspecs, hook)) or "", re.MULTILINE)
+    assert since and f"- Since: {since[1]}\n" in page[hook]
+
+
+@each_hook
+def test_its_example_runs_and_is_in_the_reference(hook: str, page: dict[str, str]) -> None:
+    run_example(hook)
+    lines = re.findall(r"^ *(?:>>>|\.\.\.) (.*)$", inspect.getdoc(getattr(hookspecs, hook)) or "", re.MULTILINE)
+    assert "```python\n" + "\n".join(lines) + "\n```" in page[hook]
+
+
+@each_hook
+def test_its_example_is_accepted_and_answers(hook: str, tmp_path: Path) -> None:
+    example = SimpleNamespace(**{hook: run_example(hook)[hook]})
+    if hook not in ("porter_models", "porter_runtimes", "porter_tasks"):
+        example = SimpleNamespace(**vars(offering("example")), **vars(example))
+    registry = create_registry([("example", example)])
+    info = registry.infos[-1]
+    assert (info.name, info.state, info.reason) == ("example", "active", "")
+    assert hook in info.hooks
+    CALLS[hook](registry, tmp_path)
+
+
+@each_hook
+def test_it_has_a_test_of_its_own(hook: str) -> None:
+    if (ROOT / f"tests/test_hook_{hook}.py").exists():
+        return
+    names = {
+        node.name
+        for path in (ROOT / "tests").glob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert any(name == f"test_hook_{hook}" or name.startswith(f"test_hook_{hook}_") for name in names)
+
+
+# --- one call of each example, with what it stands for ---------------------------------------------------------------
+
+
+class Channels:
+    """A session that sums over its last axis, so that the layout that it is fed shows."""
+
+    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        return {"class": batch.sum(axis=(1, 2))}
+
+
+def hooks(registry: Registry) -> ModelHooks:
+    return registry.model("example")[1]
+
+
+def call_models(registry: Registry, _folder: Path) -> None:
+    assert registry.model("tiny")[0].title == "A tiny net"
+
+
+def call_describe(registry: Registry, _folder: Path) -> None:
+    spec = hooks(registry).describe(ModelRequest(model="example"))
+    assert (spec.name, spec.num_classes, spec.preprocess.crop) == ("example", 10, (32, 32))
+
+
+def call_load(registry: Registry, _folder: Path) -> None:
+    loaded = hooks(registry).load(LoadRequest(spec=SPEC))
+    assert loaded.spec is SPEC and not loaded.module.training
+    assert loaded.report.parameters == sum(p.numel() for p in loaded.module.parameters())
+    assert loaded.report.loaded == len(loaded.module.state_dict())
+
+
+def call_export(registry: Registry, folder: Path) -> None:
+    (folder / "here.onnx").write_bytes(b"a graph")
+    report = LoadReport(format="onnx", safe=True, weights="", expected=0, loaded=0, parameters=0)
+    loaded = Loaded(spec=SPEC, module=folder / "here.onnx", report=report)
+    exported = hooks(registry).export(loaded, ExportRequest(path=folder / "there.onnx"))
+    assert isinstance(exported, Exported) and (folder / "there.onnx").read_bytes() == b"a graph"
+
+
+def call_preprocess(registry: Registry, _folder: Path) -> None:
+    pixels = np.full((40, 50, 3), 51, np.uint8)
+    array = hooks(registry).preprocess(Image(id="a.png", pixels=pixels), SPEC.preprocess)
+    assert array.dtype == np.float32 and array.shape == (3, 32, 32) and np.allclose(array, 0.2)
+
+
+def call_infer(registry: Registry, _folder: Path) -> None:
+    session: Any = Channels()
+    outputs = hooks(registry).infer(session, np.ones((2, 3, 32, 32), np.float32), SPEC)
+    assert outputs["class"].shape == (2, 3)
+
+
+def call_postprocess(registry: Registry, _folder: Path) -> None:
+    scores = np.eye(10, dtype=np.float32)[[4, 7]]
+    assert hooks(registry).postprocess({"class": scores}, SPEC) == [4, 7]
+
+
+def call_runtimes(registry: Registry, _folder: Path) -> None:
+    runtime = registry.runtime("numpy")
+    assert isinstance(runtime, Runtime) and runtime.status().available
+    runtime.require("fp32", None)
+
+
+def call_tasks(registry: Registry, _folder: Path) -> None:
+    task = registry.task("classification-top5")
+    assert isinstance(task, Task) and task.gate == "top5"
+
+
+CALLS: dict[str, Callable[[Registry, Path], None]] = {
+    "porter_models": call_models,
+    "porter_describe": call_describe,
+    "porter_load": call_load,
+    "porter_export": call_export,
+    "porter_preprocess": call_preprocess,
+    "porter_infer": call_infer,
+    "porter_postprocess": call_postprocess,
+    "porter_runtimes": call_runtimes,
+    "porter_tasks": call_tasks,
+}

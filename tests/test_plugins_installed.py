@@ -1,0 +1,205 @@
+"""Plugins as people get them: installed distributions with entry points, good ones and broken ones side by side."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from plugin_objects import info_of
+from porter.errors import BadInput
+from porter.plugins.info import PluginInfo
+from porter.plugins.manager import create_registry
+
+GOOD = """
+    from porter import hookimpl
+    from porter.contracts.requests import ModelOffer
+    @hookimpl
+    def porter_models():
+        return [ModelOffer(name={model!r}, title="Good", variants=())]
+"""
+HEAVY = {"torch", "onnx", "onnxruntime", "openvino", "cv2", "tensorflow"}
+
+
+class Site:
+    """A folder on sys.path, with distributions in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def install(self, distribution: str, modules: dict[str, str], version: str = "1.2", **points: str) -> None:
+        """Write modules by name, and the metadata with its entry points by name."""
+        info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        lines = [f"{name} = {value}" for name, value in points.items()]
+        (info / "entry_points.txt").write_text("\n".join(["[porter]", *lines]) + "\n")
+        for module, source in modules.items():
+            (self.folder / f"{module}.py").write_text(dedent(source), encoding="utf-8")
+        importlib.invalidate_caches()
+
+    def porter(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """The command line with this folder on its path."""
+        variables = {**os.environ, "PYTHONPATH": str(self.folder), **environment}
+        command = [sys.executable, "-m", "porter.cli.main", *arguments]
+        return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """An empty folder on sys.path; what was imported from it is forgotten afterwards."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.delenv("PORTER_DISABLE_PLUGINS", raising=False)
+    monkeypatch.syspath_prepend(folder)
+    yield Site(folder)
+    for name, module in list(sys.modules.items()):
+        if str(folder) in str(getattr(module, "__file__", "")):
+            del sys.modules[name]
+
+
+def test_an_installed_plugin_is_found_by_its_entry_point(site: Site) -> None:
+    site.install("porter-good", {"good_module": GOOD.format(model="good")}, version="3.1", good="good_module")
+    registry = create_registry()
+    assert info_of(registry, "good") == PluginInfo(
+        name="good", distribution="porter-good", version="3.1", state="active", hooks=("porter_models",)
+    )
+    offer, hooks = registry.model("good")
+    assert (offer.title, hooks.plugin) == ("Good", "good")
+    use = registry.use("model", "good")
+    assert (use.distribution, use.version) == ("porter-good", "3.1")
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("raise RuntimeError('no\\nlicence')", "import failed: RuntimeError: no licence"),
+        ("def porter_models(:", "import failed: SyntaxError: "),
+        ("import a_package_that_is_not_there", "import failed: ModuleNotFoundError: No module named"),
+        ("import sys; sys.exit('usage: …')", "import failed: SystemExit: usage: …"),
+    ],
+)
+def test_a_plugin_that_raises_at_import_fails_alone(site: Site, source: str, why: str) -> None:
+    site.install("porter-good", {"good_module": GOOD.format(model="good")}, good="good_module")
+    site.install("porter-broken", {"broken_module": source}, broken="broken_module")
+    registry = create_registry()
+    broken = info_of(registry, "broken")
+    assert broken.state == "failed" and broken.reason.startswith(why)
+    assert registry.model("good")[0].name == "good"
+    with pytest.raises(BadInput, match=r"offers the model 'goud'; did you mean 'good'\?.*failed to load: .*broken"):
+        registry.model("goud")
+
+
+def test_an_entry_point_that_leads_nowhere_is_reported(site: Site) -> None:
+    site.install("porter-broken", {"broken_module": ""}, broken="broken_module:Plugin")
+    assert "has no attribute 'Plugin'" in info_of(create_registry(), "broken").reason
+
+
+def test_two_plugins_of_one_name_are_told_apart_by_their_distributions(site: Site) -> None:
+    site.install("porter-first", {"first_module": GOOD.format(model="first")}, same="first_module")
+    site.install("porter-second", {"second_module": GOOD.format(model="second")}, same="second_module")
+    registry = create_registry()
+    one, two = [info for info in registry.infos if info.name == "same"]
+    assert (one.distribution, one.state) == ("porter-first", "active")
+    assert (two.distribution, two.state) == ("porter-second", "failed")
+    assert two.reason == "the name 'same' is taken by porter-first"
+    assert "first" in registry.models() and "second" not in registry.models()
+    assert registry.use("model", "same").distribution == "porter-first"
+
+
+def test_switching_one_off_settles_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.install("porter-one", {"one_module": GOOD.format(model="twice")}, one="one_module")
+    site.install("porter-two", {"two_module": GOOD.format(model="twice")}, two="two_module")
+    with pytest.raises(BadInput, match="'one' and 'two'"):
+        create_registry().model("twice")
+    monkeypatch.setenv("PORTER_DISABLE_PLUGINS", " two ,, absent")
+    registry = create_registry()
+    assert registry.model("twice")[1].plugin == "one"
+    assert info_of(registry, "two").reason == "named in PORTER_DISABLE_PLUGINS"
+    assert info_of(registry, "two").state == "disabled"
+
+
+def test_a_disabled_plugin_is_not_even_imported(site: Site) -> None:
+    site.install("porter-loud", {"loud_module": "raise RuntimeError"}, loud="loud_module")
+    assert info_of(create_registry(disabled=["loud"]), "loud").state == "disabled"
+    assert "loud_module" not in sys.modules
+
+
+@pytest.fixture
+def bad_company(site: Site) -> Site:
+    """One good plugin among broken ones of every kind."""
+    hook = "from porter import hookimpl\n@hookimpl\ndef {}: return {}\n"
+    site.install("porter-good", {"good_module": GOOD.format(model="good")}, good="good_module")
+    site.install("porter-raises", {"raises_module": "raise RuntimeError('no licence')"}, raises="raises_module")
+    site.install("porter-spelt", {"spelt_module": hook.format("porter_modles()", "[]")}, spelt="spelt_module")
+    site.install("porter-argued", {"argued_module": hook.format("porter_load(reqest)", "None")}, argued="argued_module")
+    site.install("porter-unmarked", {"unmarked_module": "def porter_models(): return []"}, unmarked="unmarked_module")
+    site.install("porter-text", {"text_module": hook.format("porter_models()", "'tiny'")}, text="text_module")
+    site.install("porter-one", {"one_module": GOOD.format(model="twice")}, one="one_module")
+    site.install("porter-two", {"two_module": GOOD.format(model="twice")}, two="two_module")
+    return site
+
+
+def test_the_command_line_explains_each(bad_company: Site) -> None:
+    done = bad_company.porter("plugins", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert rows["good"]["state"] == "active" and rows["good"]["models"] == ["good"]
+    assert (rows["good"]["distribution"], rows["good"]["version"]) == ("porter-good", "1.2")
+    problems = {name: row["problems"] for name, row in rows.items()}
+    assert problems["raises"] == ["import failed: RuntimeError: no licence"]
+    assert problems["spelt"] == ["porter_modles: no such hook; did you mean 'porter_models'?"]
+    assert problems["argued"] == ["porter_load: no argument 'reqest'; did you mean 'request'?; it takes request"]
+    assert problems["unmarked"] == ["porter_models: not marked with @porter.hookimpl"]
+    assert problems["text"] == ["porter_models returned a value of type str, it must return a list of ModelOffer"]
+    assert "model 'twice' is also offered by two" in problems["one"][0]
+    assert "model 'twice' is also offered by one" in problems["two"][0]
+    shown = bad_company.porter("plugins").stdout
+    assert all(problem in shown for row in rows.values() for problem in row["problems"])
+
+
+def test_what_does_not_need_a_broken_plugin_works_beside_it(bad_company: Site) -> None:
+    done = bad_company.porter("run", "good", "--checkpoint", "nowhere.pth")
+    assert (done.returncode, done.stderr) == (2, "porter: error: --checkpoint nowhere.pth: no such file\n")
+    done = bad_company.porter("run", "twice")
+    assert done.returncode == 2 and "offered by the plugins 'one' and 'two'" in done.stderr
+    done = bad_company.porter("run", "twice", "--checkpoint", "nowhere.pth", PORTER_DISABLE_PLUGINS="one")
+    assert "nowhere.pth: no such file" in done.stderr
+
+
+def test_a_trace_goes_to_stderr_and_leaves_the_result_alone(site: Site) -> None:
+    site.install("porter-good", {"good_module": GOOD.format(model="good")}, good="good_module")
+    plain, traced = site.porter("plugins", "--json"), site.porter("plugins", "--json", PORTER_TRACE="1")
+    assert plain.stderr == "" and traced.stdout == plain.stdout
+    assert "trace: porter_models good " in traced.stderr
+
+
+def test_listing_plugins_imports_nothing_heavy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "porter.cli.main", "plugins"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "pluggy" in imported and not imported & HEAVY
+
+
+def test_listing_plugins_takes_less_than_half_a_second() -> None:
+    """More than Python itself takes to start; the best of several, since other processes run beside the tests."""
+
+    def seconds(*arguments: str) -> float:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, timeout=120, check=True)
+        return time.perf_counter() - started
+
+    bare = min(seconds("-c", "pass") for _ in range(5))
+    assert min(seconds("-m", "porter.cli.main", "plugins") for _ in range(5)) - bare < 0.5
