@@ -283,3 +283,20 @@ def test_a_whole_run_measures_and_reads_nothing_that_stages_left(tmp_path: Path)
     again = start(tmp_path / "out", tmp_path / "val", labels)
     again.everything()
     assert [one.end_to_end.source for one in again.record.evaluations] == ["images", "images"]
+
+
+def test_weights_that_do_not_load_fail_their_verdict_and_end_the_run(tmp_path: Path) -> None:
+    class Unloadable(TinyPlugin):
+        from porter import hookimpl
+
+        @hookimpl
+        def porter_load(self, request: Any) -> Any:
+            raise BadInput("w.pth: lacks 1 of the model's 2 entries: 'head.weight'")
+
+    labels = write_photos(tmp_path / "val", [0, 1, 2])
+    run = start(tmp_path / "out", tmp_path / "val", labels, plugin=Unloadable())
+    with pytest.raises(BadInput, match=r"head\.weight"):
+        run.everything()
+    states = {verdict.name: verdict.state for verdict in read_record(tmp_path / "out").verdicts}
+    assert states == {"weights": State.FAIL, **dict.fromkeys(("parity", "preprocessing", "accuracy"), State.NOT_RUN)}
+    assert "head.weight" in (tmp_path / "out/README.md").read_text()

@@ -61,7 +61,12 @@ class Run:
 
     def export(self) -> ExitCode:
         """load and export: the checkpoint to a checked ONNX file."""
-        self.record = load(self.job, clear(self.record, stale_after(["load"])))
+        self.record = clear(self.record, stale_after(["load"]))
+        try:
+            self.record = load(self.job, self.record)
+        except BadInput as error:
+            self._note_failed_load(error)
+            raise
         self.record = export(self.job, self.record)
         return self._save()
 
@@ -168,6 +173,11 @@ class Run:
         """Remove what an earlier run left: beside a new record it would be taken for this run's."""
         for name in (README, REPRODUCE, PREDICTIONS, *self.job.task.files):
             (self.job.folder / name).unlink(missing_ok=True)
+
+    def _note_failed_load(self, error: BadInput) -> None:
+        """The verdict "weights" fails, and the documents say why; the error still ends the command."""
+        self.record = replace(self.record, load_failure=str(error), model=self.job.spec, inputs=self.job.inputs())
+        self.deliver()
 
     def _require_export(self) -> None:
         if self.record.export is None or self.record.model is None:

@@ -34,7 +34,7 @@ NEEDS = {
 }
 """Section of the record: the sections that it is made from, which come before it here."""
 
-WITH = {"load": ("model", "shipped", "plugins", "inputs"), "evaluations": ("task_files",)}
+WITH = {"load": ("model", "shipped", "plugins", "inputs", "load_failure"), "evaluations": ("task_files",)}
 """Fields that are cleared along with a section."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from dataclasses import dataclass
 
 from porter.diagnose.compared import Compared
@@ -15,7 +16,7 @@ from porter.records.diagnosis import DepthError, NodeFinding, TensorError
 
 WORST = 10
 NODES_NAMED = 20
-"""Of the candidate's nodes behind one tensor."""
+"""Nodes behind one tensor, the last of them."""
 
 
 @dataclass(frozen=True)
@@ -113,25 +114,29 @@ class Findings:
             module=module_of(node),
             attributes=attribute_texts(node),
             tensor=one_line(row.tensor),
+            nodes=_behind(self._reference, row.tensor, self._match.tensors),
             candidate_tensor=one_line(self._match.tensors[row.tensor]),
-            candidate_nodes=self._behind(self._match.tensors[row.tensor]),
+            candidate_nodes=self._candidate_nodes(row.tensor),
             error=row.own,
             alone=row.alone,
         )
 
-    def _behind(self, tensor: str) -> tuple[str, ...]:
-        """The candidate's nodes between a tensor and the matched ones before it, in order."""
-        graph = self._candidate
-        if graph is None:
+    def _candidate_nodes(self, tensor: str) -> tuple[str, ...]:
+        if self._candidate is None:
             return ()
-        found: set[int] = set()
-        stack = [tensor]
-        while stack:
-            index = graph.producer.get(stack.pop())
-            if index is not None and index not in found:
-                found.add(index)
-                stack += [name for name in graph.variables(index) if name not in self._match.inverse]
-        return tuple(graph.title(index) for index in sorted(found)[-NODES_NAMED:])
+        return _behind(self._candidate, self._match.tensors[tensor], self._match.inverse)
+
+
+def _behind(graph: Graph, tensor: str, compared: Container[str]) -> tuple[str, ...]:
+    """The nodes between a tensor and the compared ones before it, in order."""
+    found: set[int] = set()
+    stack = [tensor]
+    while stack:
+        index = graph.producer.get(stack.pop())
+        if index is not None and index not in found:
+            found.add(index)
+            stack += [name for name in graph.variables(index) if name not in compared]
+    return tuple(graph.title(index) for index in sorted(found)[-NODES_NAMED:])
 
 
 def _size(error: TensorError) -> float:

@@ -24,6 +24,8 @@ it pass. A fault of the labels alone gives back the accuracy of the model."""
 TIMES_CHANCE, MOST_ASKED = 5, 0.50
 """It gives that many times the share that chance gives, or at least half where this would be more than half."""
 
+_PERMUTATIONS = frozenset({"shift", "background", "folder-order"})
+
 
 def explain_labels(
     answers: Sequence[int],
@@ -44,7 +46,8 @@ def explain_labels(
     - the right answers are at least twice, or the wrong ones at most half, of what they are now, and the two 95%
       intervals lie apart;
     - the share of right answers reaches `LEAST_ACCURACY` and `TIMES_CHANCE` times chance (at most `MOST_ASKED`);
-    - it is not clearly worse than the best one, its interval wholly below.
+    - it is not clearly worse than the best one, its interval wholly below;
+    - it is no permutation of any kind where a shift or an order of folders, which are permutations, explains as much.
 
     Raises ValueError for lengths that differ and for numbers outside 0..num_classes-1.
     """
@@ -58,7 +61,9 @@ def explain_labels(
     total = sum(one.tried for one in tried)
     found = [finding for one in tried if (finding := _judge(one, given, true, num_classes, total)) is not None]
     found.sort(key=lambda finding: -finding.accuracy)  # stable: of equals, the more usual fault comes first
-    return tuple(finding for finding in found if finding.interval.high >= found[0].interval.low)
+    best = [finding for finding in found if finding.interval.high >= found[0].interval.low]
+    named = any(finding.name in _PERMUTATIONS for finding in best)
+    return tuple(finding for finding in best if not (named and finding.name == "permutation"))
 
 
 def _judge(

@@ -48,7 +48,6 @@ class StoredWeights:
         self._reference, self._candidate = reference, candidate
         self._seen: set[tuple[str, str]] = set()
         self._storage: dict[tuple[str, str], _Storage] = {}
-        self._walk = Walk(candidate, [Lane({})], candidate.producer, 1)
 
     def compare(self, name: str, other: str) -> WeightPair | None:
         """The pair; None where either is no constant, `differs` False for a pair that was compared before."""
@@ -99,9 +98,11 @@ class StoredWeights:
         """A constant of the candidate, or what its Cast and DequantizeLinear nodes make of one."""
         if name in self._candidate.constants:
             return _array(self._candidate.constants[name])
-        for index in self._walk.needed([name]):
-            self._walk.run(index)
-        value = self._walk.lanes[0].results.get(name)
+        lane = Lane({})
+        walk = Walk(self._candidate, [lane], [name], 1)
+        for index in walk.needed([name]):
+            walk.run(index)
+        value = lane.results.get(name)
         return None if value is None else to_array(value)
 
     def _count(self, name: str, tensor: onnx.TensorProto, stored: onnx.TensorProto, relative: float) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from porter.errors import BadInput, ImageError
 from porter.images.decode import MAX_PIXELS
@@ -18,11 +18,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def resized_size(height: int, width: int, short: int) -> tuple[int, int]:
-    """Height and width in pixels once the short side is `short`: torchvision's `_compute_resized_output_size`."""
+def resized_size(
+    height: int, width: int, short: int, long_side: Literal["floor", "round"] = "floor"
+) -> tuple[int, int]:
+    """Height and width in pixels once the short side is `short`.
+
+    `floor` cuts the long side to a whole number, as torchvision's `_compute_resized_output_size` does.
+    """
+    whole = round if long_side == "round" else int
     if width <= height:
-        return int(short * height / width), short
-    return short, int(short * width / height)
+        return whole(short * height / width), short
+    return short, whole(short * width / height)
 
 
 def crop_corner(size: int, crop: int) -> int:
@@ -93,7 +99,7 @@ def _resize_short_side(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> Image
     from PIL import Image
 
     height, width = pixels.shape[:2]
-    new_height, new_width = resized_size(height, width, spec.resize)
+    new_height, new_width = resized_size(height, width, spec.resize, spec.long_side)
     if new_height * new_width > MAX_PIXELS:
         raise ImageError(
             f"{width}x{height} pixels would become {new_width}x{new_height} with the short side at {spec.resize},"

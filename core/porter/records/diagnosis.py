@@ -38,9 +38,11 @@ class NodeFinding:
     attributes: dict[str, str]
     tensor: str
     """The output compared: of a node with several, the one that is furthest off."""
+    nodes: tuple[str, ...]
+    """All nodes of the reference between this tensor and the compared ones before it: this one last."""
     candidate_tensor: str
     candidate_nodes: tuple[str, ...]
-    """The candidate's nodes between this tensor and the compared tensors before it; empty where unknown."""
+    """The same of the candidate; empty where it is no graph."""
     error: TensorError
     """Of the whole candidate up to here: what came in, and what was added."""
     alone: TensorError | None

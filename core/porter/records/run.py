@@ -176,6 +176,8 @@ class RunRecord:
     environment: Environment | None = None
     """The machine that ran the last stage."""
     load: LoadReport | None = None
+    load_failure: str = ""
+    """Why the weights could not be loaded; empty where they were, or nothing was tried."""
     """What became of the checkpoint."""
     export: ExportReport | None = None
     """The ONNX file."""

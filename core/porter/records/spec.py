@@ -29,9 +29,11 @@ class PreprocessSpec:
     """
 
     resize: int
-    """Pixels of the short side after the resize; the long side is `int(resize * long / short)`."""
+    """Pixels of the short side after the resize; the long side is `resize * long / short`, see `long_side`."""
     crop: tuple[int, int]
     """Height and width of the centre crop, in pixels; its corner is `int(round((size - crop) / 2))`."""
+    long_side: Literal["floor", "round"] = "floor"
+    """How the long side becomes whole: cut off, as torchvision does, or rounded, which keeps the shape closer."""
     interpolation: Literal["bilinear", "bicubic", "nearest", "lanczos"] = "bilinear"
     """Pillow's filter of that name, antialiased when shrinking."""
     channels: Literal["RGB", "BGR"] = "RGB"

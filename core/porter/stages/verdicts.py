@@ -75,6 +75,9 @@ def _against(
 
 def _weights(record: RunRecord) -> Verdict:
     report = record.load
+    if record.load_failure:
+        advice = ("the checkpoint belongs to another config, or its entries were renamed: compare their names",)
+        return _verdict("weights", State.FAIL, record.load_failure, advice=advice)
     if report is None:
         return _verdict("weights", State.NOT_RUN, "the checkpoint was not loaded")
     complete = report.loaded + len(report.forgiven) == report.expected

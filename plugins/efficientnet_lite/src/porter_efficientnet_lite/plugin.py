@@ -102,6 +102,8 @@ def spec_for(model: str) -> ModelSpec:
         preprocess=PreprocessSpec(
             resize=int(size / CROP_RATIO),
             crop=(size, size),
+            # The authors crop before they resize, so that the shape is exact; rounding stays closest to that.
+            long_side="round",
             interpolation="bicubic",
             divisor=1.0,
             mean=(MEAN,) * 3,
