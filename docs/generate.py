@@ -2,7 +2,8 @@
 
 Usage: python docs/generate.py [--check]
 
-With --check nothing is written; the exit code is 1 where a page on disk differs, and the page is named.
+With --check nothing is written; the exit code is 1 where a page on disk differs, and the page is named. It is 2 where
+the code lacks what a page must say: a hook's example or version, a field's meaning, a figure's unit.
 """
 
 from __future__ import annotations
@@ -27,9 +28,13 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--check"]):
         sys.stderr.write(f"{(__doc__ or '').strip()}\n")
         return 2
+    try:
+        pages = {FOLDER / name: make() for name, make in PAGES.items()}
+    except ValueError as error:  # the code lacks what a page must say
+        sys.stderr.write(f"docs/generate.py: {error}\n")
+        return 2
     stale = []
-    for name, make in PAGES.items():
-        path, text = FOLDER / name, make()
+    for path, text in pages.items():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         stale.append(path)

@@ -24,6 +24,6 @@ def plugin(**functions: Any) -> SimpleNamespace:
     return SimpleNamespace(**{name: hookimpl(function) for name, function in functions.items()})
 
 
-def offering(name: str = "other", **functions: Any) -> SimpleNamespace:
+def offering(name: str = "other", /, **functions: Any) -> SimpleNamespace:
     """A plugin that offers a model, and whatever else."""
     return plugin(porter_models=lambda: [ModelOffer(name=name, title=name, variants=())], **functions)

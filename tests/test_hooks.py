@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import doctest
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -101,7 +102,11 @@ class NeverLoaded(FromConfig):
 
 
 @pytest.mark.parametrize("size", [8, 12])
-def test_hook_porter_describe_makes_the_spec_of_a_config_without_weights(data: Path, size: int) -> None:
+def test_hook_porter_describe_makes_the_spec_of_a_config_without_weights(
+    data: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that preprocessing alone works where torch is not installed."""
+    monkeypatch.setitem(sys.modules, "torch", None)
     config = data.parent / "config.json"
     config.write_text(f'{{"size": {size}}}')
     run = run_of(NeverLoaded(), data, config=str(config))

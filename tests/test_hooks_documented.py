@@ -75,7 +75,8 @@ def test_its_version_is_in_the_reference(hook: str, page: dict[str, str]) -> Non
 def test_its_example_runs_and_is_in_the_reference(hook: str, page: dict[str, str]) -> None:
     run_example(hook)
     lines = re.findall(r"^ *(?:>>>|\.\.\.) (.*)$", inspect.getdoc(getattr(hookspecs, hook)) or "", re.MULTILINE)
-    assert "```python\n" + "\n".join(lines) + "\n```" in page[hook]
+    _signature, example = re.findall(r"```python\n(.*?)\n```", page[hook], re.DOTALL)
+    assert [line for line in example.splitlines() if line] == lines
 
 
 @each_hook

@@ -144,6 +144,21 @@ def test_a_changed_artefact_is_refused(tmp_path: Path) -> None:
         run.evaluate()
 
 
+def test_verify_judges_the_file_that_is_there(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", [0, 1, 2])
+    run = start(tmp_path / "out", tmp_path / "val", labels)
+    run.everything()
+    path = tmp_path / "out/models/tiny.onnx"
+    model = onnx.load(path)
+    weight = next(one for one in model.graph.initializer if list(one.dims) == [3, 3])
+    weight.CopyFrom(onnx.numpy_helper.from_array(np.zeros((3, 3), dtype=np.float32), weight.name))
+    onnx.save(model, path)
+    again = start(tmp_path / "out", tmp_path / "val", labels, fresh=False)
+    assert again.verify() is ExitCode.VERDICT_FAILED
+    assert again.record.artefacts[0].command == "changed after it was built"
+    assert again.record.evaluations == (), "figures of the file before it was changed must not stand"
+
+
 def test_guessing_never_passes(tmp_path: Path) -> None:
     import torch
 

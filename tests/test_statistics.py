@@ -73,7 +73,7 @@ class TestBinomialTail:
     def test_is_scipys(self, case: tuple[int, int], probability: float) -> None:
         hits, count = case
         wanted = stats.binom.sf(hits - 1, count, probability)
-        assert binomial_tail(hits, count, probability) == pytest.approx(wanted, rel=1e-8, abs=1e-290)
+        assert binomial_tail(hits, count, probability) == pytest.approx(wanted, rel=1e-8, abs=1e-200)
 
 
 class TestQuantile:
@@ -111,7 +111,7 @@ class TestMcNemar:
         first, second, _ = case
         assume(first + second)
         wanted = stats.binomtest(first, first + second, 0.5).pvalue
-        assert mcnemar_exact(first, second) == pytest.approx(wanted, rel=1e-8, abs=1e-290)
+        assert mcnemar_exact(first, second) == pytest.approx(wanted, rel=1e-8, abs=1e-200)
         assert mcnemar_exact(first, second) == mcnemar_exact(second, first)
 
 

@@ -52,7 +52,9 @@ def porter_describe(request: ModelRequest) -> ModelSpec | None:
         >>> @hookimpl
         ... def porter_describe(request):
         ...     return ModelSpec(
-        ...         name=request.model, task="classification", num_classes=10,
+        ...         name=request.model,
+        ...         task="classification",
+        ...         num_classes=10,
         ...         inputs=(TensorSpec(name="image", shape=("N", 3, 32, 32)),),
         ...         outputs=(TensorSpec(name="class", shape=("N", 10)),),
         ...         preprocess=PreprocessSpec(resize=36, crop=(32, 32)),
@@ -168,7 +170,11 @@ def porter_runtimes() -> Sequence[Runtime]:  # type: ignore[empty-body]
         ...         import onnx.reference
         ...         self.model = onnx.reference.ReferenceEvaluator(str(path))
         ...         self.info = SessionInfo(
-        ...             runtime="numpy", version=onnx.__version__, precision="fp32", provider="numpy", threads=1
+        ...             runtime="numpy",
+        ...             version=onnx.__version__,
+        ...             precision="fp32",
+        ...             provider="numpy",
+        ...             threads=1,
         ...         )
         ...     def run(self, batch):
         ...         outputs = self.model.run(None, {self.model.input_names[0]: batch})

@@ -7,6 +7,7 @@ import doctest
 import inspect
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from porter import hookspecs
@@ -65,7 +66,7 @@ def _hook(node: ast.FunctionDef) -> Hook:
         signature=signature_of(node),
         firstresult=bool(marker["firstresult"]),
         text=parts["text"],
-        example="".join(example.source for example in examples),
+        example=_spaced("".join(example.source for example in examples)),
         since=parts["since"],
     )
 
@@ -94,6 +95,34 @@ def _class_section(cls: Class) -> str:
         rows = [[md.code(m.signature), "yes" if m.abstract else "", m.doc] for m in cls.methods]
         parts.append(md.table(["method", "must be written", "meaning"], rows))
     return "\n\n".join(part for part in parts if part)
+
+
+def _spaced(source: str) -> str:
+    """Code of a doctest, which can have no blank lines, with those that a formatter puts into it."""
+    lines = source.splitlines()
+    tree = ast.parse(source)
+    blanks = dict.fromkeys(_first_lines(tree.body), 2)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            blanks.update(dict.fromkeys(_first_lines(node.body), 1))
+        elif isinstance(node, ast.FunctionDef):
+            blanks.update((b.lineno, 1) for a, b in pairwise(node.body) if _imports(a) and not _imports(b))
+    for line in sorted(blanks, reverse=True):
+        lines[line - 1 : line - 1] = [""] * blanks[line]
+    return "\n".join(lines)
+
+
+def _imports(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Import | ast.ImportFrom)
+
+
+def _first_lines(body: list[ast.stmt]) -> list[int]:
+    """Line numbers of the functions and classes of a body, its first statement left out, decorators included."""
+    return [
+        min([statement.lineno, *(decorator.lineno for decorator in statement.decorator_list)])
+        for statement in body[1:]
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef)
+    ]
 
 
 def _default(field: Field) -> str:

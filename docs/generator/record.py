@@ -40,6 +40,10 @@ UNITS = {
     "Comparison.drop": "of the metric",
     "Comparison.allowed": "of the metric",
     "RunRequest.max_drop": "percentage points",
+    "Flip.margin": "of the scores",
+    "PairedComparison.drop": "percentage points",
+    "PairedComparison.allowed": "percentage points",
+    "PairedComparison.p_value": "1",
     "Tolerance.atol": "of the output",
     "Tolerance.rtol": "1",
     "OutputParity.max_abs_error": "of the output",
@@ -55,7 +59,6 @@ UNITS = {
     "PreprocessSpec.mean": "grey levels / divisor",
     "PreprocessSpec.std": "grey levels / divisor",
     "Environment.load_average": "processes",
-    "Latency.spread_percent": "%",
 }
 """Unit of a field whose name does not tell. A figure must be in one of the two tables."""
 
@@ -94,8 +97,7 @@ def _section(cls: Class, classes: list[str]) -> str:
 
 def _staleness() -> str:
     rows = [
-        [md.code(name), ", ".join(map(md.code, sections.NEEDS[name])), ", ".join(map(md.code, options))]
-        for name, options in sections.MADE_FROM.items()
+        [md.code(name), _listed(sections.NEEDS[name]), _listed(options)] for name, options in sections.MADE_FROM.items()
     ]
     text = (
         "A stage that runs alone goes on with the record. Where an option differs from the record's, every section "
@@ -104,6 +106,10 @@ def _staleness() -> str:
     )
     table = md.table(["section", "needs", "options it is made from"], rows)
     return "\n\n".join(["## What makes a section stale", text, table])
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(map(md.code, names)) or "none"
 
 
 def _type(field: Field, classes: list[str]) -> str:
@@ -118,5 +124,7 @@ def _unit(cls: Class, field: Field) -> str:
     if given is None and ends and "str" not in field.type:
         given = SUFFIXES[max(ends, key=len)]
     if given is None and "float" in field.type and "str" not in field.type:
-        raise ValueError(f"{cls.name}.{field.name}: docs/generator/record.py knows no unit for this figure")
+        raise ValueError(
+            f"{cls.name}.{field.name}: a figure without a unit; add it to UNITS in docs/generator/record.py"
+        )
     return given or ""

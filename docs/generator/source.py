@@ -79,7 +79,7 @@ def closure(types: Iterable[str]) -> list[Class]:
 
 
 def read_class(cls: type) -> Class:
-    """What the source of `cls` says."""
+    """What the source of `cls` says. Raises ValueError for a field without a docstring."""
     [node] = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     assert isinstance(node, ast.ClassDef)
     defaults = _defaults(cls)
@@ -88,7 +88,10 @@ def read_class(cls: type) -> Class:
         name = _target(statement, members=issubclass(cls, enum.Enum))
         if name:
             kind = ast.unparse(statement.annotation) if isinstance(statement, ast.AnnAssign) else ""
-            fields.append(Field(name=name, type=kind, default=defaults[name], doc=_literal(following)))
+            doc = _literal(following)
+            if not doc:
+                raise ValueError(f"{cls.__module__}.{cls.__name__}.{name}: a field without a docstring below it")
+            fields.append(Field(name=name, type=kind, default=defaults[name], doc=doc))
         elif isinstance(statement, ast.FunctionDef) and not statement.name.startswith("_"):
             decorators = [ast.unparse(decorator) for decorator in statement.decorator_list]
             signature = statement.name if "property" in decorators else signature_of(statement)

@@ -5,21 +5,23 @@ from __future__ import annotations
 import html
 import io
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from porter.errors import Missing, one_line
-from porter.records.diagnosis import DepthError, GraphDiagnosis, NodeFinding
+from porter.records.diagnosis import GraphDiagnosis, NodeFinding
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SIZE_INCHES = (9.0, 4.5)
-FLOOR, CEILING = 1e-9, 1e1
-"""What lies below is drawn on the floor; what lies above, or has no value, on the ceiling."""
+SIZE_INCHES = (9.0, 4.8)
+FLOOR, CEILING = 1e-9, 1e2
+"""The widest range drawn."""
 LABEL_LENGTH = 48
 ADDED = {
     "alone": "added by the node alone",
@@ -37,6 +39,7 @@ def depth_chart(diagnosis: GraphDiagnosis) -> bytes:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise Missing(f"matplotlib cannot be imported ({one_line(error)}): pip install matplotlib") from None
+    extent = _Range.of(diagnosis)
     title = f"{_short(diagnosis.candidate)} against {_short(diagnosis.reference)}: error along the depth"
     data = io.BytesIO()
     with _plain_style():
@@ -44,49 +47,59 @@ def depth_chart(diagnosis: GraphDiagnosis) -> bytes:
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
         axes.set_title(title)
-        _draw(axes, diagnosis)
+        _draw(axes, diagnosis, extent)
+        figure.legend(loc="outside lower center", ncols=2, fontsize="small", frameon=False)
         figure.savefig(data, format="svg", metadata={"Title": title, "Date": None, "Creator": None})
-    return _described(data.getvalue().decode(), _description(diagnosis)).encode()
+    return _described(data.getvalue().decode(), _description(diagnosis, extent)).encode()
 
 
-def _draw(axes: Axes, diagnosis: GraphDiagnosis) -> None:
-    profile = diagnosis.profile
+@dataclass(frozen=True)
+class _Range:
+    """Whole decades around the values. What lies outside, or has no value, is drawn on the edge."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, diagnosis: GraphDiagnosis) -> _Range:
+        errors = [error for entry in diagnosis.profile for error in (entry.relative_error, entry.introduced_error)]
+        shown = [error for error in (*errors, diagnosis.tolerance.rtol) if error and math.isfinite(error)]
+        low = 10.0 ** (math.floor(math.log10(min(shown, default=FLOOR))) - 1)
+        high = 10.0 ** (math.ceil(math.log10(max(shown, default=FLOOR))) + 1)
+        return cls(min(max(low, FLOOR), CEILING / 100), max(min(high, CEILING), FLOOR * 100))
+
+    def place(self, error: float | None) -> float:
+        return self.high if error is None else min(max(error, self.low), self.high)
+
+
+def _draw(axes: Axes, diagnosis: GraphDiagnosis, extent: _Range) -> None:
+    profile, tolerance = diagnosis.profile, diagnosis.tolerance
     depth = [entry.depth for entry in profile]
-    added = [_introduced(entry) for entry in profile]
-    axes.vlines(depth, FLOOR, added, color="0.65", linewidth=0.8, zorder=1)
-    axes.plot(depth, added, "x", color="0.35", markersize=4, label=ADDED[diagnosis.introduced_by], zorder=2)
-    total = [_total(entry) for entry in profile]
+    added = {one.depth: extent.place(one.introduced_error) for one in profile if one.introduced_error is not None}
+    axes.vlines(list(added), extent.low, list(added.values()), color="0.75", linewidth=0.8, zorder=1)
+    axes.plot(list(added), list(added.values()), "x", color="0.4", markersize=4, label=ADDED[diagnosis.introduced_by])
+    worst = [finding.depth for finding in diagnosis.worst]
+    if worst:
+        at = [added.get(place, extent.high) for place in worst]
+        axes.plot(worst, at, "D", color="black", markersize=5, label=f"the {len(worst)} that add most", zorder=4)
+    total = [extent.place(entry.relative_error) for entry in profile]
     axes.plot(depth, total, "-", color="#0b4f8a", linewidth=1.8, label="whole candidate up to here", zorder=3)
-    axes.axhline(
-        _within(diagnosis.tolerance.rtol), color="black", linestyle=":", label=f"rtol {diagnosis.tolerance.rtol:g}"
-    )
+    axes.axhline(extent.place(tolerance.rtol), color="black", linestyle=":", label=f"rtol {tolerance.rtol:g}")
     if diagnosis.first is not None:
         axes.axvline(diagnosis.first.depth, color="black", linestyle="--", linewidth=1.2, label=_mark(diagnosis.first))
     axes.set_yscale("log")
-    axes.set_ylim(FLOOR / 2, CEILING * 2)
+    axes.set_ylim(extent.low / 1.5, extent.high * 1.5)
+    axes.yaxis.set_major_formatter(lambda value, _position: f"1e{round(math.log10(value))}")
     axes.set_xlabel("node, in topological order of the reference")
     axes.set_ylabel("relative error, max|a − b| / max|a|")
     axes.grid(visible=True, axis="y", color="0.9")
-    axes.legend(loc="upper left", fontsize="small", framealpha=0.9)
-
-
-def _total(entry: DepthError) -> float:
-    return _within(entry.relative_error if entry.relative_error is not None else CEILING)
-
-
-def _introduced(entry: DepthError) -> float:
-    return _within(entry.introduced_error if entry.introduced_error is not None else CEILING)
-
-
-def _within(value: float) -> float:
-    return min(max(value, FLOOR), CEILING)
 
 
 def _mark(first: NodeFinding) -> str:
     return f"first beyond the tolerance: node {first.depth}, {_short(first.module or first.name)}"
 
 
-def _description(diagnosis: GraphDiagnosis) -> str:
+def _description(diagnosis: GraphDiagnosis, extent: _Range) -> str:
     """What the drawing shows, in words."""
     beyond = sum(entry.exceeds for entry in diagnosis.profile)
     text = f"{len(diagnosis.profile)} nodes compared, {beyond} beyond the tolerance."
@@ -94,7 +107,10 @@ def _description(diagnosis: GraphDiagnosis) -> str:
         text += f" The first is node {diagnosis.first.depth}, {one_line(diagnosis.first.name)}."
     if diagnosis.worst:
         text += f" Most error is added by {_names(diagnosis.worst[:3])}."
-    return f"{text} Errors below {FLOOR:g} are drawn at {FLOOR:g}, those above {CEILING:g} or without a value there."
+    return (
+        f"{text} Errors below {extent.low:g}, zero among them, are drawn there; "
+        f"those above {extent.high:g}, or without a value, at {extent.high:g}."
+    )
 
 
 def _names(findings: Sequence[NodeFinding]) -> str:

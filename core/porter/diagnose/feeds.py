@@ -73,7 +73,7 @@ def _value(label: str, declared: onnx.ValueInfoProto, array: np.ndarray) -> OrtV
         if not fits:
             wanted = "×".join("?" if size is None else str(size) for size in sizes) or "a scalar"
             raise BadInput(f"{where} is {wanted}, the tensor fed to it is {'×'.join(map(str, array.shape))}")
-    value = from_array(array)
+    value = from_array(array, where)
     if value.element_type() == kind.elem_type:
         return value
     floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)

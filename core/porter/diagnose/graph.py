@@ -19,7 +19,7 @@ class Graph:
         """`label` names the graph in errors. Raises `BadInput` where a tensor is written twice, or never."""
         self.model = model
         self.label = label
-        self.opsets = {entry.domain: entry.version for entry in model.opset_import}
+        self.opsets = {domain_of(entry): entry.version for entry in model.opset_import}
         self.constants: dict[str, onnx.TensorProto] = {tensor.name: tensor for tensor in model.graph.initializer}
         self._sparse = {tensor.values.name: tensor for tensor in model.graph.sparse_initializer}
         nodes = []
@@ -84,6 +84,11 @@ class Graph:
                 raise BadInput(f"{self.label}: no node computes its output {one_line(name)!r}")
 
 
+def domain_of(part: onnx.NodeProto | onnx.OperatorSetIdProto) -> str:
+    """The operator set's domain; ONNX's own has two names."""
+    return "" if part.domain == "ai.onnx" else str(part.domain)
+
+
 def reads(node: onnx.NodeProto) -> Iterator[str]:
     """The names that a node reads from the graph around it, its subgraphs' captures included, with repeats."""
     yield from (name for name in node.input if name)
@@ -105,10 +110,13 @@ def _constant(node: onnx.NodeProto) -> onnx.TensorProto | None:
     import numpy as np
     import onnx
 
-    if node.op_type != "Constant" or node.domain not in ("", "ai.onnx") or len(node.attribute) != 1:
+    if node.op_type != "Constant" or domain_of(node) or len(node.attribute) != 1:
         return None
     attribute = node.attribute[0]
-    value = onnx.helper.get_attribute_value(attribute)
+    try:
+        value = onnx.helper.get_attribute_value(attribute)
+    except ValueError:  # an attribute without a type: the runtime will refuse the node
+        return None
     if attribute.name == "value":
         tensor = onnx.TensorProto()
         tensor.CopyFrom(value)

@@ -51,8 +51,9 @@ def diagnose_graphs(
         raise BadInput(f"{len(feeds)} feeds for the reference, {len(candidate_feeds)} for the candidate")
     if budget_bytes <= 0:
         raise BadInput(f"the memory budget must be positive, not {budget_bytes}")
+    lanes = [Lane(bind(reference.graph, feed)) for feed in feeds]
     plan = _plan(reference, candidate, feeds, candidate_feeds)
-    compared = _compare(reference, plan, feeds, tolerance, budget_bytes, progress)
+    compared = _compare(reference, plan, lanes, tolerance, budget_bytes, progress)
     graph = candidate.graph if isinstance(candidate, OnnxProbe) else None
     static = static_differences(reference.graph, graph, plan.match) if graph else []
     findings = Findings(reference.graph, graph, plan.match, compared)
@@ -108,11 +109,15 @@ def _plan(reference: OnnxProbe, candidate: Probe, feeds: Feeds, candidate_feeds:
 
 
 def _compare(
-    reference: OnnxProbe, plan: _Plan, feeds: Feeds, tolerance: Tolerance, budget_bytes: int, progress: Progress
+    reference: OnnxProbe,
+    plan: _Plan,
+    lanes: Sequence[Lane],
+    tolerance: Tolerance,
+    budget_bytes: int,
+    progress: Progress,
 ) -> Compared:
     """Walk the reference, and hold groups of its tensors against the candidate's."""
     graph, match = reference.graph, plan.match
-    lanes = [Lane(bind(graph, feed)) for feed in feeds]
     walk = Walk(graph, lanes, {*match.tensors, *graph.outputs}, reference.threads)
     compared = Compared(tolerance)
     pending: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -94,12 +95,15 @@ def _read_npy(path: Path, shape: tuple[int, int, int]) -> NDArray[np.float32]:
     import numpy as np
 
     try:
-        # Mapped: a header that promises more than the file holds is refused before any memory is taken.
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, MemoryError, OverflowError, TypeError) as error:
-        raise BadInput(f"{one_line(path)}: not a whole .npy file: {one_line(error)}") from None
-    if not isinstance(values, np.ndarray):  # a zip archive of arrays
-        raise BadInput(f"{one_line(path)}: an .npz archive, not an .npy file; save each tensor with numpy.save")
+        # Mapped: a header that promises more than the file holds is refused before any memory is taken. Unlike
+        # numpy.load, this opens neither pickles nor archives.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a header written by Python 2
+            values = np.lib.format.open_memmap(path, mode="r")
+    except OSError:
+        raise
+    except Exception as error:  # the header is a Python literal: ValueError, TokenError, SyntaxError, OverflowError…
+        raise BadInput(f"{one_line(path)}: not a whole .npy file of numbers: {one_line(error)}") from None
     if values.dtype.kind not in "fiu":
         raise BadInput(f"{one_line(path)}: values of type {values.dtype}, a tensor holds float32")
     found = values.shape

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from porter.diagnose.graph import Graph
+from porter.diagnose.graph import Graph, domain_of
 from porter.diagnose.matching import Matching, source
 from porter.diagnose.modules import module_of
 from porter.diagnose.values import type_name
@@ -26,10 +26,10 @@ def static_differences(reference: Graph, candidate: Graph, match: Matching) -> l
     for mine, theirs in sorted(match.nodes.items()):
         a, b = reference.nodes[mine], candidate.nodes[theirs]
         where = _Where(reference, mine)
-        if (a.domain or "ai.onnx", a.op_type) != (b.domain or "ai.onnx", b.op_type):
+        if (domain_of(a), a.op_type) != (domain_of(b), b.op_type):
             found.append(where.difference("operator", "operator", _operator(a), _operator(b)))
             continue
-        found += _attributes(where, a, b, candidate.opsets.get(b.domain, 0))
+        found += _attributes(where, a, b, candidate.opsets.get(domain_of(b), 0))
         for position, (name, other) in enumerate(_inputs(a, b)):
             pair = weights.compare(name, other)
             if pair is not None and pair.differs:
@@ -44,9 +44,7 @@ def static_differences(reference: Graph, candidate: Graph, match: Matching) -> l
 
 def attribute_texts(node: onnx.NodeProto) -> dict[str, str]:
     """The attributes as they are written in the node."""
-    import onnx
-
-    return {one_line(a.name): _text(onnx.helper.get_attribute_value(a)) for a in node.attribute}
+    return {one_line(attribute.name): _attribute_text(attribute) for attribute in node.attribute}
 
 
 class _Where:
@@ -118,13 +116,14 @@ def _interface_text(value: onnx.ValueInfoProto) -> str:
 
 def _attributes(where: _Where, a: onnx.NodeProto, b: onnx.NodeProto, opset: int) -> Iterator[StaticDifference]:
     """Attributes that differ, defaults filled in; one that the other's version of the operator lacks is passed over."""
-    mine = _effective(a, where.graph.opsets.get(a.domain, 0))
+    own_opset = where.graph.opsets.get(domain_of(a), 0)
+    mine = _effective(a, own_opset)
     theirs = _effective(b, opset)
     for name in sorted(mine.keys() | theirs.keys()):
         if name in mine and name in theirs:
             if mine[name] != theirs[name]:
                 yield where.difference("attribute", name, mine[name], theirs[name])
-        elif where.graph.opsets.get(a.domain, 0) == opset:
+        elif own_opset == opset:
             yield where.difference("attribute", name, mine.get(name, "not set"), theirs.get(name, "not set"))
 
 
@@ -133,13 +132,12 @@ def _effective(node: onnx.NodeProto, opset: int) -> dict[str, str]:
 
     values: dict[str, str] = {}
     try:
-        schema = onnx.defs.get_schema(node.op_type, opset, node.domain)
+        schema = onnx.defs.get_schema(node.op_type, opset, domain_of(node))
     except onnx.defs.SchemaError:  # an operator of another domain: no defaults are known
         schema = None
     for name, attribute in schema.attributes.items() if schema else ():
-        default = attribute.default_value
-        if default.type:
-            values[name] = _text(onnx.helper.get_attribute_value(default))
+        if attribute.default_value.type:
+            values[name] = _attribute_text(attribute.default_value)
     return values | attribute_texts(node)
 
 
@@ -164,7 +162,16 @@ def _wiring(
 
 
 def _operator(node: onnx.NodeProto) -> str:
-    return one_line(f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type)
+    return one_line(f"{node.domain}.{node.op_type}" if domain_of(node) else node.op_type)
+
+
+def _attribute_text(attribute: onnx.AttributeProto) -> str:
+    import onnx
+
+    try:
+        return _text(onnx.helper.get_attribute_value(attribute))
+    except ValueError:  # no type is set
+        return "unreadable"
 
 
 def _text(value: object) -> str:

@@ -44,14 +44,14 @@ def open_session(model: bytes, threads: int, *, optimise: bool = False) -> Any:
     return ort.InferenceSession(model, options, providers=[PROVIDER])
 
 
-def from_array(array: np.ndarray) -> OrtValue:
-    """A value of the same type. Raises `BadInput` where ONNX has no such type."""
+def from_array(array: np.ndarray, where: str) -> OrtValue:
+    """A value of the same type. Raises `BadInput`, which names `where`, for a type that the runtime does not take."""
     import numpy as np
 
     try:
         return onnxruntime().OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
     except Exception as error:  # the runtime's exceptions share no base of their own
-        raise BadInput(f"an array of type {array.dtype} cannot be fed to ONNX Runtime: {reason(error)}") from None
+        raise BadInput(f"{where} cannot be fed an array of type {array.dtype}: {reason(error)}") from None
 
 
 def to_array(value: OrtValue) -> np.ndarray | None:

@@ -10,7 +10,7 @@ from porter.diagnose.graph import Graph
 from porter.diagnose.matching import source
 from porter.diagnose.values import to_array, type_name
 from porter.diagnose.walk import Lane, Walk
-from porter.errors import one_line
+from porter.errors import BadInput, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,7 @@ class StoredWeights:
         if (name, other) in self._seen:
             return WeightPair("", "", False)
         self._seen.add((name, other))
-        a, b = _array(tensor), self._values(other)
+        a, b = self._array(self._reference, tensor), self._values(other)
         if b is None:
             return WeightPair(_summary(a), "cannot be computed", True)
         if a.shape != b.shape or a.dtype.kind not in "biuf" or b.dtype.kind not in "biuf":
@@ -76,10 +76,10 @@ class StoredWeights:
         return WeightPair(_summary(a), _summary(b), True, worst, relative)
 
     def stored(self) -> Iterator[tuple[str, str, str, float]]:
-        """For every change of type: the weights in words, both types, and the greatest relative error that it made."""
+        """For each change of type: the constants in words, both types, the greatest relative error that it made."""
         for (mine, theirs), storage in self._storage.items():
             furthest = f", furthest off: {one_line(storage.worst_name)}" if storage.worst else ""
-            yield f"{storage.count} weights{furthest}", mine, theirs, storage.worst
+            yield f"{storage.count} constants{furthest}", mine, theirs, storage.worst
 
     def _explained(self, tensor: onnx.TensorProto, stored: onnx.TensorProto, other: str, scale: float) -> float:
         """The greatest error that the candidate's type explains: half a step of a float, a whole step of an integer."""
@@ -90,20 +90,31 @@ class StoredWeights:
         while other in graph.producer:
             node = graph.nodes[graph.producer[other]]
             if node.op_type == "DequantizeLinear" and node.input[1] in graph.constants:
-                allowed += float(abs(_array(graph.constants[node.input[1]])).max(initial=0.0))
+                allowed += float(abs(self._array(graph, graph.constants[node.input[1]])).max(initial=0.0))
             other = node.input[0]
         return allowed * (1 + 1e-6)
 
     def _values(self, name: str) -> np.ndarray | None:
         """A constant of the candidate, or what its Cast and DequantizeLinear nodes make of one."""
         if name in self._candidate.constants:
-            return _array(self._candidate.constants[name])
+            return self._array(self._candidate, self._candidate.constants[name])
         lane = Lane({})
         walk = Walk(self._candidate, [lane], [name], 1)
         for index in walk.needed([name]):
             walk.run(index)
         value = lane.results.get(name)
         return None if value is None else to_array(value)
+
+    def _array(self, graph: Graph, tensor: onnx.TensorProto) -> np.ndarray:
+        """A constant's values; types that numpy lacks become float32."""
+        import numpy as np
+        import onnx
+
+        try:
+            array: np.ndarray = onnx.numpy_helper.to_array(tensor)
+        except Exception as error:  # the size or type that is declared is not that of the data
+            raise BadInput(f"{graph.label}: constant {one_line(tensor.name)!r} is broken: {one_line(error)}") from None
+        return array.astype(np.float32) if array.dtype.kind == "V" else array
 
     def _count(self, name: str, tensor: onnx.TensorProto, stored: onnx.TensorProto, relative: float) -> None:
         if tensor.data_type == stored.data_type:
@@ -112,14 +123,6 @@ class StoredWeights:
         storage.count += 1
         if relative > storage.worst:
             storage.worst, storage.worst_name = relative, name
-
-
-def _array(tensor: onnx.TensorProto) -> np.ndarray:
-    import numpy as np
-    import onnx
-
-    array: np.ndarray = onnx.numpy_helper.to_array(tensor)
-    return array.astype(np.float32) if array.dtype.kind == "V" or array.dtype.name == "bfloat16" else array
 
 
 def _error(a: np.ndarray, b: np.ndarray) -> tuple[float | None, float]:

@@ -12,10 +12,13 @@ class Flip:
     """One image on which the artefact answers otherwise than the reference."""
 
     id: str
+    """Its path relative to the data folder."""
     label: str
+    """What it is scored against."""
     reference: str
     """The reference's answer; empty where it has none."""
     candidate: str
+    """The artefact's answer; empty where it has none."""
     margin: float | None
     """By how much the reference's answer led the next best, in units of its scores; None where the task has none."""
 
@@ -25,6 +28,7 @@ class Changes:
     """Reference against artefact, image by image."""
 
     images: int
+    """Images of the manifest."""
     flipped: int
     """Images whose answer differs, those included that only one of the two can answer."""
     reordered: int

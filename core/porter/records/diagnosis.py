@@ -76,7 +76,7 @@ class StaticDifference:
     op_type: str
     module: str
     what: str
-    """The attribute, weight or tensor."""
+    """The attribute, the constant (weights are constants), or the tensor."""
     reference: str
     candidate: str
     max_abs_error: float | None = None

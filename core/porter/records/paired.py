@@ -24,8 +24,11 @@ class PairedComparison:
     """Reference against candidate on the same images; points are percentage points of accuracy."""
 
     images: int
+    """Images that both were scored on."""
     reference_hits: int
+    """Images that the reference gets right."""
     candidate_hits: int
+    """Images that the candidate gets right."""
     right_to_wrong: int
     """Images that only the reference gets right."""
     wrong_to_right: int
@@ -43,3 +46,4 @@ class PairedComparison:
     so many were compared and the verdict is still open, the drop is near the allowed one: then those that tell the two
     apart. None: no number would (nothing is allowed, or the drop equals the allowed one)."""
     verdict: PairedVerdict
+    """What the images tell."""

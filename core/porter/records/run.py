@@ -176,9 +176,9 @@ class RunRecord:
     environment: Environment | None = None
     """The machine that ran the last stage."""
     load: LoadReport | None = None
+    """What became of the checkpoint."""
     load_failure: str = ""
     """Why the weights could not be loaded; empty where they were, or nothing was tried."""
-    """What became of the checkpoint."""
     export: ExportReport | None = None
     """The ONNX file."""
     data: DataReport | None = None

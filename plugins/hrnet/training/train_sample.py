@@ -3,7 +3,7 @@
     pip install porter-hrnet scikit-image==0.26.0
     python plugins/hrnet/training/train_sample.py [--out DIR] [--seed N]
 
-Runs on one CPU core in about five minutes. Pictures come out the same byte for byte (with the same Pillow); the
+Runs on one CPU core in about four minutes. Pictures come out the same byte for byte (with the same Pillow); the
 checkpoint is the same on one machine, and within the noise that ORIGIN.md reports elsewhere. The network is trained
 on pictures that are cut afresh for every epoch from the training regions of `photographs`, and is scored once, at
 the end, on the validation pictures.

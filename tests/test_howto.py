@@ -1,0 +1,63 @@
+"""The how-to pages: their files, written as they stand, pass the pages' own tests; the commands print what is shown."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pages import DOCS, blocks, commands, write_files
+from porter.cli.main import main
+from tiny import start, write_photos
+
+PAGES = sorted((DOCS / "how-to").glob("*.md"))
+TEMPLATE_PAGE = DOCS / "how-to/override-the-delivery-template.md"
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+
+
+def test_every_file_of_a_page_works(tmp_path: Path) -> None:
+    """All pages in one pytest, since each would import torch anew."""
+    tested = [page for page in PAGES if any(Path(t).name.startswith("test_") for t in write_files(page, tmp_path))]
+    assert len(tested) >= 3
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-W", "error::pytest.PytestWarning", "."],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\b8 passed", done.stdout), done.stdout
+
+
+def test_the_template_page_does_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_files(TEMPLATE_PAGE, tmp_path)
+    start(tmp_path / "out", tmp_path / "val", write_photos(tmp_path / "val", [0, 1, 2])).everything()
+    monkeypatch.chdir(tmp_path)
+    shown = [one for block in blocks(TEMPLATE_PAGE) if block.language == "console" for one in commands(block)]
+    assert shown
+    for command, output in shown:
+        with pytest.raises(SystemExit) as stopped:
+            main(shlex.split(command)[1:])
+        assert stopped.value.code == 0
+        assert capsys.readouterr().out.splitlines() == output
+    document = (tmp_path / "out/README.md").read_text(encoding="utf-8")
+    assert document.startswith("# Strongest channel\n")
+    assert "Delivered by Example Ltd. to " in document
+    assert "## Environment" not in document and "## Performance" in document
+    assert "pytorch fp32 (reference) was not compared with the reference." in document
+
+
+def test_the_template_page_names_every_block() -> None:
+    page = TEMPLATE_PAGE.read_text(encoding="utf-8")
+    listed = re.search(r"The blocks of `README.md.j2` are, in order: (.*?)\.\n", page, re.DOTALL)
+    assert listed is not None
+    names = re.findall(r"{% block (\w+) %}", (TEMPLATES / "README.md.j2").read_text(encoding="utf-8"))
+    assert re.findall(r"`(\w+)`", listed[1]) == names
