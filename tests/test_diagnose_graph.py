@@ -305,7 +305,7 @@ def test_an_inserted_node_is_shown_behind_the_next_tensor() -> None:
     def insert(model: onnx.ModelProto) -> None:
         node = node_of(model, "/last/Conv")
         place = list(model.graph.node).index(node)
-        model.graph.initializer.append(numpy_helper.from_array(np.float32(0.1), "top"))
+        model.graph.initializer.append(numpy_helper.from_array(np.array(0.1, np.float32), "top"))
         clip = helper.make_node("Clip", [node.input[0], "", "top"], ["clipped"], "clip")
         model.graph.node.insert(place, clip)
         node_of(model, "/last/Conv").input[0] = "clipped"
@@ -338,8 +338,8 @@ def test_a_dropped_output_and_a_fixed_batch_are_static_differences() -> None:
     assert found.first is None
 
     nodes = [helper.make_node("Relu", ["x"], ["a"], "relu"), helper.make_node("Neg", ["a"], ["b"], "neg")]
-    both = graph(nodes, {"x": (FLOAT, [None, 4])}, ["a", "b"])
-    one = graph(nodes, {"x": (FLOAT, [None, 4])}, ["a"])
+    both = graph(nodes, {"x": (FLOAT, ["N", 4])}, ["a", "b"])
+    one = graph(nodes, {"x": (FLOAT, ["N", 4])}, ["a"])
     found = diagnose(both, one, [{"x": np.ones((1, 4), np.float32)}])
     assert ("output", "", "number") in static_rows(found)
 

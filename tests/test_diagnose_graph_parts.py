@@ -99,7 +99,7 @@ def test_sequences_are_passed_on_and_not_compared() -> None:
 def test_a_node_with_several_outputs_shows_the_one_that_is_furthest_off() -> None:
     def model(shift: float) -> onnx.ModelProto:
         nodes = [node("Add", ["x", "shift"], ["s"], "shift"), node("Split", ["s"], ["a", "b"], "split", axis=1)]
-        return graph(nodes, {"x": (FLOAT, ["N", 4])}, ["a", "b"], {"shift": np.float32([0, 0, 0, shift])}, opset=13)
+        return graph(nodes, {"x": (FLOAT, ["N", 4])}, ["a", "b"], {"shift": np.array([0, 0, 0, shift], "f4")}, opset=13)
 
     found = diagnose(model(0), model(1), [{"x": ones(1, 4)}])
     assert len(found.profile) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +84,13 @@ def pillow(pixels: Pixels, how: Image.Resampling = Image.Resampling.BILINEAR, sh
     return np.asarray(Image.fromarray(pixels).resize(size_of(pixels, short), how))
 
 
+def rounded(pixels: Pixels) -> Pixels:
+    height, width = pixels.shape[:2]
+    scale = 64 / min(height, width)
+    size = (round(width * scale), round(height * scale))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+
+
 def opencv(pixels: Pixels, how: int = cv2.INTER_LINEAR) -> Pixels:
     return cv2.resize(pixels, size_of(pixels), interpolation=how)
 
@@ -129,6 +137,7 @@ ALONE: dict[str, Callable[[Pixels], Any]] = {
     ),
     "no-margin": lambda p: chw(normal(crop(pillow(p, short=56)))),
     "no-resize": lambda p: chw(normal(crop(p))),
+    "long-round": lambda p: chw(normal(crop(rounded(p)))),
     "mean-missing": lambda p: chw(normal(crop(pillow(p)), mean=0)),
     "std-missing": lambda p: chw(normal(crop(pillow(p)), std=1)),
     "mean-std-missing": lambda p: chw(crop(pillow(p)) / 255),
@@ -201,6 +210,7 @@ class TestAgreement:
             replace(SPEC, interpolation="bicubic"),
             replace(SPEC, interpolation="nearest", resize=56),
             replace(SPEC, crop=(48, 72)),
+            replace(SPEC, long_side="round"),
             replace(SPEC, divisor=1.0, mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4)),
             replace(SPEC, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
         ],
@@ -271,7 +281,7 @@ class TestHonesty:
         assert "0.2686, 0.2613, 0.2758" in finding.explanations[0].title
 
     def test_without_opencv_its_resize_is_told_by_what_is_like_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(__import__("sys").modules, "cv2", None)
+        monkeypatch.setitem(sys.modules, "cv2", None)
         assert "opencv" in preprocessing_resample.opencv_problem()
         finding = explain(ALONE["opencv-linear"])
         assert names(finding) == [{"no-antialias-bytes"}]

@@ -20,7 +20,7 @@ LAYERS = (
     ("plugins",),
     (
         *("images", "data", "checkpoints", "yamlfile", "yamlsection"),
-        *("machine", "onnxfile", "statistics", "hashes", "sections", "commands"),
+        *("diagnose", "machine", "onnxfile", "statistics", "hashes", "sections", "commands"),
     ),
     ("runtimes", "tasks", "defaults"),
     ("stages",),

@@ -24,6 +24,7 @@ from porter.sections import clear, stale_after, stale_between
 from porter.stages import bench as benching
 from porter.stages import verdicts, verify
 from porter.stages.deliver import README, REPRODUCE, deliver
+from porter.stages.diagnose import diagnose
 from porter.stages.evaluate import PREDICTIONS, Pass, answer, evaluate, predictions_file
 from porter.stages.export import MODELS, export
 from porter.stages.files import manifest_sha256, output_entries, read_tensors, tensor_entries
@@ -136,7 +137,9 @@ class Run:
                     )
                 )
         self._note_data(passes[0])
-        self.record = replace(self.record, evaluations=tuple(one.evaluation for one in passes))
+        suspects = self.job.task.explain_labels(passes[0].answers.answers, self.job.manifest.items, self.job.spec)
+        evaluations = tuple(one.evaluation for one in passes)
+        self.record = replace(self.record, evaluations=evaluations, label_suspects=suspects)
         self.record = verdicts.compare(self.record, self.job.spec, self.job.task, self.job.manifest)
         documents = self.job.task.documents(passes[1].evaluation.metrics, self.job.spec)
         for name, data in documents.items():
@@ -158,6 +161,14 @@ class Run:
         found = [one for artefact in self.record.artefacts for one in benching.bench(self.job, artefact, images)]
         self.record = replace(self.record, performance=tuple(found))
         return self._save()
+
+    def diagnose(self) -> ExitCode:
+        """Find where the accuracy went, and write it into the record and the documents."""
+        self._require_export()
+        self._list()
+        self._build()
+        self.record = replace(self.record, diagnosis=diagnose(self.job, self.record))
+        return self.deliver()
 
     def deliver(self, templates: Path | None = None) -> ExitCode:
         """Write the documents from the record alone; answers with the exit code that the verdicts give.
@@ -267,11 +278,12 @@ class Run:
 
     def _save(self) -> ExitCode:
         self.record = replace(
-            verdicts.judge(self.record),
+            self.record,
             finished=_now(),
             commands=commands_of(self.job.request, self.job.folder),
             files=_files(self.job.folder, self.record),
         )
+        self.record = verdicts.judge(self.record)
         write_record(self.job.folder, self.record)
         return exit_code(self.record)
 

@@ -18,6 +18,7 @@ MADE_FROM = {
     "evaluations": ("batch", "batch_sizes", "provider", "threads"),
     "comparisons": ("max_drop",),
     "performance": ("batch_sizes", "bench_seconds", "bench_input", "provider", "threads"),
+    "diagnosis": ("tolerance",),
 }
 """Section of the record: the options that it is made from."""
 
@@ -31,10 +32,14 @@ NEEDS = {
     "evaluations": ("artefacts", "data"),
     "comparisons": ("evaluations",),
     "performance": ("artefacts", "data"),
+    "diagnosis": ("artefacts", "data", "evaluations"),
 }
 """Section of the record: the sections that it is made from, which come before it here."""
 
-WITH = {"load": ("model", "shipped", "plugins", "inputs", "load_failure"), "evaluations": ("task_files",)}
+WITH = {
+    "load": ("model", "shipped", "plugins", "inputs", "load_failure"),
+    "evaluations": ("task_files", "label_suspects"),
+}
 """Fields that are cleared along with a section."""
 
 

@@ -20,7 +20,8 @@ PRECISIONS = ("fp32", "bf16", "fp16", "int8", "auto")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-class BatchSizes(click.ParamType[tuple[int, ...]]):
+# Generic only in newer versions of click.
+class BatchSizes(click.ParamType):  # type: ignore[type-arg]
     """Positive whole numbers, separated by commas."""
 
     name = "N,N,…"

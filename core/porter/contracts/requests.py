@@ -5,8 +5,7 @@ All are frozen and take keywords only, so that a later version can add a field w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,5 +124,3 @@ class Image:
     """Its path relative to the data folder."""
     pixels: Any
     """numpy uint8 H×W×3, RGB."""
-    facts: Mapping[str, str] = field(default_factory=dict)
-    """What else is known of it."""

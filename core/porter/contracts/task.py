@@ -11,6 +11,7 @@ from typing import Any
 from porter.records.evaluation import Metric, Table
 from porter.records.manifest import Item, Manifest
 from porter.records.spec import ModelSpec
+from porter.records.suspects import LabelFinding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,12 @@ class Task(abc.ABC):
     def chance(self, spec: ModelSpec, metrics: Sequence[Metric]) -> str:
         """Why the result cannot be told from guessing, in one sentence; empty where it can."""
         return ""
+
+    def explain_labels(
+        self, answers: Sequence[Hashable], items: Sequence[Item], spec: ModelSpec
+    ) -> tuple[LabelFinding, ...]:
+        """Faults of the labels that would explain the answers (None where there is none); nothing is applied."""
+        return ()
 
     def documents(self, metrics: Sequence[Metric], spec: ModelSpec) -> Mapping[str, bytes]:
         """The content of `files`, by name, made from the first artefact's metrics."""

@@ -48,8 +48,8 @@ def explain_preprocessing(samples: Sequence[Sample], spec: PreprocessSpec) -> Pr
 
     Each suspect is built into the reference pipeline, alone, then in pairs, then in growing sets of up to four; the
     smallest set that leaves nothing but rounding is the explanation, or else the one that brings the mean difference
-    down by `FACTOR` on every image. Sets that do so equally well are all named. A handful of images is enough; they
-    should differ in size and aspect, and have colours.
+    down by `FACTOR` on every image, or else on most of them (`Explanation.agreeing`). Sets that do so equally well are
+    all named. A handful of images is enough; they should differ in size and aspect, and have colours.
 
     Raises ValueError without samples, and what `reference_pipeline` raises.
     """
@@ -69,6 +69,7 @@ def explain_preprocessing(samples: Sequence[Sample], spec: PreprocessSpec) -> Pr
         odd = f"the tensor of {one_line(broken)} has NaN or infinite values"
     elif shape is not None:
         odd = f"the shape is {_shape(shape)}, the spec declares {_shape(trials[0].reference.shape)}"
+    explanations = search.explanations() if differing and broken is None else []
     return PreprocessFinding(
         images=len(trials),
         differing=len(differing),
@@ -76,7 +77,7 @@ def explain_preprocessing(samples: Sequence[Sample], spec: PreprocessSpec) -> Pr
         max_difference=max(trial.before.largest for trial in trials) if measured else None,
         mean_difference=float(np.mean([trial.before.mean for trial in trials])) if measured else None,
         problem=odd,
-        explanations=tuple(search.explanations()) if differing and broken is None else (),
+        explanations=tuple(explanations),
         tried=search.tried,
         factor=FACTOR,
         unseen=tuple(change.suspect for change in search.unseen),

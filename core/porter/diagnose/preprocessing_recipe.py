@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -32,7 +31,7 @@ class Recipe:
     """Pixels of the short side after the resize; None: `stretch`, or else no resize."""
     stretch: tuple[int, int] | None = None
     """Height and width after a resize that does not keep the aspect."""
-    long: Literal["floor", "round"] = "floor"
+    long_side: Literal["floor", "round"]
     """How the long side becomes a whole number."""
     method: str
     """See `porter.diagnose.preprocessing_resample.resample`."""
@@ -54,13 +53,14 @@ class Recipe:
     @property
     def geometry(self) -> tuple[object, ...]:
         """What decides about the cropped pixels."""
-        return self.oriented, self.short, self.stretch, self.long, self.method, self.crop, self.corner
+        return self.oriented, self.short, self.stretch, self.long_side, self.method, self.crop, self.corner
 
 
 def declared(spec: PreprocessSpec) -> Recipe:
     """The reference pipeline of `spec`: its tensors are those of `reference_pipeline`, bit for bit."""
     return Recipe(
         short=spec.resize,
+        long_side=spec.long_side,
         method=f"pillow:{spec.interpolation}",
         crop=spec.crop,
         order=(0, 1, 2) if spec.channels == "RGB" else (2, 1, 0),
@@ -135,10 +135,7 @@ def _new_size(height: int, width: int, recipe: Recipe) -> tuple[int, int]:
         return recipe.stretch
     if recipe.short is None:
         return height, width
-    if recipe.long == "floor":
-        return resized_size(height, width, recipe.short)
-    scale = recipe.short / min(height, width)
-    return math.floor(height * scale + 0.5), math.floor(width * scale + 0.5)
+    return resized_size(height, width, recipe.short, recipe.long_side)
 
 
 def _corner(size: int, crop: int, rule: str) -> int:

@@ -100,7 +100,8 @@ def _sizes(spec: PreprocessSpec) -> Iterator[Change]:
     yield _change("no-margin", f"short side resized to {short}, the crop's own size", short=short)
     yield _change("margin", f"short side resized to {wide}, not {spec.resize}", short=wide)
     yield _change("no-resize", "cropped without a resize", short=None)
-    yield _change("long-round", "long side rounded to nearest, not down", long="round")
+    yield _change("long-round", "long side rounded to nearest, not down", long_side="round")
+    yield _change("long-floor", "long side rounded down, not to nearest", long_side="floor")
 
 
 def _layouts() -> Iterator[Change]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from porter.records.parity import Tolerance
 
@@ -143,10 +143,10 @@ class GraphDiagnosis:
     failures: tuple[str, ...]
     """Nodes of the candidate that the runtime refused, each with the runtime's reason."""
     first: NodeFinding | None
-    """The first tensor, in the reference's topological order, that is beyond the tolerance: all that it is computed
-    from agrees."""
+    """The first node, in the reference's topological order, whose output is beyond the tolerance: all that it is
+    computed from agrees. `alone.exceeds` tells whether this node does it, or small errors before it add up to it."""
     first_change: NodeFinding | None
-    """The first tensor that is not equal bit for bit; None where all are."""
+    """The first node whose output is not equal; None where all are."""
     worst: tuple[NodeFinding, ...]
     """The nodes that add most error, most first: at most ten, none that adds nothing."""
     introduced_by: str
@@ -158,7 +158,7 @@ class GraphDiagnosis:
     optimisation: tuple[OptimisationCheck, ...]
     groups: int
     """In how many groups the tensors were fetched, to stay within the memory budget."""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 STATIC_LIMIT = 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from porter.records.changes import Changes
+from porter.records.suspects import PreprocessFinding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,4 +85,6 @@ class PreprocessParity:
     identical: bool
     """Bit for bit."""
     passed: bool
+    finding: PreprocessFinding | None = None
+    """What explains the difference; None where it passed."""
     """Whether max_abs_error is within `allowed`."""

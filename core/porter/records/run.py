@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass, field
 
 from porter.records.artefact import Artefact
+from porter.records.diagnosed import Diagnosis
 from porter.records.environment import Environment
 from porter.records.evaluation import Evaluation, Failure
 from porter.records.export import ExportReport
@@ -14,6 +15,7 @@ from porter.records.parity import Parity, PreprocessParity
 from porter.records.performance import Performance
 from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec
+from porter.records.suspects import LabelFinding
 
 SCHEMA_VERSION = 1
 
@@ -193,9 +195,13 @@ class RunRecord:
     """The reference first, then each artefact."""
     task_files: tuple[str, ...] = ()
     """Names of the files in which the task wrote the accuracy in a format of its own."""
+    label_suspects: tuple[LabelFinding, ...] = ()
+    """Faults of the labels that would explain the reference's answers, best first. None is ever applied."""
     comparisons: tuple[Comparison, ...] = ()
     """The gate metric of each artefact against the reference and the published figure."""
     performance: tuple[Performance, ...] = ()
+    diagnosis: Diagnosis | None = None
+    """What `porter diagnose` found; None where it was not run."""
     """Each artefact at each batch size."""
     verdicts: tuple[Verdict, ...] = ()
     """The four answers."""

@@ -143,10 +143,10 @@ class Job:
             runtime.require(self.request.precision, self.request.provider)
         self.manifest  # noqa: B018
 
-    def open(self, artefact: Artefact) -> Session:
-        """Open an artefact of this run. Raises `BadInput` where its file is gone or changed."""
+    def open(self, artefact: Artefact, *, changed: bool = False) -> Session:
+        """Open an artefact of this run. Raises `BadInput` where its file is gone, or changed and may not be."""
         path = self.folder / artefact.path
-        if file_digest(path) != artefact.sha256:
+        if not changed and file_digest(path) != artefact.sha256:
             raise BadInput(f"{path}: its content is not what this run built; export it again")
         options = SessionOptions(threads=self.threads, provider=self.request.provider)
         return self.registry.runtime(artefact.runtime).open(artefact, path, options)

@@ -12,8 +12,11 @@ from porter.records.manifest import Manifest
 from porter.records.paired import PairedVerdict
 from porter.records.run import Comparison, RunRecord, State, Verdict
 from porter.records.spec import ModelSpec
+from porter.records.suspects import LabelFinding, PreprocessFinding
 
 REFERENCE, PUBLISHED = "reference", "published"
+DIAGNOSE = "porter diagnose OUT"
+PREPROCESSING_ADVICE = ("compare the plugin's porter_preprocess with the pipeline that its spec declares",)
 
 
 def judge(record: RunRecord) -> RunRecord:
@@ -105,7 +108,7 @@ def _parity(record: RunRecord) -> Verdict:
             if not one.passed
         ]
     passed = all(parity.passed for parity in record.parity)
-    advice = () if passed else ("look at the graph near the output that differs, and at operators that depend on size",)
+    advice = () if passed else (f"find the first node that differs: `{record.commands.get('diagnose', DIAGNOSE)}`",)
     return _verdict("parity", State.PASS if passed else State.FAIL, *evidence, advice=advice)
 
 
@@ -119,12 +122,21 @@ def _preprocessing(record: RunRecord) -> Verdict:
         return _verdict("preprocessing", State.NOT_RUN, "the model's preprocessing was not compared with its spec")
     same = "identical bit for bit" if parity.identical else _distance(parity.max_abs_error, parity.allowed)
     text = f"{same}, on {parity.images} images, with the reference pipeline that the model declares"
-    advice = (
-        ()
-        if parity.passed
-        else ("likely causes, in order: BGR for RGB, another resize, mean or std missing, a crop rounded another way",)
-    )
-    return _verdict("preprocessing", State.PASS if parity.passed else State.FAIL, text, advice=advice)
+    explained = () if parity.finding is None else preprocessing_causes(parity.finding)
+    state = State.PASS if parity.passed else State.FAIL
+    return _verdict("preprocessing", state, text, *explained, advice=() if parity.passed else PREPROCESSING_ADVICE)
+
+
+def preprocessing_causes(finding: PreprocessFinding) -> tuple[str, ...]:
+    """What explains that tensors are not the reference's, one line each, the most usual first."""
+    if finding.problem:
+        return (finding.problem,)
+    causes = [
+        f"explained by: {one.title} (on {one.agreeing} of {finding.images} images, "
+        f"{'nothing but rounding is left' if one.exact else f'mean difference left {one.mean_residual:.3g}'})"
+        for one in finding.explanations
+    ]
+    return tuple(causes) or (f"none of the {finding.tried} suspects and combinations tried explains it",)
 
 
 def _distance(error: float | None, allowed: float) -> str:
@@ -145,6 +157,9 @@ def _accuracy(record: RunRecord) -> Verdict:
     )
     if lost:
         advice.insert(0, "near chance: the weights are untrained, or the labels belong to other images or classes")
+    advice[:0] = [label_cause(finding) for finding in record.label_suspects]
+    if not passed:
+        advice.append(f"find where the accuracy goes: `{record.commands.get('diagnose', DIAGNOSE)}`")
     return _verdict("accuracy", State.PASS if passed else State.FAIL, *evidence, advice=tuple(advice))
 
 
@@ -168,6 +183,14 @@ def _paired(evaluation: Evaluation) -> str:
     return (
         f"{evaluation.name}, image by image: {paired.right_to_wrong} right to wrong, {paired.wrong_to_right} wrong to "
         f"right, drop {paired.drop:.2f} in {interval}, McNemar's exact p {paired.p_value:.3g}: {told}"
+    )
+
+
+def label_cause(finding: LabelFinding) -> str:
+    """A suspect of the labels with the accuracy it would give; never applied."""
+    return (
+        f"labels: {finding.title}: {finding.hits} of {finding.count} would be right ({finding.accuracy:.2f} percent) "
+        f"instead of {finding.hits_now}; {finding.remedy}"
     )
 
 

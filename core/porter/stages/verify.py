@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from porter.contracts.requests import Image
 from porter.contracts.runtime import Session
 from porter.errors import PorterError
 from porter.records.changes import Changes
@@ -19,11 +19,11 @@ from porter.stages.prepare import Prepared, readable
 if TYPE_CHECKING:
     import numpy as np
 
+    from porter.diagnose.preprocessing import Sample
+
 FLIP_INSIDE = "within the tolerance, yet an answer changed: its lead was smaller than the errors allowed"
 BATCHES = (1, 2, 3)
 """A single image, a pair and an odd batch: what is baked into a graph shows at one of them."""
-PREPROCESS_ALLOWED = 1e-6
-"""In units of the normalised tensor; a grey level is some 0.017."""
 
 
 def sample(job: Job) -> list[Prepared]:
@@ -103,32 +103,37 @@ def compare(name: str, batch: int, wanted: np.ndarray, got: np.ndarray | None, t
 
 
 def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessParity:
-    """The model's own preprocessing against the reference pipeline that its spec declares."""
-    from pathlib import Path
-
+    """The model's own preprocessing against the reference pipeline of its spec; a difference is explained."""
     import numpy as np
 
-    from porter.images.decode import decode
+    from porter.diagnose.preprocessing import ALLOWED, explain_preprocessing
     from porter.images.pipeline import reference_pipeline
 
-    worst, identical = 0.0, True
-    for one in images:
-        item = job.manifest.items[one.index]
-        pixels = decode((Path(job.manifest.root) / item.id).read_bytes(), item.id).pixels
-        wanted = reference_pipeline(pixels, job.spec.preprocess)
-        got = job.hooks.preprocess(Image(id=item.id, pixels=pixels), job.spec.preprocess)
-        if got.shape != wanted.shape:
-            worst, identical = float("inf"), False
-            break
-        worst = max(worst, float(np.abs(got.astype(np.float64) - wanted).max()))
-        identical &= bool(np.array_equal(got, wanted))
+    samples = preprocess_samples(job, images)
+    worst: float | None = 0.0
+    identical = True
+    for sample in samples:
+        wanted = reference_pipeline(sample.pixels, job.spec.preprocess)
+        identical &= bool(np.array_equal(sample.tensor, wanted))
+        same_shape = worst is not None and sample.tensor.shape == wanted.shape
+        worst = max(worst or 0.0, float(np.abs(sample.tensor - wanted).max())) if same_shape else None
+    passed = worst is not None and worst <= ALLOWED
     return PreprocessParity(
-        images=len(images),
-        max_abs_error=worst if worst < float("inf") else None,
-        allowed=PREPROCESS_ALLOWED,
+        images=len(samples),
+        max_abs_error=worst,
+        allowed=ALLOWED,
         identical=identical,
-        passed=worst <= PREPROCESS_ALLOWED,
+        passed=passed,
+        finding=None if passed else explain_preprocessing(samples, job.spec.preprocess),
     )
+
+
+def preprocess_samples(job: Job, images: Sequence[Prepared]) -> list[Sample]:
+    """Images with what the model's own preprocessing makes of them."""
+    from porter.diagnose.preprocessing import read_samples
+
+    ids = [job.manifest.items[one.index].id for one in images]
+    return read_samples(Path(job.manifest.root), ids, lambda image: job.hooks.preprocess(image, job.spec.preprocess))
 
 
 def _collect(job: Job, outputs: dict[str, np.ndarray], into: Answers) -> None:

@@ -14,6 +14,7 @@ from porter.errors import BadInput, one_line
 from porter.records.evaluation import Metric
 from porter.records.manifest import Item, Manifest
 from porter.records.spec import ModelSpec
+from porter.records.suspects import LabelFinding
 from porter.statistics import binomial_tail, wilson
 
 if TYPE_CHECKING:
@@ -109,6 +110,15 @@ class Classification(Task):
                 f"gets at least as many with probability {p:.3g}"
             )
         return ""
+
+    def explain_labels(
+        self, answers: Sequence[Hashable], items: Sequence[Item], spec: ModelSpec
+    ) -> tuple[LabelFinding, ...]:
+        from porter.diagnose.labels import explain_labels
+
+        found = [-1 if answer is None else int(str(answer)) for answer in answers]
+        labels = [int(item.label) for item in items]
+        return explain_labels(found, labels, num_classes(spec), ids=[item.id for item in items])
 
     def documents(self, metrics: Sequence[Metric], spec: ModelSpec) -> Mapping[str, bytes]:
         """result.json in the format of the Ascend scoring script: every value a string, percentages to 2 places."""

@@ -1,0 +1,39 @@
+"""What `porter diagnose` says of a run: where the accuracy went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from porter.records.changes import Changes
+from porter.records.diagnosis import GraphDiagnosis
+from porter.records.evaluation import Metric
+from porter.records.suspects import LabelFinding, PreprocessFinding
+
+
+@dataclass(frozen=True, kw_only=True)
+class SameTensors:
+    """One form of the model on the same tensors as the others."""
+
+    name: str
+    """`reference`, `exported afresh`, or an artefact's id."""
+    metrics: tuple[Metric, ...]
+    changes: Changes | None
+    """Against the reference; None for the reference itself, and where the model could not be run."""
+    problem: str = ""
+    """Why it could not be run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """All that was found, and the conclusion."""
+
+    images: int
+    """Images that all forms of the model were run on."""
+    conclusion: tuple[str, ...]
+    """What to believe, the surest first; one line that says so where nothing was found."""
+    forms: tuple[SameTensors, ...]
+    preprocessing: PreprocessFinding
+    labels: tuple[LabelFinding, ...]
+    graphs: tuple[GraphDiagnosis, ...]
+    charts: tuple[str, ...] = ()
+    """Files with the error along the depth, one for each graph, relative to the run's folder."""

@@ -1,0 +1,153 @@
+"""diagnose: where the accuracy of a run went: weights, preprocessing, labels, the model or the runtime."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from porter.contracts.requests import ExportRequest
+from porter.contracts.runtime import Session, SessionOptions
+from porter.diagnose.chart import depth_chart
+from porter.diagnose.conclude import conclude
+from porter.diagnose.nodes import diagnose_graphs
+from porter.diagnose.preprocessing import explain_preprocessing
+from porter.diagnose.probe import OnnxProbe
+from porter.errors import PorterError
+from porter.records.artefact import Artefact
+from porter.records.diagnosed import Diagnosis, SameTensors
+from porter.records.diagnosis import GraphDiagnosis
+from porter.records.run import RunRecord
+from porter.records.store import write_whole
+from porter.runtimes.onnxruntime import OnnxRuntimeSession
+from porter.stages.changes import Answers, changes
+from porter.stages.infer import infer
+from porter.stages.job import Job
+from porter.stages.prepare import Prepared, readable
+from porter.stages.verify import preprocess_samples
+
+if TYPE_CHECKING:
+    import numpy as np
+
+IMAGES, PREPROCESS_IMAGES, GRAPH_IMAGES = 32, 6, 2
+AFRESH = "exported afresh"
+
+
+def diagnose(job: Job, record: RunRecord) -> Diagnosis:
+    """Run every form of the model on the same tensors, then compare the graphs node by node.
+
+    The model is exported afresh beside the run, so that a file that somebody edited shows against it.
+    """
+    images = readable(job, IMAGES)
+    with job.progress.step("diagnose: preprocessing"):
+        finding = explain_preprocessing(preprocess_samples(job, images[:PREPROCESS_IMAGES]), job.spec.preprocess)
+    with _exported_afresh(job) as fresh:
+        with job.progress.step("diagnose: the same tensors through every form"):
+            forms = _forms(job, record, images, fresh)
+        graphs = [
+            _graph(job, artefact, fresh, images) for artefact in record.artefacts if artefact.path.endswith(".onnx")
+        ]
+    charts = tuple(
+        _chart(job.folder, artefact, graph) for artefact, graph in zip(record.artefacts, graphs, strict=False)
+    )
+    return Diagnosis(
+        images=len(images),
+        conclusion=conclude(record, forms, finding, record.label_suspects, graphs),
+        forms=tuple(forms),
+        preprocessing=finding,
+        labels=record.label_suspects,
+        graphs=tuple(graphs),
+        charts=charts,
+    )
+
+
+@contextmanager
+def _exported_afresh(job: Job) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="porter-diagnose-") as folder:
+        path = Path(folder) / "afresh.onnx"
+        with job.progress.step("diagnose: export afresh"):
+            job.hooks.export(job.loaded, ExportRequest(path=path, opset=job.opset))
+        yield path
+
+
+def _forms(job: Job, record: RunRecord, images: Sequence[Prepared], fresh: Path) -> list[SameTensors]:
+    base = _answers(job, job.reference, images)
+    forms = [_form(job, images, "reference", base, None)]
+    options = SessionOptions(threads=job.threads)
+    artefact = Artefact(runtime="onnxruntime", precision="fp32", path=fresh.name)
+    with closing(OnnxRuntimeSession(fresh, artefact, options, optimise=False)) as session:
+        forms.append(_form(job, images, AFRESH, _answers(job, session, images), base))
+    for built in record.artefacts:
+        try:
+            with closing(job.open(built, changed=True)) as session:
+                forms.append(_form(job, images, built.id, _answers(job, session, images), base))
+        except PorterError as error:
+            forms.append(SameTensors(name=built.id, metrics=(), changes=None, problem=str(error)))
+    return forms
+
+
+def _answers(job: Job, session: Session, images: Sequence[Prepared]) -> tuple[Answers, list[object]]:
+    import numpy as np
+
+    answers, predictions = Answers(), []
+    for one in images:
+        assert one.array is not None
+        outputs = infer(job, session, one.array[np.newaxis])
+        finite = all(np.isfinite(values).all() for values in outputs.values() if values.dtype.kind == "f")
+        prediction = job.hooks.postprocess(outputs, job.spec)[0] if finite else None
+        answers.add(job.task, prediction)
+        predictions.append(prediction)
+    return answers, predictions
+
+
+def _form(
+    job: Job,
+    images: Sequence[Prepared],
+    name: str,
+    answered: tuple[Answers, list[object]],
+    reference: tuple[Answers, list[object]] | None,
+) -> SameTensors:
+    items = [job.manifest.items[one.index] for one in images]
+    scorer = job.task.scorer(job.spec, job.manifest)
+    for item, prediction in zip(items, answered[1], strict=True):
+        scorer.add(item, prediction)
+    compared = None if reference is None else changes(items, reference[0], answered[0])
+    return SameTensors(name=name, metrics=scorer.metrics(), changes=compared)
+
+
+def _graph(job: Job, artefact: Artefact, fresh: Path, images: Sequence[Prepared]) -> GraphDiagnosis:
+    """The graph exported afresh against the artefact's, on what the model's own `porter_infer` feeds it."""
+    import numpy as np
+
+    size = artefact.batch or GRAPH_IMAGES
+    arrays = [images[k % len(images)].array for k in range(size)]
+    fed = _fed(job, np.stack([array for array in arrays if array is not None]))
+    reference = OnnxProbe.read(fresh, threads=job.threads)
+    candidate = OnnxProbe.read(job.folder / artefact.path, threads=job.threads)
+    reference.label, candidate.label = AFRESH, artefact.id
+    feed = {job.spec.inputs[0].name: fed}
+    return diagnose_graphs(reference, candidate, [feed], tolerance=job.request.tolerance, progress=job.progress)
+
+
+def _fed(job: Job, batch: np.ndarray) -> np.ndarray:
+    """What reaches a session when the model infers `batch`: layout and type are the plugin's own business."""
+
+    class Listening(Session):
+        info = job.reference.info
+        heard: np.ndarray | None = None
+
+        def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+            self.heard = batch
+            return job.reference.run(batch)
+
+    listening = Listening()
+    job.hooks.infer(listening, batch, job.spec)
+    return batch if listening.heard is None else listening.heard
+
+
+def _chart(folder: Path, artefact: Artefact, graph: GraphDiagnosis) -> str:
+    name = f"diagnosis-{artefact.id}.svg"
+    write_whole(folder / name, depth_chart(graph))
+    return name
