@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from porter.diagnose.nodes import diagnose_graphs
-from porter.diagnose.probe import OnnxProbe
+from porter.diagnose.graphs.nodes import diagnose_graphs
+from porter.diagnose.graphs.probe import OnnxProbe
 from porter.records.diagnosis import GraphDiagnosis
 
 SIZE = 16

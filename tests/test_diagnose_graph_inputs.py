@@ -26,8 +26,8 @@ from graphs import (
 )
 from numpy.typing import NDArray
 from onnx import helper
-from porter.diagnose.nodes import diagnose_graphs
-from porter.diagnose.probe import OnnxProbe
+from porter.diagnose.graphs.nodes import diagnose_graphs
+from porter.diagnose.graphs.probe import OnnxProbe
 from porter.errors import BadInput
 
 # graphs that cannot be walked

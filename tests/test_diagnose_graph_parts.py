@@ -24,13 +24,13 @@ from graphs import (
     ones,
 )
 from onnx import helper
-from porter.diagnose.chart import depth_chart
-from porter.diagnose.feeds import bind
-from porter.diagnose.graph import Graph
-from porter.diagnose.measure import CHUNK, ErrorMeter
-from porter.diagnose.modules import module_of, module_of_name
-from porter.diagnose.probe import OnnxProbe
-from porter.diagnose.walk import Lane, Walk
+from porter.diagnose.graphs.chart import depth_chart
+from porter.diagnose.graphs.feeds import bind
+from porter.diagnose.graphs.graph import Graph
+from porter.diagnose.graphs.measure import CHUNK, ErrorMeter
+from porter.diagnose.graphs.modules import module_of, module_of_name
+from porter.diagnose.graphs.probe import OnnxProbe
+from porter.diagnose.graphs.walk import Lane, Walk
 from porter.records.parity import Tolerance
 
 # the walk

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 from porter.contracts.requests import Image as Decoded
-from porter.diagnose import preprocessing_resample
-from porter.diagnose.preprocessing import Sample, explain_preprocessing, read_samples
-from porter.diagnose.preprocessing_recipe import cropped, declared, exif_orientation, finished
-from porter.diagnose.preprocessing_search import FACTOR
-from porter.diagnose.preprocessing_suspects import changes
-from porter.diagnose.preprocessing_tensors import read_user_tensors
+from porter.diagnose.preprocessing import resample as preprocessing_resample
+from porter.diagnose.preprocessing.explain import Sample, explain_preprocessing, read_samples
+from porter.diagnose.preprocessing.recipe import cropped, declared, exif_orientation, finished
+from porter.diagnose.preprocessing.search import FACTOR
+from porter.diagnose.preprocessing.suspects import changes
+from porter.diagnose.preprocessing.tensors import read_user_tensors
 from porter.errors import BadInput, ImageError
 from porter.images.decode import decode
 from porter.images.pipeline import reference_pipeline

@@ -41,6 +41,16 @@ def cgroup_cpus(root: Path = Path("/sys/fs/cgroup")) -> float | None:
     return quota_us / period_us if quota_us > 0 else None
 
 
+def let_threads_sleep() -> None:
+    """Have OpenMP threads sleep, not spin, while they wait; to be called before PyTorch is imported.
+
+    A spinning thread keeps a core from whoever holds up the others. Measured on two cores, one of them busy: 306 ms
+    for one pass of a small network with spinning threads, 7 ms with sleeping ones, and no slower with both cores free.
+    A policy that the user has set stands.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def describe(extra_packages: tuple[str, ...] = ()) -> Environment:
     """The machine now."""
     return Environment(

@@ -296,6 +296,7 @@ def begin(
     What the record holds and the changed options make stale is cleared, so that no figure outlives what it was
     measured on. Raises `BadInput` where the folder cannot be written.
     """
+    machine.let_threads_sleep()
     job = Job(folder=folder, request=request, registry=registry, progress=progress)
     job.files  # noqa: B018 - a wrong model or file stops before a folder is made
     _require_writable(folder)

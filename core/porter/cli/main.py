@@ -24,6 +24,7 @@ COMMANDS = {
     "infer": "porter.cli.stages",
     "evaluate": "porter.cli.stages",
     "bench": "porter.cli.stages",
+    "diagnose": "porter.cli.diagnose",
     "report": "porter.cli.report",
     "plugins": "porter.cli.plugins",
     "doctor": "porter.cli.doctor",

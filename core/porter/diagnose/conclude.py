@@ -37,7 +37,7 @@ def conclude(
     ]
     if not lines and any(evaluation.chance for evaluation in record.evaluations):
         lines.append("weights: every form of the model answers alike, and near chance: the weights are untrained")
-    return tuple(lines) or (NOTHING,)
+    return tuple(lines)
 
 
 def graph_lines(graph: GraphDiagnosis) -> list[str]:

@@ -29,6 +29,8 @@ class Diagnosis:
 
     images: int
     """Images that all forms of the model were run on."""
+    sound: bool
+    """Whether nothing was found."""
     conclusion: tuple[str, ...]
     """What to believe, the surest first; one line that says so where nothing was found."""
     forms: tuple[SameTensors, ...]

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from porter.contracts.requests import ExportRequest
 from porter.contracts.runtime import Session, SessionOptions
-from porter.diagnose.chart import depth_chart
-from porter.diagnose.conclude import conclude
-from porter.diagnose.nodes import diagnose_graphs
-from porter.diagnose.preprocessing import explain_preprocessing
-from porter.diagnose.probe import OnnxProbe
+from porter.diagnose.conclude import NOTHING, conclude
+from porter.diagnose.graphs.chart import depth_chart
+from porter.diagnose.graphs.nodes import diagnose_graphs
+from porter.diagnose.graphs.probe import OnnxProbe
+from porter.diagnose.preprocessing.explain import explain_preprocessing
 from porter.errors import PorterError
 from porter.records.artefact import Artefact
 from porter.records.diagnosed import Diagnosis, SameTensors
@@ -52,9 +52,11 @@ def diagnose(job: Job, record: RunRecord) -> Diagnosis:
     charts = tuple(
         _chart(job.folder, artefact, graph) for artefact, graph in zip(record.artefacts, graphs, strict=False)
     )
+    conclusion = conclude(record, forms, finding, record.label_suspects, graphs)
     return Diagnosis(
         images=len(images),
-        conclusion=conclude(record, forms, finding, record.label_suspects, graphs),
+        sound=not conclusion,
+        conclusion=conclusion or (NOTHING,),
         forms=tuple(forms),
         preprocessing=finding,
         labels=record.label_suspects,

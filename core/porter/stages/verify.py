@@ -19,7 +19,7 @@ from porter.stages.prepare import Prepared, readable
 if TYPE_CHECKING:
     import numpy as np
 
-    from porter.diagnose.preprocessing import Sample
+    from porter.diagnose.preprocessing.explain import Sample
 
 FLIP_INSIDE = "within the tolerance, yet an answer changed: its lead was smaller than the errors allowed"
 BATCHES = (1, 2, 3)
@@ -106,7 +106,7 @@ def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessPari
     """The model's own preprocessing against the reference pipeline of its spec; a difference is explained."""
     import numpy as np
 
-    from porter.diagnose.preprocessing import ALLOWED, explain_preprocessing
+    from porter.diagnose.preprocessing.explain import ALLOWED, explain_preprocessing
     from porter.images.pipeline import reference_pipeline
 
     samples = preprocess_samples(job, images)
@@ -130,7 +130,7 @@ def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessPari
 
 def preprocess_samples(job: Job, images: Sequence[Prepared]) -> list[Sample]:
     """Images with what the model's own preprocessing makes of them."""
-    from porter.diagnose.preprocessing import read_samples
+    from porter.diagnose.preprocessing.explain import read_samples
 
     ids = [job.manifest.items[one.index].id for one in images]
     return read_samples(Path(job.manifest.root), ids, lambda image: job.hooks.preprocess(image, job.spec.preprocess))

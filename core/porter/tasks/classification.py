@@ -114,7 +114,7 @@ class Classification(Task):
     def explain_labels(
         self, answers: Sequence[Hashable], items: Sequence[Item], spec: ModelSpec
     ) -> tuple[LabelFinding, ...]:
-        from porter.diagnose.labels import explain_labels
+        from porter.diagnose.labels.explain import explain_labels
 
         found = [-1 if answer is None else int(str(answer)) for answer in answers]
         labels = [int(item.label) for item in items]

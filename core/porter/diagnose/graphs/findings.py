@@ -6,11 +6,11 @@ import math
 from collections.abc import Container
 from dataclasses import dataclass
 
-from porter.diagnose.compared import Compared
-from porter.diagnose.graph import Graph
-from porter.diagnose.matching import Matching
-from porter.diagnose.modules import module_of
-from porter.diagnose.static import attribute_texts
+from porter.diagnose.graphs.compared import Compared
+from porter.diagnose.graphs.graph import Graph
+from porter.diagnose.graphs.matching import Matching
+from porter.diagnose.graphs.modules import module_of
+from porter.diagnose.graphs.static import attribute_texts
 from porter.errors import one_line
 from porter.records.diagnosis import DepthError, NodeFinding, TensorError
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from porter.diagnose.preprocessing_recipe import Recipe, declared
-from porter.diagnose.preprocessing_suspects import Change
-from porter.diagnose.preprocessing_trial import ALLOWED, Distance, Trial, fitted
+from porter.diagnose.preprocessing.recipe import Recipe, declared
+from porter.diagnose.preprocessing.suspects import Change
+from porter.diagnose.preprocessing.trial import ALLOWED, Distance, Trial, fitted
 from porter.records.spec import PreprocessSpec
 from porter.records.suspects import Explanation, Suspect
 

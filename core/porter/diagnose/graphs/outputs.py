@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from porter.diagnose.compared import Compared
-from porter.diagnose.graph import Graph
-from porter.diagnose.matching import Matching
-from porter.diagnose.measure import ErrorMeter
-from porter.diagnose.probe import OnnxProbe
+from porter.diagnose.graphs.compared import Compared
+from porter.diagnose.graphs.graph import Graph
+from porter.diagnose.graphs.matching import Matching
+from porter.diagnose.graphs.measure import ErrorMeter
+from porter.diagnose.graphs.probe import OnnxProbe
 from porter.errors import BadInput, one_line
 from porter.records.diagnosis import OptimisationCheck, OutputError
 from porter.records.parity import Tolerance
@@ -17,7 +17,7 @@ from porter.records.parity import Tolerance
 if TYPE_CHECKING:
     import numpy as np
 
-    from porter.diagnose.sources import Feeds
+    from porter.diagnose.graphs.sources import Feeds
 
 
 def check_optimisation(

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from porter.diagnose.preprocessing_recipe import Recipe, declared
-from porter.diagnose.preprocessing_resample import OPENCV
+from porter.diagnose.preprocessing.recipe import Recipe, declared
+from porter.diagnose.preprocessing.resample import OPENCV
 from porter.records.spec import PreprocessSpec
 from porter.records.suspects import Suspect
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from porter.diagnose.graph import Graph
-from porter.diagnose.matching import source
-from porter.diagnose.values import to_array, type_name
-from porter.diagnose.walk import Lane, Walk
+from porter.diagnose.graphs.graph import Graph
+from porter.diagnose.graphs.matching import source
+from porter.diagnose.graphs.values import to_array, type_name
+from porter.diagnose.graphs.walk import Lane, Walk
 from porter.errors import BadInput, one_line
 
 if TYPE_CHECKING:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from porter.contracts.progress import Progress
-from porter.diagnose.compared import Compared
-from porter.diagnose.feeds import bind, carry_over
-from porter.diagnose.findings import Findings
-from porter.diagnose.matching import Matching, describe, match_graphs, match_names
-from porter.diagnose.outputs import check_optimisation, compare_outputs
-from porter.diagnose.probe import OnnxProbe, Probe
-from porter.diagnose.sources import Feeds, GraphSource, ProbeSource, Source, final_outputs
-from porter.diagnose.static import static_differences
-from porter.diagnose.values import OrtValue, to_array
-from porter.diagnose.walk import Lane, Walk
+from porter.diagnose.graphs.compared import Compared
+from porter.diagnose.graphs.feeds import bind, carry_over
+from porter.diagnose.graphs.findings import Findings
+from porter.diagnose.graphs.matching import Matching, describe, match_graphs, match_names
+from porter.diagnose.graphs.outputs import check_optimisation, compare_outputs
+from porter.diagnose.graphs.probe import OnnxProbe, Probe
+from porter.diagnose.graphs.sources import Feeds, GraphSource, ProbeSource, Source, final_outputs
+from porter.diagnose.graphs.static import static_differences
+from porter.diagnose.graphs.values import OrtValue, to_array
+from porter.diagnose.graphs.walk import Lane, Walk
 from porter.errors import BadInput
 from porter.records.diagnosis import STATIC_LIMIT, GraphDiagnosis
 from porter.records.parity import Tolerance

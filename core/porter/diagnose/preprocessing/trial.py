@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from porter.diagnose.preprocessing_recipe import Recipe, cropped, exif_orientation, finished
+from porter.diagnose.preprocessing.recipe import Recipe, cropped, exif_orientation, finished
 from porter.errors import ImageError
 from porter.images.pipeline import reference_pipeline
 from porter.records.spec import PreprocessSpec
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from porter.diagnose.preprocessing_resample import Pixels
+    from porter.diagnose.preprocessing.resample import Pixels
 
 ALLOWED = 1e-6
 """Difference from the reference, in units of the tensor, that counts as none."""

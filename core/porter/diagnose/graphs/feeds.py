@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from porter.diagnose.graph import Graph
-from porter.diagnose.values import OrtValue, cast, from_array, type_name
+from porter.diagnose.graphs.graph import Graph
+from porter.diagnose.graphs.values import OrtValue, cast, from_array, type_name
 from porter.errors import BadInput, did_you_mean, one_line
 
 if TYPE_CHECKING:

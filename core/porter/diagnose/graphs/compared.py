@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from porter.diagnose.measure import ErrorMeter
+from porter.diagnose.graphs.measure import ErrorMeter
 from porter.errors import one_line
 from porter.records.parity import Tolerance
 

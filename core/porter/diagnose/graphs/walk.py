@@ -13,8 +13,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from porter.diagnose.graph import Graph
-from porter.diagnose.values import OrtValue, cast, open_session, reason, type_of
+from porter.diagnose.graphs.graph import Graph
+from porter.diagnose.graphs.values import OrtValue, cast, open_session, reason, type_of
 from porter.errors import one_line
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from porter.diagnose.feeds import bind
-from porter.diagnose.matching import Matching
-from porter.diagnose.probe import OnnxProbe, Probe
-from porter.diagnose.values import OrtValue, to_array
-from porter.diagnose.walk import Lane, Walk
+from porter.diagnose.graphs.feeds import bind
+from porter.diagnose.graphs.matching import Matching
+from porter.diagnose.graphs.probe import OnnxProbe, Probe
+from porter.diagnose.graphs.values import OrtValue, to_array
+from porter.diagnose.graphs.walk import Lane, Walk
 from porter.errors import PorterError, one_line
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from porter.diagnose.graph import Graph, domain_of
-from porter.diagnose.matching import Matching, source
-from porter.diagnose.modules import module_of
-from porter.diagnose.values import type_name
-from porter.diagnose.weights import StoredWeights, WeightPair
+from porter.diagnose.graphs.graph import Graph, domain_of
+from porter.diagnose.graphs.matching import Matching, source
+from porter.diagnose.graphs.modules import module_of
+from porter.diagnose.graphs.values import type_name
+from porter.diagnose.graphs.weights import StoredWeights, WeightPair
 from porter.errors import one_line
 from porter.records.diagnosis import StaticDifference
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from porter.diagnose.labels_hypotheses import Hypothesis, hypotheses
+from porter.diagnose.labels.hypotheses import Hypothesis, hypotheses
 from porter.records.suspects import LabelFinding
 from porter.statistics import binomial_tail, wilson
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from porter.diagnose.feeds import bind
-from porter.diagnose.graph import Graph
-from porter.diagnose.values import open_session, reason, to_array
-from porter.diagnose.walk import Lane, Walk
+from porter.diagnose.graphs.feeds import bind
+from porter.diagnose.graphs.graph import Graph
+from porter.diagnose.graphs.values import open_session, reason, to_array
+from porter.diagnose.graphs.walk import Lane, Walk
 from porter.errors import BadInput, did_you_mean, one_line
 from porter.machine import usable_threads
 from porter.onnxfile import read_onnx

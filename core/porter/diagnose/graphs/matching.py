@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from porter.diagnose.graph import Graph
+from porter.diagnose.graphs.graph import Graph
 from porter.errors import BadInput, one_line
 from porter.records.diagnosis import GraphMatch, OneSided
 

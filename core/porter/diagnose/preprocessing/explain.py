@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porter.contracts.requests import Image
-from porter.diagnose.preprocessing_resample import opencv_problem
-from porter.diagnose.preprocessing_search import FACTOR, Search
-from porter.diagnose.preprocessing_suspects import changes
-from porter.diagnose.preprocessing_trial import ALLOWED, Sample, Trial
+from porter.diagnose.preprocessing.resample import opencv_problem
+from porter.diagnose.preprocessing.search import FACTOR, Search
+from porter.diagnose.preprocessing.suspects import changes
+from porter.diagnose.preprocessing.trial import ALLOWED, Sample, Trial
 from porter.errors import BadInput, one_line
 from porter.images.decode import decode
 from porter.records.spec import PreprocessSpec

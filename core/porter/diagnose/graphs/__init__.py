@@ -1,0 +1,1 @@
+"""Two ONNX graphs that should compute the same: where they part."""

@@ -1,0 +1,1 @@
+"""Tensors that are not those of the reference pipeline: which fault explains it."""
