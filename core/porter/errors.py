@@ -51,7 +51,7 @@ class ImageError(PorterError):
 def one_line(text: object) -> str:
     """`text` on one line, with control characters made visible, so that no input can forge terminal output."""
     folded = " ".join(str(text).split())
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in folded)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in folded)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ class SameTensors:
     name: str
     """`reference`, `exported afresh`, or an artefact's id."""
     metrics: tuple[Metric, ...]
+    """The task's metrics on these images."""
     changes: Changes | None
     """Against the reference; None for the reference itself, and where the model could not be run."""
     problem: str = ""
@@ -34,8 +35,12 @@ class Diagnosis:
     conclusion: tuple[str, ...]
     """What to believe, the surest first; one line that says so where nothing was found."""
     forms: tuple[SameTensors, ...]
+    """Every form of the model on the same tensors."""
     preprocessing: PreprocessFinding
+    """The model's own preprocessing against its spec."""
     labels: tuple[LabelFinding, ...]
+    """Faults of the labels that would explain the answers."""
     graphs: tuple[GraphDiagnosis, ...]
+    """Each artefact's graph against one exported afresh."""
     charts: tuple[str, ...] = ()
     """Files with the error along the depth, one for each graph, relative to the run's folder."""

@@ -32,15 +32,19 @@ class NodeFinding:
     depth: int
     """Position in the reference's topological order, from 0; constants are no nodes."""
     name: str
+    """Name of the node in the reference."""
     op_type: str
+    """Its operator."""
     module: str
     """The module of the source model, e.g. `stage2.0.branches.0.0.conv1`; empty where the graph does not tell."""
     attributes: dict[str, str]
+    """Its attributes by name, as text."""
     tensor: str
     """The output compared: of a node with several, the one that is furthest off."""
     nodes: tuple[str, ...]
     """All nodes of the reference between this tensor and the compared ones before it: this one last."""
     candidate_tensor: str
+    """What `tensor` was compared with."""
     candidate_nodes: tuple[str, ...]
     """The same of the candidate; empty where it is no graph."""
     error: TensorError
@@ -54,14 +58,19 @@ class DepthError:
     """One point of the error along the depth."""
 
     depth: int
+    """See `NodeFinding`."""
     name: str
+    """Name of the node in the reference."""
     op_type: str
+    """Its operator."""
     module: str
+    """See `NodeFinding`."""
     relative_error: float | None
     """See `TensorError`; None where it has no value: read `exceeds`."""
     introduced_error: float | None
     """Added here, in the same measure; see `GraphDiagnosis.introduced_by`."""
     exceeds: bool
+    """Beyond the tolerance, or not comparable."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +83,17 @@ class StaticDifference:
     node: str
     """Name in the reference; empty where it concerns the whole graph."""
     op_type: str
+    """Its operator; empty where it concerns the whole graph."""
     module: str
+    """See `NodeFinding`."""
     what: str
     """The attribute, the constant (weights are constants), or the tensor."""
     reference: str
+    """What the reference has."""
     candidate: str
+    """What the candidate has in its place."""
     max_abs_error: float | None = None
+    """Of a weight: max|a - b|."""
     relative_error: float | None = None
     """Of a weight: max|a - b| / max|a|."""
 
@@ -89,6 +103,7 @@ class OneSided:
     """Tensors that only one of the graphs computes."""
 
     count: int
+    """How many there are."""
     by_operator: dict[str, int]
     """Operators that compute them, most frequent first; empty where the side is no graph."""
     names: tuple[str, ...]
@@ -102,10 +117,13 @@ class GraphMatch:
     method: str
     """`name`, or `structure`: by the order of the operators and the shapes of their weights."""
     matched: int
+    """Tensors that were compared."""
     dequantised: int
     """Of these, tensors whose quantised and dequantised form stands for them in the candidate."""
     only_in_reference: OneSided
+    """Tensors without a partner in the candidate."""
     only_in_candidate: OneSided
+    """Tensors without a partner in the reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +131,9 @@ class OutputError:
     """An output of the whole graph, against the same output of the other run."""
 
     output: str
+    """Name of the output."""
     error: TensorError
+    """How far it is off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +143,9 @@ class OptimisationCheck:
     side: str
     """`reference` or `candidate`."""
     outputs: tuple[OutputError, ...]
+    """Its outputs, optimised against node by node."""
     passed: bool
+    """Whether all are within the tolerance; in reduced precision rounding alone can fail it."""
     problem: str = ""
     """Why the optimised graph could not be run."""
 
@@ -133,13 +155,19 @@ class GraphDiagnosis:
     """Where a candidate graph leaves its reference."""
 
     reference: str
+    """What the reference is called."""
     candidate: str
+    """What the candidate is called."""
     feeds: int
+    """Number of feeds that both were run on."""
     tolerance: Tolerance
+    """The bound on every tensor."""
     match: GraphMatch
+    """Which tensors were taken for the same."""
     static: tuple[StaticDifference, ...]
     """At most `STATIC_LIMIT`, in topological order, `storage` last."""
     static_total: int
+    """How many there are in all."""
     failures: tuple[str, ...]
     """Nodes of the candidate that the runtime refused, each with the runtime's reason."""
     first: NodeFinding | None
@@ -153,12 +181,15 @@ class GraphDiagnosis:
     """How `introduced_error` was found: `alone` (each candidate node run on the reference's tensors) or `growth`
     (error of the output less the greatest error of what it is computed from)."""
     profile: tuple[DepthError, ...]
+    """The error along the depth, one point a node."""
     outputs: tuple[OutputError, ...]
     """The final outputs, candidate against reference."""
     optimisation: tuple[OptimisationCheck, ...]
+    """Each graph as the runtime optimises it."""
     groups: int
     """In how many groups the tensors were fetched, to stay within the memory budget."""
     notes: tuple[str, ...] = ()
+    """What else bears on the result."""
 
 
 STATIC_LIMIT = 200

@@ -85,6 +85,7 @@ class PreprocessParity:
     identical: bool
     """Bit for bit."""
     passed: bool
+    """Whether every output is within the tolerance."""
     finding: PreprocessFinding | None = None
     """What explains the difference; None where it passed."""
     """Whether max_abs_error is within `allowed`."""

@@ -200,9 +200,9 @@ class RunRecord:
     comparisons: tuple[Comparison, ...] = ()
     """The gate metric of each artefact against the reference and the published figure."""
     performance: tuple[Performance, ...] = ()
+    """Each artefact at each batch size."""
     diagnosis: Diagnosis | None = None
     """What `porter diagnose` found; None where it was not run."""
-    """Each artefact at each batch size."""
     verdicts: tuple[Verdict, ...] = ()
     """The four answers."""
     commands: dict[str, str] = field(default_factory=dict)

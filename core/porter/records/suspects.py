@@ -22,6 +22,7 @@ class Explanation:
     """Suspects that together turn the reference pipeline into the one under test, as far as the residual says."""
 
     suspects: tuple[Suspect, ...]
+    """The faults; all of them are needed."""
     exact: bool
     """Whether nothing but rounding is left, on every image."""
     agreeing: int
@@ -45,12 +46,15 @@ class PreprocessFinding:
     """
 
     images: int
+    """Images compared."""
     differing: int
     """Images whose tensors differ by more than `allowed`, or in shape."""
     allowed: float
+    """Largest difference that counts as none."""
     max_difference: float | None
     """Over all images; None where there is a `problem`."""
     mean_difference: float | None
+    """Over all values of all images; None where there is a `problem`."""
     problem: str = ""
     """Why there is no difference to state: another shape, values that are not finite."""
     explanations: tuple[Explanation, ...] = ()

@@ -11,8 +11,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from porter_hrnet.plugin import SAMPLE
-
 from porter.contracts.progress import Progress
 from porter.contracts.requests import ModelRequest
 from porter.errors import BadInput, ExitCode
@@ -20,6 +18,7 @@ from porter.plugins.manager import create_registry
 from porter.records.request import RunRequest
 from porter.records.run import State
 from porter.run import Run, begin
+from porter_hrnet.plugin import SAMPLE
 
 SHARED = Path(__file__).resolve().parents[4] / "shared/hrnet"
 State_dict = dict[str, Any]

@@ -44,7 +44,11 @@ def _change(name: str, title: str, **fields: Any) -> Change:
 def _channels(spec: PreprocessSpec, base: Recipe) -> Iterator[Change]:
     other = "RGB" if spec.channels == "BGR" else "BGR"
     yield _change("bgr", f"{other} for {spec.channels}", order=base.order[::-1])
-    yield _change("planes-reversed", "planes in reverse order, each with its own mean and std", flipped=True)
+    yield _change(
+        "planes-reversed",
+        "BGR for RGB after normalising: planes in reverse order, each with its own mean and std",
+        flipped=True,
+    )
 
 
 def _opencv() -> Iterator[Change]:
