@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+
 from porter.diagnose.graphs.nodes import diagnose_graphs
 from porter.diagnose.graphs.probe import OnnxProbe
 from porter.records.diagnosis import GraphDiagnosis

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
 from porter import hookimpl
 from porter.contracts.requests import Image, ModelOffer
 from porter.plugins.info import PluginInfo

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+
 from porter.checkpoints.hashes import require_digest
 from porter.errors import BadInput
 from porter.hashes import file_digest

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from porter.checkpoints.load import load_into
 from porter.checkpoints.read import RawCheckpoint
 from porter.checkpoints.unwrap import find_weights
 from porter.errors import BadInput
 from porter.records.load import LoadReport
-from torch import Tensor, nn
 
 State = dict[str, Any]
 

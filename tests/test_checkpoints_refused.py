@@ -17,9 +17,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from safetensors.torch import save_file
+
 from porter.checkpoints.read import read_checkpoint
 from porter.errors import BadInput
-from safetensors.torch import save_file
 
 STATE = {"conv.weight": torch.arange(6.0).reshape(2, 3), "conv.bias": torch.tensor([0.5, -1.0])}
 LEGACY = {"_use_new_zipfile_serialization": False}

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from porter.checkpoints.load import load_into
 from porter.checkpoints.read import RawCheckpoint, read_checkpoint
 from porter.checkpoints.unwrap import Weights, find_weights

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from porter.cli.main import COMMANDS
 
 

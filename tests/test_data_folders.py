@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from porter.data.folders import labels_from_folders
 from porter.errors import BadInput
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
 from porter.data.labels import LabelFile, LabelLine, match_labels, read_label_file
 from porter.errors import BadInput
 

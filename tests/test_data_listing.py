@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from porter.data.listing import IMAGE_SUFFIXES, list_images
 from porter.data.selection import evenly_spaced
 from porter.errors import BadInput

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from figures import unfounded
+from tiny import SPEC, TinyPlugin, start, write_photos
+
 from porter.commands import commands_of
 from porter.errors import BadInput
 from porter.records.load import LoadReport
@@ -18,7 +20,6 @@ from porter.records.request import RunRequest
 from porter.records.run import RunRecord
 from porter.records.store import read_record, write_record
 from porter.stages.deliver import code, deliver, num, render, text
-from tiny import SPEC, TinyPlugin, start, write_photos
 
 HOSTILE = "<script>alert(1)</script> | `a``b` *x* [y](http://z) \n# head \u202egnp.\x1b[31m" + "w" * 200
 

@@ -25,6 +25,7 @@ from graphs import (
 )
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+
 from porter.records.diagnosis import GraphDiagnosis
 from porter.records.parity import Tolerance
 

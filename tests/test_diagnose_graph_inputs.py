@@ -26,6 +26,7 @@ from graphs import (
 )
 from numpy.typing import NDArray
 from onnx import helper
+
 from porter.diagnose.graphs.nodes import diagnose_graphs
 from porter.diagnose.graphs.probe import OnnxProbe
 from porter.errors import BadInput

@@ -24,6 +24,7 @@ from graphs import (
     ones,
 )
 from onnx import helper
+
 from porter.diagnose.graphs.chart import depth_chart
 from porter.diagnose.graphs.feeds import bind
 from porter.diagnose.graphs.graph import Graph

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
 from porter.diagnose.labels.explain import explain_labels
 from porter.records.suspects import LabelFinding
 from porter.statistics import wilson

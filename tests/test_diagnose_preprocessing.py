@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
+
 from porter.contracts.requests import Image as Decoded
 from porter.diagnose.preprocessing import resample as preprocessing_resample
 from porter.diagnose.preprocessing.explain import Sample, explain_preprocessing, read_samples

@@ -237,9 +237,8 @@ def test_two_graphs_are_compared_from_the_command_line(tmp_path: Path) -> None:
 
 
 def test_a_users_own_tensors_are_checked(tmp_path: Path) -> None:
-    from porter_hrnet.plugin import SAMPLE, spec_for
-
     from porter.images.decode import decode
+    from porter_hrnet.plugin import SAMPLE, spec_for
 
     spec = spec_for("custom", (64, 64), 14, ()).preprocess
     names = sorted((SAMPLE / "val").iterdir())[::40]

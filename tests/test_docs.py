@@ -12,12 +12,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny import SPEC, start, write_photos
+
 from porter.errors import ExitCode
 from porter.records.evaluation import Metric
 from porter.records.run import RunRecord
 from porter.stages.scoring import NONFINITE, OK, UNREADABLE
 from porter.tasks.classification import Classification
-from tiny import SPEC, start, write_photos
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from tiny import SPEC, TinyPlugin, start, strongest_channel, write_photos
+
 from porter import hookimpl, hookspecs
 from porter.checkpoints.load import load_into
 from porter.checkpoints.read import read_checkpoint
@@ -39,7 +41,6 @@ from porter.records.run import State
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 from porter.run import Run, begin
 from porter.tasks.classification import Classification, Classified, classify
-from tiny import SPEC, TinyPlugin, start, strongest_channel, write_photos
 
 LABELS = [0, 1, 2] * 4
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from plugin_objects import offering
+
 from porter import hookspecs
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelRequest
 from porter.contracts.runtime import Runtime

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from pages import DOCS, blocks, commands, write_files
-from porter.cli.main import main
 from tiny import start, write_photos
+
+from porter.cli.main import main
 
 PAGES = sorted((DOCS / "how-to").glob("*.md"))
 TEMPLATE_PAGE = DOCS / "how-to/override-the-delivery-template.md"

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
+
 from porter.errors import ImageError
 from porter.images.decode import MAX_PIXELS, decode
 from porter.images.formats import READABLE, SNIFF_BYTES, SUFFIX_FORMATS, sniff

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+
 from porter.errors import BadInput, ImageError
 from porter.images.decode import decode
 from porter.images.pipeline import crop_corner, lookup_table, reference_pipeline, resized_size

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
 from porter.errors import ImageError
 from porter.images.decode import decode
 

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+
 from porter.errors import BadInput
 from porter.onnxfile import export_problems, facts_of, read_onnx
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec

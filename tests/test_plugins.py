@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from plugin_objects import info_of, offering, plugin
+from tiny import SPEC, TinyPlugin
+
 from porter import hookimpl
 from porter.contracts.requests import ModelOffer, ModelRequest
 from porter.contracts.runtime import Runtime
@@ -15,7 +17,6 @@ from porter.contracts.task import Task
 from porter.errors import BadInput
 from porter.plugins.manager import create_registry
 from porter.runtimes.onnxruntime import OnnxRuntime
-from tiny import SPEC, TinyPlugin
 
 
 def reason(broken: object) -> str:

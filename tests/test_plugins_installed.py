@@ -14,6 +14,7 @@ from textwrap import dedent
 
 import pytest
 from plugin_objects import info_of
+
 from porter.errors import BadInput
 from porter.plugins.info import PluginInfo
 from porter.plugins.manager import create_registry

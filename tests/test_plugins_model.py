@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from plugin_objects import IMAGE, offering, plugin
+from tiny import SPEC, TinyPlugin
+
 from porter import hookimpl
 from porter.contracts.requests import Image, Loaded, LoadRequest, ModelRequest
 from porter.errors import BadInput, ExitCode, Missing, PluginError
 from porter.plugins.manager import create_registry
 from porter.plugins.registry import Registry
-from tiny import SPEC, TinyPlugin
 
 
 def test_another_models_plugin_never_answers() -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from plugin_objects import IMAGE, offering, plugin
+from tiny import SPEC, TinyPlugin
+
 from porter import defaults, hookimpl
 from porter.contracts.requests import Loaded, LoadRequest, ModelRequest
 from porter.errors import PluginError
 from porter.plugins.manager import create_registry
 from porter.records.artefact import SessionInfo
-from tiny import SPEC, TinyPlugin
 
 
 def raising(request: LoadRequest) -> Loaded:

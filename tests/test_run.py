@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from tiny import SPEC, TinyPlugin, start, strongest_channel, write_photos
+
 from porter.errors import BadInput, ExitCode
 from porter.records.run import State
 from porter.records.spec import Published, PublishedMetric
 from porter.records.store import read_record
-from tiny import SPEC, TinyPlugin, start, strongest_channel, write_photos
 
 
 def rows(out: Path, evaluation: str = "onnxruntime-fp32") -> list[dict[str, str]]:
@@ -217,6 +218,7 @@ class BakedBatch(TinyPlugin):
     @hookimpl
     def porter_export(self, loaded: Any, request: Any) -> Any:
         from onnx import TensorProto, helper, numpy_helper
+
         from porter.contracts.requests import Exported
 
         shape = helper.make_tensor_value_info

@@ -18,6 +18,11 @@ import pytest
 import torch
 from figures import unfounded
 from PIL import Image
+from segmentation import coarse, plugin
+from segmentation.masks import IGNORE, aligned, read_mask
+from segmentation.network import weights
+from segmentation.runs import iou_by_sets, predicted, rows, start, write_inputs
+
 from porter.errors import BadInput, ExitCode
 from porter.hashes import folder_digest
 from porter.images.pipeline import reference_pipeline
@@ -29,10 +34,6 @@ from porter.records.store import read_record
 from porter.run import Run
 from porter.stages.deliver import render
 from porter.statistics import wilson
-from segmentation import coarse, plugin
-from segmentation.masks import IGNORE, aligned, read_mask
-from segmentation.network import weights
-from segmentation.runs import iou_by_sets, predicted, rows, start, write_inputs
 
 OTHER_TASK = re.compile(r"top.?1|top.?5", re.IGNORECASE)
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import stats
+
 from porter.records.paired import PairedVerdict
 from porter.stages.paired import compare_paired
 from porter.statistics import (
@@ -21,7 +23,6 @@ from porter.statistics import (
     quantile,
     wilson,
 )
-from scipy import stats
 
 COUNTS = st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 PAIRS = st.integers(1, 3000).flatmap(

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from segmentation import plugin
+from segmentation.runs import start, write_inputs
+from segmentation.task import SemanticSegmentation
+
 from porter import hookimpl
 from porter.contracts.task import Task
 from porter.errors import PluginError
 from porter.records.evaluation import Metric
 from porter.records.spec import ModelSpec
-from segmentation import plugin
-from segmentation.runs import start, write_inputs
-from segmentation.task import SemanticSegmentation
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tiny import start, write_photos
+
 from porter.cli.main import main
 from porter.errors import BadInput
 from porter.records.run import RunRecord
 from porter.records.store import read_record
 from porter.stages.deliver import deliver, require_templates
-from tiny import start, write_photos
 
 EXTENDS = '{% extends "porter/README.md.j2" %}\n'
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from porter import defaults, hookimpl
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelOffer, ModelRequest
 from porter.contracts.runtime import BuildRequest, Runtime, RuntimeStatus, Session, SessionOptions

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from porter.errors import BadInput
 from porter.yamlfile import MAX_ALIASES, MAX_BYTES, read_yaml
 from porter.yamlsection import Section

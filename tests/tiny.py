@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+
 from porter import hookimpl
 from porter.contracts.progress import Progress
 from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest

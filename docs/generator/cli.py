@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
+
+from generator import markdown as md
+from generator.source import read_class
 from porter import errors
 from porter.cli import main
 from porter.records.parity import Tolerance
 from porter.records.request import RunRequest
-
-from generator import markdown as md
-from generator.source import read_class
 
 VERDICT_CODES = "0, 1, 2 or 3"
 OTHER_CODES = "0, 2 or 3"

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from porter import hookspecs
-
 from generator import markdown as md
 from generator.source import REQUIRED, Class, Field, closure, signature_of
+from porter import hookspecs
 
 KINDS = {True: "first result", False: "all plugins"}
 

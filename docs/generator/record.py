@@ -7,12 +7,12 @@ import json
 import re
 
 import msgspec
-from porter import sections
-from porter.records import run
-from porter.records.store import RECORD_NAME
 
 from generator import markdown as md
 from generator.source import Class, Field, closure
+from porter import sections
+from porter.records import run
+from porter.records.store import RECORD_NAME
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 """The dialect that msgspec writes."""

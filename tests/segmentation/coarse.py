@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+
 from porter import hookimpl
 from porter.contracts.runtime import BuildRequest, Runtime, Session, SessionOptions
 from porter.records.artefact import Artefact

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from porter.contracts.task import DataRequest
 from porter.data.listing import list_images
 from porter.data.selection import evenly_spaced

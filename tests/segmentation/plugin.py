@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from porter import hookimpl
 from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest
 from porter.contracts.task import Task
 from porter.errors import BadInput
 from porter.records.spec import ModelSpec, PreprocessSpec, Published, PublishedMetric, TensorSpec
-
 from segmentation.task import NAME, SemanticSegmentation, num_classes
 
 if TYPE_CHECKING:
@@ -53,7 +53,6 @@ def porter_load(request: LoadRequest) -> Loaded:
     from porter.checkpoints.load import load_into
     from porter.checkpoints.read import read_checkpoint
     from porter.checkpoints.unwrap import find_weights
-
     from segmentation.network import new_network
 
     assert request.checkpoint is not None  # core sees to it

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from porter.contracts.task import DataRequest, Scorer, Task
 from porter.errors import BadInput
 from porter.records.evaluation import Metric, Table
 from porter.records.interval import Interval
 from porter.records.manifest import Item, Manifest
 from porter.records.spec import ModelSpec
-
 from segmentation.masks import IGNORE, aligned, masked_manifest, read_mask
 
 if TYPE_CHECKING:

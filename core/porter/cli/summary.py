@@ -15,7 +15,7 @@ def summary_lines(folder: Path, record: RunRecord) -> list[str]:
     """The verdicts with their evidence, the figures that people look for first, and where the documents lie."""
     lines = []
     if record.shipped:
-        lines.append(f"Sample: {one_line(record.shipped)}")
+        lines.append(f"Shipped with the plugin: {one_line(record.shipped)}")
     for verdict in record.verdicts:
         lines.append(f"{verdict.state.upper():8} {verdict.title}")
         lines += [f"         {one_line(text)}" for text in (*verdict.evidence, *verdict.advice)]

@@ -175,7 +175,7 @@ class Job:
         """What of the inputs the plugin shipped, in words; empty: nothing."""
         if not self.files.shipped or self.offer.shipped is None:
             return ""
-        return f"{', '.join(sorted(self.files.shipped))}: shipped with the plugin. {self.offer.shipped.note}".strip()
+        return f"{', '.join(sorted(self.files.shipped))}. {self.offer.shipped.note}".strip()
 
 
 def _resolve_files(request: RunRequest, offer: ModelOffer) -> JobFiles:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
 from porter.contracts.progress import Progress
 from porter.plugins.manager import create_registry
 from porter.records.request import RunRequest

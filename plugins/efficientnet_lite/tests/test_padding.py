@@ -10,8 +10,9 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from porter_efficientnet_lite.padding import fold_padding
 from torch import Tensor, nn
+
+from porter_efficientnet_lite.padding import fold_padding
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns of the exporter's age and of its own passes
 

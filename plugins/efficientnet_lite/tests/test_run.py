@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 import pytest
 import torch
+
 from porter.cli.main import main
 from porter.errors import BadInput, ExitCode, Missing
 from porter.hashes import file_digest

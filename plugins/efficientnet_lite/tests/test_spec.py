@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from porter.contracts.requests import Image, ModelRequest
 from porter.errors import BadInput
 from porter.plugins.manager import create_registry

@@ -13,6 +13,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+
 from porter_hrnet.config import HRNetConfig, StageConfig, read_config
 from porter_hrnet.network import HighResolutionNet
 from porter_hrnet.published import TABLE, published_accuracy, published_facts

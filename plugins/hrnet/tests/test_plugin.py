@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+
 from porter.contracts.progress import Progress
 from porter.contracts.requests import ModelRequest
 from porter.errors import BadInput, ExitCode

@@ -12,10 +12,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import porter_hrnet
 import pytest
 import torch
 from PIL import Image
+
+import porter_hrnet
 from porter_hrnet.config import read_config
 from porter_hrnet.network import HighResolutionNet
 

@@ -22,9 +22,10 @@ import numpy.typing as npt
 import torch
 from photographs import CLASSES, pictures
 from PIL import Image
+from torch import Tensor, nn
+
 from porter_hrnet.config import read_config
 from porter_hrnet.network import HighResolutionNet
-from torch import Tensor, nn
 
 SAMPLE = Path(__file__).resolve().parents[1] / "src/porter_hrnet/sample"
 PICTURES_SEED = 2024

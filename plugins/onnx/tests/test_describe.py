@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from porter.errors import BadInput
 from porter.records.export import OnnxFacts
 from porter.records.spec import ModelSpec, TensorSpec

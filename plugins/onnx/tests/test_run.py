@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import porter_onnx.plugin
 import pytest
 from onnx import TensorProto
+
+import porter_onnx.plugin
 from porter.contracts.progress import Progress
 from porter.contracts.runtime import Session
 from porter.errors import BadInput, ExitCode

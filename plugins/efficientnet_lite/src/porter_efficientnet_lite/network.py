@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from porter.errors import Missing, one_line
 from torch import Tensor, nn
+
+from porter.errors import Missing, one_line
 
 PACKAGE = "efficientnet-lite-pytorch"
 

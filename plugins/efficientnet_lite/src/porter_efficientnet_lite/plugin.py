@@ -9,7 +9,6 @@ from porter import hookimpl
 from porter.contracts.requests import Exported, Loaded, LoadRequest, ModelOffer, ModelRequest, Shipped
 from porter.errors import BadInput, Missing, one_line
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
-
 from porter_efficientnet_lite.published import TABLE, published_accuracy, published_facts
 from porter_efficientnet_lite.weights import package_of, packaged_weights
 
@@ -59,7 +58,6 @@ def porter_load(request: LoadRequest) -> Loaded:
     from porter.checkpoints.load import load_into
     from porter.checkpoints.read import read_checkpoint
     from porter.checkpoints.unwrap import find_weights
-
     from porter_efficientnet_lite.network import Classifier, build_network
 
     network = build_network(request.spec.name)

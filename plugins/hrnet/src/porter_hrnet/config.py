@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from porter.errors import BadInput, did_you_mean, one_line
-
 from porter_hrnet.yaml_file import read_yaml
 
 BlockName = Literal["BASIC", "BOTTLENECK"]

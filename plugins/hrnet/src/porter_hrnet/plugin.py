@@ -8,7 +8,6 @@ from pathlib import Path
 from porter import hookimpl
 from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest, Shipped
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
-
 from porter_hrnet.published import TABLE, published_accuracy, published_facts
 
 NAME = "hrnet"
@@ -42,7 +41,6 @@ def porter_models() -> Sequence[ModelOffer]:
 def porter_describe(request: ModelRequest) -> ModelSpec:
     """The spec of an official yaml config."""
     from porter.errors import BadInput
-
     from porter_hrnet.config import read_config
     from porter_hrnet.variants import variant_of
 
@@ -57,10 +55,10 @@ def porter_describe(request: ModelRequest) -> ModelSpec:
 def porter_load(request: LoadRequest) -> Loaded:
     """The network of the config with the checkpoint's weights, strictly."""
     import torch
+
     from porter.checkpoints.load import load_into
     from porter.checkpoints.read import read_checkpoint
     from porter.checkpoints.unwrap import find_weights
-
     from porter_hrnet.config import read_config
     from porter_hrnet.network import HighResolutionNet
 

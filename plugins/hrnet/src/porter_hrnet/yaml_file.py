@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from porter.errors import BadInput, one_line
 
 MAX_BYTES = 1 << 20

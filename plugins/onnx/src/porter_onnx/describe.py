@@ -8,7 +8,6 @@ from pathlib import Path
 from porter.errors import BadInput, did_you_mean, one_line
 from porter.records.export import OnnxFacts
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
-
 from porter_onnx.config import CLASSIFICATION, DTYPES, LAYOUTS, Layout, OnnxConfig
 
 CHANNELS = 3

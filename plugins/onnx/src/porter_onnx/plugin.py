@@ -30,7 +30,6 @@ def porter_describe(request: ModelRequest) -> ModelSpec:
     """The spec of the file that the yaml, or else `--checkpoint`, names."""
     from porter.checkpoints.hashes import require_digest
     from porter.onnxfile import facts_of, read_onnx
-
     from porter_onnx.config import read_config
     from porter_onnx.describe import describe
 
@@ -50,6 +49,7 @@ def porter_describe(request: ModelRequest) -> ModelSpec:
 def porter_load(request: LoadRequest) -> Loaded:
     """The file itself; the reference runs it in ONNX Runtime with every graph optimisation off."""
     import onnx
+
     from porter.machine import usable_threads
     from porter.onnxfile import all_tensors, facts_of, read_onnx
     from porter.records.artefact import Artefact
