@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from porter.errors import BadInput, did_you_mean, one_line
-from porter_hrnet.yaml_file import read_yaml
+from porter.errors import one_line
+from porter.yamlfile import read_yaml
+from porter.yamlsection import Section
 
 BlockName = Literal["BASIC", "BOTTLENECK"]
 
@@ -25,6 +26,8 @@ STRIDE = 32
 MODEL_KEYS = ("NAME", "INIT_WEIGHTS", "PRETRAINED", "NUM_JOINTS", "NUM_CLASSES", "TAG_PER_JOINT", "TARGET_TYPE",
     "IMAGE_SIZE", "HEATMAP_SIZE", "SIGMA", "EXTRA")  # fmt: skip
 """All that the official code allows under MODEL; it refuses any other key."""
+
+ABSENT = "missing; every official HRNet config has it"
 
 MAX_PARAMETERS = 4_000_000_000
 """Thirty times the largest published variant; a larger network is a slip of the keyboard, or an attack."""
@@ -68,7 +71,7 @@ def read_config(path: str | Path) -> HRNetConfig:
 
 def parse_config(document: Mapping[str, Any], where: str) -> HRNetConfig:
     """The config that an official yaml `document` describes; `where` names it in errors (raises BadInput)."""
-    model = _Section(document, where, "").section("MODEL")
+    model = Section(document, where, absent=ABSENT).section("MODEL")
     model.refuse_unknown(MODEL_KEYS)
     model.choice("NAME", ("cls_hrnet",))
     extra = model.section("EXTRA")
@@ -91,7 +94,7 @@ def parse_config(document: Mapping[str, Any], where: str) -> HRNetConfig:
     return config
 
 
-def _stage(section: _Section, number: int) -> StageConfig:
+def _stage(section: Section, number: int) -> StageConfig:
     block = cast("BlockName", section.choice("BLOCK", ("BASIC", "BOTTLENECK")))
     blocks = section.integers("NUM_BLOCKS", most=1024)
     channels = section.integers("NUM_CHANNELS", most=4096)
@@ -111,7 +114,7 @@ def _stage(section: _Section, number: int) -> StageConfig:
     return StageConfig(modules=modules, block=block, blocks=blocks, channels=channels)
 
 
-def _image_size(model: _Section) -> tuple[int, int]:
+def _image_size(model: Section) -> tuple[int, int]:
     """Height and width; the official key is `[width, height]`, or one number for both."""
     sizes = model.integers("IMAGE_SIZE", most=8192)
     if len(sizes) not in (1, 2):
@@ -129,80 +132,3 @@ def _least_parameters(config: HRNetConfig) -> int:
         for blocks, channels in zip(stage.blocks, stage.channels, strict=True)
     )
     return branches + config.final_channels * (config.num_classes + 4 * config.head_channels[-1])
-
-
-class _Section:
-    """A mapping of the file, with its place in it for error messages."""
-
-    def __init__(self, values: Mapping[str, Any], where: str, path: str) -> None:
-        self.values, self.where, self.path = values, where, path
-
-    def error(self, key: str, problem: str) -> BadInput:
-        place = ".".join(part for part in (self.path, key) if part)
-        return BadInput(f"{self.where}: {place}: {problem}")
-
-    def refuse_unknown(self, known: tuple[str, ...]) -> None:
-        for key in self.values:
-            if key not in known:
-                name = one_line(key)
-                raise self.error(name, f"unknown key{did_you_mean(name, known)}")
-
-    def required(self, key: str) -> Any:
-        if key not in self.values:
-            near = did_you_mean(key, [one_line(k) for k in self.values])
-            raise self.error(key, f"missing; every official HRNet config has it{near}")
-        return self.values[key]
-
-    def section(self, key: str) -> _Section:
-        value = self.required(key)
-        if not isinstance(value, dict):
-            raise self.error(key, f"a mapping is needed, found {_shown(value)}")
-        return _Section(value, self.where, f"{self.path}.{key}" if self.path else key)
-
-    def choice(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
-        value = self.required(key) if default is None or key in self.values else default
-        if value not in allowed:
-            raise self.error(key, f"{_shown(value)} is not supported; this plugin reads {' or '.join(allowed)}")
-        return cast("str", value)
-
-    def integer(self, key: str, most: int = 1024, default: int | None = None) -> int:
-        if default is not None and key not in self.values:
-            return default
-        return self._whole(key, self.required(key), most)
-
-    def integers(self, key: str, most: int, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
-        """A list, a tuple written as text (`(4,4)` is a string to YAML), or one number."""
-        if default is not None and key not in self.values:
-            return default
-        value = self.required(key)
-        if isinstance(value, str):
-            value = value.strip().strip("()[]").removesuffix(",").split(",")
-        if not isinstance(value, list | tuple):
-            return (self._whole(key, value, most),)
-        if not 1 <= len(value) <= 16:
-            raise self.error(key, f"{len(value)} numbers")
-        return tuple(self._whole(f"{key}[{i}]" if len(value) > 1 else key, v, most) for i, v in enumerate(value))
-
-    def _whole(self, key: str, value: object, most: int) -> int:
-        """`value` as an int in 1..most; YAML reads `1e3` as text, so numbers in text are converted."""
-        number = value
-        if isinstance(value, str):
-            try:
-                number = float(value)
-            except ValueError:
-                raise self.error(key, f"a whole number is needed, found {_shown(value)}") from None
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            raise self.error(key, f"a whole number is needed, found {_shown(value)}")
-        if not 1 <= number <= most:  # also false for nan
-            raise self.error(key, f"{_shown(value)} is not within 1..{most}")
-        if number != int(number):
-            raise self.error(key, f"a whole number is needed, found {_shown(value)}")
-        return int(number)
-
-
-def _shown(value: object) -> str:
-    """`value` for an error message: short, and safe for values whose text would be endless."""
-    if isinstance(value, dict | list | tuple):
-        return "a mapping" if isinstance(value, dict) else "a list"
-    text = one_line(repr(value))
-    return text if len(text) <= 60 else text[:57] + "..."
