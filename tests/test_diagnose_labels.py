@@ -61,6 +61,14 @@ class TestFaults:
         found = only(explain_labels(labels - 1, labels, 10))
         assert (found.name, found.hits) == ("shift", int((labels > 0).sum()))
 
+    @pytest.mark.parametrize("offset", [1, -1])
+    def test_a_shift_that_wraps_round(self, offset: int) -> None:
+        """Remainders make 0 follow the last class: still a shift, with the accuracy of the model, and no offset."""
+        truth = classes(280, 14)
+        found = only(explain_labels(model(truth, 14), (truth - offset) % 14, 14))
+        assert found.name == "shift" and "1 too" in found.title and "--label-offset" not in found.remedy
+        assert found.hits == int((model(truth, 14) == truth).sum())
+
     def test_background_class(self) -> None:
         labels = classes(500, 1000)
         found = only(explain_labels(model(labels + 1, 1001), labels, 1001))

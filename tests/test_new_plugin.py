@@ -49,8 +49,10 @@ def test_the_project_is_clean(tmp_path: Path, name: str) -> None:
     for path, text in render_project(name).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
-    for arguments in (["check", "--no-cache"], ["format", "--no-cache", "--diff"]):
-        subprocess.run([sys.executable, "-m", "ruff", *arguments, tmp_path], check=True)
+    for command in (["check"], ["format", "--diff"]):
+        for config in ([], ["--isolated"]):  # the project's own, and ruff's defaults where an author drops that
+            arguments = [*command, *config, "--no-cache", "."]
+            subprocess.run([sys.executable, "-m", "ruff", *arguments], cwd=tmp_path, check=True)
 
 
 def test_the_folder_is_open_to_others_and_holds_no_leavings(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from plugin_objects import info_of, offering, plugin
 from tiny import SPEC, TinyPlugin
 
 from porter import hookimpl
-from porter.contracts.requests import ModelOffer, ModelRequest
+from porter.contracts.requests import ModelOffer, ModelRequest, Shipped
 from porter.contracts.runtime import Runtime
 from porter.contracts.task import Task
 from porter.errors import BadInput
@@ -36,6 +36,7 @@ def test_core_comes_as_plugins_of_its_own() -> None:
         "classification": "active",
         "defaults": "active",
         "onnxruntime": "active",
+        "openvino": "active",
     }
     assert {info.distribution for info in registry.infos} == {"porter-core"}
     assert registry.task("classification").gate == "top1"
@@ -81,6 +82,13 @@ def marked(name: str, function: Any) -> SimpleNamespace:
     return SimpleNamespace(**{name: hookimpl(function)})
 
 
+async def waiting(request: Any) -> None: ...
+
+
+async def yielding(request: Any) -> Any:
+    yield request
+
+
 @pytest.mark.parametrize(
     ("broken", "why"),
     [
@@ -115,6 +123,9 @@ def marked(name: str, function: Any) -> SimpleNamespace:
             SimpleNamespace(porter_models=hookimpl(wrapper=True)(lambda: (yield))),
             "porter_models: cannot be wrapped, each plugin is asked for its offers alone",
         ),
+        (marked("porter_models", lambda: (yield)), "porter_models: yields, which only a wrapper does (wrapper=True)"),
+        (marked("porter_load", waiting), "porter_load: an async function; hooks are called and not awaited"),
+        (marked("porter_load", yielding), "porter_load: an async function; hooks are called and not awaited"),
     ],
 )
 def test_a_wrong_hook_is_reported_with_the_nearest_right_name(broken: object, why: str) -> None:
@@ -124,6 +135,11 @@ def test_a_wrong_hook_is_reported_with_the_nearest_right_name(broken: object, wh
 def test_fewer_arguments_than_the_spec_has_are_enough() -> None:
     registry = create_registry([("a", offering("a", porter_infer=lambda batch, _cache=0: {"class": batch}))])
     assert info_of(registry, "a").state == "active"
+
+
+def offered(**fields: Any) -> Any:
+    """A `porter_models` whose offer has these fields."""
+    return lambda: [ModelOffer(**{"name": "a", "title": "", "variants": (), **fields})]
 
 
 def raising() -> list[ModelOffer]:
@@ -143,6 +159,18 @@ def raising() -> list[ModelOffer]:
         (lambda: [ModelOffer], "porter_models returned a list with the class ModelOffer (not an instance) in it"),
         (lambda: [ModelOffer(name=" ", title="", variants=())], "a value of type ModelOffer without a name"),
         (lambda: [ModelOffer(name="a", title="", variants=())] * 2, "porter_models returned two of the name 'a'"),
+        (lambda: [ModelOffer(name="../a", title="", variants=())], "porter_models returned the name '../a': letters, "),
+        (lambda: [ModelOffer(name="a b", title="", variants=())], "porter_models returned the name 'a b': letters, "),
+        (lambda: [ModelOffer(name="--help", title="", variants=())], "porter_models returned the name '--help': "),
+        (lambda: [ModelOffer(name="a\n", title="", variants=())], "porter_models returned the name 'a': letters, "),
+        (offered(title=None), "model 'a': title is a value of type NoneType, it must be text"),
+        (offered(variants=None), "model 'a': variants must be a tuple of ModelSpec"),
+        (offered(variants=("w18",)), "model 'a': variants must be a tuple of ModelSpec"),
+        (offered(shipped="sample"), "model 'a': shipped is a value of type str, it must be Shipped or None"),
+        (
+            offered(shipped=Shipped(checkpoint="a.pth")),  # type: ignore[arg-type]
+            "model 'a': shipped.checkpoint is a value of type str, it must be a Path or None",
+        ),
     ],
 )
 def test_wrong_offers_are_that_plugins_failure(answer: Any, why: str) -> None:
@@ -157,6 +185,12 @@ def test_a_plugin_that_fails_at_one_offer_offers_nothing() -> None:
         "it must return a list of Runtime"
     )
     assert "half" not in registry.models()
+
+
+def test_a_plugin_without_a_hook_is_told_so() -> None:
+    for nothing in (None, SimpleNamespace(models=list)):
+        found = info_of(create_registry([("idle", nothing)]), "idle")
+        assert (found.state, found.reason) == ("active", "implements no hook: mark its functions with @porter.hookimpl")
 
 
 def test_no_offer_at_all_is_no_failure() -> None:

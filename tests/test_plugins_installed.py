@@ -15,6 +15,7 @@ from textwrap import dedent
 import pytest
 from plugin_objects import info_of
 
+from porter.cli.plugins import describe
 from porter.errors import BadInput
 from porter.plugins.info import PluginInfo
 from porter.plugins.manager import create_registry
@@ -85,6 +86,7 @@ def test_an_installed_plugin_is_found_by_its_entry_point(site: Site) -> None:
         ("def porter_models(:", "import failed: SyntaxError: "),
         ("import a_package_that_is_not_there", "import failed: ModuleNotFoundError: No module named"),
         ("import sys; sys.exit('usage: …')", "import failed: SystemExit: usage: …"),
+        ("class Skipped(BaseException): ...\nraise Skipped('no GPU')", "import failed: Skipped: no GPU"),
     ],
 )
 def test_a_plugin_that_raises_at_import_fails_alone(site: Site, source: str, why: str) -> None:
@@ -100,7 +102,10 @@ def test_a_plugin_that_raises_at_import_fails_alone(site: Site, source: str, why
 
 def test_an_entry_point_that_leads_nowhere_is_reported(site: Site) -> None:
     site.install("porter-broken", {"broken_module": ""}, broken="broken_module:Plugin")
-    assert "has no attribute 'Plugin'" in info_of(create_registry(), "broken").reason
+    site.install("porter-odd", {}, odd="odd module")
+    registry = create_registry()
+    assert "has no attribute 'Plugin'" in info_of(registry, "broken").reason
+    assert info_of(registry, "odd").reason == "its entry point 'odd module' is neither MODULE nor MODULE:OBJECT"
 
 
 def test_two_plugins_of_one_name_are_told_apart_by_their_distributions(site: Site) -> None:
@@ -113,6 +118,7 @@ def test_two_plugins_of_one_name_are_told_apart_by_their_distributions(site: Sit
     assert two.reason == "the name 'same' is taken by porter-first"
     assert "first" in registry.models() and "second" not in registry.models()
     assert registry.use("model", "same").distribution == "porter-first"
+    assert [row["models"] for row in describe(registry) if row["name"] == "same"] == [["first"], []]
 
 
 def test_switching_one_off_settles_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +131,9 @@ def test_switching_one_off_settles_it(site: Site, monkeypatch: pytest.MonkeyPatc
     assert registry.model("twice")[1].plugin == "one"
     assert info_of(registry, "two").reason == "named in PORTER_DISABLE_PLUGINS"
     assert info_of(registry, "two").state == "disabled"
+    monkeypatch.setenv("PORTER_DISABLE_PLUGINS", "one,two")
+    with pytest.raises(BadInput, match=r"'twice'.* \(switched off by PORTER_DISABLE_PLUGINS: one, two\)"):
+        create_registry().model("twice")
 
 
 def test_a_disabled_plugin_is_not_even_imported(site: Site) -> None:
@@ -180,6 +189,26 @@ def test_a_trace_goes_to_stderr_and_leaves_the_result_alone(site: Site) -> None:
     plain, traced = site.porter("plugins", "--json"), site.porter("plugins", "--json", PORTER_TRACE="1")
     assert plain.stderr == "" and traced.stdout == plain.stdout
     assert "trace: porter_models good " in traced.stderr
+
+
+def test_what_a_plugin_prints_leaves_stdout_alone(site: Site) -> None:
+    loud = """
+        from porter import hookimpl
+        from porter.contracts.requests import ModelOffer
+        print("at import")
+        @hookimpl
+        def porter_models():
+            print("asked")
+            return [ModelOffer(name="loud", title="Loud", variants=())]
+        @hookimpl
+        def porter_describe(request):
+            print("called")
+    """
+    site.install("porter-loud", {"loud_module": loud}, loud="loud_module")
+    done = site.porter("plugins", "--json")
+    assert "loud" in [row["name"] for row in json.loads(done.stdout)] and done.stderr == "at import\nasked\n"
+    done = site.porter("run", "loud", "--checkpoint", __file__)
+    assert (done.returncode, done.stdout) == (2, "") and "called\nporter: error: " in done.stderr
 
 
 def test_listing_plugins_imports_nothing_heavy() -> None:

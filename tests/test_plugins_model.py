@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from porter.contracts.requests import Image, Loaded, LoadRequest, ModelRequest
 from porter.errors import BadInput, ExitCode, Missing, PluginError
 from porter.plugins.manager import create_registry
 from porter.plugins.registry import Registry
+from porter.records.spec import Published, PublishedMetric
 
 
 def test_another_models_plugin_never_answers() -> None:
@@ -54,6 +58,11 @@ def test_wrappers_see_every_model() -> None:
     black = (0 - 0.5) / 0.5 + 1
     assert registry.model("tiny")[1].preprocess(IMAGE, SPEC.preprocess).max() == black
     assert seen == ["a.png", "a.png"]
+
+
+def published(pattern: str) -> Published:
+    metrics = (PublishedMetric(name="top1", value=75.0),)
+    return Published(source="a paper", dataset="val", images=10, metrics=metrics, image_pattern=pattern)
 
 
 ROW = {"class": np.zeros((2, 3), np.float32)}
@@ -103,6 +112,41 @@ def test_what_a_hook_raises_is_one_line_with_the_place() -> None:
         call(create_registry([("other", offering(porter_load=porter_load))]), "porter_load")
 
 
+def test_a_hook_that_exits_does_not_end_the_run_as_if_it_had_passed() -> None:
+    with pytest.raises(PluginError, match=r"^plugin 'other': porter_load raised SystemExit: 0 \("):
+        call(create_registry([("other", offering(porter_load=lambda: sys.exit(0)))]), "porter_load")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"inputs": ()}, "inputs: empty"),
+        ({"outputs": ()}, "outputs: empty"),
+        ({"num_classes": "3"}, "num_classes: expected `int | null`, got `str`"),
+        ({"num_classes": np.int64(3)}, "num_classes: expected `int | null`, got `int64`"),
+        ({"task": None}, "task: expected `str`, got `null`"),
+        ({"checkpoint": Path("a.pth")}, "checkpoint: expected `str`, got `PosixPath`"),
+        ({"preprocess": replace(SPEC.preprocess, resize=18.5)}, "preprocess.resize: expected `int`, got `float`"),  # type: ignore[arg-type]
+        ({"preprocess": replace(SPEC.preprocess, crop=16)}, "preprocess.crop: expected `array`, got `int`"),  # type: ignore[arg-type]
+        ({"preprocess": replace(SPEC.preprocess, interpolation="cubic")}, "invalid enum value 'cubic'"),  # type: ignore[arg-type]
+        ({"published": {"top1": 75.0}}, "published: object missing required field `source`"),
+        ({"class_names": ("a", "b"), "num_classes": 3}, "class_names: 2 names for num_classes 3"),
+        ({"published": published("(")}, "published.image_pattern: not a regular expression: missing )"),
+    ],
+)
+def test_a_spec_with_a_wrong_field_is_refused(change: dict[str, Any], why: str) -> None:
+    spec = replace(SPEC, **change)
+    with pytest.raises(PluginError, match=r"^plugin 'other': porter_describe: ") as caught:
+        call(create_registry([("other", offering(porter_describe=lambda: spec))]), "porter_describe")
+    assert why in str(caught.value)
+
+
+def test_a_list_in_a_spec_becomes_a_tuple() -> None:
+    preprocess = replace(SPEC.preprocess, mean=[0.5] * 3, crop=[16, 16])  # type: ignore[arg-type]
+    spec = replace(SPEC, inputs=list(SPEC.inputs), preprocess=preprocess)  # type: ignore[arg-type]
+    assert call(create_registry([("other", offering(porter_describe=lambda: spec))]), "porter_describe") == SPEC
+
+
 def test_the_plugin_that_raised_is_named_not_the_model_that_was_run() -> None:
     registry = create_registry([("other", offering())])
     with pytest.raises(PluginError, match=r"plugin 'defaults': porter_infer raised AttributeError"):
@@ -112,6 +156,12 @@ def test_the_plugin_that_raised_is_named_not_the_model_that_was_run() -> None:
 def test_a_hook_that_nobody_implements_is_named() -> None:
     with pytest.raises(PluginError, match="no plugin implements porter_load for this model; 'other' should"):
         call(create_registry([("other", offering())]), "porter_load")
+
+
+def test_a_default_that_is_switched_off_is_named() -> None:
+    registry = create_registry([("other", offering())], disabled=["defaults"])
+    with pytest.raises(PluginError, match=r"porter_infer .*\(switched off by PORTER_DISABLE_PLUGINS: defaults\)"):
+        call(registry, "porter_infer")
 
 
 def test_errors_for_the_user_pass_as_they_are() -> None:

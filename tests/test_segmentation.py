@@ -27,7 +27,6 @@ from porter.errors import BadInput, ExitCode
 from porter.hashes import folder_digest
 from porter.images.pipeline import reference_pipeline
 from porter.records.evaluation import Evaluation
-from porter.records.parity import Tolerance
 from porter.records.run import State
 from porter.records.spec import PreprocessSpec
 from porter.records.store import read_record
@@ -186,8 +185,7 @@ def test_spoilt_weights_fail_the_gate(inputs: Path, tmp_path: Path) -> None:
 
 def test_an_artefact_with_other_masks_shows(inputs: Path, tmp_path: Path) -> None:
     both = (("segmentation", plugin), ("coarse", coarse))
-    lenient = Tolerance(atol=coarse.STEP)
-    run = start(tmp_path / "out", inputs, *both, runtimes=("onnxruntime", "coarse"), tolerance=lenient)
+    run = start(tmp_path / "out", inputs, *both, runtimes=("onnxruntime", "coarse"), atol=coarse.STEP)
     assert run.everything() is ExitCode.VERDICT_FAILED
     exact, rounded = run.record.evaluations[1:]
     assert exact.agreement is not None and rounded.agreement is not None

@@ -19,7 +19,7 @@ LAYERS = (
     ("hookspecs",),
     ("plugins",),
     (
-        *("images", "data", "checkpoints", "yamlfile", "yamlsection"),
+        *("images", "data", "checkpoints", "yamlfile", "yamlsection", "openvino"),
         *("diagnose", "machine", "onnxfile", "statistics", "hashes", "sections", "commands"),
     ),
     ("runtimes", "tasks", "defaults"),
@@ -29,7 +29,7 @@ LAYERS = (
 )
 """From the bottom up. A module imports from its own layer and from those before it."""
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-HEAVY = frozenset({"torch", "onnx", "onnxruntime", "cv2", "matplotlib"})
+HEAVY = frozenset({"torch", "onnx", "onnxruntime", "openvino", "cv2", "matplotlib"})
 """Packages that take long to import: `porter plugins` must answer at once."""
 
 MODULES = sorted(CORE.rglob("*.py"))

@@ -349,7 +349,7 @@ BAD: list[tuple[type, str]] = [
     (OtherOutputs, "porter_describe: outputs of variant '': 'logits', but porter_models offers that variant with 'cla"),
     (SlowOffers, "porter_models: asking for what the plugin offers imports torch; import them inside the functions"),
     (UnfilledText, "porter_describe: README.md holds an unfilled place: a text of the spec looks like a template"),
-    (FactThatIsNoText, "run.json: not a run record: Expected `str`, got `int` - at `$.model.facts[...]`"),
+    (FactThatIsNoText, "porter_describe: facts[...]: expected `str`, got `int`"),
     (LeavingInTraining, "porter_export: left the model in training mode: restore the mode that it was in"),
     (OffersDoublingRuntime, "porter_runtimes: run() of 'doubling' at batch 1: the output is off by"),
     (NoOffers, "porter_models: returned a list with a value of type str in it, it must return a list of ModelOffer"),
@@ -398,9 +398,9 @@ def test_a_module_that_imports_torch_is_found(
         check_conformance(heavy_plugin_of_a_test, images=porter_data, folder=tmp_path / "run")
 
 
-@pytest.mark.parametrize("name", ["onnxruntime", "classification", "defaults"])
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino", "classification", "defaults"])
 def test_core_s_own_plugins_conform(name: str, tmp_path: Path) -> None:
-    where = {"onnxruntime": "porter.runtimes.", "classification": "porter.tasks.", "defaults": "porter."}[name]
+    where = {"defaults": "porter.", "classification": "porter.tasks."}.get(name, "porter.runtimes.")
     module = importlib.import_module(where + name)
     registry = create_registry([(module.__name__, module)], disabled=[name])
     check_conformance(module, images=write_image_set(tmp_path), folder=tmp_path / "run", registry=registry)

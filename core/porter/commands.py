@@ -60,8 +60,6 @@ def _options(request: RunRequest, sections: tuple[str, ...]) -> list[str]:
 
 def _option(name: str, value: object) -> list[str]:
     flag = FLAGS.get(name, f"--{name.replace('_', '-')}")
-    if name == "tolerance":
-        return ["--atol", f"{value.atol:g}", "--rtol", f"{value.rtol:g}"]  # type: ignore[attr-defined]
     if name == "runtimes":
         return [part for runtime in value for part in (flag, runtime)]  # type: ignore[attr-defined]
     if isinstance(value, tuple):

@@ -14,9 +14,10 @@ from porter import machine
 from porter.commands import commands_of
 from porter.contracts.progress import Progress
 from porter.contracts.runtime import BuildRequest, Session
-from porter.errors import BadInput, ExitCode, PluginError, one_line
+from porter.errors import BadInput, ExitCode, PluginError, PorterError, one_line
 from porter.hashes import file_digest
 from porter.plugins.registry import Registry
+from porter.records.artefact import ArtefactPart
 from porter.records.request import RunRequest
 from porter.records.run import DataReport, OutputFile, RunRecord, State
 from porter.records.store import RECORD_NAME, read_record, write_record, write_whole
@@ -33,6 +34,7 @@ from porter.stages.load import MODEL_FILES, load, require_unchanged, with_data_o
 from porter.stages.prepare import Prepared, prepare
 from porter.stages.scoring import NONFINITE_REASON
 from porter.stages.sources import Sources
+from porter.stages.tolerance import bound_for
 
 REFERENCE = verdicts.REFERENCE
 Advance = Callable[[int], None]
@@ -51,7 +53,7 @@ class Run:
     def everything(self, templates: Path | None = None) -> ExitCode:
         """All stages in order. A file that fails parity is not scored; the documents are written all the same."""
         self.job.preflight()
-        self._forget_documents()
+        self._forget(README, REPRODUCE, PREDICTIONS, *self.job.task.files)
         self._from_files = False
         self.export()
         parity = self.verify()
@@ -65,7 +67,7 @@ class Run:
         self.record = clear(self.record, stale_after(["load"]))
         try:
             self.record = load(self.job, self.record)
-        except BadInput as error:
+        except (BadInput, PluginError) as error:
             self._note_failed_load(error)
             raise
         self.record = export(self.job, self.record)
@@ -77,13 +79,21 @@ class Run:
         self._list()
         self._build()
         self._take_as_it_is()
+        assert self.record.export is not None
+        operators = self.record.export.facts.operators
         images = verify.sample(self.job)
         parity = []
         with self.job.progress.step("verify"):
             preprocessing = verify.verify_preprocessing(self.job, images)
             for artefact in self.record.artefacts:
-                with closing(self.job.open(artefact)) as session:
-                    parity.append(verify.verify(self.job, artefact.id, session, images))
+                bound = bound_for(self.job.request, artefact.precision, operators)
+                try:
+                    session = self.job.open(artefact)
+                except BadInput as error:  # a file that the runtime refuses is the artefact's fault, not the user's
+                    parity.append(verify.unopened(self.job, artefact.id, str(error), bound))
+                    continue
+                with closing(session):
+                    parity.append(verify.verify(self.job, artefact.id, session, images, bound))
         self.record = replace(self.record, parity=tuple(parity), preprocessing=preprocessing)
         self._save()
         return ExitCode.OK if all(one.passed for one in parity) else ExitCode.VERDICT_FAILED
@@ -181,12 +191,12 @@ class Run:
 
     # --- what they share --------------------------------------------------------------------------------------
 
-    def _forget_documents(self) -> None:
-        """Remove what an earlier run left: beside a new record it would be taken for this run's."""
-        for name in (README, REPRODUCE, PREDICTIONS, *self.job.task.files):
+    def _forget(self, *names: str) -> None:
+        """Remove files of an earlier run or stage: beside a new record they would be taken for what it says."""
+        for name in names:
             (self.job.folder / name).unlink(missing_ok=True)
 
-    def _note_failed_load(self, error: BadInput) -> None:
+    def _note_failed_load(self, error: PorterError) -> None:
         """The verdict "weights" fails, and the documents say why; the error still ends the command."""
         self.record = replace(self.record, load_failure=str(error), model=self.job.spec, inputs=self.job.inputs())
         self.deliver()
@@ -232,7 +242,7 @@ class Run:
             precision=self.job.request.precision,
         )
         with self.job.progress.step("build"):
-            artefacts = tuple(runtime.build(request) for runtime in self.job.runtimes)
+            artefacts = tuple(self.job.build(runtime, request) for runtime in self.job.runtimes)
         self.record = replace(self.record, artefacts=artefacts)
 
     def _sessions(self) -> Iterator[tuple[str, Session]]:
@@ -246,12 +256,18 @@ class Run:
         """Verify what lies in the folder, even if somebody changed it after it was built: that is what would ship."""
         artefacts = []
         for artefact in self.record.artefacts:
-            path = self.job.folder / artefact.path
-            digest = file_digest(path)
-            if digest != artefact.sha256:
-                self.job.progress.note(f"{path}: changed after it was built; the changed file is verified")
+            first, *parts = (_as_it_is(self.job.folder, file) for file in artefact.files)
+            for was, now in zip(artefact.files, (first, *parts), strict=True):
+                if was.sha256 != now.sha256:
+                    path = self.job.folder / now.path
+                    self.job.progress.note(f"{path}: changed after it was built; the changed file is verified")
+            if artefact.files != (first, *parts):
                 artefact = replace(
-                    artefact, sha256=digest, size_bytes=path.stat().st_size, command="changed after it was built"
+                    artefact,
+                    sha256=first.sha256,
+                    size_bytes=first.size_bytes,
+                    parts=tuple(parts),
+                    command=verify.CHANGED,
                 )
             artefacts.append(artefact)
         if tuple(artefacts) != self.record.artefacts:
@@ -284,6 +300,9 @@ class Run:
             files=_files(self.job.folder, self.record),
         )
         self.record = verdicts.judge(self.record)
+        self._forget(README, REPRODUCE)  # made from the record as it was
+        if not self.record.evaluations:
+            self._forget(PREDICTIONS, *self.job.task.files)
         write_record(self.job.folder, self.record)
         return exit_code(self.record)
 
@@ -326,13 +345,18 @@ def _require_writable(folder: Path) -> None:
         raise BadInput(f"--out {one_line(folder)}: {one_line(there)} cannot be written")
 
 
+def _as_it_is(folder: Path, file: ArtefactPart) -> ArtefactPart:
+    path = folder / file.path
+    return replace(file, sha256=file_digest(path), size_bytes=path.stat().st_size)
+
+
 def _files(folder: Path, record: RunRecord) -> tuple[OutputFile, ...]:
     """The run's files by content; the documents are left out, since they are made from this list."""
     found = []
     if record.export is not None:
         opset = record.export.facts.opset
         found.append((record.export.path, f"ONNX, opset {opset}"))
-    found += [(artefact.path, f"artefact {artefact.id}") for artefact in record.artefacts]
+    found += [(file.path, f"artefact {artefact.id}") for artefact in record.artefacts for file in artefact.files]
     if record.evaluations:
         found.append((PREDICTIONS, "the answer for every image, by every evaluation"))
         found += [(name, "accuracy in the task's own format") for name in record.task_files]

@@ -14,11 +14,11 @@ MADE_FROM = {
     "artefacts": ("runtimes", "precision"),
     "data": ("data", "labels", "class_map", "label_offset", "limit"),
     "preprocessing": (),
-    "parity": ("tolerance", "provider", "threads"),
+    "parity": ("atol", "rtol", "provider", "threads"),
     "evaluations": ("batch", "batch_sizes", "provider", "threads"),
     "comparisons": ("max_drop",),
     "performance": ("batch_sizes", "bench_seconds", "bench_input", "provider", "threads"),
-    "diagnosis": ("tolerance",),
+    "diagnosis": ("atol", "rtol"),
 }
 """Section of the record: the options that it is made from."""
 

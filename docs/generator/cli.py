@@ -14,7 +14,6 @@ from generator import markdown as md
 from generator.source import read_class
 from porter import errors
 from porter.cli import main
-from porter.records.parity import Tolerance
 from porter.records.request import RunRequest
 
 VERDICT_CODES = "0, 1, 2 or 3"
@@ -99,8 +98,7 @@ def _default(option: click.Option) -> str:
 def _request_defaults() -> dict[str, Any]:
     return {
         field.name: field.default
-        for kind in (Tolerance, RunRequest)
-        for field in dataclasses.fields(kind)
+        for field in dataclasses.fields(RunRequest)
         if field.default is not dataclasses.MISSING
     }
 

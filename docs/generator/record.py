@@ -44,6 +44,8 @@ UNITS = {
     "PairedComparison.drop": "percentage points",
     "PairedComparison.allowed": "percentage points",
     "PairedComparison.p_value": "1",
+    "RunRequest.atol": "of the output",
+    "RunRequest.rtol": "1",
     "Tolerance.atol": "of the output",
     "Tolerance.rtol": "1",
     "OutputParity.max_abs_error": "of the output",

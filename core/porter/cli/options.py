@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,7 +12,6 @@ from typing import Any
 import click
 
 from porter.errors import BadInput
-from porter.records.parity import Tolerance
 from porter.records.request import RunRequest
 from porter.records.store import RECORD_NAME, read_record
 
@@ -35,6 +35,16 @@ class BatchSizes(click.ParamType):  # type: ignore[type-arg]
         return tuple(dict.fromkeys(int(part) for part in parts))
 
 
+class FiniteFloat(click.FloatRange):
+    """A number of a range; neither NaN, which passes every comparison with a bound, nor infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
 templates_option = click.option(
     "--template",
     "templates",
@@ -44,6 +54,7 @@ templates_option = click.option(
 )
 
 _POSITIVE = click.IntRange(min=1)
+_NOT_NEGATIVE = FiniteFloat(min=0)
 _OPTIONS: dict[str, Decorator] = {
     "config": click.option("--config", metavar="FILE", help="The model's config."),
     "checkpoint": click.option("--checkpoint", metavar="FILE", help="Its weights, as .pth, .pth.tar or .safetensors."),
@@ -65,13 +76,20 @@ _OPTIONS: dict[str, Decorator] = {
     "precision": click.option("--precision", type=click.Choice(PRECISIONS), help="Precision of the artefacts."),
     "provider": click.option("--provider", metavar="NAME", help="Execution provider; absent ones are an error."),
     "threads": click.option("--threads", type=_POSITIVE, metavar="N", help="Threads of a session."),
-    "atol": click.option("--atol", type=click.FloatRange(min=0), metavar="X", help="Parity: absolute tolerance."),
-    "rtol": click.option("--rtol", type=click.FloatRange(min=0), metavar="X", help="Parity: relative tolerance."),
+    "atol": click.option(
+        "--atol", type=_NOT_NEGATIVE, metavar="X", help="Parity: absolute tolerance [default: 1e-05]."
+    ),
+    "rtol": click.option(
+        "--rtol",
+        type=_NOT_NEGATIVE,
+        metavar="X",
+        help="Parity: relative tolerance [default: 0.0001 for fp32; an estimate for less].",
+    ),
     "batch": click.option("--batch", type=_POSITIVE, metavar="N", help="Batch size of the evaluation."),
-    "max_drop": click.option("--max-drop", type=click.FloatRange(min=0), metavar="X", help="Points that may be lost."),
+    "max_drop": click.option("--max-drop", type=_NOT_NEGATIVE, metavar="X", help="Points that may be lost."),
     "batch_sizes": click.option("--batch-sizes", type=BatchSizes(), metavar="N,N", help="Batch sizes to measure."),
     "bench_seconds": click.option(
-        "--bench-seconds", type=click.FloatRange(min=0), metavar="S", help="Least time of the timed calls."
+        "--bench-seconds", type=_NOT_NEGATIVE, metavar="S", help="Least time of the timed calls."
     ),
     "bench_input": click.option("--bench-input", type=click.Choice(["images", "random"]), help="What bench feeds."),
 }
@@ -106,9 +124,6 @@ def request_from(model: str | None, out: Path, given: Mapping[str, Any], *, fres
         raise BadInput(f"{out / RECORD_NAME}: no run here to go on with; name a MODEL, or run `porter export` first")
     base = known if known is not None and model in (None, known.model) else RunRequest(model=str(model))
     changes = {name: value for name, value in given.items() if value is not None and value != ()}
-    tolerance = {name: changes.pop(name) for name in PARITY if name in changes}
-    if tolerance:
-        changes["tolerance"] = replace(base.tolerance, **tolerance)
     return replace(base, **changes)
 
 
@@ -119,7 +134,6 @@ __all__ = [
     "MODEL",
     "PARITY",
     "RUNTIME",
-    "Tolerance",
     "options",
     "request_from",
     "templates_option",

@@ -49,6 +49,7 @@ def describe(registry: Registry) -> list[dict[str, Any]]:
         }
         for kind, offers in kinds.items():
             mine = [name for name, offered in offers.items() if any(plugin == info.name for _, plugin in offered)]
+            mine = mine if info.state == "active" else []  # another plugin of that name may offer them
             row[kind] = mine
             for name in mine:
                 others = [plugin for _, plugin in offers[name] if plugin != info.name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from types import TracebackType
 from typing import Any
 
@@ -17,10 +17,11 @@ LINE_EVERY = 10.0
 
 
 class TerminalProgress(Progress):
-    """Shows steps while it is open."""
+    """Shows steps while it is open. What plugins and libraries print then goes to stderr: stdout is for results."""
 
     def __init__(self) -> None:
         self._bars: Any = None
+        self._stdout = ExitStack()
 
     def __enter__(self) -> TerminalProgress:
         if sys.stderr.isatty():
@@ -37,11 +38,13 @@ class TerminalProgress(Progress):
                 console=Console(stderr=True),
             )
             self._bars.start()
+        self._stdout.enter_context(redirect_stdout(sys.stderr))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stdout.close()
         if self._bars is not None:
             self._bars.stop()
 

@@ -23,7 +23,7 @@ from porter.cli.options import (
     templates_option,
 )
 from porter.cli.progress import TerminalProgress
-from porter.cli.summary import summary_json, summary_lines
+from porter.cli.summary import summary_json, summary_lines, verdict_lines
 from porter.errors import ExitCode
 from porter.plugins.manager import create_registry
 from porter.run import Run, begin
@@ -78,8 +78,8 @@ def _alone(name: str, do: Callable[[Run], ExitCode], text: str, *groups: tuple[s
         else:
             click.echo(f"{name}: done, {result.job.folder}/run.json")
             failed = [verdict for verdict in result.record.verdicts if verdict.state == "fail"]
-            for verdict in failed:
-                click.echo(f"{verdict.title}: FAIL: {'; '.join(verdict.evidence)}")
+            for line in verdict_lines(failed):
+                click.echo(line)
         return int(code)
 
     command.__doc__ = f"{text}\n\nGoes on with the record in --out; only what that lacks must be given."

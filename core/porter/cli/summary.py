@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from porter.errors import one_line
-from porter.records.run import RunRecord
+from porter.records.run import RunRecord, Verdict
 from porter.records.store import RECORD_NAME
 from porter.stages.deliver import README, num
 
@@ -16,9 +17,7 @@ def summary_lines(folder: Path, record: RunRecord) -> list[str]:
     lines = []
     if record.shipped:
         lines.append(f"Shipped with the plugin: {one_line(record.shipped)}")
-    for verdict in record.verdicts:
-        lines.append(f"{verdict.state.upper():8} {verdict.title}")
-        lines += [f"         {one_line(text)}" for text in (*verdict.evidence, *verdict.advice)]
+    lines += verdict_lines(record.verdicts)
     for evaluation in record.evaluations:
         shown = [f"{m.title} {num(m.value)} {m.unit}" for m in evaluation.metrics]
         lines.append(f"{evaluation.title}: {', '.join(shown)} on {evaluation.listed} images")
@@ -30,6 +29,16 @@ def summary_lines(folder: Path, record: RunRecord) -> list[str]:
             f"median {num(one.latency.median_ms)} ms a batch{'' if one.steady else ' (not steady)'}"
         )
     return [*lines, f"Record: {folder / RECORD_NAME}", f"README: {folder / README}"]
+
+
+def verdict_lines(verdicts: Iterable[Verdict]) -> list[str]:
+    """Each verdict, below it what it rests on, and of a failed one what to look at, likeliest first."""
+    lines = []
+    for verdict in verdicts:
+        lines.append(f"{verdict.state.upper():8} {verdict.title}")
+        lines += [f"         {one_line(text)}" for text in verdict.evidence]
+        lines += [f"       {k}. {one_line(text)}" for k, text in enumerate(verdict.advice, start=1)]
+    return lines
 
 
 def summary_json(folder: Path, record: RunRecord, code: int) -> dict[str, Any]:

@@ -55,6 +55,8 @@ class SessionOptions:
     """Threads within an operator."""
     provider: str | None = None
     """Execution provider or device; None: the runtime's own default, recorded in `SessionInfo`."""
+    batch: int | None = None
+    """The only batch size that will be fed; None: any. A runtime may use it to be faster; `SessionInfo.batch` says."""
 
 
 class Session(abc.ABC):
@@ -90,7 +92,7 @@ class Runtime(abc.ABC):
         if not status.available:
             raise Missing(f"runtime {self.name} is not available: {status.advice}")
         if precision not in status.precisions:
-            raise BadInput(f"runtime {self.name} offers precision {', '.join(status.precisions)}, not {precision}")
+            raise BadInput(f"runtime {self.name} offers precision {', '.join(status.precisions)} here, not {precision}")
 
     @abc.abstractmethod
     def build(self, request: BuildRequest) -> Artefact:

@@ -88,7 +88,7 @@ def _folders(ids: Sequence[str]) -> list[str]:
 
 
 def _first(names: Sequence[str]) -> str:
-    return ", ".join(repr(one_line(n)) for n in names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return ", ".join(repr(n) for n in names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
 
 
 def _nfc(name: str) -> str:
@@ -117,12 +117,12 @@ def _by_name(folders: Sequence[str], num_classes: int, class_names: tuple[str, .
     if known and all(known[_nfc(folder)] for folder in folders):
         twice = next((folder for folder in folders if known[_nfc(folder)] > 1), None)
         if twice is not None:
-            raise BadInput(f"class folder {one_line(twice)!r}: the model has several classes of that name; {_WAY_OUT}")
+            raise BadInput(f"class folder {twice!r}: the model has several classes of that name; {_WAY_OUT}")
         places = {_nfc(name): index for index, name in enumerate(class_names)}
         return {folder: places[_nfc(folder)] for folder in folders}, "class folders, by the model's class names"
     if numeric := [folder for folder in folders if _NUMBER.fullmatch(folder)]:
         other = next(folder for folder in folders if folder not in numeric)
-        raise BadInput(f"class folders mix numbers ({numeric[0]!r}) and names ({one_line(other)!r}); {_WAY_OUT}")
+        raise BadInput(f"class folders mix numbers ({numeric[0]!r}) and names ({other!r}); {_WAY_OUT}")
     if len(folders) != num_classes:
         raise BadInput(
             f"{len(folders)} class folders ({_first(folders)}) for a model of {num_classes} classes,"
@@ -137,7 +137,7 @@ def _by_map(folders: Sequence[str], path: Path, num_classes: int, offset: int) -
     written = _json_map(file, path) if file.text.lstrip().startswith("{") else _line_map(file, path)
     for folder, index in written.items():
         if problem := range_problem(index, num_classes, offset, written.values()):
-            raise BadInput(f"{one_line(path)}: folder {one_line(folder)!r}: {problem}")
+            raise BadInput(f"{one_line(path)}: folder {folder!r}: {problem}")
     lacking = [folder for folder in folders if _nfc(folder) not in written]
     if lacking:
         raise BadInput(
@@ -153,11 +153,9 @@ def _line_map(file: TextFile, path: Path) -> dict[str, int]:
         index = parse_index(written)
         where = f"{one_line(path)}, line {number}"
         if not folder or index is None:
-            raise BadInput(f"{where}: {one_line(line[:80])!r} is not `FOLDER index`")
+            raise BadInput(f"{where}: {line[:80]!r} is not `FOLDER index`")
         if classes.setdefault(_nfc(folder), index) != index:
-            raise BadInput(
-                f"{where}: folder {one_line(folder)!r} has class {index} here and {classes[_nfc(folder)]} above"
-            )
+            raise BadInput(f"{where}: folder {folder!r} has class {index} here and {classes[_nfc(folder)]} above")
     if not classes:
         raise BadInput(f"{one_line(path)}: the class map holds only blank lines and comments")
     return classes
@@ -172,10 +170,10 @@ def _json_map(file: TextFile, path: Path) -> dict[str, int]:
     for folder, index in pairs:
         if not isinstance(index, int) or isinstance(index, bool):
             raise BadInput(
-                f'{one_line(path)}: class map: {one_line(folder)!r} must have a whole number, as in {{"FOLDER": index}}'
+                f'{one_line(path)}: class map: {folder!r} must have a whole number, as in {{"FOLDER": index}}'
             )
         if classes.setdefault(_nfc(folder), index) != index:
-            raise BadInput(f"{one_line(path)}: class map: folder {one_line(folder)!r} has two classes")
+            raise BadInput(f"{one_line(path)}: class map: folder {folder!r} has two classes")
     return classes
 
 

@@ -60,12 +60,12 @@ def read_label_file(path: Path) -> LabelFile:
         where = f"{one_line(path)}, line {number}"
         if not name:
             raise BadInput(
-                f"{where}: {one_line(line[:80])!r} is not `NAME label` with a blank between;"
+                f"{where}: {line[:80]!r} is not `NAME label` with a blank between;"
                 " labels are matched to images by name, never by the order of lines"
             )
         label = parse_index(written)
         if label is None:
-            raise BadInput(f"{where}: label {one_line(written[:80])!r} of {one_line(name)!r} is not a whole number")
+            raise BadInput(f"{where}: label {written[:80]!r} of {name!r} is not a whole number")
         lines.append(LabelLine(name, label, number))
     if not lines:
         raise BadInput(f"{one_line(path)}: no labels in it, only blank lines and comments")
@@ -90,8 +90,7 @@ def match_labels(ids: Sequence[str], labelfile: LabelFile, num_classes: int, off
     missing = [i for i in ids if i not in matched]
     if ids and not matched and not ambiguous:
         raise BadInput(
-            f"{shown}: no label matches any image by name; the file has {one_line(lines[0].name)!r},"
-            f" the folder {one_line(ids[0])!r}"
+            f"{shown}: no label matches any image by name; the file has {lines[0].name!r}, the folder {ids[0]!r}"
         )
     if clash := next((ambiguous[i] for i in missing if i in ambiguous), ""):
         raise BadInput(f"{shown}, {clash}")
@@ -116,7 +115,7 @@ def _with_path(path: str, text: str) -> str:
 
 
 def _first(names: Sequence[str]) -> str:
-    listed = ", ".join(repr(one_line(name)) for name in names[:_SHOWN])
+    listed = ", ".join(repr(name) for name in names[:_SHOWN])
     return listed + (", …" if len(names) > _SHOWN else "")
 
 
@@ -145,7 +144,7 @@ def _distinct(labelfile: LabelFile) -> tuple[list[LabelLine], list[LabelLine]]:
             continue
         if before.label != line.label:
             raise BadInput(
-                f"{one_line(labelfile.path)}, line {line.line}: {one_line(line.name)!r} has label {line.label} here"
+                f"{one_line(labelfile.path)}, line {line.line}: {line.name!r} has label {line.label} here"
                 f" and {before.label} in line {before.line}"
             )
         repeated.append(line)
@@ -184,10 +183,10 @@ def _ambiguity(candidates: Sequence[LabelLine], holders: Sequence[str]) -> str:
     first = candidates[0]
     if len(holders) > 1:
         return (
-            f"line {first.line}: {one_line(first.name)!r} fits {len(holders)} images ({_first(holders)});"
+            f"line {first.line}: {first.name!r} fits {len(holders)} images ({_first(holders)});"
             " write paths relative to the data folder"
         )
     return (
-        f"line {candidates[1].line}: {one_line(candidates[1].name)!r} and {one_line(first.name)!r} (line {first.line})"
-        f" both fit image {one_line(holders[0])!r}; write paths relative to the data folder"
+        f"line {candidates[1].line}: {candidates[1].name!r} and {first.name!r} (line {first.line})"
+        f" both fit image {holders[0]!r}; write paths relative to the data folder"
     )

@@ -34,22 +34,21 @@ def feeds_for(model: onnx.ModelProto, data: Path | None, count: int) -> tuple[li
     if len(inputs) != 1:
         raise BadInput(f"the graph has {len(inputs)} inputs; porter feeds graphs with one")
     tensor = inputs[0]
+    dtype = "float32" if tensor.dtype == "bfloat16" else tensor.dtype  # numpy has none; it is rounded when it is fed
     shape = _shape(tensor, count)
     size = _image_size(shape)
     if data is None or size is None:
         generator = np.random.default_rng(0)
-        values = (
-            generator.standard_normal(shape) if tensor.dtype.startswith("float") else generator.integers(0, 256, shape)
-        )
-        return [{tensor.name: values.astype(tensor.dtype)}], "fed with random values: no --data, or no image input"
+        values = generator.standard_normal(shape) if dtype.startswith("float") else generator.integers(0, 256, shape)
+        return [{tensor.name: values.astype(dtype)}], "fed with random values: no --data, or no image input"
     spec = PreprocessSpec(resize=int(min(size) / CROP_RATIO), crop=size)
     arrays = _images(data, shape[0], spec)
     batch = np.stack(arrays)
     if shape[-1] == 3:
         batch = batch.transpose(0, 2, 3, 1)
-    if tensor.dtype == "uint8":
+    if dtype == "uint8":
         batch = np.clip(np.rint(batch * 64 + 128), 0, 255)
-    return [{tensor.name: np.ascontiguousarray(batch, dtype=tensor.dtype)}], f"fed with {shape[0]} images of {data}"
+    return [{tensor.name: np.ascontiguousarray(batch, dtype=dtype)}], f"fed with {shape[0]} images of {data}"
 
 
 def _images(data: Path, count: int, spec: PreprocessSpec) -> list[np.ndarray]:

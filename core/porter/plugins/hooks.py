@@ -89,11 +89,15 @@ def _check(hook: str, function: Function, mark: Mapping[str, Any], *, is_class: 
     if not mark:
         raise HookFault(f"{hook}: not marked with @porter.hookimpl")
     spec = getattr(hookspecs, hook)
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise HookFault(f"{hook}: an async function; hooks are called and not awaited")
     if mark.get("wrapper") or mark.get("hookwrapper"):
         if not _mark_of_spec(spec).get("firstresult"):
             raise HookFault(f"{hook}: cannot be wrapped, each plugin is asked for its offers alone")
         if not inspect.isgeneratorfunction(function) or (mark.get("wrapper") and mark.get("hookwrapper")):
             raise HookFault(f"{hook}: a wrapper is marked wrapper=True alone, and yields once")
+    elif inspect.isgeneratorfunction(function):
+        raise HookFault(f"{hook}: yields, which only a wrapper does (wrapper=True); return the answer")
     offered = list(inspect.signature(spec).parameters)
     for parameter in inspect.signature(function).parameters.values():
         if is_class and parameter.name == "self":

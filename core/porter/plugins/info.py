@@ -17,6 +17,6 @@ class PluginInfo:
     state: str
     """`active`, `failed` or `disabled`."""
     reason: str = ""
-    """Why it failed, or who disabled it."""
+    """Why it failed, who disabled it, or why it does nothing."""
     hooks: tuple[str, ...] = ()
     """The hooks that it implements."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import replace
 
 import pluggy
@@ -37,15 +39,23 @@ def create_registry(
         plugins: (name, plugin) pairs to add to core's own; None finds every installed one by entry point.
         disabled: names to leave out; None reads `PORTER_DISABLE_PLUGINS` (comma separated).
         trace: whether each hook call is a line on stderr; None reads `PORTER_TRACE` (1 is yes).
+
+    Whatever a plugin prints while it is imported or asked goes to stderr: stdout is for results.
     """
+    off = _named_in_environment() if disabled is None else tuple(disabled)
+    report = os.environ.get(tracing.VARIABLE) == "1" if trace is None else trace
+    with redirect_stdout(sys.stderr):
+        return _filled(plugins, off, trace=report)
+
+
+def _filled(plugins: Iterable[tuple[str, object]] | None, off: tuple[str, ...], *, trace: bool) -> Registry:
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
-    off = _named_in_environment() if disabled is None else tuple(disabled)
     found = [_from_entry_point(point, off) for point in _entry_points(only_core=plugins is not None)]
     found += [_with_hooks(PluginInfo(name=n, distribution="", version="", state="active"), p) for n, p in plugins or ()]
     found = list(_named_once(found))
     found += _unknown(off, [info.name for info, _hooks in found])
-    if os.environ.get(tracing.VARIABLE) == "1" if trace is None else trace:
+    if trace:
         found = [(info, hooks and tracing.traced(hooks, info.name)) for info, hooks in found]
     # pluggy asks who was registered last first: core's defaults last, a model's own plugin before those without one.
     for info, hooks in sorted(found, key=_offers_models):
@@ -74,9 +84,13 @@ def _from_entry_point(point: importlib.metadata.EntryPoint, off: tuple[str, ...]
     )
     if point.name in off:
         return replace(info, state="disabled", reason=f"named in {DISABLE}"), None
+    if point.pattern.match(point.value) is None:
+        return _failed(info, f"its entry point {one_line(point.value)!r} is neither MODULE nor MODULE:OBJECT")
     try:
         plugin = point.load()
-    except (Exception, SystemExit) as error:  # a plugin can raise anything while it is imported
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin can raise anything while it is imported
         return _failed(info, f"import failed: {type(error).__name__}: {one_line(error)}")
     return _with_hooks(info, plugin)
 
@@ -88,7 +102,8 @@ def _with_hooks(info: PluginInfo, plugin: object) -> Found:
         return _failed(info, one_line(fault))
     except Exception as error:  # an object can raise anything when it is looked at
         return _failed(info, f"cannot be inspected: {type(error).__name__}: {one_line(error)}")
-    return replace(info, hooks=hooks.names()), hooks
+    reason = "" if hooks.names() else "implements no hook: mark its functions with @porter.hookimpl"
+    return replace(info, hooks=hooks.names(), reason=reason), hooks
 
 
 def _named_once(found: Iterable[Found]) -> Iterator[Found]:

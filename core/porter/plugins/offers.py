@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pluggy
 
-from porter.contracts.requests import ModelOffer
+from porter.contracts.requests import ModelOffer, Shipped
 from porter.contracts.runtime import Runtime
 from porter.contracts.task import Task
 from porter.errors import one_line
+from porter.records.spec import ModelSpec
 
 KINDS: dict[str, type] = {"porter_models": ModelOffer, "porter_runtimes": Runtime, "porter_tasks": Task}
 """Hook: what it offers."""
+NAME = re.compile(r"\w[\w.+-]*")
+"""A name is one word of a command line, and part of file names."""
 
 
 @dataclass(kw_only=True)
@@ -63,10 +68,31 @@ def _checked(hook: str, kind: type, function: Any) -> list[Any]:
         name = getattr(offer, "name", None)
         if not isinstance(name, str) or not name.strip():
             raise OfferFault(f"{hook} returned {_what(offer)} without a name")
+        if not NAME.fullmatch(name):
+            raise OfferFault(f"{hook} returned the name {one_line(name)!r}: letters, digits and . _ + - make a name")
+        if isinstance(offer, ModelOffer) and (misfit := _misfit(offer)):
+            raise OfferFault(f"{hook}: model {name!r}: {misfit}")
         if name in named:
             raise OfferFault(f"{hook} returned two of the name {one_line(name)!r}")
         named[name] = offer
     return list(named.values())
+
+
+def _misfit(offer: ModelOffer) -> str:
+    """What in a model's offer is of another type than declared; empty where nothing is."""
+    if not isinstance(offer.title, str):
+        return f"title is {_what(offer.title)}, it must be text"
+    if not isinstance(offer.variants, Sequence) or any(not isinstance(one, ModelSpec) for one in offer.variants):
+        return "variants must be a tuple of ModelSpec"
+    if offer.shipped is None:
+        return ""
+    if not isinstance(offer.shipped, Shipped):
+        return f"shipped is {_what(offer.shipped)}, it must be Shipped or None"
+    for role in ("config", "checkpoint", "data", "labels"):
+        path = getattr(offer.shipped, role)
+        if path is not None and not isinstance(path, Path):
+            return f"shipped.{role} is {_what(path)}, it must be a Path or None"
+    return ""
 
 
 def _what(value: object) -> str:

@@ -17,6 +17,7 @@ from porter.contracts.task import Task
 from porter.errors import BadInput, Missing, PluginError, PorterError, did_you_mean, one_line
 from porter.plugins.info import PluginInfo
 from porter.plugins.offers import OfferFault, Offers, ask
+from porter.plugins.specs import SpecFault, checked_spec
 from porter.records.run import PluginUse
 from porter.records.spec import ModelSpec, PreprocessSpec
 
@@ -80,6 +81,11 @@ class Registry:
         offers: Mapping[str, list[tuple[Any, str]]] = self.runtimes() if kind == "runtime" else self.tasks()
         return offers[name][0][1]
 
+    def switched_off(self) -> str:
+        """The disabled plugins, in words that end an error which one of them may be behind; empty where none is."""
+        names = [info.name for info in self.infos if info.state == "disabled"]
+        return f" (switched off by PORTER_DISABLE_PLUGINS: {', '.join(names)})" if names else ""
+
     def _one(
         self, kind: str, name: str, offers: Mapping[str, Sequence[tuple[T, str]]], error: type[PorterError]
     ) -> tuple[T, str]:
@@ -93,6 +99,7 @@ class Registry:
             )
         failed = [info.name for info in self.infos if info.state == "failed"]
         broken = f" (plugins that failed to load: {', '.join(failed)}; see `porter plugins`)" if failed else ""
+        broken += self.switched_off()
         listed = ", ".join(sorted(offers)) or "none"
         raise error(
             f"no installed plugin offers the {kind} {one_line(name)!r}{did_you_mean(name, offers)}; "
@@ -105,6 +112,7 @@ class ModelHooks:
 
     def __init__(self, registry: Registry, plugin: str) -> None:
         self.plugin = plugin
+        self._switched_off = registry.switched_off()
         manager = registry.manager
         rivals = {name for offers in registry.models().values() for _, name in offers} - {plugin}
         removed = [manager.get_plugin(name) for name in sorted(rivals)]
@@ -121,7 +129,11 @@ class ModelHooks:
         }
 
     def describe(self, request: ModelRequest) -> ModelSpec:
-        return self._typed("porter_describe", ModelSpec, request=request)
+        spec = self._typed("porter_describe", ModelSpec, request=request)
+        try:
+            return checked_spec(spec)
+        except SpecFault as fault:
+            raise PluginError(f"plugin {self.plugin!r}: porter_describe: {fault}") from None
 
     def load(self, request: LoadRequest) -> Loaded:
         return self._typed("porter_load", Loaded, request=request)
@@ -159,10 +171,11 @@ class ModelHooks:
         caller = self._callers[hook]
         try:
             result = caller(**arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a script's sys.exit(0) would end the run as if it had passed
             raise_as_plugin_error(error, _culprit(error, caller) or self.plugin, hook)
         if result is None:
-            raise PluginError(f"no plugin implements {hook} for this model; {self.plugin!r} should")
+            off = self._switched_off
+            raise PluginError(f"no plugin implements {hook} for this model; {self.plugin!r} should{off}")
         return result
 
     def _typed(self, hook: str, kind: type[T], **arguments: object) -> T:
@@ -175,7 +188,7 @@ class ModelHooks:
         return PluginError(f"plugin {self.plugin!r}: {hook} returned {given}, it must return {wanted}")
 
 
-def raise_as_plugin_error(error: Exception, plugin: str, hook: str) -> NoReturn:
+def raise_as_plugin_error(error: Exception | SystemExit, plugin: str, hook: str) -> NoReturn:
     """Raise `error` as a `PluginError` that says where it came from, or as `Missing` where a package is.
 
     What is a `PorterError` passes as it is, and so does `MemoryError`, which is the machine's.
@@ -194,7 +207,7 @@ def raise_as_plugin_error(error: Exception, plugin: str, hook: str) -> NoReturn:
     ) from error
 
 
-def _culprit(error: Exception, caller: pluggy.HookCaller) -> str:
+def _culprit(error: BaseException, caller: pluggy.HookCaller) -> str:
     """The plugin whose implementation, or wrapper, is innermost in the traceback; empty where none is."""
     codes = {
         getattr(inspect.unwrap(implementation.function), "__code__", None): implementation.plugin_name

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtefactPart:
+    """A further file that an artefact cannot do without, e.g. the weights beside a graph."""
+
+    path: str
+    """Relative to the run's folder."""
+    sha256: str
+    """Of the file; it is checked again before each use."""
+    size_bytes: int
+    """Size of the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Artefact:
-    """One built model file."""
+    """One built model: a file, and the further ones that belong to it."""
 
     runtime: str
     """Name of the runtime that loads it."""
     precision: str
     """`fp32`, `bf16`, `fp16` or `int8`."""
     path: str
-    """Relative to the run's folder."""
+    """The file that the runtime is given, relative to the run's folder."""
     batch: int | None = None
     """Fixed batch size; None: dynamic."""
     command: str = ""
@@ -23,6 +35,13 @@ class Artefact:
     """Of the file; it is checked again before each use."""
     size_bytes: int = 0
     """Size of the file."""
+    parts: tuple[ArtefactPart, ...] = ()
+    """The further files; each is checked as the first one is."""
+
+    @property
+    def files(self) -> tuple[ArtefactPart, ...]:
+        """Every file of the artefact, the first one included."""
+        return (ArtefactPart(path=self.path, sha256=self.sha256, size_bytes=self.size_bytes), *self.parts)
 
     @property
     def id(self) -> str:
@@ -45,4 +64,6 @@ class SessionInfo:
     threads: int
     """Threads within an operator."""
     batch: int | None = None
-    """Batch size that the artefact is fixed to; None: any."""
+    """Batch size that the artefact or this session is fixed to; None: any."""
+    layers: dict[str, int] = field(default_factory=dict)
+    """Convolutions and matrix products by the precision that each runs in; empty where the runtime does not say."""

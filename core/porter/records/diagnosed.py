@@ -20,6 +20,10 @@ class SameTensors:
     """The task's metrics on these images."""
     changes: Changes | None
     """Against the reference; None for the reference itself, and where the model could not be run."""
+    images: int = 0
+    """Images that it was run on."""
+    nonfinite: int = 0
+    """Of these, images whose outputs hold NaN or infinity."""
     problem: str = ""
     """Why it could not be run."""
 

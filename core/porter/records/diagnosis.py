@@ -50,7 +50,7 @@ class NodeFinding:
     error: TensorError
     """Of the whole candidate up to here: what came in, and what was added."""
     alone: TensorError | None
-    """Of the candidate's nodes alone, given the reference's tensors; None where the candidate is no graph."""
+    """Of the candidate's nodes alone, given the reference's tensors; None where its runtime cannot run them alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +146,8 @@ class OptimisationCheck:
     """Its outputs, optimised against node by node."""
     passed: bool
     """Whether all are within the tolerance; in reduced precision rounding alone can fail it."""
+    reduced: bool = False
+    """Whether the graph computes in float16, bfloat16 or integers."""
     problem: str = ""
     """Why the optimised graph could not be run."""
 
@@ -173,6 +175,8 @@ class GraphDiagnosis:
     first: NodeFinding | None
     """The first node, in the reference's topological order, whose output is beyond the tolerance: all that it is
     computed from agrees. `alone.exceeds` tells whether this node does it, or small errors before it add up to it."""
+    first_nan: str = ""
+    """The first tensor in which the reference itself has NaN; empty where none has."""
     first_change: NodeFinding | None
     """The first node whose output is not equal; None where all are."""
     worst: tuple[NodeFinding, ...]

@@ -10,7 +10,7 @@ from porter.records.suspects import PreprocessFinding
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """An output passes when max|a - b| <= atol + rtol * max|reference|."""
+    """An output passes when max|a - b| <= atol + rtol * max|reference|. The defaults are those for float32."""
 
     atol: float = 1e-5
     """Absolute part, in units of the output."""
@@ -60,6 +60,10 @@ class Parity:
     """Distinct images that were fed."""
     tolerance: Tolerance
     """The bounds that applied."""
+    bounds_from: str = ""
+    """Where they come from, in words."""
+    binding: bool = True
+    """Whether an output outside the tolerance fails; False: it is an estimate of what the precision rounds."""
     outputs: tuple[OutputParity, ...]
     """Every output at every batch size."""
     changes: Changes
@@ -69,7 +73,7 @@ class Parity:
     conclusion: str
     """Tolerance and answers put together: an answer can flip inside the tolerance, or stand outside it."""
     passed: bool
-    """Whether every output passed at every batch size."""
+    """Whether every output is whole and, where the tolerance is binding, within it at every batch size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +83,7 @@ class PreprocessParity:
     images: int
     """Images that were compared."""
     max_abs_error: float | None
-    """None where the shapes differ."""
+    """None where shapes differ or values are not finite."""
     allowed: float
     """The bound on max_abs_error."""
     identical: bool

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from porter.records.parity import Tolerance
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +43,10 @@ class RunRequest:
     """Execution provider or device; None: the runtime's default."""
     threads: int | None = None
     """Threads of a session; None: the processors that this process may use."""
-    tolerance: Tolerance = field(default_factory=Tolerance)
-    """Bounds of the parity verdict."""
+    atol: float | None = None
+    """Absolute part of the parity tolerance; None: by precision."""
+    rtol: float | None = None
+    """Relative part of the parity tolerance; None: by precision."""
     batch: int | None = None
     """Batch size of the evaluation; None: the largest of `batch_sizes` up to 16."""
     max_drop: float = 1.0

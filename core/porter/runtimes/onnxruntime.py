@@ -33,7 +33,7 @@ class OnnxRuntimeSession(Session):
         settings = ort.SessionOptions()
         settings.intra_op_num_threads = options.threads
         settings.inter_op_num_threads = 1
-        settings.log_severity_level = 3
+        settings.log_severity_level = 4  # what goes wrong is raised as well
         if not optimise:
             settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:

@@ -41,7 +41,7 @@ def bench(job: Job, artefact: Artefact, images: Sequence[np.ndarray]) -> list[Pe
     for batch in sizes:
         with job.progress.step(f"bench {artefact.id} at batch {batch}"):
             started = time.perf_counter()
-            session = job.open(artefact)
+            session = job.open(artefact, batch=batch)
             load_ms = 1000 * (time.perf_counter() - started)
             try:
                 if session.info.batch not in (None, batch):

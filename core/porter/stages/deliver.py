@@ -79,7 +79,7 @@ def _environment(templates: Path | None) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(text=text, cell=text, code=code, num=num, dims=dims, q=shlex.quote)
+    environment.filters.update(text=text, cell=text, prose=prose, code=code, num=num, dims=dims, q=shlex.quote)
     return environment
 
 
@@ -102,8 +102,18 @@ def num(value: float | None, digits: int = 2) -> str:
 
 def text(value: object) -> str:
     """Text of unknown origin for Markdown, in a table or out of it: one line, no markup, no HTML."""
-    plain = one_line(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _escaped(one_line(value))
+
+
+def _escaped(plain: str) -> str:
+    plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{c}" if c in "\\`*_[]|#~" else c for c in plain)
+
+
+def prose(value: object) -> str:
+    """A sentence of core's own: what it quotes in backticks is code, and the rest is text of unknown origin."""
+    parts = one_line(value).split("`")
+    return "".join(code(part) if k % 2 else _escaped(part) for k, part in enumerate(parts) if part)
 
 
 def code(value: object) -> str:

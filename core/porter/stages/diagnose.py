@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from porter.stages.changes import Answers, changes
 from porter.stages.infer import infer
 from porter.stages.job import Job
 from porter.stages.prepare import Prepared, readable
+from porter.stages.tolerance import bound_for
 from porter.stages.verify import preprocess_samples
 
 if TYPE_CHECKING:
@@ -49,9 +51,7 @@ def diagnose(job: Job, record: RunRecord) -> Diagnosis:
         graphs = [
             _graph(job, artefact, fresh, images) for artefact in record.artefacts if artefact.path.endswith(".onnx")
         ]
-    charts = tuple(
-        _chart(job.folder, artefact, graph) for artefact, graph in zip(record.artefacts, graphs, strict=False)
-    )
+    charts = tuple(_chart(job.folder, graph) for graph in graphs)
     conclusion = conclude(record, forms, finding, record.label_suspects, graphs)
     return Diagnosis(
         images=len(images),
@@ -116,7 +116,13 @@ def _form(
     for item, prediction in zip(items, answered[1], strict=True):
         scorer.add(item, prediction)
     compared = None if reference is None else changes(items, reference[0], answered[0])
-    return SameTensors(name=name, metrics=scorer.metrics(), changes=compared)
+    return SameTensors(
+        name=name,
+        metrics=scorer.metrics(),
+        changes=compared,
+        images=len(items),
+        nonfinite=sum(prediction is None for prediction in answered[1]),
+    )
 
 
 def _graph(job: Job, artefact: Artefact, fresh: Path, images: Sequence[Prepared]) -> GraphDiagnosis:
@@ -130,7 +136,10 @@ def _graph(job: Job, artefact: Artefact, fresh: Path, images: Sequence[Prepared]
     candidate = OnnxProbe.read(job.folder / artefact.path, threads=job.threads)
     reference.label, candidate.label = AFRESH, artefact.id
     feed = {job.spec.inputs[0].name: fed}
-    return diagnose_graphs(reference, candidate, [feed], tolerance=job.request.tolerance, progress=job.progress)
+    bound = bound_for(
+        job.request, artefact.precision, Counter(node.op_type for node in reference.graph.model.graph.node)
+    )
+    return diagnose_graphs(reference, candidate, [feed], tolerance=bound.tolerance, progress=job.progress)
 
 
 def _fed(job: Job, batch: np.ndarray) -> np.ndarray:
@@ -149,7 +158,7 @@ def _fed(job: Job, batch: np.ndarray) -> np.ndarray:
     return batch if listening.heard is None else listening.heard
 
 
-def _chart(folder: Path, artefact: Artefact, graph: GraphDiagnosis) -> str:
-    name = f"diagnosis-{artefact.id}.svg"
+def _chart(folder: Path, graph: GraphDiagnosis) -> str:
+    name = f"diagnosis-{graph.candidate}.svg"
     write_whole(folder / name, depth_chart(graph))
     return name

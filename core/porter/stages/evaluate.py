@@ -107,9 +107,12 @@ def evaluate(
     )
 
 
-def _agreement(job: Job, answers: Sequence[Hashable], reference: Sequence[Hashable]) -> Metric:
-    same = sum(a is not None and a == b for a, b in zip(answers, reference, strict=True))
-    count = len(answers)
+def _agreement(job: Job, answers: Sequence[Hashable], reference: Sequence[Hashable]) -> Metric | None:
+    """Over the images that at least one of the two answers; None where there are none."""
+    pairs = [pair for pair in zip(answers, reference, strict=True) if pair != (None, None)]
+    if not pairs:
+        return None
+    same, count = sum(a == b for a, b in pairs), len(pairs)
     return Metric(
         name="agreement",
         title=f"Same {job.task.answer_name} as the reference",

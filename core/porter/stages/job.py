@@ -9,11 +9,11 @@ from pathlib import Path
 from porter import machine
 from porter.contracts.progress import Progress
 from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest, Shipped
-from porter.contracts.runtime import Runtime, Session, SessionOptions
+from porter.contracts.runtime import BuildRequest, Runtime, Session, SessionOptions
 from porter.contracts.task import DataRequest, Task
-from porter.errors import BadInput, PluginError
+from porter.errors import BadInput, PluginError, one_line
 from porter.hashes import file_digest, folder_digest
-from porter.plugins.registry import ModelHooks, Registry
+from porter.plugins.registry import ModelHooks, Registry, raise_as_plugin_error
 from porter.records.artefact import Artefact
 from porter.records.manifest import Manifest
 from porter.records.request import RunRequest
@@ -140,16 +140,47 @@ class Job:
         """Everything that can be wrong and is cheap to see, before the first expensive step."""
         self.files, self.spec, self.task  # noqa: B018 - each is made, or raises, on first use
         for runtime in self.runtimes:
+            self._require_precision(runtime)
             runtime.require(self.request.precision, self.request.provider)
         self.manifest  # noqa: B018
 
-    def open(self, artefact: Artefact, *, changed: bool = False) -> Session:
-        """Open an artefact of this run. Raises `BadInput` where its file is gone, or changed and may not be."""
-        path = self.folder / artefact.path
-        if not changed and file_digest(path) != artefact.sha256:
-            raise BadInput(f"{path}: its content is not what this run built; export it again")
-        options = SessionOptions(threads=self.threads, provider=self.request.provider)
-        return self.registry.runtime(artefact.runtime).open(artefact, path, options)
+    def _require_precision(self, runtime: Runtime) -> None:
+        """Name the runtimes that do offer the precision, where this one does not."""
+        precision, status = self.request.precision, runtime.status()
+        if not status.available or precision in status.precisions:
+            return
+        offers = {name: found[0][0].status().precisions for name, found in sorted(self.registry.runtimes().items())}
+        others = [f"`--runtime {name} --precision {precision}`" for name, known in offers.items() if precision in known]
+        way_out = f"give {' or '.join(others)}" if others else "no runtime here offers it"
+        raise BadInput(
+            f"runtime {runtime.name} offers precision {', '.join(status.precisions)} here, not {precision}; {way_out}"
+        )
+
+    def build(self, runtime: Runtime, request: BuildRequest) -> Artefact:
+        """An artefact of that runtime. Raises `PluginError` where it is none, or another runtime's."""
+        plugin, what = self.registry.provider_of("runtime", runtime.name), f"build() of runtime {runtime.name!r}"
+        try:
+            artefact = runtime.build(request)
+        except (Exception, SystemExit) as error:
+            raise_as_plugin_error(error, plugin, what)
+        if not isinstance(artefact, Artefact):
+            raise PluginError(f"plugin {plugin!r}: {what} returned {type(artefact).__name__}, it must return Artefact")
+        if (artefact.runtime, artefact.precision) != (runtime.name, request.precision):
+            made = one_line(f"{artefact.runtime} {artefact.precision}")
+            raise PluginError(f"plugin {plugin!r}: {what} at {request.precision} made an artefact of {made}")
+        return artefact
+
+    def open(self, artefact: Artefact, *, changed: bool = False, batch: int | None = None) -> Session:
+        """Open an artefact of this run; `batch` is the only size that will be fed, None: any.
+
+        Raises `BadInput` where a file of it is gone, or changed and may not be.
+        """
+        for file in artefact.files:
+            path = self.folder / file.path
+            if not changed and file_digest(path) != file.sha256:
+                raise BadInput(f"{path}: its content is not what this run built; export it again")
+        options = SessionOptions(threads=self.threads, provider=self.request.provider, batch=batch)
+        return self.registry.runtime(artefact.runtime).open(artefact, self.folder / artefact.path, options)
 
     def inputs(self) -> tuple[InputFile, ...]:
         """Every input file with its hash."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porter.contracts.requests import Image
-from porter.errors import BadInput, ImageError, PluginError
+from porter.errors import BadInput, ImageError, PluginError, one_line
 from porter.images.decode import decode
 from porter.records.manifest import Item
 from porter.stages.job import Job
@@ -140,7 +140,7 @@ def _prepare_one(job: Job, index: int, item: Item, root: Path) -> Prepared:
         conversions = decoded.conversions
         array = job.hooks.preprocess(Image(id=item.id, pixels=decoded.pixels), job.spec.preprocess)
     except ImageError as error:
-        reason = str(error)
+        reason = str(error).removeprefix(f"{one_line(item.id)}: ")  # it stands beside the image's name already
     return Prepared(
         index=index,
         array=array,

@@ -45,7 +45,8 @@ class Sources:
 
     def outputs(self, name: str) -> ArrayFolder:
         """The folder that `porter infer` writes for the reference or an artefact."""
-        made_by = [artefact.sha256 for artefact in self._record.artefacts if artefact.id == name]
+        artefacts = [artefact for artefact in self._record.artefacts if artefact.id == name]
+        made_by = [file.sha256 for artefact in artefacts for file in artefact.files]
         made_by += [entry.sha256 for entry in self._record.inputs if entry.role in ("config", "checkpoint")]
         key = _hash(self._tensor_key(), name, str(self._job.request.weights), *made_by)
         return ArrayFolder(self._job.folder / OUTPUTS / name, key, self._job.manifest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -12,16 +13,21 @@ from porter.records.manifest import Manifest
 from porter.records.paired import PairedVerdict
 from porter.records.run import Comparison, RunRecord, State, Verdict
 from porter.records.spec import ModelSpec
-from porter.records.suspects import LabelFinding, PreprocessFinding
+from porter.stages.causes import (
+    accuracy_causes,
+    parity_causes,
+    preprocessing_advice,
+    preprocessing_causes,
+    weights_causes,
+)
 
 REFERENCE, PUBLISHED = "reference", "published"
-DIAGNOSE = "porter diagnose OUT"
-PREPROCESSING_ADVICE = ("compare the plugin's porter_preprocess with the pipeline that its spec declares",)
 
 
 def judge(record: RunRecord) -> RunRecord:
     """Fill `verdicts` from the sections that are there."""
-    return replace(record, verdicts=(_weights(record), _parity(record), _preprocessing(record), _accuracy(record)))
+    earlier = (_weights(record), _parity(record), _preprocessing(record))
+    return replace(record, verdicts=(*earlier, _accuracy(record, earlier)))
 
 
 def compare(record: RunRecord, spec: ModelSpec, task: Task, manifest: Manifest) -> RunRecord:
@@ -79,15 +85,15 @@ def _against(
 def _weights(record: RunRecord) -> Verdict:
     report = record.load
     if record.load_failure:
-        advice = ("the checkpoint belongs to another config, or its entries were renamed: compare their names",)
-        return _verdict("weights", State.FAIL, record.load_failure, advice=advice)
+        return _verdict("weights", State.FAIL, record.load_failure, advice=weights_causes(record))
     if report is None:
         return _verdict("weights", State.NOT_RUN, "the checkpoint was not loaded")
     complete = report.loaded + len(report.forgiven) == report.expected
     forgiven = f", {len(report.forgiven)} absent counters forgiven" if report.forgiven else ""
     skipped = f", {len(report.skipped)} entries of the file without a place in the model" if report.skipped else ""
     text = f"{report.loaded} of {report.expected} entries loaded{forgiven}{skipped}"
-    return _verdict("weights", State.PASS if complete else State.FAIL, text)
+    state = State.PASS if complete else State.FAIL
+    return _verdict("weights", state, text, advice=() if complete else weights_causes(record))
 
 
 def _parity(record: RunRecord) -> Verdict:
@@ -104,12 +110,13 @@ def _parity(record: RunRecord) -> Verdict:
         )
         evidence += [
             f"batch {one.batch}: {_miss(one.problem, one.max_abs_error, one.allowed)}"
+            + ("" if parity.binding or one.problem else f" ({parity.bounds_from})")
             for one in parity.outputs
             if not one.passed
         ]
     passed = all(parity.passed for parity in record.parity)
-    advice = () if passed else (f"find the first node that differs: `{record.commands.get('diagnose', DIAGNOSE)}`",)
-    return _verdict("parity", State.PASS if passed else State.FAIL, *evidence, advice=advice)
+    state = State.PASS if passed else State.FAIL
+    return _verdict("parity", state, *evidence, advice=() if passed else parity_causes(record))
 
 
 def _miss(problem: str, error: float | None, allowed: float | None) -> str:
@@ -124,43 +131,34 @@ def _preprocessing(record: RunRecord) -> Verdict:
     text = f"{same}, on {parity.images} images, with the reference pipeline that the model declares"
     explained = () if parity.finding is None else preprocessing_causes(parity.finding)
     state = State.PASS if parity.passed else State.FAIL
-    return _verdict("preprocessing", state, text, *explained, advice=() if parity.passed else PREPROCESSING_ADVICE)
-
-
-def preprocessing_causes(finding: PreprocessFinding) -> tuple[str, ...]:
-    """What explains that tensors are not the reference's, one line each, the most usual first."""
-    if finding.problem:
-        return (finding.problem,)
-    causes = [
-        f"explained by: {one.title} (on {one.agreeing} of {finding.images} images, "
-        f"{'nothing but rounding is left' if one.exact else f'mean difference left {one.mean_residual:.3g}'})"
-        for one in finding.explanations
-    ]
-    return tuple(causes) or (f"none of the {finding.tried} suspects and combinations tried explains it",)
+    advice = () if parity.passed else preprocessing_advice(record)
+    return _verdict("preprocessing", state, text, *explained, advice=advice)
 
 
 def _distance(error: float | None, allowed: float) -> str:
-    return "of another shape" if error is None else f"max abs difference {error:.3g} (allowed {allowed:.3g})"
+    return "not comparable" if error is None else f"max abs difference {error:.3g} (allowed {allowed:.3g})"
 
 
-def _accuracy(record: RunRecord) -> Verdict:
+def _accuracy(record: RunRecord, earlier: Sequence[Verdict]) -> Verdict:
     judged = [one for one in record.comparisons if one.passed is not None]
-    lost = [e for e in record.evaluations if e.chance]
-    if not record.evaluations or not (judged or lost):
+    doubtful = [(e.title, doubt) for e in record.evaluations for doubt in _doubts(e)]
+    if not record.evaluations or not (judged or doubtful):
         return _verdict("accuracy", State.NOT_RUN, "no artefact was scored")
     evidence = [_comparison(one) for one in record.comparisons]
     evidence += [_paired(e) for e in record.evaluations if e.changes is not None and e.changes.paired is not None]
-    evidence += [f"{e.title}: {e.chance}" for e in lost]
-    passed = all(one.passed for one in judged) and not lost
-    advice = (
-        [] if passed else ["compare the verdicts above: weights, parity and preprocessing fail before accuracy does"]
-    )
-    if lost:
-        advice.insert(0, "near chance: the weights are untrained, or the labels belong to other images or classes")
-    advice[:0] = [label_cause(finding) for finding in record.label_suspects]
-    if not passed:
-        advice.append(f"find where the accuracy goes: `{record.commands.get('diagnose', DIAGNOSE)}`")
-    return _verdict("accuracy", State.PASS if passed else State.FAIL, *evidence, advice=tuple(advice))
+    evidence += [f"{title}: {doubt}" for title, doubt in doubtful]
+    # A fault of the labels that explains the answers this well leaves no figure to believe.
+    passed = all(one.passed for one in judged) and not doubtful and not record.label_suspects
+    advice = () if passed else accuracy_causes(record, judged, earlier)
+    return _verdict("accuracy", State.PASS if passed else State.FAIL, *evidence, advice=advice)
+
+
+def _doubts(evaluation: Evaluation) -> Iterator[str]:
+    """What makes an evaluation fail whatever it is compared with."""
+    if evaluation.nonfinite:
+        yield f"{evaluation.nonfinite} of {evaluation.listed} images have NaN or infinite outputs, which count as wrong"
+    if evaluation.chance:
+        yield evaluation.chance
 
 
 def _comparison(one: Comparison) -> str:
@@ -183,14 +181,6 @@ def _paired(evaluation: Evaluation) -> str:
     return (
         f"{evaluation.name}, image by image: {paired.right_to_wrong} right to wrong, {paired.wrong_to_right} wrong to "
         f"right, drop {paired.drop:.2f} in {interval}, McNemar's exact p {paired.p_value:.3g}: {told}"
-    )
-
-
-def label_cause(finding: LabelFinding) -> str:
-    """A suspect of the labels with the accuracy it would give; never applied."""
-    return (
-        f"labels: {finding.title}: {finding.hits} of {finding.count} would be right ({finding.accuracy:.2f} percent) "
-        f"instead of {finding.hits_now}; {finding.remedy}"
     )
 
 

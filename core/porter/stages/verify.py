@@ -15,6 +15,7 @@ from porter.stages.changes import Answers, changes
 from porter.stages.infer import infer
 from porter.stages.job import Job
 from porter.stages.prepare import Prepared, readable
+from porter.stages.tolerance import Bound
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from porter.diagnose.preprocessing.explain import Sample
 
 FLIP_INSIDE = "within the tolerance, yet an answer changed: its lead was smaller than the errors allowed"
+BEYOND_ESTIMATE = "the error is larger than what the precision should make; accuracy decides"
+CHANGED = "changed after it was built"
+"""How an artefact was made that is no longer what its runtime built."""
 BATCHES = (1, 2, 3)
 """A single image, a pair and an odd batch: what is baked into a graph shows at one of them."""
 
@@ -31,7 +35,7 @@ def sample(job: Job) -> list[Prepared]:
     return readable(job, sum(BATCHES))
 
 
-def verify(job: Job, name: str, session: Session, images: Sequence[Prepared]) -> Parity:
+def verify(job: Job, name: str, session: Session, images: Sequence[Prepared], bound: Bound) -> Parity:
     """Reference against artefact at batch 1, 2 and 3, on real preprocessed images, all of them readable."""
     import numpy as np
 
@@ -49,24 +53,44 @@ def verify(job: Job, name: str, session: Session, images: Sequence[Prepared]) ->
         except PorterError as error:
             outputs += [_broken(output, size, str(error)) for output in wanted]
             continue
-        found = [compare(output, size, wanted[output], got.get(output), job.request.tolerance) for output in wanted]
+        found = [compare(output, size, wanted[output], got.get(output), bound.tolerance) for output in wanted]
         outputs += found
         if all(one.shape_matches and one.finite for one in found):
             items += [job.manifest.items[one.index] for one in chosen]
             _collect(job, wanted, before)
             _collect(job, got, after)
-    passed = all(one.passed for one in outputs)
+    within = all(one.passed for one in outputs)
+    whole = all(one.shape_matches and one.finite for one in outputs)
     changed = changes(items, before, after)
     return Parity(
         reference=f"{job.reference.info.runtime} {job.reference.info.precision}",
         candidate=name,
         images=min(len(images), sum(BATCHES)),
-        tolerance=job.request.tolerance,
+        tolerance=bound.tolerance,
+        bounds_from=bound.source,
+        binding=bound.binding,
         outputs=tuple(outputs),
         changes=changed,
         answer_name=job.task.answer_name,
-        conclusion=_conclusion(passed, changed),
-        passed=passed,
+        conclusion=_conclusion(within, whole, changed, bound),
+        passed=within or (whole and not bound.binding),
+    )
+
+
+def unopened(job: Job, name: str, problem: str, bound: Bound) -> Parity:
+    """The parity of an artefact that its runtime does not load."""
+    return Parity(
+        reference=f"{job.reference.info.runtime} {job.reference.info.precision}",
+        candidate=name,
+        images=0,
+        tolerance=bound.tolerance,
+        bounds_from=bound.source,
+        binding=bound.binding,
+        outputs=tuple(_broken(output.name, BATCHES[0], problem) for output in job.spec.outputs),
+        changes=changes((), Answers(), Answers()),
+        answer_name=job.task.answer_name,
+        conclusion="it cannot be loaded",
+        passed=False,
     )
 
 
@@ -115,8 +139,8 @@ def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessPari
     for sample in samples:
         wanted = reference_pipeline(sample.pixels, job.spec.preprocess)
         identical &= bool(np.array_equal(sample.tensor, wanted))
-        same_shape = worst is not None and sample.tensor.shape == wanted.shape
-        worst = max(worst or 0.0, float(np.abs(sample.tensor - wanted).max())) if same_shape else None
+        comparable = sample.tensor.shape == wanted.shape and bool(np.isfinite(sample.tensor).all())
+        worst = None if worst is None or not comparable else max(worst, float(np.abs(sample.tensor - wanted).max()))
     passed = worst is not None and worst <= ALLOWED
     return PreprocessParity(
         images=len(samples),
@@ -141,11 +165,15 @@ def _collect(job: Job, outputs: dict[str, np.ndarray], into: Answers) -> None:
         into.add(job.task, prediction)
 
 
-def _conclusion(passed: bool, changed: Changes) -> str:
+def _conclusion(within: bool, whole: bool, changed: Changes, bound: Bound) -> str:
     if not changed.images:
         return "no answer could be compared"
-    if passed:
+    if not whole:
+        return f"{'no' if not changed.flipped else 'an'} answer changed where there is one; some outputs are broken"
+    if within:
         return "within the tolerance, every answer stands" if not changed.flipped else FLIP_INSIDE
+    if not bound.binding:
+        return f"{'no answer changed, but' if not changed.flipped else 'an answer changed, and'} {BEYOND_ESTIMATE}"
     return "outside the tolerance, but no answer changed" if not changed.flipped else "outside the tolerance"
 
 

@@ -114,7 +114,7 @@ def _found(check: Check, subject: Subject) -> list[Problem]:
         found += check.find(subject)
     except PorterError as error:
         found.append(Problem(check.hook, str(error)))
-    except Exception as error:  # a plugin can raise anything, and answer with what nobody expects
+    except (Exception, SystemExit) as error:  # a plugin can raise anything, and answer with what nobody expects
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(frame.filename).name}:{frame.lineno}"
         found.append(Problem(check.hook, f"{type(error).__name__}: {one_line(error)} ({place})"))

@@ -55,24 +55,25 @@ def _works(runtime: Runtime, folder: Path) -> Iterator[Problem]:
     request = BuildRequest(onnx=models / "two-nodes.onnx", spec=SPEC, folder=models, precision=PRECISION)
     try:
         artefact = runtime.build(request)
-        path = folder / artefact.path
-        problem = _artefact_problem(runtime, artefact, path)
+        problem = _artefact_problem(runtime, artefact, folder)
         if problem:
             yield Problem(HOOK, f"build() of {runtime.name!r}: {problem}")
             return
-        with closing(runtime.open(artefact, path, SessionOptions(threads=1))) as session:
+        with closing(runtime.open(artefact, folder / artefact.path, SessionOptions(threads=1))) as session:
             yield from _answers(runtime, session, weights)
     except PorterError as error:
         yield Problem(HOOK, f"{runtime.name!r} says that it is available, but: {error}")
 
 
-def _artefact_problem(runtime: Runtime, artefact: Artefact, path: Path) -> str:
+def _artefact_problem(runtime: Runtime, artefact: Artefact, folder: Path) -> str:
     if artefact.runtime != runtime.name or artefact.precision != PRECISION:
         return f"asked for {runtime.name} {PRECISION}, the artefact says {artefact.runtime} {artefact.precision}"
-    if not path.is_file():
-        return f"the artefact's path {artefact.path!r} is no file of the run's folder"
-    if artefact.sha256 != file_digest(path):
-        return "the artefact's sha256 is not that of its file"
+    for file in artefact.files:
+        path = folder / file.path
+        if not path.is_file():
+            return f"the artefact's path {file.path!r} is no file of the run's folder"
+        if file.sha256 != file_digest(path):
+            return f"the artefact's sha256 is not that of its file {file.path!r}"
     return ""
 
 

@@ -15,6 +15,7 @@ from porter.errors import BadInput
 from porter.plugins.manager import create_registry
 from porter.records.spec import ModelSpec
 from porter_efficientnet_lite import plugin
+from porter_efficientnet_lite.published import TABLE
 from porter_efficientnet_lite.weights import packaged_weights
 
 
@@ -83,3 +84,10 @@ def test_a_package_without_its_file_counts_as_absent(
     (package / "models").mkdir()
     (package / "models" / "weights.pth").touch()
     assert packaged_weights(model) == package / "models" / "weights.pth"
+
+
+def test_the_readme_has_the_published_figures() -> None:
+    page = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    for model, row in TABLE.items():
+        fields = f"{row.size}×{row.size} | {row.parameters} | {row.multiply_adds} | {row.top1}"
+        assert f"| `{model}` | {fields} |" in page

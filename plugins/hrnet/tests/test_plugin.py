@@ -20,6 +20,7 @@ from porter.records.request import RunRequest
 from porter.records.run import State
 from porter.run import Run, begin
 from porter_hrnet.plugin import SAMPLE
+from porter_hrnet.published import TABLE
 
 SHARED = Path(__file__).resolve().parents[4] / "shared/hrnet"
 State_dict = dict[str, Any]
@@ -189,3 +190,10 @@ def test_the_official_config_gives_the_official_spec() -> None:
     assert spec.published is not None and spec.published.value("top1") == 76.8
     offered = {variant.variant: variant for variant in create_registry().model("hrnet")[0].variants}
     assert offered["w18"] == spec
+
+
+def test_the_readme_has_the_published_figures() -> None:
+    page = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    for variant, row in TABLE.items():
+        fields = f"{row.parameters} | {row.gflops:g} | {row.top1} | {row.top5}"
+        assert f"| `{variant}` | {fields} |" in page

@@ -46,10 +46,14 @@ class Compared:
         if self._passed_over:
             names = list(dict.fromkeys(self._passed_over))
             notes.append(f"{len(names)} values are no tensors and were not compared: {_first(names)}")
-        nan = [name for name, meter in self.own.items() if meter.reference_nan]
+        nan = self.nan()
         if nan:
-            notes.append(f"the reference itself has NaN in {len(nan)} tensors, first in {one_line(nan[0])}")
+            notes.append(f"the reference itself has NaN in {len(nan)} tensors, first in {nan[0]}")
         return notes
+
+    def nan(self) -> list[str]:
+        """The tensors in which the reference itself has NaN, in the order of the walk."""
+        return [one_line(name) for name, meter in self.own.items() if meter.reference_nan]
 
     def _meter(self, meters: dict[str, ErrorMeter], name: str, reference: np.ndarray, got: np.ndarray | str) -> None:
         if name not in meters:

@@ -34,13 +34,16 @@ class _Row:
 
 
 class Findings:
-    """Reads the meters. `candidate` is None where it is no graph: error added is then the growth of error."""
+    """Reads the meters. `candidate` is None where it is no graph.
+
+    Where no node of the candidate was run alone, the error added is the growth of error.
+    """
 
     def __init__(self, reference: Graph, candidate: Graph | None, match: Matching, compared: Compared) -> None:
         self._reference, self._candidate, self._match = reference, candidate, match
         self._own = {name: meter.result() for name, meter in compared.own.items()}
         self._alone = {name: meter.result() for name, meter in compared.alone.items()}
-        self.introduced_by = "growth" if candidate is None else "alone"
+        self.introduced_by = "alone" if compared.alone else "growth"
         self._rows = [row for index in range(len(reference.nodes)) if (row := self._row(index)) is not None]
 
     def first(self) -> NodeFinding | None:
@@ -81,7 +84,7 @@ class Findings:
             return None
         name = max(names, key=lambda name: (self._own[name].exceeds, _size(self._own[name])))
         own, alone = self._own[name], self._alone.get(name)
-        if self._candidate is None:
+        if self.introduced_by == "growth":
             introduced = rank = self._growth(index, own)
         elif alone is None:
             introduced, rank = math.inf, 0.0

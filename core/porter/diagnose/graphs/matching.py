@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 from collections import Counter
@@ -29,7 +30,8 @@ class Matching:
     """Node outputs."""
     nodes: dict[int, int]
     """Nodes whose operator, attributes and weights can be held against each other."""
-    dequantised: int = 0
+    dequantised: frozenset[str] = frozenset()
+    """The reference's tensors for which the candidate's dequantised form stands."""
 
     @functools.cached_property
     def inverse(self) -> dict[str, str]:
@@ -46,8 +48,11 @@ class Matching:
         return name
 
 
-def match_graphs(reference: Graph, candidate: Graph) -> Matching:
-    """By name; where names do not join the graphs, by structure. Raises `BadInput` where neither does."""
+def match_graphs(reference: Graph, candidate: Graph, names: Iterable[str] | None = None) -> Matching:
+    """By name; where names do not join the graphs, by structure. Raises `BadInput` where neither does.
+
+    `names` are those of the candidate's tensors that can be fetched; None: all.
+    """
     by_name = _by_name(reference, candidate)
     smaller = min(len(reference.producer), len(candidate.producer))
     if len(by_name.tensors) < SHARE * smaller or _agreement(reference, candidate, by_name) < AGREEMENT:
@@ -55,9 +60,11 @@ def match_graphs(reference: Graph, candidate: Graph) -> Matching:
         trusted = _agreement(reference, candidate, by_name) >= AGREEMENT
         if not trusted or len(by_structure.tensors) > len(by_name.tensors):
             by_name = by_structure
-    if not by_name.tensors:
+    fetched = candidate.producer.keys() if names is None else frozenset(names)
+    tensors = {name: other for name, other in by_name.tensors.items() if other in fetched}
+    if not tensors:
         raise BadInput(f"{reference.label} and {candidate.label} have no tensor in common, by name or by structure")
-    return by_name
+    return dataclasses.replace(by_name, tensors=tensors, dequantised=by_name.dequantised & tensors.keys())
 
 
 def match_names(reference: Graph, label: str, names: Iterable[str]) -> Matching:
@@ -76,7 +83,7 @@ def describe(match: Matching, reference: Graph, candidate: Graph | Sequence[str]
     return GraphMatch(
         method=match.method,
         matched=len(match.tensors),
-        dequantised=match.dequantised,
+        dequantised=len(match.dequantised),
         only_in_reference=_one_sided(reference, [name for name in reference.producer if name not in match.tensors]),
         only_in_candidate=_one_sided(candidate, [name for name in names if name not in taken]),
     )
@@ -109,11 +116,12 @@ def dequantised_form(graph: Graph, name: str) -> str | None:
 
 
 def _by_name(reference: Graph, candidate: Graph) -> Matching:
-    tensors, dequantised = {}, 0
+    tensors, dequantised = {}, set()
     for name in reference.producer:
         form = dequantised_form(candidate, name) if name in candidate.producer else None
         if form is not None and form not in reference.producer:
-            tensors[name], dequantised = form, dequantised + 1
+            tensors[name] = form
+            dequantised.add(name)
         elif name in candidate.producer:
             tensors[name] = name
     named = _by_node_name(reference, candidate)
@@ -126,7 +134,7 @@ def _by_name(reference: Graph, candidate: Graph) -> Matching:
         if mine not in nodes and theirs is not None and theirs not in taken:
             nodes[mine] = theirs
             taken.add(theirs)
-    return Matching("name", tensors, nodes, dequantised)
+    return Matching("name", tensors, nodes, frozenset(dequantised))
 
 
 def _by_node_name(reference: Graph, candidate: Graph) -> dict[int, int]:
@@ -158,7 +166,7 @@ def _by_structure(reference: Graph, candidate: Graph) -> Matching:
     mine, theirs = _tokens(reference), _tokens(candidate)
     tensors: dict[str, str] = {}
     nodes: dict[int, int] = {}
-    dequantised = 0
+    dequantised = set()
     for a, b in _aligned([token for _, token in mine], [token for _, token in theirs]):
         left, right = mine[a][0], theirs[b][0]
         nodes[left] = right
@@ -166,8 +174,9 @@ def _by_structure(reference: Graph, candidate: Graph) -> Matching:
             if name and other:
                 form = None if dequantised_form(reference, name) else dequantised_form(candidate, other)
                 tensors[name] = form or other
-                dequantised += form is not None
-    return Matching("structure", tensors, nodes, dequantised)
+                if form is not None:
+                    dequantised.add(name)
+    return Matching("structure", tensors, nodes, frozenset(dequantised))
 
 
 def _tokens(graph: Graph) -> list[tuple[int, tuple[object, ...]]]:

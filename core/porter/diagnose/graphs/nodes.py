@@ -10,7 +10,7 @@ from porter.diagnose.graphs.compared import Compared
 from porter.diagnose.graphs.feeds import bind, carry_over
 from porter.diagnose.graphs.findings import Findings
 from porter.diagnose.graphs.matching import Matching, describe, match_graphs, match_names
-from porter.diagnose.graphs.outputs import check_optimisation, compare_outputs
+from porter.diagnose.graphs.outputs import check_optimisation, compare_outputs, fetched_apart
 from porter.diagnose.graphs.probe import OnnxProbe, Probe
 from porter.diagnose.graphs.sources import Feeds, GraphSource, ProbeSource, Source, final_outputs
 from porter.diagnose.graphs.static import static_differences
@@ -54,16 +54,20 @@ def diagnose_graphs(
     lanes = [Lane(bind(reference.graph, feed)) for feed in feeds]
     plan = _plan(reference, candidate, feeds, candidate_feeds)
     compared = _compare(reference, plan, lanes, tolerance, budget_bytes, progress)
-    graph = candidate.graph if isinstance(candidate, OnnxProbe) else None
+    graph = candidate.graph
     static = static_differences(reference.graph, graph, plan.match) if graph else []
     findings = Findings(reference.graph, graph, plan.match, compared)
-    others = plan.source.outputs() if isinstance(plan.source, GraphSource) else None
-    with progress.step("optimised graphs, run whole", 2) as advance:
-        checks = [check_optimisation("reference", reference, feeds, compared.outputs, tolerance)]
-        advance(1)
-        if isinstance(candidate, OnnxProbe) and others is not None:
-            checks.append(check_optimisation("candidate", candidate, plan.feeds, others, tolerance))
-        advance(1)
+    others = plan.source.outputs()
+    sides = [("reference", reference, feeds, compared.outputs), ("candidate", candidate, plan.feeds, others)]
+    checks = []
+    with progress.step("optimised graphs, run whole", len(sides)) as advance:
+        for side, probe, fed, plain in sides:
+            if isinstance(probe, OnnxProbe) and not probe.rounded:
+                checks.append(check_optimisation(side, probe, fed, plain, tolerance))
+            advance(1)
+    finals = candidate.graph.outputs if isinstance(candidate, OnnxProbe) else None
+    outputs = compare_outputs(reference.graph, compared, plan.match, others, finals, tolerance)
+    apart = fetched_apart(outputs, compared)
     return GraphDiagnosis(
         reference=reference.label,
         candidate=candidate.label,
@@ -74,16 +78,15 @@ def diagnose_graphs(
         static_total=len(static),
         failures=tuple(plan.source.failures),
         first=findings.first(),
+        first_nan=next(iter(compared.nan()), ""),
         first_change=findings.first_change(),
         worst=findings.worst(),
         introduced_by=findings.introduced_by,
         profile=findings.profile(),
-        outputs=compare_outputs(
-            reference.graph, compared, plan.match, others, graph.outputs if graph else (), tolerance
-        ),
+        outputs=outputs,
         optimisation=tuple(checks),
         groups=compared.groups,
-        notes=(*plan.notes, *compared.notes()),
+        notes=(*plan.notes, *dict.fromkeys((*reference.notes(), *candidate.notes())), *compared.notes(), *apart),
     )
 
 
@@ -97,15 +100,18 @@ class _Plan:
 
 
 def _plan(reference: OnnxProbe, candidate: Probe, feeds: Feeds, candidate_feeds: Feeds | None) -> _Plan:
-    if not isinstance(candidate, OnnxProbe):
+    graph, notes = candidate.graph, list[str]()
+    if graph is None:
         match = match_names(reference.graph, candidate.label, candidate.names())
-        other_feeds = candidate_feeds or feeds
-        return _Plan(match, ProbeSource(candidate, other_feeds), other_feeds, ())
-    match = match_graphs(reference.graph, candidate.graph)
-    notes: Sequence[str] = ()
-    if candidate_feeds is None:
-        candidate_feeds, notes = carry_over(reference.graph, candidate.graph, feeds)
-    return _Plan(match, GraphSource(candidate, match, candidate_feeds), candidate_feeds, notes)
+        candidate_feeds = candidate_feeds or feeds
+    else:
+        match = match_graphs(reference.graph, graph, candidate.names())
+        if candidate_feeds is None:
+            candidate_feeds, notes = carry_over(reference.graph, graph, feeds)
+    if isinstance(candidate, OnnxProbe):
+        return _Plan(match, GraphSource(candidate, match, candidate_feeds), candidate_feeds, notes)
+    finals = [match.tensors[name] for name in reference.graph.outputs if name in match.tensors]
+    return _Plan(match, ProbeSource(candidate, candidate_feeds, finals), candidate_feeds, notes)
 
 
 def _compare(
@@ -118,7 +124,7 @@ def _compare(
 ) -> Compared:
     """Walk the reference, and hold groups of its tensors against the candidate's."""
     graph, match = reference.graph, plan.match
-    walk = Walk(graph, lanes, {*match.tensors, *graph.outputs}, reference.threads)
+    walk = reference.walk(lanes, {*match.tensors, *graph.outputs})
     compared = Compared(tolerance)
     pending: list[str] = []
     held = 0

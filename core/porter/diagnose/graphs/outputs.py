@@ -11,13 +11,16 @@ from porter.diagnose.graphs.matching import Matching
 from porter.diagnose.graphs.measure import ErrorMeter
 from porter.diagnose.graphs.probe import OnnxProbe
 from porter.errors import BadInput, one_line
-from porter.records.diagnosis import OptimisationCheck, OutputError
+from porter.records.diagnosis import OptimisationCheck, OutputError, TensorError
 from porter.records.parity import Tolerance
 
 if TYPE_CHECKING:
     import numpy as np
 
     from porter.diagnose.graphs.sources import Feeds
+
+QUANTISED = ("QuantizeLinear", "DequantizeLinear", "Integer")
+"""Ends of the names of operators that compute in integers or lead there."""
 
 
 def check_optimisation(
@@ -28,39 +31,71 @@ def check_optimisation(
     In float32 a difference beyond the tolerance is a fault of an optimisation. With float16, bfloat16 or int8 nodes
     it may be rounding at other places: fused integer kernels, casts left out.
     """
+    reduced = _is_reduced(probe.graph)
     try:
         optimised = probe.optimised(feeds)
     except BadInput as error:
-        return OptimisationCheck(side=side, outputs=(), passed=False, problem=str(error))
+        return OptimisationCheck(side=side, outputs=(), passed=False, reduced=reduced, problem=str(error))
     rows = []
     for name in probe.graph.outputs:
         if any(name in outputs for outputs in optimised):
             pairs = zip(plain, optimised, strict=True)
             rows.append(_error(name, [(a.get(name), b.get(name)) for a, b in pairs], tolerance))
-    return OptimisationCheck(side=side, outputs=tuple(rows), passed=not any(row.error.exceeds for row in rows))
+    passed = not any(row.error.exceeds for row in rows)
+    return OptimisationCheck(side=side, outputs=tuple(rows), passed=passed, reduced=reduced)
+
+
+def _is_reduced(graph: Graph) -> bool:
+    """Whether weights are kept in half precision, or a node quantises or computes in integers."""
+    from onnx import TensorProto
+
+    halves = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
+    return any(tensor.data_type in halves for tensor in graph.constants.values()) or any(
+        node.op_type.endswith(QUANTISED) or node.op_type.startswith("QLinear") for node in graph.nodes
+    )
 
 
 def compare_outputs(
     reference: Graph,
     compared: Compared,
     match: Matching,
-    others: Sequence[Mapping[str, np.ndarray]] | None,
-    candidate_outputs: Sequence[str],
+    others: Sequence[Mapping[str, np.ndarray]],
+    candidate_outputs: Sequence[str] | None,
     tolerance: Tolerance,
 ) -> tuple[OutputError, ...]:
     """Every output of the reference. One that was not matched is paired by its name, else by its place.
 
-    `others` are the candidate's outputs for each feed, None where it is no graph.
+    `others` are the candidate's outputs for each feed. `candidate_outputs` is None where another runtime gave them by
+    themselves: each that was matched is then held against the reference's anew.
     """
     rows = []
     for place, name in enumerate(reference.outputs):
-        if name in compared.own:
+        if candidate_outputs is not None and name in compared.own:
             rows.append(OutputError(output=one_line(name), error=compared.own[name].result()))
-        elif others is not None and name in compared.outputs[0]:
-            counterpart = _counterpart(reference, candidate_outputs, place, match)
+        elif name in compared.outputs[0] and (candidate_outputs is not None or name in match.tensors):
+            counterpart = match.tensors.get(name) or _counterpart(reference, candidate_outputs or (), place, match)
             pairs = zip(compared.outputs, others, strict=True)
             rows.append(_error(name, [(a.get(name), b.get(counterpart)) for a, b in pairs], tolerance))
     return tuple(rows)
+
+
+def fetched_apart(outputs: Sequence[OutputError], compared: Compared) -> list[str]:
+    """A note where outputs differ from the same tensors fetched among all others: the profile is then of another run.
+
+    A tensor that is fetched cannot be fused away, so a runtime rounds at other places than in use.
+    """
+    among = {one_line(name): meter.result() for name, meter in compared.own.items()}
+    pairs = [(row.output, _shown(row.error), _shown(among[row.output])) for row in outputs if row.output in among]
+    texts = [
+        f"relative error of {name} {in_use} in use, {fetched} with every tensor fetched"
+        for name, in_use, fetched in pairs
+        if in_use != fetched and in_use and fetched
+    ]
+    return [f"fetching the tensors inside changes what the runtime fuses: {'; '.join(texts)}"] if texts else []
+
+
+def _shown(error: TensorError) -> str:
+    return "" if error.relative_error is None else f"{error.relative_error:.3g}"
 
 
 def _counterpart(reference: Graph, candidate_outputs: Sequence[str], place: int, match: Matching) -> str:

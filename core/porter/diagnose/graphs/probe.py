@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,6 +26,10 @@ class Probe(Protocol):
     def label(self) -> str:
         """What the report calls it."""
 
+    @property
+    def graph(self) -> Graph | None:
+        """The ONNX graph that it was made from; None where there is none: tensors then go by their names alone."""
+
     def names(self) -> Sequence[str]:
         """The tensors that can be fetched, in any order; the model's inputs are not among them."""
 
@@ -34,6 +38,9 @@ class Probe(Protocol):
 
         Raises a `PorterError` where the model cannot be run at all.
         """
+
+    def notes(self) -> Sequence[str]:
+        """What else the report should say of this model; asked last."""
 
 
 class OnnxProbe:
@@ -44,6 +51,8 @@ class OnnxProbe:
         self.graph = Graph(model, label)
         self.label = label
         self.threads = threads or usable_threads()
+        self.rounded: set[int] = set()
+        """Nodes that were run in float32 so far, for want of a bfloat16 kernel."""
 
     @classmethod
     def read(cls, path: Path, *, threads: int | None = None) -> OnnxProbe:
@@ -61,13 +70,27 @@ class OnnxProbe:
                 near = did_you_mean(name, self.graph.producer)
                 raise BadInput(f"{self.label}: no node computes {one_line(name)!r}{near}")
         lane = Lane(bind(self.graph, feed))
-        walk = Walk(self.graph, [lane], names, self.threads)
+        walk = self.walk([lane], names)
         for index in walk.needed(names):
             walk.run(index)
             if index in walk.failures:
                 raise BadInput(f"{self.label}: {walk.failures[index]}")
         arrays = {name: to_array(lane.results[name]) for name in names}
         return {name: array for name, array in arrays.items() if array is not None}
+
+    def walk(self, lanes: Sequence[Lane], watched: Collection[str]) -> Walk:
+        """A pass over the graph that fetches the watched tensors."""
+        return Walk(self.graph, lanes, watched, self.threads, self.rounded)
+
+    def notes(self) -> Sequence[str]:
+        """How many nodes were run in float32, where there were any."""
+        if not self.rounded:
+            return ()
+        note = (
+            f"{self.label}: {len(self.rounded)} nodes run in float32 and rounded to bfloat16, since ONNX Runtime has "
+            "no bfloat16 kernel for them on this CPU; its optimised graph is not checked for the same reason"
+        )
+        return (note,)
 
     def optimised(self, feeds: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
         """The final outputs for each feed as ONNX Runtime gives them with every graph optimisation on.

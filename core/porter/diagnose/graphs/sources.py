@@ -9,7 +9,7 @@ from porter.diagnose.graphs.feeds import bind
 from porter.diagnose.graphs.matching import Matching
 from porter.diagnose.graphs.probe import OnnxProbe, Probe
 from porter.diagnose.graphs.values import OrtValue, to_array
-from porter.diagnose.graphs.walk import Lane, Walk
+from porter.diagnose.graphs.walk import Lane
 from porter.errors import PorterError, one_line
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ class Source(Protocol):
     def alone(self, name: str, feed: int) -> Fetched | None:
         """The same computed from the reference's tensors before it; None where those do not fit, or cannot be given."""
 
+    def outputs(self) -> list[dict[str, np.ndarray]]:
+        """The final outputs for each feed; those that could not be computed are left out."""
+
 
 class GraphSource:
     """An ONNX graph: a lane for each feed, and a second that the reference's tensors are put into."""
@@ -45,7 +48,7 @@ class GraphSource:
         self._own = [Lane(bind(self.graph, feed)) for feed in feeds]
         self._alone = [Lane(dict(lane.values), beside=lane) for lane in self._own]
         watched = {*match.inverse, *self.graph.outputs}
-        self._walk = Walk(self.graph, [*self._own, *self._alone], watched, probe.threads)
+        self._walk = probe.walk([*self._own, *self._alone], watched)
         self._last: Sequence[str] = ()
 
     @property
@@ -70,7 +73,6 @@ class GraphSource:
         return None if lane.problems.get(name) == "" else _fetched(lane, name)
 
     def outputs(self) -> list[dict[str, np.ndarray]]:
-        """The graph's final outputs for each feed; those that could not be computed are left out."""
         for index in self._walk.needed(self.graph.outputs):
             self._walk.run(index)
         return [final_outputs(lane, self.graph.outputs) for lane in self._own]
@@ -79,8 +81,9 @@ class GraphSource:
 class ProbeSource:
     """A candidate that is known by its tensors alone."""
 
-    def __init__(self, probe: Probe, feeds: Feeds) -> None:
-        self._probe, self._feeds = probe, feeds
+    def __init__(self, probe: Probe, feeds: Feeds, finals: Sequence[str]) -> None:
+        """`finals`: the reference's outputs that the probe has as well."""
+        self._probe, self._feeds, self._finals = probe, feeds, finals
         self._fetched: list[Mapping[str, np.ndarray] | str] = []
         self._failures: list[str] = []
 
@@ -89,15 +92,7 @@ class ProbeSource:
         return self._failures
 
     def fetch(self, group: Mapping[str, Sequence[OrtValue]]) -> None:
-        self._fetched = []
-        for feed in self._feeds:
-            try:
-                self._fetched.append(self._probe.fetch(list(group), feed))
-            except PorterError as error:
-                text = f"{one_line(self._probe.label)}: {error}"
-                self._fetched.append(text)
-                if text not in self._failures:
-                    self._failures.append(text)
+        self._fetched = [self._try(list(group), feed) for feed in self._feeds]
 
     def own(self, name: str, feed: int) -> Fetched:
         found = self._fetched[feed]
@@ -105,6 +100,22 @@ class ProbeSource:
 
     def alone(self, name: str, feed: int) -> Fetched | None:
         return None
+
+    def outputs(self) -> list[dict[str, np.ndarray]]:
+        """Fetched with no other tensor beside them, so that the runtime works as it does in use."""
+        if not self._finals:
+            return [{} for _ in self._feeds]
+        found = [self._try(self._finals, feed) for feed in self._feeds]
+        return [{} if isinstance(one, str) else dict(one) for one in found]
+
+    def _try(self, names: Sequence[str], feed: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray] | str:
+        try:
+            return self._probe.fetch(names, feed)
+        except PorterError as error:
+            text = one_line(error)
+            if text not in self._failures:
+                self._failures.append(text)
+            return text
 
 
 def final_outputs(lane: Lane, names: Sequence[str]) -> dict[str, np.ndarray]:

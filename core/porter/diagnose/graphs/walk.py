@@ -3,8 +3,9 @@
 Each node becomes a model of its own, without graph optimisations. The runtime then uses the kernels that it would use
 for the whole graph run so: float32 and int8 graphs give the same bits. Float16 nodes that the CPU computes in float32
 are rounded to float16 after each node, as the graph says; run whole, even without optimisations, the runtime leaves
-out some of these roundings. This costs about a millisecond a node, fetches every intermediate tensor in one pass, and
-needs the memory of the tensors in flight and of one node's weights.
+out some of these roundings. Bfloat16 nodes are run in the same way where it has no kernel for them (`bfloat16`). All
+this costs about a millisecond a node, fetches every intermediate tensor in one pass, and needs the memory of the
+tensors in flight and of one node's weights.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from porter.diagnose.graphs.bfloat16 import open_rounded
 from porter.diagnose.graphs.graph import Graph
 from porter.diagnose.graphs.values import OrtValue, cast, open_session, reason, type_of
 from porter.errors import one_line
@@ -38,13 +40,22 @@ class Lane:
 class Walk:
     """One pass over a graph, with several lanes abreast."""
 
-    def __init__(self, graph: Graph, lanes: Sequence[Lane], watched: Collection[str], threads: int) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        lanes: Sequence[Lane],
+        watched: Collection[str],
+        threads: int,
+        rounded: set[int] | None = None,
+    ) -> None:
+        """Bfloat16 nodes that are run in float32, for want of a kernel, are added to `rounded`."""
         self.graph = graph
         self.lanes = lanes
         self.failures: dict[int, str] = {}
         """Nodes that the runtime refused in a lane of their own graph, with its reason."""
         self._watched = frozenset(watched)
         self._threads = threads
+        self._rounded = set() if rounded is None else rounded
         self._unread = {name: len(readers) for name, readers in graph.readers.items()}
         self._done = [False] * len(graph.nodes)
 
@@ -124,7 +135,14 @@ class Walk:
             if kind is None:
                 raise TypeError(f"it reads {one_line(name)!r}, a {value.data_type()}, which cannot be passed on")
             types[name] = kind
-        return open_session(self.graph.node_model(index, types), self._threads)
+        try:
+            return open_session(self.graph.node_model(index, types), self._threads)
+        except Exception:  # the runtime's exceptions share no base of their own
+            rounded = open_rounded(self.graph, index, types, self._threads)
+            if rounded is None:
+                raise
+        self._rounded.add(index)
+        return rounded
 
     def _store(self, lane: Lane, outputs: dict[str, OrtValue]) -> None:
         for name, value in outputs.items():

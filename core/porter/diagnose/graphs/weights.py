@@ -65,7 +65,7 @@ class StoredWeights:
             return WeightPair(_summary(a), "cannot be computed", True)
         if a.shape != b.shape or a.dtype.kind not in "biuf" or b.dtype.kind not in "biuf":
             return WeightPair(_summary(a), _summary(b), not np.array_equal(a, b))
-        if np.array_equal(a, b):
+        if np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f"):
             self._count(name, tensor, stored, 0.0)
             return WeightPair("", "", False)
         worst, scale = _error(a, b)
@@ -147,9 +147,13 @@ def _summary(array: np.ndarray) -> str:
         return f"{text}: {', '.join(_number(value) for value in array.reshape(-1))}"
     if not array.any():
         return f"{text}: all zero"
-    zeros = int((array == 0).sum())
-    tail = f", {zeros} of {array.size} zero" if zeros else ""
-    return f"{text}: {_number(np.min(array))} to {_number(np.max(array))}{tail}"
+    finite = array[np.isfinite(array)]
+    odd, zeros = array.size - finite.size, int((array == 0).sum())
+    tail = f", {odd} of {array.size} NaN or infinite" if odd else ""
+    tail += f", {zeros} of {array.size} zero" if zeros else ""
+    if not finite.size:
+        return f"{text}{tail}"
+    return f"{text}: {_number(np.min(finite))} to {_number(np.max(finite))}{tail}"
 
 
 def _number(value: object) -> str:

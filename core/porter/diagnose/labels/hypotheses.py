@@ -49,7 +49,7 @@ def hypotheses(
 
 
 def _shift(answers: Integers, labels: Integers, num_classes: int) -> Iterator[Hypothesis]:
-    """The constant offset, other than 0, that makes most answers right."""
+    """The constant offset, other than 0, that makes most answers right; labels may have wrapped round."""
     import numpy as np
 
     if num_classes < 2:
@@ -63,16 +63,35 @@ def _shift(answers: Integers, labels: Integers, num_classes: int) -> Iterator[Hy
     title = f"every label is {abs(offset)} too {'low' if offset > 0 else 'high'}"
     if background:
         title += f": class 0 of the model's {num_classes} is a background class"
+    remedy = f"`--label-offset {-offset}`, counted from the offset in use"
     changed = _within(labels + offset, num_classes)
+    if _wraps(answers, labels + offset, num_classes):
+        title += f", and wrapped round at class {num_classes - 1}"
+        remedy = "make the labels again from their source; no offset undoes what wrapped round"
+        changed = (labels + offset) % num_classes
     yield Hypothesis(
         name="background" if background else "shift",
         title=title,
-        remedy=f"`--label-offset {-offset}`, counted from the offset in use",
+        remedy=remedy,
         rows=np.arange(len(labels)),
         labels=changed,
         tried=len(offsets) - 1,
         examples=_examples(labels, changed),
     )
+
+
+def _wraps(answers: Integers, shifted: Integers, num_classes: int) -> bool:
+    """Whether labels that a shift puts outside are right at the other end, nearly as often as the others are.
+
+    Never of two classes, which are each other's neighbour on both sides.
+    """
+    outside = (shifted < 0) | (shifted >= num_classes)
+    if (
+        num_classes < 3 or outside.all() or not outside.any()
+    ):  # of two classes each is the other's neighbour on both sides
+        return False
+    right = answers == shifted % num_classes
+    return bool(right[outside].mean() >= right[~outside].mean() / 2 > 0)
 
 
 def _natural(text: str) -> tuple[tuple[int, int, str], ...]:

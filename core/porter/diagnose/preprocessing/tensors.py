@@ -36,14 +36,24 @@ def read_user_tensors(folder: Path, ids: Sequence[str], spec: PreprocessSpec) ->
     return [_read(path, (len(spec.mean), *spec.crop)) for path in paths]
 
 
+def with_tensors(folder: Path, ids: Sequence[str]) -> list[str]:
+    """The images that have a file in `folder`, in order; all of them where none has, for the reader to name."""
+    return [image_id for image_id in ids if _fitting(folder, image_id)] or list(ids)
+
+
+def _fitting(folder: Path, image_id: str) -> list[Path]:
+    """The files that fit an image, at the first place that has any."""
+    stem = PurePosixPath(image_id).with_suffix("")
+    places = dict.fromkeys((folder / stem, folder / stem.name))
+    candidates = [[path for s in SUFFIXES if (path := Path(f"{place}{s}")).exists()] for place in places]
+    return next((paths for paths in candidates if paths), [])
+
+
 def _paths(folder: Path, ids: Sequence[str]) -> list[Path]:
     found: list[Path] = []
     missing: list[str] = []
     for image_id in ids:
-        stem = PurePosixPath(image_id).with_suffix("")
-        places = dict.fromkeys((folder / stem, folder / stem.name))
-        candidates = [[path for s in SUFFIXES if (path := Path(f"{place}{s}")).exists()] for place in places]
-        fitting = next((paths for paths in candidates if paths), [])
+        fitting = _fitting(folder, image_id)
         if len(fitting) > 1:
             raise BadInput(
                 f"{one_line(fitting[0])} and {fitting[1].name} both fit image {one_line(image_id)}: keep one"
@@ -51,7 +61,7 @@ def _paths(folder: Path, ids: Sequence[str]) -> list[Path]:
         if fitting:
             found.append(fitting[0])
         else:
-            missing.append(f"{stem.name}.npy")
+            missing.append(f"{PurePosixPath(image_id).stem}.npy")
     if missing:
         raise BadInput(
             f"{one_line(folder)}: {len(missing)} of {len(ids)} tensors are missing ({_first(missing)});"

@@ -1,0 +1,168 @@
+"""OpenVINO on the CPU: the exported ONNX file as IR, computed in the precision that was asked for."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from porter import hookimpl
+from porter.contracts.runtime import BuildRequest, Runtime, RuntimeStatus, Session, SessionOptions
+from porter.errors import BadInput, Missing, one_line
+from porter.hashes import file_digest
+from porter.openvino import ADVICE, DEVICE, compile_model, cpu_precisions, import_openvino, read_model, reason
+from porter.records.artefact import Artefact, ArtefactPart, SessionInfo
+from porter.records.store import whole_file
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "openvino"
+
+
+class OpenVinoSession(Session):
+    """One compiled model with one inference request.
+
+    An artefact with a free batch is shaped for `SessionOptions.batch` where that is given, which makes it faster.
+    """
+
+    def __init__(self, path: Path, artefact: Artefact, options: SessionOptions) -> None:
+        _require_cpu(options.provider)
+        model = read_model(path)
+        batch = artefact.batch
+        if batch is None and options.batch is not None:
+            _fix_batch(model, options.batch, str(path))
+            batch = options.batch
+        compiled = compile_model(model, str(path), artefact.precision, options.threads)
+        self._outputs = [result.get_friendly_name() for result in model.get_results()]
+        self._dtype = model.inputs[0].get_element_type().to_dtype()
+        self._request: Any = compiled.model.create_infer_request()
+        self.info = SessionInfo(
+            runtime=NAME,
+            version=importlib.metadata.version(NAME),
+            precision=compiled.precision,
+            provider=", ".join(compiled.model.get_property("EXECUTION_DEVICES")),
+            threads=compiled.threads,
+            batch=batch,
+            layers=compiled.layers,
+        )
+
+    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        if batch.dtype != self._dtype:  # OpenVINO would cast it
+            raise BadInput(f"OpenVINO: the model takes {self._dtype}, was fed {batch.dtype}")
+        try:
+            values = self._request.infer([batch])
+        except RuntimeError as error:
+            raise BadInput(f"OpenVINO: {reason(error)}") from None
+        return {name: values[number] for number, name in enumerate(self._outputs)}
+
+    def close(self) -> None:
+        self._request = None
+
+
+class OpenVino(Runtime):
+    """Builds an IR with float32 weights; the precision is that of the arithmetic, chosen when a session is opened."""
+
+    name = NAME
+
+    def status(self) -> RuntimeStatus:
+        try:
+            version = importlib.metadata.version(NAME)
+            precisions = cpu_precisions()
+        except (importlib.metadata.PackageNotFoundError, Missing) as error:
+            advice = str(error) if isinstance(error, Missing) else ADVICE
+            return RuntimeStatus(available=False, advice=advice)
+        return RuntimeStatus(available=True, version=version, devices=(DEVICE,), precisions=precisions)
+
+    def require(self, precision: str, provider: str | None) -> None:
+        super().require(precision, provider)
+        _require_cpu(provider)
+
+    def build(self, request: BuildRequest) -> Artefact:
+        batch = request.batch or request.spec.fixed_batch
+        size = f"-bs{batch}" if batch else ""
+        target = request.folder / f"{request.onnx.stem}-{NAME}-{request.precision}{size}.xml"
+        weights = target.with_suffix(".bin")
+        model = read_model(request.onnx)
+        if batch is not None:
+            _fix_batch(model, batch, str(request.onnx))
+        _name_outputs(model, [output.name for output in request.spec.outputs], request.onnx)
+        _save(model, target, weights)
+        return Artefact(
+            runtime=NAME,
+            precision=request.precision,
+            path=_below(target, request),
+            batch=batch,
+            command="openvino.save_model(…, compress_to_fp16=False)",
+            sha256=file_digest(target),
+            size_bytes=target.stat().st_size,
+            parts=(
+                ArtefactPart(
+                    path=_below(weights, request), sha256=file_digest(weights), size_bytes=weights.stat().st_size
+                ),
+            ),
+        )
+
+    def open(self, artefact: Artefact, path: Path, options: SessionOptions) -> Session:
+        return OpenVinoSession(path, artefact, options)
+
+
+@hookimpl
+def porter_runtimes() -> Sequence[Runtime]:
+    return (OpenVino(),)
+
+
+def _require_cpu(provider: str | None) -> None:
+    if provider is not None and provider.upper() != DEVICE:
+        raise Missing(f"runtime {NAME} runs on {DEVICE} only, not on {one_line(provider)!r}: leave --provider out")
+
+
+def _name_outputs(model: Any, names: Sequence[str], onnx: Path) -> None:
+    """Give each result the output's name: a tensor of an IR can have several names, in no order."""
+    results = model.get_results()
+    found = [result.get_output_tensor(0).get_names() for result in results]
+    if len(found) != len(names) or any(name not in known for name, known in zip(names, found, strict=True)):
+        shown = ", ".join("/".join(sorted(known)) for known in found)
+        raise BadInput(f"{onnx}: OpenVINO reads outputs {one_line(shown)}, the model has {', '.join(names)}")
+    for result, name in zip(results, names, strict=True):
+        result.set_friendly_name(name)
+
+
+def _fix_batch(model: Any, batch: int, label: str) -> None:
+    """Fix the first dimension of every input to `batch`."""
+    shapes = {}
+    for port in model.inputs:
+        shape = port.get_partial_shape()
+        shape[0] = batch
+        shapes[port] = shape
+    try:
+        model.reshape(shapes)
+    except RuntimeError as error:
+        raise BadInput(f"{label}: OpenVINO cannot fix its batch to {batch}: {reason(error)}") from None
+
+
+def _save(model: Any, target: Path, weights: Path) -> None:
+    """Write the IR and read it back. Either file appears whole, and the graph only beside its own weights."""
+    try:
+        target.unlink(missing_ok=True)
+        with (
+            tempfile.TemporaryDirectory(dir=target.parent, prefix=".openvino-") as place,
+            whole_file(target) as graph_file,
+            whole_file(weights) as weights_file,
+        ):
+            written = Path(place) / target.name
+            # OpenVINO's own default would store the weights in half precision.
+            import_openvino().save_model(model, str(written), compress_to_fp16=False)
+            read_model(written)
+            written.with_suffix(".bin").replace(weights_file)
+            written.replace(graph_file)
+    except OSError as error:
+        raise BadInput(f"{target}: cannot be written: {error.strerror}") from None
+    except RuntimeError as error:
+        raise BadInput(f"{target}: OpenVINO cannot write it: {reason(error)}") from None
+
+
+def _below(path: Path, request: BuildRequest) -> str:
+    return str(path.relative_to(request.folder.parent))
