@@ -19,6 +19,7 @@ from porter.records.diagnosis import GraphDiagnosis
 
 SIZE = 16
 FLOAT, UINT8, BOOL = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.BOOL
+BFLOAT16 = TensorProto.BFLOAT16
 
 
 @functools.cache
@@ -122,6 +123,34 @@ def rename(model: onnx.ModelProto, new: Callable[[str], str]) -> None:
         node.name = new(node.name)
         for side in (node.input, node.output):
             side[:] = [names.get(name, name) for name in side]
+
+
+def rounded(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """To the nearest bfloat16, ties to even, by another implementation than ONNX Runtime's."""
+    import torch
+
+    nearest: NDArray[np.float32] = torch.from_numpy(array.copy()).bfloat16().float().numpy()
+    return nearest
+
+
+def in_bfloat16(model: onnx.ModelProto, *, cast: bool = False) -> onnx.ModelProto:
+    """The weights in bfloat16, and with them all that is computed; `cast` keeps input and outputs float32."""
+    for tensor in model.graph.initializer:
+        if tensor.data_type == FLOAT:
+            values = rounded(numpy_helper.to_array(tensor))
+            bits = (values.view(np.uint32) >> 16).astype(np.uint16)
+            tensor.CopyFrom(helper.make_tensor(tensor.name, BFLOAT16, values.shape, bits.tobytes(), raw=True))
+    if not cast:
+        for value in (*model.graph.input, *model.graph.output):
+            value.type.tensor_type.elem_type = BFLOAT16
+        return model
+    first = model.graph.node[0]
+    model.graph.node.insert(0, helper.make_node("Cast", first.input[:1], ["low"], "enter", to=BFLOAT16))
+    model.graph.node[1].input[0] = "low"
+    last = model.graph.node[-1]
+    model.graph.node.append(helper.make_node("Cast", ["low_scores"], last.output[:1], "leave", to=FLOAT))
+    model.graph.node[-2].output[0] = "low_scores"
+    return model
 
 
 def graph(

@@ -9,6 +9,9 @@ from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
+SKIPPED = "…"
+"""In shown output: a line of its own stands for any lines, at the end of a line for the rest of it."""
+
 _FENCED = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
@@ -54,3 +57,26 @@ def commands(block: Block) -> Iterator[tuple[str, list[str]]]:
             output.append(line)
     if command:
         yield command, output
+
+
+def essential(line: str) -> str:
+    """A line without what differs between machines: decimals other than 100.00, and doubts about steadiness."""
+    masked = re.sub(r"\d+\.\d+(e[-+]\d+)?", lambda number: number[0] if number[0] == "100.00" else "#", line)
+    return masked.replace(" (not steady)", "").rstrip()
+
+
+def explain(shown: list[str], printed: list[str]) -> str:
+    """Why the output is not what the page shows; empty where it is."""
+    rest = [essential(line) for line in printed]
+    skipping = False
+    for line in map(essential, shown):
+        if line == SKIPPED:
+            skipping = True
+            continue
+        start = line.removesuffix(SKIPPED)
+        fits = [found == line or (line.endswith(SKIPPED) and found.startswith(start)) for found in rest]
+        if not any(fits if skipping else fits[:1]):
+            return f"the page shows {line!r}, next came {rest[:1]}"
+        rest = rest[fits.index(True) + 1 :]
+        skipping = False
+    return f"the page does not show {rest}" if rest and not skipping else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -41,6 +43,9 @@ def porter(*arguments: str, cwd: Path | None = None, **environment: str) -> subp
         (["run", "hrnet", "--batch-sizes", "1,,4"], 2, "no list of batch sizes"),
         (["run", "hrnet", "--batch-sizes", "0"], 2, "no list of batch sizes"),
         (["run", "hrnet", "--max-drop", "-1"], 2, "--max-drop"),
+        (["run", "hrnet", "--max-drop", "inf"], 2, "'inf' is not a finite number"),
+        (["run", "hrnet", "--atol", "nan"], 2, "'nan' is not a finite number"),
+        (["run", "hrnet", "--rtol", "1e999"], 2, "'1e999' is not a finite number"),
         (["run", "hrnet", "--runtime", "abacus"], 3, "no installed plugin offers the runtime 'abacus'"),
         (["run", "hrnet", "--provider", "Abacus"], 3, "no provider 'Abacus'"),
         (["run", "hrnet", "--precision", "int8"], 2, "precision"),
@@ -73,6 +78,35 @@ def test_doctor_names_the_runtime_and_its_precisions() -> None:
     assert document["runtimes"]["onnxruntime"]["available"] is True
     assert "fp32" in document["runtimes"]["onnxruntime"]["precisions"]
     assert document["machine"]["threads"] >= 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_command_in_one_line_and_leaves_no_half_file(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    pytest.importorskip("porter_hrnet")
+    command = [sys.executable, "-m", "porter.cli.main", "run", "hrnet", "--bench-seconds", "60", "--out", str(tmp_path)]
+    # pytest may itself run where SIGINT is ignored, which a child would inherit.
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".predictions.csv.*.part")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert stderr.endswith("porter: interrupted\n") and "Traceback" not in stderr
+    assert list(tmp_path.rglob("*.part")) == []
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(closed: str) -> None:
+    command = f"{shlex.quote(sys.executable)} -m porter.cli.main doctor {closed}"
+    assert subprocess.run(["sh", "-c", command], capture_output=True, check=False).returncode == 0
 
 
 def test_help_starts_at_once_and_imports_nothing_heavy() -> None:

@@ -146,6 +146,11 @@ def test_control_characters_of_names_never_reach_a_message() -> None:
     assert str(caught.value).isprintable()
 
 
+def test_blanks_that_make_the_difference_show_in_the_message() -> None:
+    with pytest.raises(BadInput, match=r"no label for 1 of 2 images \(' a\.jpg'\)"):
+        match_labels((" a.jpg", "b.jpg"), labelfile(("a.jpg", 0), ("b.jpg", 0)), 3)
+
+
 def numbered(first: int, last: int) -> tuple[tuple[str, ...], LabelFile]:
     pairs = [(f"{i}.jpg", i) for i in range(first, last + 1)]
     return tuple(name for name, _ in pairs), labelfile(*pairs)

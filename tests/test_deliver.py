@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -22,6 +23,11 @@ from porter.records.store import read_record, write_record
 from porter.stages.deliver import code, deliver, num, render, text
 
 HOSTILE = "<script>alert(1)</script> | `a``b` *x* [y](http://z) \n# head \u202egnp.\x1b[31m" + "w" * 200
+
+
+def record_with(option: str, value: object) -> bytes:
+    request = {"model": "tiny", option: value}
+    return json.dumps({"schema_version": 1, "porter": "0", "created": "", "command": "", "request": request}).encode()
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +92,48 @@ def test_the_script_quotes_what_a_shell_would_mind(tmp_path: Path) -> None:
     assert script.stat().st_mode & 0o111
 
 
+def test_the_script_checks_its_inputs_and_its_target(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", [0, 1, 2])
+    odd = labels.rename(tmp_path / "back\\slash's labels.txt")
+    out = tmp_path / "out"
+    start(out, tmp_path / "val", odd).everything()
+    calls = tmp_path / "bin/porter"
+    calls.parent.mkdir()
+    calls.write_text("#!/bin/sh\nexit 3\n")
+    calls.chmod(0o755)
+    path = f"{calls.parent}{os.pathsep}{os.environ['PATH']}"
+
+    def reproduce(target: Path) -> tuple[int, str]:
+        done = subprocess.run(
+            ["sh", out / "reproduce.sh", target],
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stderr
+
+    assert reproduce(tmp_path / "new") == (3, ""), "the inputs are right, and porter's own exit code comes through"
+    assert reproduce(out) == (2, f"{out}: exists already; name a new folder\n")
+    odd.write_text("other labels")
+    assert reproduce(tmp_path / "new") == (2, f"{odd}: not the file of the original run\n")
+
+
+def test_a_run_on_what_the_plugin_ships_has_nothing_to_check(finished: Path) -> None:
+    record = read_record(finished)
+    script = render("reproduce.sh.j2", replace(record, inputs=tuple(replace(i, shipped=True) for i in record.inputs)))
+    assert "check" not in script and "sha256sum" not in script
+
+
+def test_failures_beyond_those_in_the_record_are_pointed_to(finished: Path) -> None:
+    record = read_record(finished)
+    assert record.data is not None
+    pointer = "The first of them; `predictions.csv` has all"
+    assert pointer not in render("README.md.j2", record)
+    many = replace(record, data=replace(record.data, failed=101))
+    assert pointer in render("README.md.j2", many)
+
+
 def test_what_was_not_measured_says_so(tmp_path: Path) -> None:
     request = RunRequest(model="tiny")
     blank = RunRecord(
@@ -114,6 +162,8 @@ def test_an_undefined_name_is_an_error_with_its_place(monkeypatch: pytest.Monkey
         (b"\xff\xfe", "not a run record"),
         (b'{"schema_version": 99}', "schema_version is 99"),
         (b'{"schema_version": 1, "porter": 3}', "not a run record"),
+        (record_with("threads", -1), "threads must be at least 1"),
+        (record_with("batch_sizes", []), "batch_sizes must be at least 1"),
         (b"[" * 100_000, "not a run record"),
     ],
 )

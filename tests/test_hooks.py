@@ -31,15 +31,16 @@ from porter.contracts.requests import (
     ModelRequest,
     Shipped,
 )
-from porter.contracts.runtime import Session
+from porter.contracts.runtime import Runtime, Session
 from porter.contracts.task import Task
-from porter.errors import BadInput, ExitCode
+from porter.errors import BadInput, ExitCode, PluginError
 from porter.images.pipeline import reference_pipeline
 from porter.plugins.manager import create_registry
 from porter.records.request import RunRequest
 from porter.records.run import State
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 from porter.run import Run, begin
+from porter.runtimes.onnxruntime import OnnxRuntime
 from porter.tasks.classification import Classification, Classified, classify
 
 LABELS = [0, 1, 2] * 4
@@ -312,6 +313,27 @@ def test_hook_porter_runtimes_adds_a_runtime_that_builds_verifies_and_scores(dat
     assert top1(run) == [100.0, 100.0, 100.0]
     assert {one.artefact for one in run.record.performance} == {"onnxruntime-fp32", "numpy-fp32"}
     assert ("runtime numpy", "tiny") in [(use.role, use.plugin) for use in run.record.plugins]
+
+
+@pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        (lambda *_: None, "build() of runtime 'second' returned NoneType, it must return Artefact"),
+        (lambda *_: sys.exit(0), "build() of runtime 'second' raised SystemExit: 0 (test_hooks.py:"),
+        (OnnxRuntime.build, "build() of runtime 'second' at fp32 made an artefact of onnxruntime fp32"),
+    ],
+)
+def test_a_runtime_that_builds_something_else_is_named(data: Path, build: Any, says: str) -> None:
+    second = type("Second", (OnnxRuntime,), {"name": "second", "build": build})
+
+    class WithRuntime(TinyPlugin):
+        @hookimpl
+        def porter_runtimes(self) -> list[Runtime]:
+            return [second()]
+
+    with pytest.raises(PluginError) as caught:
+        run_of(WithRuntime(), data, runtimes=("second",)).everything()
+    assert str(caught.value).startswith(f"plugin 'tiny': {says}")
 
 
 class JudgedByTop2(TinyPlugin):

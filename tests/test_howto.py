@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
-from pages import DOCS, blocks, commands, write_files
+from pages import DOCS, blocks, commands, explain, write_files
 from tiny import start, write_photos
 
 from porter.cli.main import main
+from porter.openvino import cpu_precisions
 
 PAGES = sorted((DOCS / "how-to").glob("*.md"))
+MODELS_PAGE = DOCS / "how-to/find-where-two-models-part.md"
 TEMPLATE_PAGE = DOCS / "how-to/override-the-delivery-template.md"
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 
@@ -54,6 +58,28 @@ def test_the_template_page_does_what_it_says(
     assert "Delivered by Example Ltd. to " in document
     assert "## Environment" not in document and "## Performance" in document
     assert "pytorch fp32 (reference) was not compared with the reference." in document
+
+
+def test_the_page_on_two_models_prints_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("openvino")
+    if "bf16" not in cpu_precisions():
+        pytest.skip("this CPU has no bf16")
+    write_files(MODELS_PAGE, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, of an exporter that it would rather not have used
+        runpy.run_path("make_models.py")
+    capsys.readouterr()
+    shown = [one for block in blocks(MODELS_PAGE) if block.language == "console" for one in commands(block)]
+    assert len(shown) == 4
+    for command, output in shown:
+        with pytest.raises(SystemExit) as stopped:
+            main(shlex.split(command)[1:])
+        assert stopped.value.code == int(output[0].startswith("model"))
+        assert not explain(output, capsys.readouterr().out.splitlines()), command
+    assert (tmp_path / "depth.svg").read_bytes().startswith(b"<?xml")
 
 
 def test_the_template_page_names_every_block() -> None:

@@ -12,7 +12,7 @@ from tiny import SPEC, TinyPlugin
 
 from porter import hookimpl
 from porter.contracts.requests import ModelOffer, ModelRequest, Shipped
-from porter.contracts.runtime import Runtime
+from porter.contracts.runtime import Runtime, RuntimeStatus
 from porter.contracts.task import Task
 from porter.errors import BadInput
 from porter.plugins.manager import create_registry
@@ -203,6 +203,25 @@ def test_a_runtime_or_task_without_a_name_is_reported(base: Any) -> None:
     nameless = type("Nameless", (base,), dict.fromkeys(base.__abstractmethods__))
     hook = f"porter_{base.__name__.lower()}s"
     assert reason(plugin(**{hook: lambda: [nameless()]})) == f"{hook} returned a value of type Nameless without a name"
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (raising, "plugin 'other': status() raised LookupError: no models today"),
+        (lambda: True, "plugin 'other': status() returned bool, not RuntimeStatus"),
+    ],
+)
+def test_a_runtime_that_cannot_say_how_it_is_is_not_available(answer: Any, why: str) -> None:
+    class Ill(OnnxRuntime):
+        name = "ill"
+
+        def status(self) -> RuntimeStatus:
+            return answer()  # type: ignore[no-any-return]
+
+    registry = create_registry([("other", plugin(porter_runtimes=lambda: [Ill()]))])
+    assert (registry.status("ill").available, registry.status("ill").advice) == (False, why)
+    assert registry.status("onnxruntime").available
 
 
 def test_two_plugins_with_the_same_model_are_both_named() -> None:

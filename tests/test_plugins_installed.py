@@ -211,6 +211,35 @@ def test_what_a_plugin_prints_leaves_stdout_alone(site: Site) -> None:
     assert (done.returncode, done.stdout) == (2, "") and "called\nporter: error: " in done.stderr
 
 
+def test_a_task_that_exits_does_not_pass_for_a_run_that_ended_well(site: Site) -> None:
+    source = """
+        import sys
+        from porter import hookimpl
+        from porter.contracts.requests import ModelOffer
+        from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+        from porter.tasks.classification import Classification
+        class Leaving(Classification):
+            name = "leaving"
+            def manifest(self, request):
+                sys.exit(0)
+        @hookimpl
+        def porter_models():
+            return [ModelOffer(name="good", title="Good", variants=(), needs_checkpoint=False)]
+        @hookimpl
+        def porter_describe(request):
+            tensor = TensorSpec(name="image", shape=("N", 3, 8, 8))
+            preprocess = PreprocessSpec(resize=8, crop=(8, 8))
+            return ModelSpec(name="good", task="leaving", inputs=(tensor,), outputs=(tensor,), preprocess=preprocess)
+        @hookimpl
+        def porter_tasks():
+            return [Leaving()]
+    """
+    site.install("porter-good", {"good_module": source}, good="good_module")
+    done = site.porter("run", "good", "--data", str(site.folder), "--out", str(site.folder / "out"))
+    assert done.returncode == 70
+    assert done.stderr.startswith("porter: error: internal error, SystemExit: 0 (good_module.py:")
+
+
 def test_listing_plugins_imports_nothing_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "porter.cli.main", "plugins"],

@@ -70,6 +70,7 @@ def test_unreadable_images_are_named_and_stay_in_the_denominator(tmp_path: Path)
     evaluation = run.record.evaluations[1]
     assert (evaluation.listed, evaluation.scored, evaluation.unreadable) == (10, 7, 3)
     assert [failure.id for failure in evaluation.failures] == [f"photo {n:03}.jpg" for n in (1, 4, 7)]
+    assert not any("photo" in failure.reason for failure in evaluation.failures), "the name stands beside the reason"
     assert evaluation.metric("top1").value == 70.0
     assert [row["status"] for row in rows(tmp_path / "out")].count("unreadable") == 3
     assert [row["image"] for row in rows(tmp_path / "out")] == [f"photo {n:03}.jpg" for n in range(10)]
@@ -133,6 +134,24 @@ def test_a_changed_option_clears_what_was_measured_with_the_old_one(tmp_path: Pa
     assert again.record.export is not None
     other = start(tmp_path / "out", tmp_path / "val", labels, fresh=False, opset=13)
     assert other.record.export is None and other.record.performance == ()
+
+
+def test_a_stage_alone_takes_away_the_documents_of_the_record_before_it(tmp_path: Path) -> None:
+    labels, out = write_photos(tmp_path / "val", [0, 1, 2]), tmp_path / "out"
+    start(out, tmp_path / "val", labels).everything()
+    start(out, tmp_path / "val", labels, limit=2, fresh=False).evaluate()
+    assert {path.name for path in out.iterdir()} == {"run.json", "predictions.csv", "result.json", "models"}
+    start(out, tmp_path / "val", labels, opset=13, fresh=False).export()
+    assert {path.name for path in out.iterdir()} == {"run.json", "models"}
+
+
+def test_agreement_with_the_reference_is_over_the_images_that_have_an_answer(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", [0, 1, 2, 0])
+    (tmp_path / "val/photo 003.jpg").write_bytes(b"")
+    run = start(tmp_path / "out", tmp_path / "val", labels, max_drop=100.0)
+    run.everything()
+    agreement = run.record.evaluations[1].agreement
+    assert agreement is not None and (agreement.hits, agreement.count) == (3, 3)
 
 
 def test_a_changed_artefact_is_refused(tmp_path: Path) -> None:

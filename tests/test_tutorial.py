@@ -10,37 +10,12 @@ from pathlib import Path
 
 import pytest
 from fresh import Environment, core_wheel
-from pages import DOCS, Block, blocks, commands
+from pages import DOCS, Block, blocks, commands, explain
 
 PAGE = DOCS / "tutorial.md"
 ERROR = "porter: error: "
-SKIPPED = "…"
-"""A line of its own stands for any lines, at the end of a line for the rest of it."""
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git applies the tutorial's changes")
-
-
-def essential(line: str) -> str:
-    """A line without what differs between machines: decimals other than 100.00, and doubts about steadiness."""
-    masked = re.sub(r"\d+\.\d+(e[-+]\d+)?", lambda number: number[0] if number[0] == "100.00" else "#", line)
-    return masked.replace(" (not steady)", "").rstrip()
-
-
-def explain(shown: list[str], printed: list[str]) -> str:
-    """Why the output is not what the page shows; empty where it is."""
-    rest = [essential(line) for line in printed]
-    skipping = False
-    for line in map(essential, shown):
-        if line == SKIPPED:
-            skipping = True
-            continue
-        start = line.removesuffix(SKIPPED)
-        fits = [found == line or (line.endswith(SKIPPED) and found.startswith(start)) for found in rest]
-        if not any(fits if skipping else fits[:1]):
-            return f"the page shows {line!r}, next came {rest[:1]}"
-        rest = rest[fits.index(True) + 1 :]
-        skipping = False
-    return f"the page does not show {rest}" if rest and not skipping else ""
 
 
 def follow(block: Block, environment: Environment, folder: Path) -> None:

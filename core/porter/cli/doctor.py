@@ -17,7 +17,7 @@ def doctor(as_json: bool) -> None:
     """Show this machine and its runtimes: version, devices, precisions, and what to install."""
     environment = machine.describe()
     registry = create_registry()
-    statuses = {name: offers[0][0].status() for name, offers in sorted(registry.runtimes().items())}
+    statuses = {name: registry.status(name) for name in sorted(registry.runtimes())}
     if as_json:
         document = {"machine": asdict(environment), "runtimes": {n: asdict(s) for n, s in statuses.items()}}
         click.echo(json.dumps(document, indent=1))

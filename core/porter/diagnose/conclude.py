@@ -109,7 +109,7 @@ def _node(finding: NodeFinding) -> str:
 def _on_the_way(graph: GraphDiagnosis, finding: NodeFinding) -> str:
     """Nodes that only one side runs to get there, where one runs more than the other: one was removed, or added."""
     mine, theirs = finding.nodes, finding.candidate_nodes
-    if not theirs or len(mine) == len(theirs):
+    if not theirs or len(mine) == len(theirs) or graph.match.dequantised:  # quantising adds nodes everywhere
         return ""
     longer, shorter, who = (
         (mine, theirs, graph.reference) if len(mine) > len(theirs) else (theirs, mine, graph.candidate)

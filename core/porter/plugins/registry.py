@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import pluggy
 
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelOffer, ModelRequest
-from porter.contracts.runtime import Runtime, Session
+from porter.contracts.runtime import Runtime, RuntimeStatus, Session
 from porter.contracts.task import Task
 from porter.errors import BadInput, Missing, PluginError, PorterError, did_you_mean, one_line
 from porter.plugins.info import PluginInfo
@@ -66,6 +66,11 @@ class Registry:
     def runtime(self, name: str) -> Runtime:
         """The runtime of that name. Raises `Missing` where no plugin offers it."""
         return self._one("runtime", name, self.runtimes(), Missing)[0]
+
+    def status(self, name: str) -> RuntimeStatus:
+        """What the runtime of that name says of itself. One that raises is not available, and its advice says why."""
+        runtime, plugin = self.runtimes()[name][0]
+        return _status(runtime, plugin)
 
     def task(self, name: str) -> Task:
         """The task of that name. Raises `Missing` where no plugin offers it."""
@@ -186,6 +191,20 @@ class ModelHooks:
 
     def _wrong(self, hook: str, given: str, wanted: str) -> PluginError:
         return PluginError(f"plugin {self.plugin!r}: {hook} returned {given}, it must return {wanted}")
+
+
+def _status(runtime: Runtime, plugin: str) -> RuntimeStatus:
+    try:
+        status = runtime.status()
+    except (Exception, SystemExit) as error:  # it may not, and must not hide what the others say
+        return RuntimeStatus(
+            available=False, advice=f"plugin {plugin!r}: status() raised {type(error).__name__}: {one_line(error)}"
+        )
+    if not isinstance(status, RuntimeStatus):
+        return RuntimeStatus(
+            available=False, advice=f"plugin {plugin!r}: status() returned {type(status).__name__}, not RuntimeStatus"
+        )
+    return status
 
 
 def raise_as_plugin_error(error: Exception | SystemExit, plugin: str, hook: str) -> NoReturn:

@@ -58,6 +58,14 @@ class RunRequest:
     bench_input: str = "images"
     """`images` or `random`."""
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a count below one: run.json is read from disk, and might have been edited by hand."""
+        counts = {"limit": self.limit, "threads": self.threads, "batch": self.batch}
+        counts["batch_sizes"] = min(self.batch_sizes, default=0)
+        for name, value in counts.items():
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1")
+
     @property
     def evaluation_batch(self) -> int:
         """The batch size of the evaluation."""

@@ -56,7 +56,7 @@ class PreprocessFinding:
     mean_difference: float | None
     """Over all values of all images; None where there is a `problem`."""
     problem: str = ""
-    """Why there is no difference to state: another shape, values that are not finite."""
+    """Why there is no difference to state: another shape, values that are not finite, the same value everywhere."""
     explanations: tuple[Explanation, ...] = ()
     """Those that explain the difference equally well, the most usual first; empty where no suspect does."""
     tried: int = 0

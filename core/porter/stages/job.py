@@ -141,15 +141,19 @@ class Job:
         self.files, self.spec, self.task  # noqa: B018 - each is made, or raises, on first use
         for runtime in self.runtimes:
             self._require_precision(runtime)
-            runtime.require(self.request.precision, self.request.provider)
+            try:
+                runtime.require(self.request.precision, self.request.provider)
+            except (Exception, SystemExit) as error:
+                plugin = self.registry.provider_of("runtime", runtime.name)
+                raise_as_plugin_error(error, plugin, f"require() of runtime {runtime.name!r}")
         self.manifest  # noqa: B018
 
     def _require_precision(self, runtime: Runtime) -> None:
         """Name the runtimes that do offer the precision, where this one does not."""
-        precision, status = self.request.precision, runtime.status()
+        precision, status = self.request.precision, self.registry.status(runtime.name)
         if not status.available or precision in status.precisions:
             return
-        offers = {name: found[0][0].status().precisions for name, found in sorted(self.registry.runtimes().items())}
+        offers = {name: self.registry.status(name).precisions for name in sorted(self.registry.runtimes())}
         others = [f"`--runtime {name} --precision {precision}`" for name, known in offers.items() if precision in known]
         way_out = f"give {' or '.join(others)}" if others else "no runtime here offers it"
         raise BadInput(

@@ -162,11 +162,13 @@ def porter_postprocess(outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Se
     """The first output as N×C scores, for models of this task."""
     if spec.task != NAME:
         return None
-    scores = outputs[spec.outputs[0].name]
-    classes = num_classes(spec)
+    name, classes = spec.outputs[0].name, num_classes(spec)
+    if name not in outputs:
+        raise BadInput(f"output {name!r} is missing; the model gives {', '.join(map(one_line, outputs)) or 'none'}")
+    scores = outputs[name]
     if scores.ndim != 2 or scores.shape[1] != classes:
         raise BadInput(
-            f"output {spec.outputs[0].name!r} has shape {'×'.join(map(str, scores.shape))}, "
+            f"output {name!r} has shape {'×'.join(map(str, scores.shape))}, "
             f"the model declares {classes} classes"
         )
     return classify(scores)

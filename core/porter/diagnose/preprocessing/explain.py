@@ -63,19 +63,21 @@ def explain_preprocessing(samples: Sequence[Sample], spec: PreprocessSpec) -> Pr
     differing = [trial for trial in trials if trial.differs]
     shape = next((t.sample.tensor.shape for t in differing if t.sample.tensor.shape != t.reference.shape), None)
     broken = next((t.sample.id for t in differing if not np.isfinite(t.sample.tensor).all()), None)
-    measured = shape is None and broken is None
+    blank = next((t.sample.id for t in differing if _blank(t.sample.tensor) and not _blank(t.reference)), None)
     odd = ""
     if broken is not None:
         odd = f"the tensor of {one_line(broken)} has NaN or infinite values"
     elif shape is not None:
         odd = f"the shape is {_shape(shape)}, the spec declares {_shape(trials[0].reference.shape)}"
-    explanations = search.explanations() if differing and broken is None else []
+    elif blank is not None:
+        odd = f"the tensor of {one_line(blank)} has the same value everywhere"
+    explanations = search.explanations() if differing and broken is None and blank is None else []
     return PreprocessFinding(
         images=len(trials),
         differing=len(differing),
         allowed=ALLOWED,
-        max_difference=max(trial.before.largest for trial in trials) if measured else None,
-        mean_difference=float(np.mean([trial.before.mean for trial in trials])) if measured else None,
+        max_difference=max(trial.before.largest for trial in trials) if not odd else None,
+        mean_difference=float(np.mean([trial.before.mean for trial in trials])) if not odd else None,
         problem=odd,
         explanations=tuple(explanations),
         tried=search.tried,
@@ -83,6 +85,10 @@ def explain_preprocessing(samples: Sequence[Sample], spec: PreprocessSpec) -> Pr
         unseen=tuple(change.suspect for change in search.unseen),
         untried=(problem,) if problem else (),
     )
+
+
+def _blank(tensor: NDArray[np.float32]) -> bool:
+    return tensor.size > 0 and bool((tensor == tensor.flat[0]).all())
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -1,0 +1,37 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from porter.records.store import whole_file
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from porter.records.store import write_whole
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_whole(Path(sys.argv[1]), bytes(2000))
+except OSError as error:
+    print(error.filename)
+"""
+
+
+def test_a_write_that_fails_names_the_file_and_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text("before")
+    done = subprocess.run([sys.executable, "-c", LIMITED, path], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{path}\n"
+    assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_of_its_own_file_keeps_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught, whole_file(tmp_path / "new"):
+        (tmp_path / "absent").read_bytes()
+    assert caught.value.filename == str(tmp_path / "absent")
+    assert list(tmp_path.iterdir()) == []
