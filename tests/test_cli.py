@@ -14,6 +14,10 @@ from pathlib import Path
 import pytest
 
 from porter.cli.main import COMMANDS
+from porter.cli.options import request_from
+from porter.records.request import RunRequest
+from porter.records.run import RunRecord
+from porter.records.store import write_record
 
 
 def porter(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -101,6 +105,16 @@ def test_a_signal_ends_the_command_in_one_line_and_leaves_no_half_file(
     assert process.returncode == code
     assert stderr.endswith("porter: interrupted\n") and "Traceback" not in stderr
     assert list(tmp_path.rglob("*.part")) == []
+
+
+def test_trust_in_one_checkpoint_does_not_pass_to_the_next(tmp_path: Path) -> None:
+    known = RunRequest(model="m", checkpoint="mine.pth", trust_checkpoint=True, weights="ema", opset=13)
+    write_record(tmp_path, RunRecord(porter="0", created="", command="", request=known))
+    assert request_from(None, tmp_path, {"opset": 12}, fresh=False).trust_checkpoint
+    another = request_from(None, tmp_path, {"checkpoint": "theirs.pth"}, fresh=False)
+    assert (another.trust_checkpoint, another.weights, another.opset) == (False, None, 13)
+    again = request_from(None, tmp_path, {"checkpoint": "theirs.pth", "trust_checkpoint": True}, fresh=False)
+    assert again.trust_checkpoint
 
 
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])

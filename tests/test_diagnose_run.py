@@ -268,3 +268,21 @@ def test_a_users_own_tensors_are_checked(tmp_path: Path) -> None:
 def test_a_mistake_is_one_line(arguments: list[str], message: str) -> None:
     done = porter("diagnose", *arguments)
     assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_tensors_are_held_against_a_run_or_the_only_sample(tmp_path: Path) -> None:
+    from porter.images.decode import decode
+    from porter_hrnet.plugin import SAMPLE, spec_for
+
+    tensors = tmp_path / "tensors"
+    tensors.mkdir()
+    done = porter("diagnose", "preprocess", "--tensors", tensors)
+    assert done.returncode == 2 and "8 of 8 tensors are missing" in done.stderr
+    spec = spec_for("custom", (64, 64), 14, ()).preprocess
+    for path in sorted((SAMPLE / "val").iterdir())[:3]:
+        np.save(tensors / f"{path.stem}.npy", reference_pipeline(decode(path.read_bytes(), path.name).pixels, spec))
+    done = porter("diagnose", "preprocess", "--tensors", tensors)
+    assert done.returncode == 0 and "3 tensors agree" in done.stdout
+    assert "3 of the 280 images" in done.stdout and "cannot tell: turned by EXIF" in done.stdout
+    porter("export", "hrnet", "--out", tmp_path / "out")
+    assert porter("diagnose", "preprocess", "--tensors", tensors, "--out", tmp_path / "out").stdout == done.stdout

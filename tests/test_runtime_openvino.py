@@ -206,6 +206,25 @@ def test_a_device_that_is_not_the_cpu_is_an_error(built: Built) -> None:
     OpenVino().require("fp32", "cpu")
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_shape_that_the_graph_cannot_take_is_an_error_at_every_thread_count(
+    built: Built, feed: np.ndarray, threads: int
+) -> None:
+    if threads > len(os.sched_getaffinity(0)):
+        pytest.skip("not as many processors here")
+    session = built.open(threads=threads)
+    with pytest.raises(BadInput, match="OpenVINO"):
+        session.run(feed[:, :2])
+
+
+def test_outputs_of_one_run_survive_the_next(built: Built, feed: np.ndarray) -> None:
+    session = built.open()
+    first = session.run(feed)["scores"]
+    kept = first.copy()
+    session.run(feed * 3)
+    assert np.array_equal(first, kept)
+
+
 def test_a_tensor_of_another_type_is_not_cast(built: Built, feed: np.ndarray) -> None:
     with pytest.raises(BadInput, match="the model takes float32, was fed float64"):
         built.open().run(feed.astype(np.float64))

@@ -94,7 +94,9 @@ _OPTIONS: dict[str, Decorator] = {
     "bench_input": click.option("--bench-input", type=click.Choice(["images", "random"]), help="What bench feeds."),
 }
 
-MODEL = ("config", "checkpoint", "checkpoint_sha256", "checkpoint_md5", "weights", "trust_checkpoint", "opset")
+OF_CHECKPOINT = ("checkpoint_sha256", "checkpoint_md5", "weights", "trust_checkpoint")
+"""What was said of one checkpoint, its trust above all, is not said of the next that is given."""
+MODEL = ("config", "checkpoint", *OF_CHECKPOINT, "opset")
 DATA = ("data", "labels", "class_map", "label_offset", "limit")
 RUNTIME = ("runtimes", "precision", "provider", "threads")
 PARITY = ("atol", "rtol")
@@ -124,6 +126,9 @@ def request_from(model: str | None, out: Path, given: Mapping[str, Any], *, fres
         raise BadInput(f"{out / RECORD_NAME}: no run here to go on with; name a MODEL, or run `porter export` first")
     base = known if known is not None and model in (None, known.model) else RunRequest(model=str(model))
     changes = {name: value for name, value in given.items() if value is not None and value != ()}
+    if "checkpoint" in changes:
+        plain = RunRequest(model=base.model)
+        changes = {name: getattr(plain, name) for name in OF_CHECKPOINT} | changes
     return replace(base, **changes)
 
 

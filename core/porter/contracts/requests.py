@@ -37,7 +37,7 @@ class ModelOffer:
     """One name that can be given to `porter run`."""
 
     name: str
-    """The name on the command line."""
+    """The name on the command line: one word of letters, digits and `.`, `_`, `+`, `-`."""
     title: str
     """What it is, in a few words."""
     variants: tuple[ModelSpec, ...]

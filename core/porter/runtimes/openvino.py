@@ -53,10 +53,13 @@ class OpenVinoSession(Session):
         if batch.dtype != self._dtype:  # OpenVINO would cast it
             raise BadInput(f"OpenVINO: the model takes {self._dtype}, was fed {batch.dtype}")
         try:
-            values = self._request.infer([batch])
+            # With one thread, the synchronous `infer` loses what the layers raise and gives stale outputs.
+            self._request.start_async([batch])
+            self._request.wait()
         except RuntimeError as error:
             raise BadInput(f"OpenVINO: {reason(error)}") from None
-        return {name: values[number] for number, name in enumerate(self._outputs)}
+        # Copies: the request writes its next outputs into the same memory.
+        return {name: self._request.get_output_tensor(n).data.copy() for n, name in enumerate(self._outputs)}
 
     def close(self) -> None:
         self._request = None

@@ -17,6 +17,7 @@ from porter.diagnose.graphs.nodes import diagnose_graphs
 from porter.diagnose.graphs.probe import OnnxProbe
 from porter.diagnose.preprocessing.explain import explain_preprocessing
 from porter.errors import PorterError
+from porter.onnxfile import facts_of
 from porter.records.artefact import Artefact
 from porter.records.diagnosed import Diagnosis, SameTensors
 from porter.records.diagnosis import GraphDiagnosis
@@ -129,17 +130,23 @@ def _graph(job: Job, artefact: Artefact, fresh: Path, images: Sequence[Prepared]
     """The graph exported afresh against the artefact's, on what the model's own `porter_infer` feeds it."""
     import numpy as np
 
-    size = artefact.batch or GRAPH_IMAGES
-    arrays = [images[k % len(images)].array for k in range(size)]
-    fed = _fed(job, np.stack([array for array in arrays if array is not None]))
     reference = OnnxProbe.read(fresh, threads=job.threads)
     candidate = OnnxProbe.read(job.folder / artefact.path, threads=job.threads)
     reference.label, candidate.label = AFRESH, artefact.id
+    size = artefact.batch or _fixed_batch(candidate) or GRAPH_IMAGES
+    arrays = [images[k % len(images)].array for k in range(size)]
+    fed = _fed(job, np.stack([array for array in arrays if array is not None]))
     feed = {job.spec.inputs[0].name: fed}
     bound = bound_for(
         job.request, artefact.precision, Counter(node.op_type for node in reference.graph.model.graph.node)
     )
     return diagnose_graphs(reference, candidate, [feed], tolerance=bound.tolerance, progress=job.progress)
+
+
+def _fixed_batch(probe: OnnxProbe) -> int | None:
+    """The batch that a graph is fixed to, whatever it was built for: somebody may have edited it."""
+    sizes = [tensor.shape[:1] for tensor in facts_of(probe.graph.model, 0).inputs]
+    return next((size for (size,) in filter(None, sizes) if isinstance(size, int)), None)
 
 
 def _fed(job: Job, batch: np.ndarray) -> np.ndarray:

@@ -51,6 +51,6 @@ def published_facts(model: str) -> dict[str, str]:
     """Further published figures of `model`, by their title."""
     row = TABLE[model]
     return {
-        "parameters (published)": row.parameters,
-        f"multiply-adds at {row.size}x{row.size} (published)": row.multiply_adds,
+        "Parameters (published)": row.parameters,
+        f"Multiply-adds at {row.size}x{row.size} (published)": row.multiply_adds,
     }

@@ -61,4 +61,4 @@ def published_facts(variant: str) -> dict[str, str]:
     row = TABLE.get(variant)
     if row is None:
         return {}
-    return {"parameters (published)": row.parameters, "GFLOPs at 224x224 (published)": f"{row.gflops:g}"}
+    return {"Parameters (published)": row.parameters, "GFLOPs at 224x224 (published)": f"{row.gflops:g}"}
