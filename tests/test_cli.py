@@ -136,3 +136,12 @@ def test_help_starts_at_once_and_imports_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
     # A loose bound: importing torch alone takes longer.
     assert time.perf_counter() - started < 5
+
+
+def test_labels_of_other_images_do_not_carry_over(tmp_path: Path) -> None:
+    request = RunRequest(model="tiny", data="a", labels="a.txt", limit=3)
+    write_record(tmp_path, RunRecord(porter="0", created="", command="", request=request))
+    found = request_from(None, tmp_path, {"data": "b", "labels": None}, fresh=False)
+    assert (found.data, found.labels, found.limit) == ("b", None, None)
+    kept = request_from(None, tmp_path, {"limit": 5}, fresh=False)
+    assert (kept.data, kept.labels, kept.limit) == ("a", "a.txt", 5)

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from porter.records.store import whole_file
+from porter.errors import BadInput
+from porter.records.artefact import Artefact
+from porter.records.request import RunRequest
+from porter.records.run import RunRecord
+from porter.records.store import read_record, whole_file, write_record
 
 LIMITED = """
 import resource, sys
@@ -35,3 +39,12 @@ def test_an_error_of_its_own_file_keeps_its_name(tmp_path: Path) -> None:
         (tmp_path / "absent").read_bytes()
     assert caught.value.filename == str(tmp_path / "absent")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../elsewhere.onnx", "models/../../x.onnx"])
+def test_a_record_that_leads_out_of_its_folder_is_refused(tmp_path: Path, path: str) -> None:
+    artefact = Artefact(runtime="onnxruntime", precision="fp32", path=path)
+    request = RunRequest(model="tiny")
+    write_record(tmp_path, RunRecord(porter="0", created="", command="", request=request, artefacts=(artefact,)))
+    with pytest.raises(BadInput, match="leads out of the run's folder"):
+        read_record(tmp_path)

@@ -46,7 +46,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     if outside:
         raise BadInput(
             f"{shown}: {len(outside)} weights lie outside the file (first: {one_line(outside[0])}); "
-            "save it as one self-contained file"
+            "save it as one self-contained file (torch.onnx.export: external_data=False)"
         )
     return model
 

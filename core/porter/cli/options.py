@@ -96,8 +96,11 @@ _OPTIONS: dict[str, Decorator] = {
 
 OF_CHECKPOINT = ("checkpoint_sha256", "checkpoint_md5", "weights", "trust_checkpoint")
 """What was said of one checkpoint, its trust above all, is not said of the next that is given."""
+OF_DATA = ("labels", "class_map", "label_offset", "limit")
+"""The same for a folder of images."""
 MODEL = ("config", "checkpoint", *OF_CHECKPOINT, "opset")
-DATA = ("data", "labels", "class_map", "label_offset", "limit")
+CONFIG = ("config", "checkpoint")
+DATA = ("data", *OF_DATA)
 RUNTIME = ("runtimes", "precision", "provider", "threads")
 PARITY = ("atol", "rtol")
 EVALUATION = ("batch", "max_drop", "batch_sizes")
@@ -126,14 +129,16 @@ def request_from(model: str | None, out: Path, given: Mapping[str, Any], *, fres
         raise BadInput(f"{out / RECORD_NAME}: no run here to go on with; name a MODEL, or run `porter export` first")
     base = known if known is not None and model in (None, known.model) else RunRequest(model=str(model))
     changes = {name: value for name, value in given.items() if value is not None and value != ()}
-    if "checkpoint" in changes:
-        plain = RunRequest(model=base.model)
-        changes = {name: getattr(plain, name) for name in OF_CHECKPOINT} | changes
+    plain = RunRequest(model=base.model)
+    for file, said_of_it in (("checkpoint", OF_CHECKPOINT), ("data", OF_DATA)):
+        if file in changes:
+            changes = {name: getattr(plain, name) for name in said_of_it} | changes
     return replace(base, **changes)
 
 
 __all__ = [
     "BENCH",
+    "CONFIG",
     "DATA",
     "EVALUATION",
     "MODEL",

@@ -13,6 +13,7 @@ import click
 
 from porter.cli.options import (
     BENCH,
+    CONFIG,
     DATA,
     EVALUATION,
     MODEL,
@@ -72,6 +73,8 @@ def _alone(name: str, do: Callable[[Run], ExitCode], text: str, *groups: tuple[s
     """A stage as a command of its own. It goes on with the record in --out; MODEL may start a new one."""
 
     def command(model: str | None, out: Path | None, as_json: bool, **given: Any) -> int:
+        if "trust_checkpoint" in given:
+            given["trust_checkpoint"] = bool(given["trust_checkpoint"])  # trust is given anew, never remembered
         result, code = _stage(model, out, given, do)
         if as_json:
             click.echo(json.dumps(summary_json(result.job.folder, result.record, code)))
@@ -91,7 +94,7 @@ export = _alone("export", Run.export, "Load the checkpoint and write a checked O
 verify = _alone(
     "verify", Run.verify, "Compare every artefact with the reference on real images.", DATA, RUNTIME, PARITY
 )
-preprocess = _alone("preprocess", Run.preprocess, "Write the tensors of all images to tensors/.", DATA)
+preprocess = _alone("preprocess", Run.preprocess, "Write the tensors of all images to tensors/.", CONFIG, DATA)
 infer = _alone("infer", Run.infer, "Write the outputs for all images to outputs/.", DATA, RUNTIME, ("batch",))
 evaluate = _alone("evaluate", Run.evaluate, "Score the reference and every artefact.", DATA, RUNTIME, EVALUATION)
 bench = _alone("bench", Run.bench, "Measure every artefact at every batch size.", RUNTIME, DATA, BENCH)

@@ -56,4 +56,5 @@ class Performance:
     images_per_second: float
     """batch × calls / wall time of the timed calls."""
     steady: bool
-    """Whether the two halves of the calls agree within 10%; if not, the figures are marked."""
+    """Whether the medians of the two halves of the calls, and the mean and the median of all, agree within 10%; if not,
+    the figures are marked."""

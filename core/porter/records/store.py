@@ -62,9 +62,23 @@ def read_record(folder: Path) -> RunRecord:
         version = msgspec.json.decode(data, type=_Version).schema_version
         if version != SCHEMA_VERSION:
             raise BadInput(f"{path}: schema_version is {version}, this porter reads {SCHEMA_VERSION}")
-        return msgspec.json.decode(data, type=RunRecord)
+        record = msgspec.json.decode(data, type=RunRecord)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{path}: not a run record: {one_line(error)}") from None
+    for inside in _paths(record):
+        if Path(inside).is_absolute() or ".." in Path(inside).parts:
+            raise BadInput(f"{path}: {one_line(inside)!r} leads out of the run's folder")
+    return record
+
+
+def _paths(record: RunRecord) -> Iterator[str]:
+    """Every path of the record that a stage would open below the folder."""
+    if record.export is not None:
+        yield record.export.path
+    for artefact in record.artefacts:
+        yield artefact.path
+        yield from (part.path for part in artefact.parts)
+    yield from record.task_files
 
 
 class _Version(msgspec.Struct):

@@ -70,10 +70,10 @@ def preprocessing_advice(record: RunRecord) -> tuple[str, ...]:
 
 def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Sequence[Verdict]) -> tuple[str, ...]:
     """Why accuracy is lost, given the verdicts that come before it."""
-    causes = [label_cause(finding) for finding in record.label_suspects]
+    causes = [f"{verdict.title} fails: mend that first" for verdict in earlier if verdict.state is State.FAIL]
     if any(evaluation.nonfinite for evaluation in record.evaluations):
         causes.append("NaN or infinite outputs: a broken weight, or a precision that overflows")
-    causes += [f"{verdict.title} fails: mend that first" for verdict in earlier if verdict.state is State.FAIL]
+    causes += [label_cause(finding) for finding in record.label_suspects]
     if any(evaluation.chance for evaluation in record.evaluations):
         causes.append(
             "near chance: the weights are untrained, the labels belong to other images or classes, "

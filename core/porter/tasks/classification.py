@@ -168,7 +168,6 @@ def porter_postprocess(outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Se
     scores = outputs[name]
     if scores.ndim != 2 or scores.shape[1] != classes:
         raise BadInput(
-            f"output {name!r} has shape {'×'.join(map(str, scores.shape))}, "
-            f"the model declares {classes} classes"
+            f"output {name!r} has shape {'×'.join(map(str, scores.shape))}, the model declares {classes} classes"
         )
     return classify(scores)
