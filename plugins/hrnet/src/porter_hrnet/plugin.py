@@ -78,7 +78,7 @@ def spec_for(variant: str, image_size: tuple[int, int], num_classes: int, class_
         name=NAME,
         variant=variant,
         task="classification",
-        title=f"HRNet {variant} image classification",
+        title=f"HRNet {variant} image classification" if variant in TABLE else "HRNet image classification",
         description="HRNet keeps high-resolution representations through the whole network, in parallel branches "
         "that exchange information at every stage, and classifies from all of them.",
         paper="Deep High-Resolution Representation Learning for Visual Recognition, arXiv 1908.07919",
