@@ -35,7 +35,7 @@ docs: .venv/installed
 	touch $@
 
 .venv/tested: .venv/installed
-	$(PIP) --editable .[torch,test] $(addprefix --editable ,$(PLUGINS))
+	$(PIP) --editable .[torch,test] $(patsubst %,--editable %[test],$(PLUGINS))
 	touch $@
 
 clean:

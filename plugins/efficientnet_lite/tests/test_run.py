@@ -30,7 +30,7 @@ def test_packaged_weights_load_whole_and_every_artefact_agrees(
     assert weights.stem.endswith(file_digest(weights)[:8])  # the name that its publisher gave it
     assert [one.passed for one in parity] == [True] and parity[0].changes.flipped == 0
     assert run.record.preprocessing is not None and run.record.preprocessing.identical
-    assert run.record.shipped.startswith("checkpoint: ")
+    assert run.record.shipped.startswith("checkpoint. ")
     assert export is not None and export.facts.opset == 11
     graph = onnx.load(run.job.folder / export.path).graph
     assert {node.op_type for node in graph.node} == {
