@@ -16,7 +16,7 @@ from tiny import SPEC, TinyPlugin, start, strongest_channel, write_photos
 from porter.errors import BadInput, ExitCode
 from porter.records.run import State
 from porter.records.spec import Published, PublishedMetric
-from porter.records.store import read_record
+from porter.records.store import read_record, write_record
 
 
 def rows(out: Path, evaluation: str = "onnxruntime-fp32") -> list[dict[str, str]]:
@@ -336,3 +336,29 @@ def test_weights_that_do_not_load_fail_their_verdict_and_end_the_run(tmp_path: P
     states = {verdict.name: verdict.state for verdict in read_record(tmp_path / "out").verdicts}
     assert states == {"weights": State.FAIL, **dict.fromkeys(("parity", "preprocessing", "accuracy"), State.NOT_RUN)}
     assert "head.weight" in (tmp_path / "out/README.md").read_text()
+
+
+def test_files_that_no_run_wrote_are_left_alone(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", [0, 1, 2] * 4)
+    out = tmp_path / "project"
+    out.mkdir()
+    (out / "README.md").write_text("mine")
+    with pytest.raises(BadInput, match=r"holds a README\.md that no run wrote"):
+        start(out, tmp_path / "val", labels)
+    assert (out / "README.md").read_text() == "mine"
+    start(tmp_path / "out", tmp_path / "val", labels).everything()
+    assert start(tmp_path / "out", tmp_path / "val", labels).everything() is ExitCode.OK
+
+
+def test_the_machine_is_that_of_the_figures(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", [0, 1, 2])
+    start(tmp_path / "out", tmp_path / "val", labels).everything()
+    record = read_record(tmp_path / "out")
+    assert record.environment is not None
+    elsewhere = replace(record.environment, cpu="another")
+    write_record(tmp_path / "out", replace(record, environment=elsewhere))
+    run = start(tmp_path / "out", tmp_path / "val", labels, fresh=False)
+    run.diagnose()
+    assert run.record.environment == elsewhere
+    run.bench()
+    assert run.record.environment != elsewhere

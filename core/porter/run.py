@@ -147,6 +147,7 @@ class Run:
                     )
                 )
         self._note_data(passes[0])
+        self._note_machine()
         suspects = self.job.task.explain_labels(passes[0].answers.answers, self.job.manifest.items, self.job.spec)
         evaluations = tuple(one.evaluation for one in passes)
         self.record = replace(self.record, evaluations=evaluations, label_suspects=suspects)
@@ -170,6 +171,7 @@ class Run:
         images = benching.bench_images(self.job)
         found = [one for artefact in self.record.artefacts for one in benching.bench(self.job, artefact, images)]
         self.record = replace(self.record, performance=tuple(found))
+        self._note_machine()
         return self._save()
 
     def diagnose(self) -> ExitCode:
@@ -277,6 +279,10 @@ class Run:
     def _sources(self) -> Sources:
         return Sources(self.job, self.record, from_files=self._from_files)
 
+    def _note_machine(self) -> None:
+        """The machine of the figures just measured; looking at a record elsewhere does not change it."""
+        self.record = replace(self.record, environment=machine.describe())
+
     def _note_data(self, first: Pass) -> None:
         assert self.record.data is not None
         evaluation = first.evaluation
@@ -319,15 +325,19 @@ def begin(
     job = Job(folder=folder, request=request, registry=registry, progress=progress)
     job.files  # noqa: B018 - a wrong model or file stops before a folder is made
     _require_writable(folder)
-    record = None if fresh or not (folder / RECORD_NAME).exists() else read_record(folder)
+    is_run = (folder / RECORD_NAME).exists()
+    if not is_run:
+        _require_free(folder, (README, REPRODUCE, PREDICTIONS, *job.task.files))
+    record = None if fresh or not is_run else read_record(folder)
     if record is None:
         record = RunRecord(porter=porter.__version__, created=_now(), command=command, request=request)
     else:
         record = clear(record, stale_between(record.request, request))
-    record = replace(
-        record, porter=porter.__version__, request=request, command=command, environment=machine.describe()
+    environment = record.environment or machine.describe()
+    return Run(
+        job,
+        replace(record, porter=porter.__version__, request=request, command=command, environment=environment),
     )
-    return Run(job, record)
 
 
 def exit_code(record: RunRecord) -> ExitCode:
@@ -343,6 +353,13 @@ def _require_writable(folder: Path) -> None:
         raise BadInput(f"--out {one_line(folder)}: {one_line(there)} is a file")
     if not os.access(there, os.W_OK | os.X_OK):
         raise BadInput(f"--out {one_line(folder)}: {one_line(there)} cannot be written")
+
+
+def _require_free(folder: Path, names: tuple[str, ...]) -> None:
+    """Stop where a run would write over files that no run wrote, as in a project of the user's own."""
+    taken = [name for name in names if (folder / name).exists()]
+    if taken:
+        raise BadInput(f"--out {one_line(folder)}: holds a {taken[0]} that no run wrote; name another folder")
 
 
 def _as_it_is(folder: Path, file: ArtefactPart) -> ArtefactPart:
