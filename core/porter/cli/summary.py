@@ -35,7 +35,7 @@ def verdict_lines(verdicts: Iterable[Verdict]) -> list[str]:
     """Each verdict, below it what it rests on, and of a failed one what to look at, likeliest first."""
     lines = []
     for verdict in verdicts:
-        lines.append(f"{verdict.state.upper():8} {verdict.title}")
+        lines.append(f"{verdict.state.upper():8} {verdict.title}{f' ({verdict.note})' if verdict.note else ''}")
         lines += [f"         {one_line(text)}" for text in verdict.evidence]
         lines += [f"       {k}. {one_line(text)}" for k, text in enumerate(verdict.advice, start=1)]
     return lines

@@ -43,6 +43,8 @@ class Verdict:
     """The answer."""
     evidence: tuple[str, ...]
     """What it rests on, one line each."""
+    note: str = ""
+    """What a reader must know beside the answer, e.g. that a pass rests on too few images to tell; mostly empty."""
     advice: tuple[str, ...] = ()
     """Likely causes of a failure, likeliest first, and what to do next."""
 

@@ -150,7 +150,18 @@ def _accuracy(record: RunRecord, earlier: Sequence[Verdict]) -> Verdict:
     # A fault of the labels that explains the answers this well leaves no figure to believe.
     passed = all(one.passed for one in judged) and not doubtful and not record.label_suspects
     advice = () if passed else accuracy_causes(record, judged, earlier)
-    return _verdict("accuracy", State.PASS if passed else State.FAIL, *evidence, advice=advice)
+    verdict = _verdict("accuracy", State.PASS if passed else State.FAIL, *evidence, advice=advice)
+    return replace(verdict, note=_too_few(record)) if passed else verdict
+
+
+def _too_few(record: RunRecord) -> str:
+    """That a pass rests on too few images to tell the allowed drop, and how many it would take; else empty."""
+    paired = [e.changes.paired for e in record.evaluations if e.changes is not None and e.changes.paired is not None]
+    undecided = [one for one in paired if one.verdict is PairedVerdict.UNDECIDED]
+    if not undecided:
+        return ""
+    needed = max((one.needed or 0 for one in undecided), default=0)
+    return str(PairedVerdict.UNDECIDED) + (f", it would take {needed}" if needed > undecided[0].images else "")
 
 
 def _doubts(evaluation: Evaluation) -> Iterator[str]:
