@@ -326,7 +326,7 @@ def begin(
     job.files  # noqa: B018 - a wrong model or file stops before a folder is made
     _require_writable(folder)
     is_run = (folder / RECORD_NAME).exists()
-    if not is_run:
+    if folder.exists() and not is_run:
         _require_free(folder, (README, REPRODUCE, PREDICTIONS, *job.task.files))
     record = None if fresh or not is_run else read_record(folder)
     if record is None:
