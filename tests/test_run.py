@@ -362,3 +362,23 @@ def test_the_machine_is_that_of_the_figures(tmp_path: Path) -> None:
     assert run.record.environment == elsewhere
     run.bench()
     assert run.record.environment != elsewhere
+
+
+def test_preprocess_alone_names_what_cannot_be_read(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", [0, 1, 2])
+    (tmp_path / "val/photo 001.jpg").write_bytes(b"")
+    run = start(tmp_path / "out", tmp_path / "val", labels)
+    run.preprocess()
+    data = run.record.data
+    assert data is not None and (data.listed, data.decoded, data.failed) == (3, 2, 1)
+    assert [failure.id for failure in data.failures] == ["photo 001.jpg"]
+
+
+def test_load_time_is_that_of_opening_and_a_changed_file_is_still_refused(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", [0, 1, 2])
+    run = start(tmp_path / "out", tmp_path / "val", labels)
+    run.export(), run.bench()
+    path = tmp_path / "out/models/tiny.onnx"
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(BadInput, match="not what this run built"):
+        run.bench()

@@ -18,6 +18,7 @@ from porter.errors import BadInput, ExitCode, PluginError, PorterError, one_line
 from porter.hashes import file_digest
 from porter.plugins.registry import Registry
 from porter.records.artefact import ArtefactPart
+from porter.records.evaluation import Failure
 from porter.records.request import RunRequest
 from porter.records.run import DataReport, OutputFile, RunRecord, State
 from porter.records.store import RECORD_NAME, read_record, write_record, write_whole
@@ -28,11 +29,11 @@ from porter.stages.deliver import README, REPRODUCE, deliver
 from porter.stages.diagnose import diagnose
 from porter.stages.evaluate import PREDICTIONS, Pass, answer, evaluate, predictions_file
 from porter.stages.export import MODELS, export
-from porter.stages.files import manifest_sha256, output_entries, read_tensors, tensor_entries
+from porter.stages.files import manifest_sha256, output_entries, tensor_entries
 from porter.stages.job import Job
 from porter.stages.load import MODEL_FILES, load, require_unchanged, with_data_of
 from porter.stages.prepare import Prepared, prepare
-from porter.stages.scoring import NONFINITE_REASON
+from porter.stages.scoring import FAILURES_KEPT, NONFINITE_REASON
 from porter.stages.sources import Sources
 from porter.stages.tolerance import bound_for
 
@@ -103,11 +104,16 @@ class Run:
         self._list()
         folder = self._sources().tensors()
         with self.job.progress.step("preprocess", len(self.job.manifest.items)) as advance:
-            folder.write(tensor_entries(_counted(prepare(self.job), advance), self.job.manifest))
-        failed = sum(one.array is None for one in read_tensors(folder))
+            entries = folder.write(tensor_entries(_counted(prepare(self.job), advance), self.job.manifest))
+        failed = [Failure(id=entry.id, reason=entry.reason) for entry in entries if entry.reason]
         assert self.record.data is not None
-        listed = self.record.data.listed
-        self.record = replace(self.record, data=replace(self.record.data, decoded=listed - failed, failed=failed))
+        data = replace(
+            self.record.data,
+            decoded=len(entries) - len(failed),
+            failed=len(failed),
+            failures=tuple(failed[:FAILURES_KEPT]),
+        )
+        self.record = replace(self.record, data=data)
         return self._save()
 
     def infer(self) -> ExitCode:

@@ -38,10 +38,11 @@ def bench(job: Job, artefact: Artefact, images: Sequence[np.ndarray]) -> list[Pe
     if artefact.batch is not None and sizes != (artefact.batch,):
         job.progress.note(f"{artefact.id} is fixed to batch {artefact.batch}: measured at that batch size only")
         sizes = (artefact.batch,)
+    job.require_built(artefact)
     for batch in sizes:
         with job.progress.step(f"bench {artefact.id} at batch {batch}"):
             started = time.perf_counter()
-            session = job.open(artefact, batch=batch)
+            session = job.open(artefact, check=False, batch=batch)
             load_ms = 1000 * (time.perf_counter() - started)
             try:
                 if session.info.batch not in (None, batch):

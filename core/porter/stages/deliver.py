@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import traceback
 from pathlib import Path
@@ -79,7 +80,7 @@ def _environment(templates: Path | None) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(text=text, cell=text, prose=prose, code=code, num=num, dims=dims, q=shlex.quote)
+    environment.filters.update(text=text, prose=prose, code=code, num=num, dims=dims, q=shlex.quote)
     return environment
 
 
@@ -119,7 +120,7 @@ def prose(value: object) -> str:
 def code(value: object) -> str:
     """Text of unknown origin as an inline code span that a table cell can hold."""
     plain = one_line(value).replace("|", "\\|")
-    longest = max((len(run) for run in _backtick_runs(plain)), default=0)
+    longest = max(map(len, re.findall("`+", plain)), default=0)
     fence = "`" * (longest + 1)
     pad = " " if plain.startswith("`") or plain.endswith("`") else ""
     return f"{fence}{pad}{plain}{pad}{fence}"
@@ -128,11 +129,3 @@ def code(value: object) -> str:
 def dims(shape: Any) -> str:
     """A shape, e.g. N×3×224×224."""
     return "×".join(map(str, shape))
-
-
-def _backtick_runs(plain: str) -> list[str]:
-    runs, current = [], ""
-    for c in plain:
-        current = current + c if c == "`" else ""
-        runs.append(current)
-    return runs

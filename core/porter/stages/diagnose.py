@@ -84,7 +84,7 @@ def _forms(job: Job, record: RunRecord, images: Sequence[Prepared], fresh: Path)
         forms.append(_form(job, images, AFRESH, _answers(job, session, images), base))
     for built in record.artefacts:
         try:
-            with closing(job.open(built, changed=True)) as session:
+            with closing(job.open(built, check=False)) as session:
                 forms.append(_form(job, images, built.id, _answers(job, session, images), base))
         except PorterError as error:
             forms.append(SameTensors(name=built.id, metrics=(), changes=None, problem=str(error)))

@@ -66,13 +66,13 @@ class ArrayFolder:
             return False
         return self._index().key == self.key
 
-    def write(self, entries: Iterable[tuple[Entry, dict[str, np.ndarray] | None]]) -> int:
-        """Write one file an entry that has arrays, then the index. Returns the number of entries."""
+    def write(self, entries: Iterable[tuple[Entry, dict[str, np.ndarray] | None]]) -> tuple[Entry, ...]:
+        """Write one file an entry that has arrays, then the index. Returns the entries."""
         import numpy as np
 
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / INDEX).unlink(missing_ok=True)
-        listed = []
+        listed: list[Entry] = []
         for number, (entry, arrays) in enumerate(entries):
             path = self._path(number)
             if arrays is None:
@@ -84,7 +84,7 @@ class ArrayFolder:
                 temporary.replace(path)
             listed.append(entry)
         write_whole(self.folder / INDEX, msgspec.json.encode(Index(key=self.key, entries=tuple(listed))))
-        return len(listed)
+        return tuple(listed)
 
     def read(self) -> Iterator[tuple[int, Entry, dict[str, np.ndarray] | None]]:
         """Every entry in order. Raises `BadInput` naming what is missing before the first is read."""

@@ -174,15 +174,20 @@ class Job:
             raise PluginError(f"plugin {plugin!r}: {what} at {request.precision} made an artefact of {made}")
         return artefact
 
-    def open(self, artefact: Artefact, *, changed: bool = False, batch: int | None = None) -> Session:
-        """Open an artefact of this run; `batch` is the only size that will be fed, None: any.
-
-        Raises `BadInput` where a file of it is gone, or changed and may not be.
-        """
+    def require_built(self, artefact: Artefact) -> None:
+        """Raise `BadInput` where a file of the artefact is gone, or is not what this run built."""
         for file in artefact.files:
             path = self.folder / file.path
-            if not changed and file_digest(path) != file.sha256:
+            if file_digest(path) != file.sha256:
                 raise BadInput(f"{path}: its content is not what this run built; export it again")
+
+    def open(self, artefact: Artefact, *, check: bool = True, batch: int | None = None) -> Session:
+        """Open an artefact of this run; `batch` is the only size that will be fed, None: any.
+
+        `check` False leaves out `require_built`: for a file that may have changed, and where loading is timed.
+        """
+        if check:
+            self.require_built(artefact)
         options = SessionOptions(threads=self.threads, provider=self.request.provider, batch=batch)
         return self.registry.runtime(artefact.runtime).open(artefact, self.folder / artefact.path, options)
 

@@ -62,19 +62,15 @@ def prepare(job: Job, indices: Sequence[int] | None = None) -> Iterator[Prepared
     items, root = job.manifest.items, Path(job.manifest.root)
     wanted = range(len(items)) if indices is None else indices
     window: deque[Future[Prepared]] = deque()
-    pool = ThreadPoolExecutor(job.threads, thread_name_prefix="porter-preprocess")
     shape: tuple[int, ...] | None = None
+    pool = ThreadPoolExecutor(job.threads, thread_name_prefix="porter-preprocess")
     try:
-        for index in wanted:
+        for place, index in enumerate(wanted, start=1):
             window.append(pool.submit(_prepare_one, job, index, items[index], root))
-            if len(window) >= READ_AHEAD * job.threads:
+            while len(window) >= READ_AHEAD * job.threads or (window and place == len(wanted)):
                 ready = window.popleft().result()
                 shape = _check(ready, shape, job)
                 yield ready
-        while window:
-            ready = window.popleft().result()
-            shape = _check(ready, shape, job)
-            yield ready
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
