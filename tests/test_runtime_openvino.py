@@ -282,7 +282,7 @@ def test_both_runtimes_stand_side_by_side(tmp_path: Path, photos: tuple[Path, Pa
 
 @pytest.mark.skipif("bf16" not in OFFERED, reason="this CPU has no bf16")
 def test_bf16_is_held_to_what_bf16_rounds(tmp_path: Path, photos: tuple[Path, Path]) -> None:
-    run = start(tmp_path / "out", *photos, runtimes=("openvino",), precision="bf16")
+    run = start(tmp_path / "out", *photos, runtimes=("openvino",), precisions=("bf16",))
     assert run.everything() is ExitCode.OK
     [parity] = run.record.parity
     assert (parity.binding, parity.tolerance.rtol) == (False, 2 * 2**-8)
@@ -294,7 +294,7 @@ def test_bf16_is_held_to_what_bf16_rounds(tmp_path: Path, photos: tuple[Path, Pa
 
 @pytest.mark.skipif("bf16" not in OFFERED, reason="this CPU has no bf16")
 def test_a_tolerance_that_was_asked_for_binds_bf16_as_well(tmp_path: Path, photos: tuple[Path, Path]) -> None:
-    run = start(tmp_path / "out", *photos, runtimes=("openvino",), precision="bf16", rtol=1e-7, atol=0.0)
+    run = start(tmp_path / "out", *photos, runtimes=("openvino",), precisions=("bf16",), rtol=1e-7, atol=0.0)
     assert run.everything() is ExitCode.VERDICT_FAILED
     assert run.record.parity[0].binding and not run.record.parity[0].passed
     assert run.record.evaluations == ()
@@ -303,11 +303,11 @@ def test_a_tolerance_that_was_asked_for_binds_bf16_as_well(tmp_path: Path, photo
 def test_a_precision_that_one_runtime_lacks_names_the_one_that_has_it(
     tmp_path: Path, photos: tuple[Path, Path]
 ) -> None:
-    run = start(tmp_path / "out", *photos, runtimes=("onnxruntime", "openvino"), precision="fp64")
+    run = start(tmp_path / "out", *photos, runtimes=("onnxruntime", "openvino"), precisions=("fp64",))
     with pytest.raises(BadInput, match="onnxruntime offers precision fp32 here, not fp64; no runtime here offers it"):
         run.everything()
     if "bf16" in OFFERED:
-        run = start(tmp_path / "out", *photos, runtimes=("onnxruntime", "openvino"), precision="bf16")
+        run = start(tmp_path / "out", *photos, runtimes=("onnxruntime", "openvino"), precisions=("bf16",))
         with pytest.raises(BadInput, match="not bf16; give `--runtime openvino --precision bf16`"):
             run.everything()
 

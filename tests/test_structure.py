@@ -20,7 +20,7 @@ LAYERS = (
     ("plugins",),
     (
         *("images", "data", "checkpoints", "yamlfile", "yamlsection", "openvino"),
-        *("diagnose", "machine", "onnxfile", "statistics", "hashes", "sections", "commands"),
+        *("diagnose", "machine", "onnxfile", "statistics", "hashes", "sections", "commands", "languages"),
     ),
     ("runtimes", "tasks", "defaults"),
     ("stages",),

@@ -21,9 +21,13 @@ STAGES = {
 
 FLAGS = {
     "runtimes": "--runtime",
+    "precisions": "--precision",
+    "languages": "--lang",
     "batch": "--batch",
     "label_offset": "--label-offset",
 }
+REPEATED = ("runtimes", "precisions")
+"""Options that are given once for each value."""
 
 
 def commands_of(request: RunRequest, folder: Path) -> dict[str, str]:
@@ -60,8 +64,8 @@ def _options(request: RunRequest, sections: tuple[str, ...]) -> list[str]:
 
 def _option(name: str, value: object) -> list[str]:
     flag = FLAGS.get(name, f"--{name.replace('_', '-')}")
-    if name == "runtimes":
-        return [part for runtime in value for part in (flag, runtime)]  # type: ignore[attr-defined]
+    if name in REPEATED:
+        return [part for one in value for part in (flag, one)]  # type: ignore[attr-defined]
     if isinstance(value, tuple):
         return [flag, ",".join(map(str, value))]
     if isinstance(value, bool):

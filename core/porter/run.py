@@ -243,14 +243,13 @@ class Run:
         """Make every artefact that is not there yet."""
         if self.record.artefacts or self.record.export is None:
             return
-        request = BuildRequest(
-            onnx=self.job.folder / self.record.export.path,
-            spec=self.job.spec,
-            folder=self.job.folder / MODELS,
-            precision=self.job.request.precision,
+        plain = BuildRequest(
+            onnx=self.job.folder / self.record.export.path, spec=self.job.spec, folder=self.job.folder / MODELS
         )
         with self.job.progress.step("build"):
-            artefacts = tuple(self.job.build(runtime, request) for runtime in self.job.runtimes)
+            artefacts = tuple(
+                self.job.build(runtime, replace(plain, precision=precision)) for runtime, precision in self.job.targets
+            )
         self.record = replace(self.record, artefacts=artefacts)
 
     def _sessions(self) -> Iterator[tuple[str, Session]]:

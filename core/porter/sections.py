@@ -11,13 +11,13 @@ from porter.records.run import RunRecord
 MADE_FROM = {
     "load": ("model", "config", "checkpoint", "checkpoint_sha256", "checkpoint_md5", "weights", "trust_checkpoint"),
     "export": ("opset",),
-    "artefacts": ("runtimes", "precision"),
+    "artefacts": ("runtimes", "precisions", "soc_version", "calibration", "calibration_images", "search_seconds"),
     "data": ("data", "labels", "class_map", "label_offset", "limit"),
     "preprocessing": (),
-    "parity": ("atol", "rtol", "provider", "threads"),
-    "evaluations": ("batch", "batch_sizes", "provider", "threads"),
+    "parity": ("atol", "rtol", "provider", "threads", "streams"),
+    "evaluations": ("batch", "batch_sizes", "provider", "threads", "streams"),
     "comparisons": ("max_drop",),
-    "performance": ("batch_sizes", "bench_seconds", "bench_input", "provider", "threads"),
+    "performance": ("batch_sizes", "bench_seconds", "bench_input", "provider", "threads", "streams"),
     "diagnosis": ("atol", "rtol"),
 }
 """Section of the record: the options that it is made from."""

@@ -16,6 +16,7 @@ from porter.records.request import RunRequest
 from porter.records.store import RECORD_NAME, read_record
 
 PRECISIONS = ("fp32", "bf16", "fp16", "int8", "auto")
+LANGUAGES = ("en", "zh")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -33,6 +34,21 @@ class BatchSizes(click.ParamType):  # type: ignore[type-arg]
         if not all(re.fullmatch(r"[1-9][0-9]{0,4}", part) for part in parts):
             self.fail(f"{value!r} is no list of batch sizes such as 1,4,8", param, ctx)
         return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+# As above.
+class Languages(click.ParamType):  # type: ignore[type-arg]
+    """Languages of the documents, separated by commas."""
+
+    name = "LANG,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        if not all(part in LANGUAGES for part in parts):
+            self.fail(f"{value!r} is no list of {', '.join(LANGUAGES)}", param, ctx)
+        return tuple(dict.fromkeys(parts))
 
 
 class FiniteFloat(click.FloatRange):
@@ -73,9 +89,26 @@ _OPTIONS: dict[str, Decorator] = {
     "label_offset": click.option("--label-offset", type=int, metavar="N", help="Subtracted from every label."),
     "limit": click.option("--limit", type=_POSITIVE, metavar="N", help="Only N images, evenly spaced."),
     "runtimes": click.option("--runtime", "runtimes", multiple=True, metavar="NAME", help="May be repeated."),
-    "precision": click.option("--precision", type=click.Choice(PRECISIONS), help="Precision of the artefacts."),
+    "precisions": click.option(
+        "--precision",
+        "precisions",
+        multiple=True,
+        type=click.Choice(PRECISIONS),
+        help="May be repeated; auto tries all that the runtimes offer, and picks the fastest that passes.",
+    ),
+    "soc_version": click.option("--soc-version", metavar="NAME", help="Chip to build for, e.g. Ascend310."),
+    "calibration": click.option(
+        "--calibration", metavar="DIR", help="Images to calibrate int8 on [default: some of --data, kept apart]."
+    ),
+    "calibration_images": click.option(
+        "--calibration-images", type=_POSITIVE, metavar="N", help="How many of them at most [default: 128]."
+    ),
+    "search_seconds": click.option(
+        "--search-seconds", type=_NOT_NEGATIVE, metavar="S", help="Limit of the search for a right int8 [default: 600]."
+    ),
     "provider": click.option("--provider", metavar="NAME", help="Execution provider; absent ones are an error."),
     "threads": click.option("--threads", type=_POSITIVE, metavar="N", help="Threads of a session."),
+    "streams": click.option("--streams", type=_POSITIVE, metavar="N", help="Batches that a session runs at once."),
     "atol": click.option(
         "--atol", type=_NOT_NEGATIVE, metavar="X", help="Parity: absolute tolerance [default: 1e-05]."
     ),
@@ -92,6 +125,7 @@ _OPTIONS: dict[str, Decorator] = {
         "--bench-seconds", type=_NOT_NEGATIVE, metavar="S", help="Least time of the timed calls."
     ),
     "bench_input": click.option("--bench-input", type=click.Choice(["images", "random"]), help="What bench feeds."),
+    "languages": click.option("--lang", "languages", type=Languages(), metavar="en,zh", help="Languages of the README."),
 }
 
 OF_CHECKPOINT = ("checkpoint_sha256", "checkpoint_md5", "weights", "trust_checkpoint")
@@ -101,10 +135,14 @@ OF_DATA = ("labels", "class_map", "label_offset", "limit")
 MODEL = ("config", "checkpoint", *OF_CHECKPOINT, "opset")
 CONFIG = ("config", "checkpoint")
 DATA = ("data", *OF_DATA)
-RUNTIME = ("runtimes", "precision", "provider", "threads")
+RUNTIME = (
+    *("runtimes", "precisions", "soc_version", "provider", "threads", "streams"),
+    *("calibration", "calibration_images", "search_seconds"),
+)
 PARITY = ("atol", "rtol")
 EVALUATION = ("batch", "max_drop", "batch_sizes")
 BENCH = ("batch_sizes", "bench_seconds", "bench_input")
+DELIVERY = ("languages",)
 
 
 def options(*groups: tuple[str, ...]) -> Decorator:
@@ -140,6 +178,7 @@ __all__ = [
     "BENCH",
     "CONFIG",
     "DATA",
+    "DELIVERY",
     "EVALUATION",
     "MODEL",
     "PARITY",

@@ -15,6 +15,7 @@ from porter.cli.options import (
     BENCH,
     CONFIG,
     DATA,
+    DELIVERY,
     EVALUATION,
     MODEL,
     PARITY,
@@ -49,7 +50,7 @@ def _stage(
 
 @click.command()
 @click.argument("model")
-@options(MODEL, DATA, RUNTIME, PARITY, EVALUATION, BENCH)
+@options(MODEL, DATA, RUNTIME, PARITY, EVALUATION, BENCH, DELIVERY)
 @templates_option
 @_out
 @_fresh

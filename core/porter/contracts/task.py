@@ -10,6 +10,7 @@ from typing import Any
 
 from porter.records.evaluation import Metric, Table
 from porter.records.manifest import Item, Manifest
+from porter.records.message import Text
 from porter.records.spec import ModelSpec
 from porter.records.suspects import LabelFinding
 
@@ -61,7 +62,7 @@ class Task(abc.ABC):
     """Its name in documents."""
     gate: str
     """Name of the metric that the accuracy verdict reads."""
-    answer_name: str
+    answer_name: Text
     """What `answer` compares, in words, e.g. "top-1 class"."""
     files: tuple[str, ...] = ()
     """Names of the files that `documents` may write into the run's folder."""
@@ -92,7 +93,7 @@ class Task(abc.ABC):
         """By how much the answer leads the next best, in units of the scores; None where that has no meaning."""
         return None
 
-    def chance(self, spec: ModelSpec, metrics: Sequence[Metric]) -> str:
+    def chance(self, spec: ModelSpec, metrics: Sequence[Metric]) -> Text:
         """Why the result cannot be told from guessing, in one sentence; empty where it can."""
         return ""
 

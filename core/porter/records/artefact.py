@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from porter.records.message import Text
+
 
 @dataclass(frozen=True, kw_only=True)
 class ArtefactPart:
@@ -29,8 +31,8 @@ class Artefact:
     """The file that the runtime is given, relative to the run's folder."""
     batch: int | None = None
     """Fixed batch size; None: dynamic."""
-    command: str = ""
-    """How it was made, as typed or called."""
+    command: Text = ""
+    """How it was made: the command as typed or called, or in words."""
     sha256: str = ""
     """Of the file; it is checked again before each use."""
     size_bytes: int = 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from porter.records.changes import Changes
 from porter.records.diagnosis import GraphDiagnosis
 from porter.records.evaluation import Metric
+from porter.records.message import Text
 from porter.records.suspects import LabelFinding, PreprocessFinding
 
 
@@ -36,7 +37,7 @@ class Diagnosis:
     """Images that all forms of the model were run on."""
     sound: bool
     """Whether nothing was found."""
-    conclusion: tuple[str, ...]
+    conclusion: tuple[Text, ...]
     """What to believe, the surest first; one line that says so where nothing was found."""
     forms: tuple[SameTensors, ...]
     """Every form of the model on the same tensors."""

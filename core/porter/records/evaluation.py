@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from porter.records.artefact import SessionInfo
 from porter.records.changes import Changes
 from porter.records.interval import Interval
+from porter.records.message import Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +16,7 @@ class Metric:
 
     name: str
     """Name by which the gate and published figures refer to it, e.g. `top1`."""
-    title: str
+    title: Text
     """Its name in documents."""
     value: float
     """The figure, in `unit`."""
@@ -35,9 +36,9 @@ class Metric:
 class Table:
     """A table that a task adds to the documents."""
 
-    title: str
+    title: Text
     """Heading of the table."""
-    columns: tuple[str, ...]
+    columns: tuple[Text, ...]
     """Headings of the columns."""
     rows: tuple[tuple[str | int | float, ...], ...]
     """Fields in the order of `columns`; a float is shown with two places."""
@@ -89,7 +90,7 @@ class Evaluation:
 
     name: str
     """`reference`, or the artefact's id."""
-    title: str
+    title: Text
     """Its name in documents."""
     session: SessionInfo
     """What really ran."""
@@ -113,7 +114,7 @@ class Evaluation:
     """Items on which the answer equals the reference's; None for the reference itself."""
     changes: Changes | None = None
     """Against the reference, image by image; None for the reference itself."""
-    chance: str = ""
+    chance: Text = ""
     """Why the result cannot be told from guessing; empty where it can."""
     end_to_end: EndToEnd
     """How fast the items went through the whole path."""

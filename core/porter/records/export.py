@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from porter.records.message import Text
 from porter.records.spec import TensorSpec
 
 
@@ -51,5 +52,5 @@ class ExportReport:
     """Time of writing, reading back and checking it."""
     facts: OnnxFacts
     """What the file holds."""
-    checks: tuple[str, ...]
+    checks: tuple[Text, ...]
     """The checks that the file passed, in words."""

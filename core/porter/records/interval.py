@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from porter.records.message import Text
+
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
@@ -13,5 +15,5 @@ class Interval:
     """Upper bound, in the unit of its metric."""
     confidence_percent: float
     """Share of such intervals that hold the true value."""
-    method: str
+    method: Text
     """Name of the method and its source."""

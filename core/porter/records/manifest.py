@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from porter.records.message import Text
+
 
 @dataclass(frozen=True)
 class Item:
@@ -27,11 +29,11 @@ class Manifest:
     """The images, in the order in which every stage takes them."""
     found: int
     """Images in the data folder before `--limit`."""
-    selection: str
+    selection: Text
     """How `items` was chosen from what was found, in words for the documents."""
-    labels_from: str
+    labels_from: Text
     """Where the labels come from, in words for the documents."""
     label_offset: int = 0
     """Subtracted from every label of the file."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Text, ...] = ()
     """What was odd but not refused, one line each."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from porter.records.changes import Changes
+from porter.records.message import Text
 from porter.records.suspects import PreprocessFinding
 
 
@@ -44,7 +45,7 @@ class OutputParity:
     """The bound on max_abs_error that the tolerance gives here."""
     passed: bool
     """Whether max_abs_error is within `allowed`, shapes equal and values finite."""
-    problem: str = ""
+    problem: Text = ""
     """What went wrong, where there is no error to measure."""
 
 
@@ -60,7 +61,7 @@ class Parity:
     """Distinct images that were fed."""
     tolerance: Tolerance
     """The bounds that applied."""
-    bounds_from: str = ""
+    bounds_from: Text = ""
     """Where they come from, in words."""
     binding: bool = True
     """Whether an output outside the tolerance fails; False: it is an estimate of what the precision rounds."""
@@ -68,9 +69,9 @@ class Parity:
     """Every output at every batch size."""
     changes: Changes
     """What the errors do to the task's answers (e.g. the top-1 class), on the images that could be compared."""
-    answer_name: str
+    answer_name: Text
     """What an answer is, in the task's words."""
-    conclusion: str
+    conclusion: Text
     """Tolerance and answers put together: an answer can flip inside the tolerance, or stand outside it."""
     passed: bool
     """Whether every output is whole and, where the tolerance is binding, within it at every batch size."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from porter.records.artefact import SessionInfo
+from porter.records.message import Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class Performance:
     """What really ran."""
     batch: int
     """Images a call."""
-    input: str
+    input: Text
     """What was fed: real preprocessed images, or random values."""
     load_ms: float
     """Opening the session."""

@@ -37,12 +37,22 @@ class RunRequest:
     """None: the opset that the model comes with, or else 11, the newest that every target takes."""
     runtimes: tuple[str, ...] = ("onnxruntime",)
     """Runtimes to build for."""
-    precision: str = "fp32"
-    """Precision of the artefacts."""
+    precisions: tuple[str, ...] = ("fp32",)
+    """Precisions of the artefacts; `auto` alone: what the runtimes offer is tried, and the fastest right one chosen."""
+    soc_version: str | None = None
+    """The chip to build for, as its compiler names it; only some runtimes need one."""
+    calibration: str | None = None
+    """Folder of images to calibrate int8 on; None: images of `data` that are kept apart from those scored."""
+    calibration_images: int = 128
+    """How many of them at most."""
+    search_seconds: float = 600.0
+    """Time after which the search for an int8 artefact that passes stops."""
     provider: str | None = None
     """Execution provider or device; None: the runtime's default."""
     threads: int | None = None
     """Threads of a session; None: the processors that this process may use."""
+    streams: int | None = None
+    """Batches that a session runs at once; None: one."""
     atol: float | None = None
     """Absolute part of the parity tolerance; None: by precision."""
     rtol: float | None = None
@@ -57,10 +67,13 @@ class RunRequest:
     """Least time of the timed calls, for each batch size."""
     bench_input: str = "images"
     """`images` or `random`."""
+    languages: tuple[str, ...] = ("en", "zh")
+    """Languages of the delivery README."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a count below one: run.json is read from disk, and might have been edited by hand."""
-        counts = {"limit": self.limit, "threads": self.threads, "batch": self.batch}
+        counts = {"limit": self.limit, "threads": self.threads, "batch": self.batch, "streams": self.streams}
+        counts["calibration_images"] = self.calibration_images
         counts["batch_sizes"] = min(self.batch_sizes, default=0)
         for name, value in counts.items():
             if value is not None and value < 1:

@@ -11,6 +11,7 @@ from porter.records.environment import Environment
 from porter.records.evaluation import Evaluation, Failure
 from porter.records.export import ExportReport
 from porter.records.load import LoadReport
+from porter.records.message import Text
 from porter.records.parity import Parity, PreprocessParity
 from porter.records.performance import Performance
 from porter.records.request import RunRequest
@@ -37,15 +38,15 @@ class Verdict:
 
     name: str
     """`weights`, `parity`, `preprocessing` or `accuracy`."""
-    title: str
+    title: Text
     """Its name in documents."""
     state: State
     """The answer."""
-    evidence: tuple[str, ...]
+    evidence: tuple[Text, ...]
     """What it rests on, one line each."""
-    note: str = ""
+    note: Text = ""
     """What a reader must know beside the answer, e.g. that a pass rests on too few images to tell; mostly empty."""
-    advice: tuple[str, ...] = ()
+    advice: tuple[Text, ...] = ()
     """Likely causes of a failure, likeliest first, and what to do next."""
 
 
@@ -77,7 +78,7 @@ class OutputFile:
     """Of the file."""
     size_bytes: int
     """Size of the file."""
-    what: str
+    what: Text
     """What it holds, in words."""
 
 
@@ -99,15 +100,15 @@ class PluginUse:
 class DataReport:
     """The manifest in figures. listed = decoded + failed."""
 
-    root: str
+    root: Text
     """The data folder as typed, or that it was shipped with the plugin."""
     found: int
     """Images in the data folder, before `--limit`."""
     listed: int
     """Images of the manifest: what every accuracy divides by."""
-    selection: str
+    selection: Text
     """How they were chosen, in words."""
-    labels_from: str
+    labels_from: Text
     """Where the labels come from, in words."""
     label_offset: int
     """Subtracted from every label of the file."""
@@ -123,7 +124,7 @@ class DataReport:
     """The first hundred of them, with the reason."""
     conversions: dict[str, int] = field(default_factory=dict)
     """Images that were not ordinary RGB JPEGs, by what was odd."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Text, ...] = ()
     """What was odd but not refused, one line each."""
 
 
@@ -149,7 +150,7 @@ class Comparison:
     """The largest drop that passes."""
     passed: bool | None
     """None: not comparable, for `reason`."""
-    reason: str = ""
+    reason: Text = ""
     """Why the two cannot be compared."""
 
 
@@ -171,7 +172,7 @@ class RunRecord:
     """Version of this schema; porter reads no other."""
     model: ModelSpec | None = None
     """The model, resolved."""
-    shipped: str = ""
+    shipped: Text = ""
     """What of the run's inputs the plugin shipped, in words; empty: nothing."""
     plugins: tuple[PluginUse, ...] = ()
     """Which version of which plugin answered."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from porter.records.interval import Interval
+from porter.records.message import Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +14,7 @@ class Suspect:
 
     name: str
     """Short and stable, e.g. `bgr`."""
-    title: str
+    title: Text
     """The fault in words, e.g. "BGR for RGB"."""
 
 
@@ -55,7 +56,7 @@ class PreprocessFinding:
     """Over all images; None where there is a `problem`."""
     mean_difference: float | None
     """Over all values of all images; None where there is a `problem`."""
-    problem: str = ""
+    problem: Text = ""
     """Why there is no difference to state: another shape, values that are not finite, the same value everywhere."""
     explanations: tuple[Explanation, ...] = ()
     """Those that explain the difference equally well, the most usual first; empty where no suspect does."""
@@ -66,7 +67,7 @@ class PreprocessFinding:
     unseen: tuple[Suspect, ...] = ()
     """Suspects that would change nothing on these images (BGR on grey images, EXIF where no image carries it): whether
     they are there cannot be told."""
-    untried: tuple[str, ...] = ()
+    untried: tuple[Text, ...] = ()
     """What could not be tried on this machine, and why."""
 
     @property
@@ -81,9 +82,9 @@ class LabelFinding:
 
     name: str
     """`shift`, `background`, `folder-order`, `image-order`, `rotation` or `permutation`."""
-    title: str
+    title: Text
     """The fault in words."""
-    remedy: str
+    remedy: Text
     """What the user would check or change; never applied by porter."""
     hits: int
     """Answers that would be right, among `count`."""

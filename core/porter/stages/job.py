@@ -139,24 +139,42 @@ class Job:
     def preflight(self) -> None:
         """Everything that can be wrong and is cheap to see, before the first expensive step."""
         self.files, self.spec, self.task  # noqa: B018 - each is made, or raises, on first use
-        for runtime in self.runtimes:
-            self._require_precision(runtime)
+        for runtime, precision in self.targets:
             try:
-                runtime.require(self.request.precision, self.request.provider)
+                runtime.require(precision, self.request.provider)
             except (Exception, SystemExit) as error:
                 plugin = self.registry.provider_of("runtime", runtime.name)
                 raise_as_plugin_error(error, plugin, f"require() of runtime {runtime.name!r}")
         self.manifest  # noqa: B018
 
-    def _require_precision(self, runtime: Runtime) -> None:
-        """Name the runtimes that do offer the precision, where this one does not."""
-        precision, status = self.request.precision, self.registry.status(runtime.name)
-        if not status.available or precision in status.precisions:
-            return
+    @cached_property
+    def targets(self) -> tuple[tuple[Runtime, str], ...]:
+        """Every artefact to build: the runtimes, each with those of the precisions asked for that it offers.
+
+        Of several precisions a runtime may lack some, but no runtime all and no precision may be offered by none:
+        `BadInput` names what does offer it.
+        """
+        pairs = []
+        asked = self.request.precisions
+        for runtime in self.runtimes:
+            status = self.registry.status(runtime.name)
+            offered = [one for one in asked if one in status.precisions] if status.available else list(asked)
+            if not offered:
+                raise self._not_offered(runtime, asked[0])
+            pairs += [(runtime, precision) for precision in offered]
+        found = {precision for _, precision in pairs}
+        for precision in asked:
+            if precision not in found:
+                raise self._not_offered(self.runtimes[0], precision)
+        return tuple(pairs)
+
+    def _not_offered(self, runtime: Runtime, precision: str) -> BadInput:
+        """That a runtime lacks a precision, with the runtimes that have it."""
+        status = self.registry.status(runtime.name)
         offers = {name: self.registry.status(name).precisions for name in sorted(self.registry.runtimes())}
         others = [f"`--runtime {name} --precision {precision}`" for name, known in offers.items() if precision in known]
         way_out = f"give {' or '.join(others)}" if others else "no runtime here offers it"
-        raise BadInput(
+        return BadInput(
             f"runtime {runtime.name} offers precision {', '.join(status.precisions)} here, not {precision}; {way_out}"
         )
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import html
-import io
-import logging
 import math
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from porter.errors import Missing, one_line
+from porter.errors import one_line
 from porter.records.diagnosis import GraphDiagnosis, NodeFinding
+from porter.svg import new_figure, plain_style, svg_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,23 +31,20 @@ def depth_chart(diagnosis: GraphDiagnosis) -> bytes:
 
     Raises `Missing` without matplotlib.
     """
-    try:
-        from matplotlib.backends.backend_svg import FigureCanvasSVG
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise Missing(f"matplotlib cannot be imported ({one_line(error)}): pip install matplotlib") from None
-    extent = _Range.of(diagnosis)
-    title = f"{_short(diagnosis.candidate)} against {_short(diagnosis.reference)}: error along the depth"
-    data = io.BytesIO()
-    with _plain_style():
-        figure = Figure(figsize=SIZE_INCHES, layout="constrained")
-        FigureCanvasSVG(figure)
+    title = depth_title(diagnosis)
+    with plain_style():
+        figure = new_figure(*SIZE_INCHES)
         axes = figure.add_subplot()
         axes.set_title(title)
-        _draw(axes, diagnosis, extent)
+        draw_depth(axes, diagnosis)
         figure.legend(loc="outside lower center", ncols=2, fontsize="small", frameon=False)
-        figure.savefig(data, format="svg", metadata={"Title": title, "Date": None, "Creator": None})
-    return _described(data.getvalue().decode(), _description(diagnosis, extent)).encode()
+        svg = svg_of(figure, title)
+    return _described(svg, depth_description(diagnosis)).encode()
+
+
+def depth_title(diagnosis: GraphDiagnosis) -> str:
+    """Heading of the drawing."""
+    return f"{_short(diagnosis.candidate)} against {_short(diagnosis.reference)}: error along the depth"
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,9 @@ class _Range:
         return self.high if error is None else min(max(error, self.low), self.high)
 
 
-def _draw(axes: Axes, diagnosis: GraphDiagnosis, extent: _Range) -> None:
+def draw_depth(axes: Axes, diagnosis: GraphDiagnosis) -> None:
+    """Draw the profile into `axes`, each line with a label for a legend."""
+    extent = _Range.of(diagnosis)
     profile, tolerance = diagnosis.profile, diagnosis.tolerance
     depth = [entry.depth for entry in profile]
     added = {one.depth: extent.place(one.introduced_error) for one in profile if one.introduced_error is not None}
@@ -99,8 +95,9 @@ def _mark(first: NodeFinding) -> str:
     return f"first beyond the tolerance: node {first.depth}, {_short(first.module or first.name)}"
 
 
-def _description(diagnosis: GraphDiagnosis, extent: _Range) -> str:
+def depth_description(diagnosis: GraphDiagnosis) -> str:
     """What the drawing shows, in words."""
+    extent = _Range.of(diagnosis)
     beyond = sum(entry.exceeds for entry in diagnosis.profile)
     text = f"{len(diagnosis.profile)} nodes compared, {beyond} beyond the tolerance."
     if diagnosis.first is not None:
@@ -120,25 +117,6 @@ def _names(findings: Sequence[NodeFinding]) -> str:
 def _short(label: str) -> str:
     name = one_line(PurePath(label).name if label.endswith(".onnx") else label)
     return name if len(name) <= LABEL_LENGTH else f"…{name[1 - LABEL_LENGTH :]}"
-
-
-@contextmanager
-def _plain_style() -> Iterator[None]:
-    """matplotlib's own defaults whatever the user's are; text stays text; ids do not change from run to run."""
-    import matplotlib
-    from matplotlib import style
-
-    logger = logging.getLogger("matplotlib")
-    level = logger.level
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # text stays text: the viewer's font draws it
-        logger.setLevel(logging.ERROR)
-        style.use("default")
-        matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "porter", "text.parse_math": False})
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
 
 
 def _described(svg: str, description: str) -> str:

@@ -1,0 +1,56 @@
+"""matplotlib drawings as SVG text: the same bytes for the same figures, whatever the user's own settings are."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from porter.errors import Missing, one_line
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@contextmanager
+def plain_style(salt: str = "porter") -> Iterator[None]:
+    """matplotlib's own defaults; text stays text; the ids of a drawing come from `salt` and do not change.
+
+    Raises `Missing` without matplotlib.
+    """
+    try:
+        import matplotlib
+        from matplotlib import style
+    except ImportError as error:
+        raise Missing(f"matplotlib cannot be imported ({one_line(error)}): pip install matplotlib") from None
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # text stays text: the viewer's font draws it
+        logger.setLevel(logging.ERROR)
+        style.use("default")
+        matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": salt, "text.parse_math": False})
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of so many inches that draws to SVG alone and leaves pyplot's state be."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasSVG(figure)
+    return figure
+
+
+def svg_of(figure: Figure, title: str) -> str:
+    """The drawing as an SVG document that states no date and no maker."""
+    data = io.BytesIO()
+    figure.savefig(data, format="svg", metadata={"Title": title, "Date": None, "Creator": None})
+    return data.getvalue().decode()
