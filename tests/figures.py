@@ -6,16 +6,24 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]\d+)?(?![\w])")
+NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]\d+)?(?!\w)", re.ASCII)
+"""Letters of other scripts may stand right beside a number, as Chinese ones do."""
+NO_TEXT = re.compile(r"[0-9a-f]{32,}|[A-Za-z0-9+/=]{200,}")
+"""Digests and pictures: digits in them are no figures that a document may state."""
 
 
 def unfounded(document: str, record: Any) -> list[str]:
     """The numbers of `document` that are no rounding of a number in `record`, nor part of a text in it."""
     leaves = list(_leaves(record))
     floats = [float(leaf) for leaf in leaves if isinstance(leaf, int | float) and not isinstance(leaf, bool)]
-    texts = " ".join(leaf for leaf in leaves if isinstance(leaf, str))
+    texts = " ".join(leaf for leaf in leaves if isinstance(leaf, str) and not NO_TEXT.fullmatch(leaf))
     in_texts = set(re.findall(r"\d+(?:\.\d+)?(?:e[+-]\d+)?", texts)) | set(re.findall(r"[\d.]+", texts))
     return sorted({token for token in NUMBER.findall(document) if token not in in_texts and not _rounds(token, floats)})
+
+
+def figures(document: str) -> list[str]:
+    """Every number that `document` states, in order of size."""
+    return sorted(NUMBER.findall(document))
 
 
 def _rounds(token: str, floats: list[float]) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from porter.cli.main import COMMANDS
+from porter.cli.group import COMMANDS
 from porter.cli.options import request_from
 from porter.records.request import RunRequest
 from porter.records.run import RunRecord
@@ -89,7 +89,7 @@ def test_a_signal_ends_the_command_in_one_line_and_leaves_no_half_file(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     pytest.importorskip("porter_hrnet")
-    command = [sys.executable, "-m", "porter.cli.main", "run", "hrnet", "--bench-seconds", "60", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "porter.cli.main", "run", "hrnet", "--fresh", "--out", str(tmp_path)]
     # pytest may itself run where SIGINT is ignored, which a child would inherit.
     process = subprocess.Popen(
         command,
@@ -103,14 +103,15 @@ def test_a_signal_ends_the_command_in_one_line_and_leaves_no_half_file(
     process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == code
-    assert stderr.endswith("porter: interrupted\n") and "Traceback" not in stderr
+    again = shlex.join(["porter", *(part for part in command[3:] if part != "--fresh")])
+    assert stderr.endswith(f"porter: interrupted; go on where it stopped with: {again}\n") and "Traceback" not in stderr
     assert list(tmp_path.rglob("*.part")) == []
 
 
-def test_trust_in_one_checkpoint_does_not_pass_to_the_next(tmp_path: Path) -> None:
+def test_trust_is_given_with_each_command_and_for_one_checkpoint(tmp_path: Path) -> None:
     known = RunRequest(model="m", checkpoint="mine.pth", trust_checkpoint=True, weights="ema", opset=13)
     write_record(tmp_path, RunRecord(porter="0", created="", command="", request=known))
-    assert request_from(None, tmp_path, {"opset": 12}, fresh=False).trust_checkpoint
+    assert not request_from(None, tmp_path, {"opset": 12}, fresh=False).trust_checkpoint
     another = request_from(None, tmp_path, {"checkpoint": "theirs.pth"}, fresh=False)
     assert (another.trust_checkpoint, another.weights, another.opset) == (False, None, 13)
     again = request_from(None, tmp_path, {"checkpoint": "theirs.pth", "trust_checkpoint": True}, fresh=False)

@@ -8,6 +8,11 @@ from graphs import FLOAT, change_weight, diagnose, edited, graph, images, networ
 from onnx import numpy_helper
 
 from porter.diagnose.conclude import STATIC_SHOWN, graph_lines
+from porter.records.diagnosis import GraphDiagnosis
+
+
+def said(found: GraphDiagnosis) -> list[str]:
+    return [str(line) for line in graph_lines(found)]
 
 
 def test_a_removed_node_is_named() -> None:
@@ -16,7 +21,7 @@ def test_a_removed_node_is_named() -> None:
         node_of(model, "/stage/stage.1/conv2/Conv").input[0] = relu.input[0]
         model.graph.node.remove(relu)
 
-    first = graph_lines(diagnose(network(), edited(without_relu)))[0]
+    first = said(diagnose(network(), edited(without_relu)))[0]
     assert "only a.onnx gets there through /stage/stage.1/relu/Relu" in first
 
 
@@ -27,8 +32,8 @@ def test_an_added_node_is_named() -> None:
         place = list(model.graph.node).index(conv) + 1
         model.graph.node.insert(place, onnx.helper.make_node("Add", ["once", "once"], [output], "twice"))
 
-    first = graph_lines(diagnose(network(), edited(doubled)))[0]
-    assert "'/stage/stage.0/conv1/Conv'" in first and "only b.onnx gets there through twice" in first
+    first = said(diagnose(network(), edited(doubled)))[0]
+    assert "`/stage/stage.0/conv1/Conv`" in first and "only b.onnx gets there through twice" in first
 
 
 def test_one_change_to_many_nodes_is_one_line() -> None:
@@ -37,7 +42,7 @@ def test_one_change_to_many_nodes_is_one_line() -> None:
             if one.name.startswith("/stage/") and one.op_type == "Conv":
                 set_attribute(one, "pads", [2, 2, 0, 0])
 
-    lines = [line for line in graph_lines(diagnose(network(), edited(shifted))) if "attribute pads" in line]
+    lines = [line for line in said(diagnose(network(), edited(shifted))) if "attribute pads" in line]
     assert len(lines) == 1 and "/stage/stage.0/conv1/Conv and of 3 more Conv nodes is [2, 2, 0, 0]" in lines[0]
 
 
@@ -48,7 +53,7 @@ def test_many_changes_are_counted() -> None:
                 change_weight(model, tensor.name, lambda values: values + 1)
 
     found = diagnose(network(), edited(all_weights))
-    lines = graph_lines(found)
+    lines = said(found)
     assert sum(" weight " in line for line in lines) == STATIC_SHOWN < found.static_total
     assert f"{found.static_total - STATIC_SHOWN} more differences show in the files" in lines[-1]
 
@@ -59,13 +64,13 @@ def test_differences_that_cancel_are_said_to() -> None:
     nodes = [node("Mul", ["image", "a"], ["x"], "first"), node("Mul", ["x", "b"], ["y"], "second")]
     plain = graph(nodes, inputs, ["y"], {"a": ones(1) * 2, "b": ones(1) * 3})
     other = graph(nodes, inputs, ["y"], {"a": ones(1) * 3, "b": ones(1) * 2})
-    lines = graph_lines(diagnose(plain, other, [images()]))
-    assert "first at Mul 'first'" in lines[0] and "outputs of b.onnx stay within the tolerance" in lines[1]
+    lines = said(diagnose(plain, other, [images()]))
+    assert "first at Mul `first`" in lines[0] and "outputs of b.onnx stay within the tolerance" in lines[1]
 
 
 def test_the_same_nan_on_both_sides_is_no_difference() -> None:
     def poisoned(model: onnx.ModelProto) -> None:
         change_weight(model, "fc.bias", lambda values: values * np.float32("nan"))
 
-    lines = graph_lines(diagnose(edited(poisoned), edited(poisoned)))
+    lines = said(diagnose(edited(poisoned), edited(poisoned)))
     assert len(lines) == 1 and "a.onnx itself has NaN, first in" in lines[0]

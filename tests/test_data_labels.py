@@ -170,12 +170,12 @@ def test_labels_from_1_are_suspect_where_they_fit() -> None:
     ids, file = numbered(1, 1000)
     found = match_labels(ids, file, 1001)
     assert found.labels["1.jpg"] == 1
-    assert ["no label is class 0" in w and "--label-offset 1" in w for w in found.warnings] == [True]
+    assert ["no label is class 0" in w and "--label-offset 1" in w for w in map(str, found.warnings)] == [True]
 
 
 def test_a_background_class_is_suspected() -> None:
     ids, file = numbered(0, 999)
-    assert ["--label-offset -1" in w for w in match_labels(ids, file, 1001).warnings] == [True]
+    assert ["--label-offset -1" in str(w) for w in match_labels(ids, file, 1001).warnings] == [True]
     found = match_labels(ids, file, 1001, offset=-1)
     assert found.labels["0.jpg"] == 1
     assert found.labels["999.jpg"] == 1000
@@ -195,7 +195,7 @@ def test_an_offset_that_shifts_too_far_is_refused() -> None:
 
 def test_spare_labels_and_repeated_lines_are_reported() -> None:
     pairs = [("a.jpg", 0), ("a.jpg", 0), *((f"{i}.jpg", 1) for i in range(5))]
-    spare, repeated = match_labels(("a.jpg",), labelfile(*pairs), 3).warnings
+    spare, repeated = map(str, match_labels(("a.jpg",), labelfile(*pairs), 3).warnings)
     assert "5 of 6 labels have no image ('0.jpg', '1.jpg', '2.jpg', …)" in spare
     assert "1 lines repeat an earlier one (first: line 2)" in repeated
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from figures import unfounded
+from figures import figures, unfounded
 from tiny import SPEC, TinyPlugin, start, write_photos
 
 from porter.commands import commands_of
@@ -20,7 +20,8 @@ from porter.records.load import LoadReport
 from porter.records.request import RunRequest
 from porter.records.run import RunRecord
 from porter.records.store import read_record, write_record
-from porter.stages.deliver import code, deliver, num, render, text
+from porter.stages.deliver import READMES, deliver, render
+from porter.stages.markdown import code, link, num, shell, text
 
 HOSTILE = "<script>alert(1)</script> | `a``b` *x* [y](http://z) \n# head \u202egnp.\x1b[31m" + "w" * 200
 
@@ -39,19 +40,35 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
-def test_every_number_in_the_readme_is_in_the_record(finished: Path) -> None:
+@pytest.mark.parametrize("name", READMES.values())
+def test_every_number_in_a_readme_is_in_the_record(finished: Path, name: str) -> None:
     record = json.loads((finished / "run.json").read_text())
-    assert unfounded((finished / "README.md").read_text(), record) == []
+    assert unfounded((finished / name).read_text(), record) == []
 
 
-def test_the_check_itself_finds_an_invented_number() -> None:
-    assert unfounded("42 ms, 17.25 images/s", {"a": 17.2512}) == ["42"]
+def test_both_readmes_state_the_same_figures(finished: Path) -> None:
+    english, chinese = (figures((finished / name).read_text()) for name in READMES.values())
+    assert len(english) > 100 and english == chinese
+
+
+def test_the_checks_themselves_find_an_invented_number() -> None:
+    assert unfounded("42 ms, 17.25 images/s, 共43张", {"a": 17.2512}) == ["42", "43"]
+    assert figures("3 of 4, 2.50") == figures("4 张中的3张，2.50") != figures("4 张中的 3 张")
+
+
+def test_a_chinese_readme_is_chinese(finished: Path) -> None:
+    """No sentence of core's stays English: what is left is names, commands and the model's own words."""
+    document = (finished / "README.zh.md").read_text()
+    prose = re.sub(r"```.*?```|`[^`]*`", "", document, flags=re.DOTALL)
+    english = re.findall(r"(?:[a-z]+ ){4,}[a-z]+", prose)
+    assert english == []
+    assert "# Strongest channel" in document and "[English](README.md) · 简体中文" in document
 
 
 def test_the_documents_are_made_again_from_the_record_alone_byte_for_byte(finished: Path, tmp_path: Path) -> None:
     shutil.copy(finished / "run.json", tmp_path)
     deliver(tmp_path, read_record(tmp_path))
-    for name in ("README.md", "reproduce.sh"):
+    for name in (*READMES.values(), "reproduce.sh"):
         assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()
 
 
@@ -64,7 +81,8 @@ def test_a_record_survives_being_written_and_read(finished: Path, tmp_path: Path
 
 def test_tables_are_whole(finished: Path) -> None:
     """Every row of a table has as many cells as its header: GitHub drops what is over."""
-    assert broken_rows((finished / "README.md").read_text()) == []
+    for name in READMES.values():
+        assert broken_rows((finished / name).read_text()) == []
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
@@ -72,10 +90,15 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     odd = "a|b`<img src=x onerror=alert(1)>` *.jpg"
     (tmp_path / "val" / odd).write_bytes(b"")
     labels.write_text(labels.read_text() + f"{odd} 1\n", encoding="utf-8")
-    plugin = TinyPlugin(replace(SPEC, title=HOSTILE, description=HOSTILE, facts={HOSTILE: HOSTILE}))
+    hostile = {"title": HOSTILE, "description": HOSTILE, "facts": {HOSTILE: HOSTILE}, "paper": HOSTILE, "code": HOSTILE}
+    plugin = TinyPlugin(replace(SPEC, licence=HOSTILE, variant=HOSTILE, **hostile))
     run = start(tmp_path / "out", tmp_path / "val", labels, plugin=plugin, max_drop=100.0)
     run.everything()
-    document = (tmp_path / "out/README.md").read_text()
+    for name in READMES.values():
+        assert_harmless((tmp_path / "out" / name).read_text())
+
+
+def assert_harmless(document: str) -> None:
     assert broken_rows(document) == []
     outside = re.sub(r"(?<![\\`])(`+)(?!`)(?:(?!\1(?!`)).)+\1(?!`)", "", document)
     assert "<script" not in outside and "<img" not in outside and not re.search(r"(?<!\\)\]\(http", outside)
@@ -181,11 +204,14 @@ def test_formatting() -> None:
 
 
 def broken_rows(document: str) -> list[str]:
-    broken, width = [], 0
+    """Rows of another width than their table's head, and tables without blank lines around them."""
+    broken, width, before = [], 0, ""
     for line in document.splitlines():
         if not line.startswith("|"):
-            width = 0
+            broken += [line] if width and line else []
+            width, before = 0, line
             continue
+        broken += [line] if not width and before else []
         cells = len(re.findall(r"(?<!\\)\|", line)) - 1
         width = width or cells
         if cells != width:

@@ -93,7 +93,7 @@ def states(run: Run) -> dict[str, State]:
 
 def evidence(run: Run, name: str) -> str:
     verdict = next(one for one in run.record.verdicts if one.name == name)
-    return " ".join((*verdict.evidence, *verdict.advice))
+    return " ".join(map(str, (*verdict.evidence, *verdict.advice)))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_an_edited_graph_fails_parity_and_is_named(tmp_path: Path, edit: Any, na
     run.diagnose()
     found = run.record.diagnosis
     assert found is not None and not found.sound
-    assert any(named in line for line in found.conclusion), found.conclusion
+    assert any(named in str(line) for line in found.conclusion), found.conclusion
     document = (tmp_path / "out/README.md").read_text()
     assert "## Diagnosis" in document and named in document.replace("\\_", "_")
     assert (tmp_path / "out" / found.charts[0]).read_bytes().startswith(b"<?xml")
@@ -211,7 +211,7 @@ def test_flips_are_listed_with_their_margin(tmp_path: Path) -> None:
     run = start(tmp_path / "out", data, labels, plugin=Edited(swap))
     run.export(), run.verify(), run.evaluate()
     parity = run.record.parity[0]
-    assert parity.changes.flipped > 0 and parity.conclusion == "outside the tolerance"
+    assert parity.changes.flipped > 0 and str(parity.conclusion) == "outside the tolerance"
     changes = run.record.evaluations[1].changes
     assert changes is not None and changes.flipped == 8
     assert changes.flips[0].id == "photo 001.jpg" and changes.flips[0].margin is not None

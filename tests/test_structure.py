@@ -13,14 +13,16 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE, TEMPLATES = ROOT / "core/porter", ROOT / "templates"
 
 LAYERS = (
-    ("errors",),
+    ("errors", "urls"),
     ("records",),
     ("contracts",),
     ("hookspecs",),
     ("plugins",),
     (
-        *("images", "data", "checkpoints", "yamlfile", "yamlsection", "openvino"),
-        *("diagnose", "machine", "onnxfile", "statistics", "hashes", "sections", "commands", "languages"),
+        *("images", "data", "checkpoints", "yamlfile", "yamlsection", "openvino", "blobcache", "ortgraph", "quantize"),
+        *("ascend",),
+        *("diagnose", "machine", "onnxfile", "statistics", "hashes", "sections", "commands", "lock", "languages"),
+        *("report", "svg"),
     ),
     ("runtimes", "tasks", "defaults"),
     ("stages",),

@@ -12,6 +12,7 @@ from porter.errors import BadInput
 from porter.records.run import RunRecord
 from porter.records.store import read_record
 from porter.stages.deliver import deliver, require_templates
+from porter.stages.templates import Templates
 
 EXTENDS = '{% extends "porter/README.md.j2" %}\n'
 
@@ -34,7 +35,7 @@ def readme(tmp_path: Path, record: RunRecord, template: str) -> str:
     own.mkdir()
     (own / "README.md.j2").write_text(template)
     require_templates(own)
-    deliver(tmp_path, record, own)
+    deliver(tmp_path, record, Templates(user=own))
     return (tmp_path / "README.md").read_text()
 
 
@@ -50,7 +51,7 @@ def test_a_block_is_overridden_and_the_rest_stays(tmp_path: Path, finished: Path
 
 def test_a_block_can_add_to_core_s(tmp_path: Path, finished: Path, record: RunRecord) -> None:
     own = readme(tmp_path, record, EXTENDS + "{% block title %}{{ super() }}\nFor our customers.\n{% endblock %}")
-    assert own.startswith("# Strongest channel\n\nFor our customers.\n")
+    assert own.startswith("# Strongest channel\n\nEnglish · [简体中文](README.zh.md)\n\nFor our customers.\n")
 
 
 def test_a_template_may_stand_alone(tmp_path: Path, record: RunRecord) -> None:

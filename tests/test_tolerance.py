@@ -12,6 +12,7 @@ from tiny import start, write_photos
 
 from porter.contracts.runtime import Session
 from porter.records.artefact import SessionInfo
+from porter.records.message import Message
 from porter.records.parity import Parity, Tolerance
 from porter.records.request import RunRequest
 from porter.records.run import State
@@ -26,7 +27,7 @@ ESTIMATE = Bound(tolerance=Tolerance(atol=0.0, rtol=1e-3), source="estimated", b
 
 def test_fp32_has_one_tolerance_that_binds() -> None:
     assert bound_for(PLAIN, "fp32", {"Conv": 300}) == Bound(
-        tolerance=Tolerance(atol=1e-5, rtol=1e-4), source="the default for fp32", binding=True
+        tolerance=Tolerance(atol=1e-5, rtol=1e-4), source=Message("the default for fp32"), binding=True
     )
 
 
@@ -40,13 +41,13 @@ def test_a_half_precision_is_held_to_an_estimate(
 ) -> None:
     bound = bound_for(PLAIN, precision, operators)
     assert bound.tolerance.rtol == pytest.approx(2 * roundoff * math.sqrt(nodes))
-    assert not bound.binding and f"√{nodes}" in bound.source
+    assert not bound.binding and f"√{nodes}" in str(bound.source)
 
 
 def test_what_the_user_asks_for_binds_at_any_precision() -> None:
     bound = bound_for(RunRequest(model="any", atol=0.5), "bf16", {"Conv": 4})
     assert bound.tolerance == Tolerance(atol=0.5, rtol=4 * 2**-8), "the other part stays that of the precision"
-    assert bound.binding and bound.source == "as asked for"
+    assert bound.binding and str(bound.source) == "as asked for"
 
 
 class Off(Session):
@@ -82,25 +83,25 @@ def test_a_miss_of_an_estimate_is_stated_and_fails_nothing(run: Run) -> None:
     parity = parity_of(run, ESTIMATE, 0.01)
     assert parity.passed and not any(one.passed for one in parity.outputs)
     assert (
-        parity.conclusion
+        str(parity.conclusion)
         == "no answer changed, but the error is larger than what the precision should make; accuracy decides"
     )
     verdict = judge(replace(run.record, parity=(parity,))).verdicts[1]
-    assert verdict.state is State.PASS and "over the allowed" in verdict.evidence[1]
+    assert verdict.state is State.PASS and "over the allowed" in str(verdict.evidence[1])
 
 
 def test_answers_that_change_are_told(run: Run) -> None:
     parity = parity_of(run, ESTIMATE, turned=True)
     assert parity.changes.flipped == 6
     assert (
-        parity.conclusion
+        str(parity.conclusion)
         == "an answer changed, and the error is larger than what the precision should make; accuracy decides"
     )
 
 
 def test_within_an_estimate_reads_as_any_other(run: Run) -> None:
     parity = parity_of(run, ESTIMATE, 1e-4)
-    assert parity.passed and parity.conclusion == "within the tolerance, every answer stands"
+    assert parity.passed and str(parity.conclusion) == "within the tolerance, every answer stands"
 
 
 def test_broken_outputs_fail_at_any_precision(run: Run) -> None:

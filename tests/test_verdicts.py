@@ -34,7 +34,7 @@ def verdict(run: Run, name: str) -> Verdict:
 
 def all_text(run: Run, name: str) -> str:
     found = verdict(run, name)
-    return "\n".join((*found.evidence, *found.advice))
+    return "\n".join(map(str, (*found.evidence, *found.advice)))
 
 
 def edit_artefact(run: Run, edit: Edit) -> None:
@@ -95,8 +95,8 @@ def test_nan_on_some_images_alone_fails_accuracy(tmp_path: Path, data: tuple[Pat
     assert "10 of 30 images have NaN or infinite outputs" in all_text(run, "accuracy")
     run.diagnose()
     assert run.record.diagnosis is not None
-    assert any("NaN or infinite outputs on 10 of 30" in line for line in run.record.diagnosis.conclusion)
-    assert not any("is float32 scalar: nan" in line for line in run.record.diagnosis.conclusion)
+    assert any("NaN or infinite outputs on 10 of 30" in str(line) for line in run.record.diagnosis.conclusion)
+    assert not any("is float32 scalar: nan" in str(line) for line in run.record.diagnosis.conclusion)
 
 
 def test_a_module_in_training_mode_fails_the_weights_verdict(tmp_path: Path, data: tuple[Path, Path]) -> None:
@@ -117,8 +117,8 @@ def test_a_file_that_the_runtime_refuses_fails_parity(tmp_path: Path, data: tupl
     assert run.verify() is ExitCode.VERDICT_FAILED
     found = verdict(run, "parity")
     assert found.state is State.FAIL and "NoSuchOperator" in all_text(run, "parity")
-    assert "changed after it was built" in found.advice[0] and "porter export" in found.advice[0]
-    assert "porter diagnose" in found.advice[-1]
+    assert "changed after it was built" in str(found.advice[0]) and "porter export" in str(found.advice[0])
+    assert "porter diagnose" in str(found.advice[-1])
 
 
 def test_a_batch_baked_into_a_reshape_is_named(tmp_path: Path, data: tuple[Path, Path]) -> None:
@@ -132,8 +132,8 @@ def test_a_batch_baked_into_a_reshape_is_named(tmp_path: Path, data: tuple[Path,
     run.export(), run.verify()
     edit_artefact(run, bake)
     assert run.verify() is ExitCode.VERDICT_FAILED
-    assert "outside the tolerance" not in verdict(run, "parity").evidence[0]
-    assert any("a batch size is baked" in line for line in verdict(run, "parity").advice)
+    assert "outside the tolerance" not in str(verdict(run, "parity").evidence[0])
+    assert any("a batch size is baked" in str(line) for line in verdict(run, "parity").advice)
 
 
 def test_labels_that_a_fault_explains_fail_accuracy_above_chance(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_labels_that_a_fault_explains_fail_accuracy_above_chance(tmp_path: Path)
     assert run.record.evaluations[1].metric("top1").value == 50.0 and not run.record.evaluations[1].chance
     assert run.record.label_suspects
     assert verdict(run, "accuracy").state is State.FAIL
-    assert "100.00 percent" in verdict(run, "accuracy").advice[0]
+    assert "100.00 percent" in str(verdict(run, "accuracy").advice[0])
 
 
 def test_documents_list_causes_with_commands_as_code(tmp_path: Path, data: tuple[Path, Path]) -> None:

@@ -19,6 +19,9 @@ STAGES = {
 }
 """Command: the sections whose options it takes."""
 
+LOADING = ("verify", "infer", "evaluate", "diagnose")
+"""Commands that may load the model again, and so need leave to unpickle its checkpoint again."""
+
 FLAGS = {
     "runtimes": "--runtime",
     "precisions": "--precision",
@@ -26,6 +29,8 @@ FLAGS = {
     "batch": "--batch",
     "label_offset": "--label-offset",
 }
+DELIVERY = ("languages", "model_card")
+"""Options of the documents, which no section is made from."""
 REPEATED = ("runtimes", "precisions")
 """Options that are given once for each value."""
 
@@ -35,23 +40,30 @@ def commands_of(request: RunRequest, folder: Path) -> dict[str, str]:
     commands = {"run": _line("run", request, tuple(MADE_FROM), folder)}
     for stage, sections in STAGES.items():
         commands[stage] = _line(stage, request, sections, folder)
-    commands["diagnose"] = shlex.join(["porter", "diagnose", str(folder)])
+    commands["diagnose"] = shlex.join(["porter", "diagnose", str(folder), *_trust("diagnose", request)])
     commands["report"] = shlex.join(["porter", "report", str(folder)])
     return commands
 
 
 def run_arguments(request: RunRequest) -> list[str]:
     """The arguments of `porter run` that give `request` again, without `--out`."""
-    return [request.model, *_options(request, tuple(MADE_FROM))]
+    return [request.model, *_options(request, tuple(MADE_FROM), DELIVERY)]
 
 
 def _line(command: str, request: RunRequest, sections: tuple[str, ...], folder: Path) -> str:
     model = [request.model] if command in ("run", "export") else []
-    return shlex.join(["porter", command, *model, *_options(request, sections), "--out", str(folder)])
+    further = DELIVERY if command == "run" else ()
+    arguments = [*model, *_options(request, sections, further), *_trust(command, request)]
+    return shlex.join(["porter", command, *arguments, "--out", str(folder)])
 
 
-def _options(request: RunRequest, sections: tuple[str, ...]) -> list[str]:
-    wanted = dict.fromkeys(name for section in sections for name in MADE_FROM[section] if name != "model")
+def _trust(command: str, request: RunRequest) -> list[str]:
+    return ["--trust-checkpoint"] if request.trust_checkpoint and command in LOADING else []
+
+
+def _options(request: RunRequest, sections: tuple[str, ...], further: tuple[str, ...] = ()) -> list[str]:
+    named = (name for section in sections for name in MADE_FROM[section] if name != "model")
+    wanted = dict.fromkeys((*named, *further))
     plain = RunRequest(model=request.model)
     known = {field.name for field in fields(RunRequest)}
     arguments: list[str] = []

@@ -8,10 +8,10 @@ English.
 from __future__ import annotations
 
 import functools
+import importlib.resources
 from collections.abc import Mapping
 from pathlib import Path
 
-import porter.templates
 from porter.errors import BadInput, one_line
 from porter.records.message import PLACEHOLDER, PLAIN, Markup, Text, render
 from porter.yamlfile import read_yaml
@@ -36,7 +36,7 @@ def say_from(translations: Catalogue, text: Text, markup: Markup = PLAIN) -> str
 @functools.cache
 def catalogue(language: str) -> Catalogue:
     """What core says, from English into `language`."""
-    return read_catalogue(Path(porter.templates.__path__[0]), language)
+    return read_catalogue(Path(str(importlib.resources.files("porter.templates"))), language)
 
 
 def read_catalogue(folder: Path, language: str) -> Catalogue:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 from pathlib import Path
 
 from porter.records.environment import Environment
 
-PACKAGES = ("porter-core", "numpy", "onnx", "onnxruntime", "openvino", "pillow", "torch")
+PACKAGES = ("porter-core", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "openvino", "pillow", "torch")
 NOT_REPORTED = "not reported"
 
 
@@ -41,6 +42,17 @@ def cgroup_cpus(root: Path = Path("/sys/fs/cgroup")) -> float | None:
     return quota_us / period_us if quota_us > 0 else None
 
 
+def free_memory(root: Path = Path("/sys/fs/cgroup"), meminfo: Path = Path("/proc/meminfo")) -> int | None:
+    """Bytes that this process can still take: of the machine, and of its control group (v2); None where unknown."""
+    available = re.search(r"^MemAvailable: +(\d+) kB$", _read(str(meminfo)), re.MULTILINE)
+    found = [1024 * int(available[1])] if available else []
+    limit, used = _read(str(root / "memory.max")), _read(str(root / "memory.current"))
+    cache = re.search(r"^inactive_file (\d+)$", _read(str(root / "memory.stat")), re.MULTILINE)
+    if limit.isdecimal() and used.isdecimal():  # pages of files count as used, and are given back when needed
+        found.append(int(limit) - int(used) + (int(cache[1]) if cache else 0))
+    return min(found, default=None)
+
+
 def let_threads_sleep() -> None:
     """Have OpenMP threads sleep, not spin, while they wait; to be called before PyTorch is imported.
 
@@ -49,6 +61,12 @@ def let_threads_sleep() -> None:
     A policy that the user has set stands.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def versions() -> tuple[str, ...]:
+    """What decides the last digits of a result and is in no file of the run: packages, Python, and the processor."""
+    packages = [f"{name} {version}" for name, version in _versions(PACKAGES).items()]
+    return (*packages, f"python {platform.python_version()}", _cpu_model())
 
 
 def describe(extra_packages: tuple[str, ...] = ()) -> Environment:

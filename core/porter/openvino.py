@@ -16,9 +16,14 @@ from porter.errors import BadInput, Missing, one_line
 
 ADVICE = "pip install 'porter-core[openvino]'"
 DEVICE = "CPU"
+INT8 = "int8"
 ELEMENT_TYPES = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 """Precision: OpenVINO's name for it."""
-CAPABILITIES = {"fp32": "FP32", "bf16": "BF16", "fp16": "FP16"}
+HINTS = {**ELEMENT_TYPES, INT8: "f32"}
+"""Precision: what is computed in floating point. An int8 graph says itself what is to be int8; the rest is float32."""
+LAYERS = {**{element: name for name, element in ELEMENT_TYPES.items()}, "i8": INT8, "u8": INT8}
+"""Precision of an executed layer in OpenVINO's words: in porter's."""
+CAPABILITIES = {"fp32": "FP32", "bf16": "BF16", "fp16": "FP16", INT8: "INT8"}
 """Precision: its name among a device's `OPTIMIZATION_CAPABILITIES`."""
 MATRIX_LAYERS = frozenset({"Convolution", "Deconvolution", "FullyConnected", "MatMul"})
 """Layers of an executed graph in which nearly all arithmetic of a network takes place."""
@@ -32,11 +37,13 @@ class Compiled:
     model: Any
     """`openvino.CompiledModel`."""
     precision: str
-    """Precision of the inference hint, as read back."""
+    """Precision of the inference hint, as read back; `int8` where it is float32 and an int8 graph was compiled."""
     threads: int
     """Inference threads, as read back."""
     layers: dict[str, int]
     """Matrix layers of the executed graph by the precision that they run in."""
+    from_cache: bool
+    """Whether OpenVINO took it from its cache and compiled nothing."""
 
 
 def import_openvino() -> Any:
@@ -67,31 +74,42 @@ def read_model(path: Path) -> Any:
         raise BadInput(f"{path}: OpenVINO cannot read it: {reason(error)}") from None
 
 
-def compile_model(model: Any, label: str, precision: str, threads: int) -> Compiled:
+def compile_model(model: Any, label: str, precision: str, threads: int, cache: Path | None = None) -> Compiled:
     """Compile for the CPU and for latency: one stream, one request at a time.
+
+    `cache` is a folder for the compiled blob. OpenVINO loads a damaged one without a word: see `porter.blobcache`.
 
     `label` names the model in errors. Raises `Missing` where another precision or number of threads is in use than was
     asked for, `BadInput` where the model cannot be compiled.
     """
     core = import_openvino().Core()
     settings = {
-        "INFERENCE_PRECISION_HINT": ELEMENT_TYPES[precision],
+        "INFERENCE_PRECISION_HINT": HINTS[precision],
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
         # Else a latency hint counts cores where `threads` counts logical processors.
         "ENABLE_HYPER_THREADING": True,
     }
+    if cache is not None:
+        settings["CACHE_DIR"] = str(cache)
     try:
         compiled = core.compile_model(model, DEVICE, settings)
         hint = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         used = int(compiled.get_property("INFERENCE_NUM_THREADS"))
+        from_cache = cache is not None and bool(compiled.get_property("LOADED_FROM_CACHE"))
         nodes = _executed(compiled)
     except RuntimeError as error:
         raise BadInput(f"{label}: OpenVINO cannot compile it: {reason(error)}") from None
-    named = {element: name for name, element in ELEMENT_TYPES.items()}
-    layers = Counter(named.get(element, element) for kind, element in nodes if kind in MATRIX_LAYERS)
-    everywhere = Counter(named.get(element, element) for _, element in nodes)
-    found = Compiled(model=compiled, precision=named.get(hint, hint), threads=used, layers=dict(sorted(layers.items())))
+    layers = Counter(LAYERS.get(element, element) for kind, element in nodes if kind in MATRIX_LAYERS)
+    everywhere = Counter(LAYERS.get(element, element) for _, element in nodes)
+    floats = LAYERS.get(hint, hint)
+    found = Compiled(
+        model=compiled,
+        precision=INT8 if precision == INT8 and floats == "fp32" else floats,
+        threads=used,
+        layers=dict(sorted(layers.items())),
+        from_cache=from_cache,
+    )
     _require_precision(found, precision, everywhere)
     if used != threads:
         raise Missing(f"OpenVINO uses {used} threads of the {threads} asked for: give --threads {used}")
@@ -119,7 +137,7 @@ def _require_precision(found: Compiled, asked: str, everywhere: Counter[str]) ->
     reduced = {name: count for name, count in everywhere.items() if name in REDUCED}
     if found.precision != asked:
         used = found.precision
-    elif asked == "fp32" and reduced:
+    elif asked in ("fp32", INT8) and reduced:
         used = _counts(reduced)
     elif asked != "fp32" and found.layers and not found.layers.get(asked):
         used = _counts(found.layers)

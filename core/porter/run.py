@@ -8,63 +8,87 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 
 import porter
 from porter import machine
 from porter.commands import commands_of
 from porter.contracts.progress import Progress
-from porter.contracts.runtime import BuildRequest, Session
 from porter.errors import BadInput, ExitCode, PluginError, PorterError, one_line
-from porter.hashes import file_digest
 from porter.plugins.registry import Registry
-from porter.records.artefact import ArtefactPart
-from porter.records.evaluation import Failure
+from porter.records.evaluation import Evaluation, Failure
 from porter.records.request import RunRequest
-from porter.records.run import DataReport, OutputFile, RunRecord, State
-from porter.records.store import RECORD_NAME, read_record, write_record, write_whole
+from porter.records.run import OutputFile, RunRecord, State
+from porter.records.store import RECORD_NAME, read_record, require_no_way_out, write_record, write_whole
 from porter.sections import clear, stale_after, stale_between
 from porter.stages import bench as benching
 from porter.stages import verdicts, verify
-from porter.stages.deliver import README, REPRODUCE, deliver
+from porter.stages.answer import answer
+from porter.stages.build import as_they_are, build
+from porter.stages.choose import choose
+from porter.stages.deliver import DOCUMENTS, deliver
 from porter.stages.diagnose import diagnose
-from porter.stages.evaluate import PREDICTIONS, Pass, answer, evaluate, predictions_file
+from porter.stages.evaluate import PREDICTIONS, Pass, Subject, evaluate, predictions_file, subjects
 from porter.stages.export import MODELS, export
-from porter.stages.files import manifest_sha256, output_entries, tensor_entries
-from porter.stages.job import Job
-from porter.stages.load import MODEL_FILES, load, require_unchanged, with_data_of
+from porter.stages.files import OUTPUTS, TENSORS, output_entries, tensor_entries
+from porter.stages.job import CACHE, Job
+from porter.stages.judging import NONFINITE_REASON
+from porter.stages.kits import write_kits
+from porter.stages.listing import listing
+from porter.stages.load import MODEL_FILES, check_digests, load, require_unchanged, with_data_of
 from porter.stages.prepare import Prepared, prepare
-from porter.stages.scoring import FAILURES_KEPT, NONFINITE_REASON
+from porter.stages.scoring import FAILURES_KEPT
 from porter.stages.sources import Sources
+from porter.stages.standing import remove_own_files, sections_of, standing
+from porter.stages.templates import Templates
+from porter.stages.thumbnails import with_thumbnails
 from porter.stages.tolerance import bound_for
+from porter.stages.written import written
 
-REFERENCE = verdicts.REFERENCE
 Advance = Callable[[int], None]
 
 
 class Run:
     """A run's folder, and the stages on it. Every public method is one stage; each writes run.json at its end."""
 
-    def __init__(self, job: Job, record: RunRecord) -> None:
+    def __init__(
+        self, job: Job, record: RunRecord, *, fresh: bool = False, before: tuple[OutputFile, ...] = ()
+    ) -> None:
         self.job = job
         self.record = record
         self._from_files = True
+        self._fresh, self._before = fresh, before
 
     # --- the stages -------------------------------------------------------------------------------------------
 
     def everything(self, templates: Path | None = None) -> ExitCode:
-        """All stages in order. A file that fails parity is not scored; the documents are written all the same."""
+        """All stages in order, those left out whose result an earlier command left and which still holds.
+
+        A file that fails parity is not scored; the documents are written all the same.
+        """
         self.job.preflight()
-        self._forget(README, REPRODUCE, PREDICTIONS, *self.job.task.files)
+        self._stand()  # what no longer holds goes with the first stage saved: until then a mistake costs nothing
         self._from_files = False
-        self.export()
-        parity = self.verify()
-        if parity is ExitCode.OK:
-            self.evaluate()
-            self.bench()
+        if self.record.export is None:
+            self.export()
+        self._list()
+        if not (self.record.parity and self.record.preprocessing):
+            self.verify()
+        if self.job.plan.elsewhere and not self.record.kits:
+            self.record = write_kits(self.job, self.record)
+            self._save()
+        auto = self.job.request.is_auto
+        if all(one.passed for one in self.record.parity) or (auto and self.record.scorable):
+            if not self.record.evaluations:
+                self.evaluate()
+            self._bench(keep=True)
+            if auto and self.record.choice is None:
+                self._choose()
         return self.deliver(templates)
 
     def export(self) -> ExitCode:
         """load and export: the checkpoint to a checked ONNX file."""
+        check_digests(self.job)
         self.record = clear(self.record, stale_after(["load"]))
         try:
             self.record = load(self.job, self.record)
@@ -100,11 +124,15 @@ class Run:
         return ExitCode.OK if all(one.passed for one in parity) else ExitCode.VERDICT_FAILED
 
     def preprocess(self) -> ExitCode:
-        """Write the preprocessed tensors of every image of the manifest to `tensors/`."""
+        """Write the preprocessed tensors of every image of the manifest to `tensors/`; those that hold are kept."""
         self._list()
-        folder = self._sources().tensors()
-        with self.job.progress.step("preprocess", len(self.job.manifest.items)) as advance:
-            entries = folder.write(tensor_entries(_counted(prepare(self.job), advance), self.job.manifest))
+        folder, total = self._sources().tensors(), len(self.job.manifest.items)
+        with self.job.progress.step("preprocess", total) as advance:
+            kept = folder.standing()
+            self._say_kept(len(kept), total)
+            advance(len(kept))
+            prepared = _counted(prepare(self.job, range(len(kept), total)), advance)
+            entries = folder.write(tensor_entries(prepared, self.job.manifest), kept)
         failed = [Failure(id=entry.id, reason=entry.reason) for entry in entries if entry.reason]
         assert self.record.data is not None
         data = replace(
@@ -117,16 +145,13 @@ class Run:
         return self._save()
 
     def infer(self) -> ExitCode:
-        """Write the outputs of the reference and of every artefact, for every image, to `outputs/`."""
+        """Write the outputs of the reference and of every artefact, for every image, to `outputs/`; those that hold are
+        kept."""
         self._require_export()
         self._list()
         self._build()
-        for name, session in self._sessions():
-            folder = self._sources().outputs(name)
-            with self.job.progress.step(f"infer {name}", len(self.job.manifest.items)) as advance:
-                prepared = _counted(self._sources().prepared()[0], advance)
-                stream = answer(self.job, session, prepared, self.job.request.evaluation_batch)
-                folder.write(output_entries(stream, self.job.manifest))
+        for subject in subjects(self.record):
+            self._infer(subject)
         return self._save()
 
     def evaluate(self) -> ExitCode:
@@ -134,38 +159,20 @@ class Run:
         self._require_export()
         self._list()
         self._build()
+        self.record = clear(self.record, ["choice"])
         passes: list[Pass] = []
         with predictions_file(self.job) as sink:
-            for name, session in self._sessions():
-                stream, source = self._sources().answered(name, session)
-                title = session.info.runtime + " " + session.info.precision
-                passes.append(
-                    evaluate(
-                        self.job,
-                        name,
-                        f"{title} (reference)" if name == REFERENCE else title,
-                        session.info,
-                        stream,
-                        sink,
-                        batch_size=self.job.request.evaluation_batch,
-                        source=source,
-                        reference=passes[0].answers if passes else None,
-                    )
-                )
+            for subject in subjects(self.record):
+                reference = passes[0].answers if passes else None
+                passes.append(evaluate(self.job, subject, self._sources(), sink, reference=reference))
         self._note_data(passes[0])
         self._note_machine()
         suspects = self.job.task.explain_labels(passes[0].answers.answers, self.job.manifest.items, self.job.spec)
-        evaluations = tuple(one.evaluation for one in passes)
+        evaluations = with_thumbnails(self.job, [one.evaluation for one in passes])
         self.record = replace(self.record, evaluations=evaluations, label_suspects=suspects)
         self.record = verdicts.compare(self.record, self.job.spec, self.job.task, self.job.manifest)
-        documents = self.job.task.documents(passes[1].evaluation.metrics, self.job.spec)
-        for name, data in documents.items():
-            if name not in self.job.task.files:
-                raise PluginError(
-                    f"task {self.job.task.name!r}: documents() wrote {name!r}, which its `files` do not name"
-                )
-            write_whole(self.job.folder / name, data)
-        self.record = replace(self.record, task_files=tuple(documents))
+        if len(passes) > 1:
+            self._write_task_files(passes[1].evaluation)
         return self._save()
 
     def bench(self) -> ExitCode:
@@ -174,11 +181,7 @@ class Run:
         if self.job.request.bench_input == "images":
             self._list()
         self._build()
-        images = benching.bench_images(self.job)
-        found = [one for artefact in self.record.artefacts for one in benching.bench(self.job, artefact, images)]
-        self.record = replace(self.record, performance=tuple(found))
-        self._note_machine()
-        return self._save()
+        return self._bench(keep=False)
 
     def diagnose(self) -> ExitCode:
         """Find where the accuracy went, and write it into the record and the documents."""
@@ -193,11 +196,35 @@ class Run:
 
         `templates` is a folder of the user's own, see `porter.stages.deliver`.
         """
+        of_plugin = self.job.offer.templates
+        self.record = replace(self.record, templates="" if of_plugin is None else self.job.hooks.plugin)
         self._save()
-        deliver(self.job.folder, self.record, templates)
+        deliver(self.job.folder, self.record, Templates(user=templates, plugin=of_plugin))
         return exit_code(self.record)
 
     # --- what they share --------------------------------------------------------------------------------------
+
+    def _infer(self, subject: Subject) -> None:
+        """The outputs of one subject, from the first batch on that is not there whole."""
+        folder, total = self._sources().outputs(subject.name), len(self.job.manifest.items)
+        with self.job.progress.step(f"infer {subject.name}", total) as advance:
+            kept = folder.standing()
+            if len(kept) == total:
+                self._say_kept(total, total)
+                advance(total)
+                return
+            with subject.opened(self.job) as session:
+                size = max(self.job.request.evaluation_batch, session.least_rows)
+                kept = kept[: len(kept) // size * size]
+                self._say_kept(len(kept), total)
+                advance(len(kept))
+                prepared = _counted(self._sources().prepared(len(kept))[0], advance)
+                stream = answer(self.job, session, prepared, self.job.request.evaluation_batch)
+                folder.write(output_entries(stream, self.job.manifest), kept)
+
+    def _say_kept(self, kept: int, total: int) -> None:
+        if kept:
+            self.job.progress.note(f"kept from an earlier command: {kept} of {total} images")
 
     def _forget(self, *names: str) -> None:
         """Remove files of an earlier run or stage: beside a new record they would be taken for what it says."""
@@ -217,80 +244,92 @@ class Run:
             )
         require_unchanged(self.record, self.job.inputs(), MODEL_FILES)
 
+    def _stand(self) -> None:
+        """Clear what no longer holds of an earlier record, and say what is kept and when it was measured."""
+        if self._fresh:
+            remove_own_files(self.job.folder, self._before)
+            rmtree(self.job.folder / CACHE, ignore_errors=True)
+            return
+        measured = self.record.finished
+        self.record, reasons = standing(self.job, self.record)
+        for reason in reasons:
+            self.job.progress.note(f"{reason}: what was made from it is made again")
+        kept = sections_of(self.record)
+        self.record = replace(self.record, kept=kept)
+        if kept:
+            self.job.progress.note(f"kept from the run of {measured}: {', '.join(kept)} (--fresh makes all anew)")
+
+    def _bench(self, *, keep: bool) -> ExitCode:
+        """Measure what is not there yet; with `keep` False everything. Each artefact's figures are saved at once."""
+        known = self.record.performance if keep else ()
+        ids = [artefact.id for artefact in self.record.scorable]
+        self.record = replace(self.record, performance=tuple(one for one in known if one.artefact in ids))
+        missing = [one for one in self.record.scorable if one.id not in {p.artefact for p in known}]
+        if missing:
+            self.record = clear(self.record, ["choice"])
+        images = benching.bench_images(self.job) if missing else []
+        for artefact in missing:
+            found = benching.bench(self.job, artefact, images)
+            self.record = replace(self.record, performance=(*self.record.performance, *found))
+            self._note_machine()
+            self._save()
+        return self._save()
+
+    def _choose(self) -> None:
+        """Of what `auto` tried, the fastest that is right; the task's own files are then about it."""
+        self.record = choose(self.job, self.record)
+        chosen = self.record.evaluation(self.record.choice.chosen) if self.record.choice is not None else None
+        if chosen is not None:
+            self._write_task_files(chosen)
+        self._note_machine()
+        self._save()
+
+    def _write_task_files(self, evaluation: Evaluation) -> None:
+        """The accuracy of one artefact in the task's own formats."""
+        documents = self.job.task.documents(evaluation.metrics, self.job.spec)
+        for name, data in documents.items():
+            if name not in self.job.task.files:
+                raise PluginError(
+                    f"task {self.job.task.name!r}: documents() wrote {name!r}, which its `files` do not name"
+                )
+            write_whole(self.job.folder / name, data)
+        self.record = replace(self.record, task_files=tuple(documents))
+
     def _list(self) -> None:
         """List the images once; what the manifest says goes to the record, and so do the labels by content."""
-        manifest = self.job.manifest
-        report = DataReport(
-            root=self.job.request.data or "shipped with the plugin",
-            found=manifest.found,
-            listed=len(manifest.items),
-            selection=manifest.selection,
-            labels_from=manifest.labels_from,
-            label_offset=manifest.label_offset,
-            manifest_sha256=manifest_sha256(manifest),
-            warnings=manifest.warnings,
-        )
+        report = listing(self.job)
         inputs = with_data_of(self.record, self.job.inputs())
         known = self.record.data
         if known is not None and known.manifest_sha256 == report.manifest_sha256 and inputs == self.record.inputs:
             return
-        for warning in manifest.warnings:
-            self.job.progress.note(warning)
+        for warning in report.warnings:
+            self.job.progress.note(str(warning))
         cleared = clear(self.record, stale_after(["data"]))
         self.record = replace(cleared, data=report, model=self.job.spec, inputs=inputs)
 
     def _build(self) -> None:
-        """Make every artefact that is not there yet."""
-        if self.record.artefacts or self.record.export is None:
-            return
-        plain = BuildRequest(
-            onnx=self.job.folder / self.record.export.path, spec=self.job.spec, folder=self.job.folder / MODELS
-        )
-        with self.job.progress.step("build"):
-            artefacts = tuple(
-                self.job.build(runtime, replace(plain, precision=precision)) for runtime, precision in self.job.targets
-            )
-        self.record = replace(self.record, artefacts=artefacts)
-
-    def _sessions(self) -> Iterator[tuple[str, Session]]:
-        """The reference, then every artefact, each closed before the next is opened."""
-        yield REFERENCE, self.job.reference
-        for artefact in self.record.artefacts:
-            with closing(self.job.open(artefact)) as session:
-                yield artefact.id, session
+        """Make every artefact, unless they are there."""
+        if not self.record.artefacts and self.record.export is not None:
+            self.record = build(self.job, self.record)
 
     def _take_as_it_is(self) -> None:
-        """Verify what lies in the folder, even if somebody changed it after it was built: that is what would ship."""
-        artefacts = []
-        for artefact in self.record.artefacts:
-            first, *parts = (_as_it_is(self.job.folder, file) for file in artefact.files)
-            for was, now in zip(artefact.files, (first, *parts), strict=True):
-                if was.sha256 != now.sha256:
-                    path = self.job.folder / now.path
-                    self.job.progress.note(f"{path}: changed after it was built; the changed file is verified")
-            if artefact.files != (first, *parts):
-                artefact = replace(
-                    artefact,
-                    sha256=first.sha256,
-                    size_bytes=first.size_bytes,
-                    parts=tuple(parts),
-                    command=verify.CHANGED,
-                )
-            artefacts.append(artefact)
-        if tuple(artefacts) != self.record.artefacts:
+        """Verify what lies in the folder, even if somebody changed it after it was built."""
+        artefacts = as_they_are(self.job, self.record.artefacts)
+        if artefacts != self.record.artefacts:
             cleared = clear(self.record, stale_after(["artefacts"]))
-            self.record = replace(cleared, artefacts=tuple(artefacts))
+            self.record = replace(cleared, artefacts=artefacts)
 
     def _sources(self) -> Sources:
         return Sources(self.job, self.record, from_files=self._from_files)
 
     def _note_machine(self) -> None:
         """The machine of the figures just measured; looking at a record elsewhere does not change it."""
-        self.record = replace(self.record, environment=machine.describe())
+        self.record = replace(self.record, environment=self.job.environment)
 
     def _note_data(self, first: Pass) -> None:
         assert self.record.data is not None
         evaluation = first.evaluation
+        assert evaluation.unreadable is not None  # it was made here
         self.record = replace(
             self.record,
             data=replace(
@@ -307,11 +346,11 @@ class Run:
         self.record = replace(
             self.record,
             finished=_now(),
-            commands=commands_of(self.job.request, self.job.folder),
-            files=_files(self.job.folder, self.record),
+            commands=commands_of(self.record.request, self.job.folder),
+            files=written(self.job.folder, self.record),
         )
         self.record = verdicts.judge(self.record)
-        self._forget(README, REPRODUCE)  # made from the record as it was
+        self._forget(*DOCUMENTS)  # made from the record as it was
         if not self.record.evaluations:
             self._forget(PREDICTIONS, *self.job.task.files)
         write_record(self.job.folder, self.record)
@@ -330,19 +369,31 @@ def begin(
     job = Job(folder=folder, request=request, registry=registry, progress=progress)
     job.files  # noqa: B018 - a wrong model or file stops before a folder is made
     _require_writable(folder)
+    require_no_way_out(folder, (MODELS, TENSORS, OUTPUTS, CACHE))
     is_run = (folder / RECORD_NAME).exists()
     if folder.exists() and not is_run:
-        _require_free(folder, (README, REPRODUCE, PREDICTIONS, *job.task.files))
-    record = None if fresh or not is_run else read_record(folder)
-    if record is None:
+        _require_free(folder, (*DOCUMENTS, PREDICTIONS, *job.task.files))
+    before = _earlier(folder, fresh=fresh) if is_run else None
+    if before is None or fresh:
         record = RunRecord(porter=porter.__version__, created=_now(), command=command, request=request)
     else:
-        record = clear(record, stale_between(record.request, request))
-    environment = record.environment or machine.describe()
-    return Run(
-        job,
-        replace(record, porter=porter.__version__, request=request, command=command, environment=environment),
-    )
+        record = clear(before, stale_between(before.request, request))
+    environment = record.environment or job.environment
+    # Of this command's leave to unpickle, the record keeps whether its weights needed it: so does who makes them again.
+    unpickled = record.load is not None and not record.load.safe
+    request = replace(request, trust_checkpoint=request.trust_checkpoint or unpickled)
+    record = replace(record, porter=porter.__version__, request=request, command=command, environment=environment)
+    return Run(job, record, fresh=fresh, before=() if before is None else before.files)
+
+
+def _earlier(folder: Path, *, fresh: bool) -> RunRecord | None:
+    """The record that lies in the folder. One that cannot be read is in the way, unless all is made anew."""
+    try:
+        return read_record(folder)
+    except BadInput as error:
+        if fresh:
+            return None
+        raise BadInput(f"{error}; `porter run` with --fresh makes all anew") from None
 
 
 def exit_code(record: RunRecord) -> ExitCode:
@@ -365,29 +416,6 @@ def _require_free(folder: Path, names: tuple[str, ...]) -> None:
     taken = [name for name in names if (folder / name).exists()]
     if taken:
         raise BadInput(f"--out {one_line(folder)}: holds a {taken[0]} that no run wrote; name another folder")
-
-
-def _as_it_is(folder: Path, file: ArtefactPart) -> ArtefactPart:
-    path = folder / file.path
-    return replace(file, sha256=file_digest(path), size_bytes=path.stat().st_size)
-
-
-def _files(folder: Path, record: RunRecord) -> tuple[OutputFile, ...]:
-    """The run's files by content; the documents are left out, since they are made from this list."""
-    found = []
-    if record.export is not None:
-        opset = record.export.facts.opset
-        found.append((record.export.path, f"ONNX, opset {opset}"))
-    found += [(file.path, f"artefact {artefact.id}") for artefact in record.artefacts for file in artefact.files]
-    if record.evaluations:
-        found.append((PREDICTIONS, "the answer for every image, by every evaluation"))
-        found += [(name, "accuracy in the task's own format") for name in record.task_files]
-    unique = dict(reversed(found))
-    return tuple(
-        OutputFile(path=path, sha256=file_digest(folder / path), size_bytes=(folder / path).stat().st_size, what=what)
-        for path, what in reversed(unique.items())
-        if (folder / path).exists()
-    )
 
 
 def _counted(prepared: Iterable[Prepared], advance: Advance) -> Iterator[Prepared]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from porter.records.interval import Interval
+from porter.records.message import Message
 
 Z95 = 1.959963984540054
 """97.5% quantile of the standard normal distribution: two-sided 95%."""
@@ -26,7 +27,7 @@ def wilson(hits: int, count: int) -> Interval:
     half = Z95 / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
     low = 0.0 if hits == 0 else max(0.0, centre - half)
     high = 1.0 if hits == count else min(1.0, centre + half)
-    return Interval(low=100 * low, high=100 * high, confidence_percent=95.0, method="Wilson score (1927)")
+    return Interval(low=100 * low, high=100 * high, confidence_percent=95.0, method=Message("Wilson score (1927)"))
 
 
 def binomial_tail(hits: int, count: int, probability: float) -> float:
@@ -72,7 +73,7 @@ def paired_difference(first_only: int, second_only: int, count: int) -> Interval
         raise ValueError(f"no paired proportions: {first_only} and {second_only} of {count}")
     high = _tango_upper(first_only, second_only, count)
     low = -_tango_upper(second_only, first_only, count)
-    return Interval(low=100 * low, high=100 * high, confidence_percent=95.0, method="Tango score (1998)")
+    return Interval(low=100 * low, high=100 * high, confidence_percent=95.0, method=Message("Tango score (1998)"))
 
 
 def _tango_upper(first_only: int, second_only: int, count: int) -> float:

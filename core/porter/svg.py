@@ -14,6 +14,9 @@ from porter.errors import Missing, one_line
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+INK, MUTED, GRID, PAPER, ACCENT = "#1a1a1a", "#5f5f5f", "#d9d9d9", "#ffffff", "#1f5f8b"
+"""Text and main lines, secondary ones, grid lines, the ground, and the first of the colours that tell lines apart."""
+
 
 @contextmanager
 def plain_style(salt: str = "porter") -> Iterator[None]:

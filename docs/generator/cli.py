@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import inspect
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import click
@@ -13,7 +14,8 @@ import click
 from generator import markdown as md
 from generator.source import read_class
 from porter import errors
-from porter.cli import main
+from porter.cli import interrupts, main
+from porter.cli.group import porter
 from porter.records.request import RunRequest
 
 VERDICT_CODES = "0, 1, 2 or 3"
@@ -22,7 +24,7 @@ OTHER_CODES = "0, 2 or 3"
 
 def page() -> str:
     """The page."""
-    group = main.porter
+    group = porter
     return md.page(
         "Command line",
         _help(group),
@@ -112,15 +114,19 @@ def _codes(command: click.Command) -> str:
 def _exit_codes() -> list[list[str]]:
     codes = read_class(errors.ExitCode)
     rows = [[field.default, field.doc] for field in codes.fields]
-    tree = ast.parse(inspect.getsource(main))
-    documented = {
-        statement.targets[0].id: following.value.value
+    for module, name in ((main, "INTERNAL_ERROR"), (interrupts, "INTERRUPTED")):
+        rows.append([str(getattr(module, name)), _documented(module)[name]])
+    return rows
+
+
+def _documented(module: ModuleType) -> dict[str, str]:
+    """The string below each assignment of a module."""
+    tree = ast.parse(inspect.getsource(module))
+    return {
+        statement.targets[0].id: str(following.value.value)
         for statement, following in zip(tree.body, tree.body[1:], strict=False)
         if isinstance(statement, ast.Assign)
         and isinstance(statement.targets[0], ast.Name)
         and isinstance(following, ast.Expr)
         and isinstance(following.value, ast.Constant)
     }
-    for name in ("INTERNAL_ERROR", "INTERRUPTED"):
-        rows.append([str(getattr(main, name)), str(documented[name])])
-    return rows

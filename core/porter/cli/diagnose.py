@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from porter.cli.graphs import RUNTIMES, GraphOptions, compare_graphs, show_graph
-from porter.cli.options import PARITY, options
+from porter.cli.options import PARITY, TRUST, options
 from porter.cli.tensors import TensorOptions, check_tensors
 from porter.diagnose.graphs.openvino import PRECISIONS
 from porter.errors import BadInput, ExitCode, one_line
@@ -19,7 +19,7 @@ from porter.errors import BadInput, ExitCode, one_line
 @click.option("--candidate", type=click.Path(path_type=Path), metavar="ONNX", help="… with this one, node by node.")
 @click.option("--candidate-runtime", type=click.Choice(RUNTIMES), help="What runs it [default: onnxruntime].")
 @click.option("--candidate-precision", type=click.Choice(PRECISIONS), help="For openvino [default: fp32].")
-@options(PARITY)
+@options(PARITY, TRUST)
 @click.option("--tensors", type=click.Path(path_type=Path), metavar="DIR", help="Tensors of your own, .npy or .bin.")
 @click.option(
     "--out", "run_folder", type=click.Path(path_type=Path), metavar="OUT", help="The run to hold them against."
@@ -38,6 +38,7 @@ def diagnose(
     candidate_precision: str | None,
     atol: float | None,
     rtol: float | None,
+    trust_checkpoint: bool | None,
     tensors: Path | None,
     run_folder: Path | None,
     model: str | None,
@@ -94,10 +95,12 @@ def diagnose(
         raise BadInput("give the folder of a run, or --reference and --candidate, or `preprocess` and --tensors")
     if data is not None or limit is not None or chart is not None:
         raise BadInput("a run is diagnosed on its own images and writes its own charts: no --data, --limit or --chart")
-    return _run(out, as_json)
+    return _run(out, as_json, trust=bool(trust_checkpoint))
 
 
-def _run(out: Path, as_json: bool) -> int:
+def _run(out: Path, as_json: bool, *, trust: bool) -> int:
+    from dataclasses import replace
+
     import msgspec
 
     from porter.cli.progress import TerminalProgress
@@ -106,8 +109,9 @@ def _run(out: Path, as_json: bool) -> int:
     from porter.run import begin
 
     record = read_record(out)
+    request = replace(record.request, trust_checkpoint=trust)
     with TerminalProgress() as progress:
-        run = begin(out, record.request, create_registry(), progress, record.command, fresh=False)
+        run = begin(out, request, create_registry(), progress, record.command, fresh=False)
         run.diagnose()
     found = run.record.diagnosis
     assert found is not None

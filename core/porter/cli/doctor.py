@@ -31,5 +31,9 @@ def doctor(as_json: bool) -> None:
             click.echo(f"{name} {status.version}: available")
             click.echo(f"    devices: {', '.join(status.devices)}")
             click.echo(f"    precisions: {', '.join(status.precisions)}")
+            if status.advice:
+                click.echo(f"    {status.advice}")
         else:
             click.echo(f"{name}: not available; {status.advice}")
+        for line in status.details:
+            click.echo(f"    {line}")

@@ -125,11 +125,25 @@ _OPTIONS: dict[str, Decorator] = {
         "--bench-seconds", type=_NOT_NEGATIVE, metavar="S", help="Least time of the timed calls."
     ),
     "bench_input": click.option("--bench-input", type=click.Choice(["images", "random"]), help="What bench feeds."),
-    "languages": click.option("--lang", "languages", type=Languages(), metavar="en,zh", help="Languages of the README."),
+    "languages": click.option(
+        "--lang",
+        "languages",
+        type=Languages(),
+        metavar="en,zh",
+        help="Languages of the documents: README.md is English, README.zh.md Chinese [default: both].",
+    ),
+    "model_card": click.option(
+        "--model-card",
+        is_flag=True,
+        default=None,
+        help="Begin README.md with the metadata that model hubs read.",
+    ),
 }
 
 OF_CHECKPOINT = ("checkpoint_sha256", "checkpoint_md5", "weights", "trust_checkpoint")
 """What was said of one checkpoint, its trust above all, is not said of the next that is given."""
+TRUST = ("trust_checkpoint",)
+"""For commands that may load the model again."""
 OF_DATA = ("labels", "class_map", "label_offset", "limit")
 """The same for a folder of images."""
 MODEL = ("config", "checkpoint", *OF_CHECKPOINT, "opset")
@@ -142,7 +156,7 @@ RUNTIME = (
 PARITY = ("atol", "rtol")
 EVALUATION = ("batch", "max_drop", "batch_sizes")
 BENCH = ("batch_sizes", "bench_seconds", "bench_input")
-DELIVERY = ("languages",)
+DELIVERY = ("languages", "model_card")
 
 
 def options(*groups: tuple[str, ...]) -> Decorator:
@@ -171,6 +185,8 @@ def request_from(model: str | None, out: Path, given: Mapping[str, Any], *, fres
     for file, said_of_it in (("checkpoint", OF_CHECKPOINT), ("data", OF_DATA)):
         if file in changes:
             changes = {name: getattr(plain, name) for name in said_of_it} | changes
+    # Leave to run code is given with each command, never read from a record: it may be somebody else's.
+    changes["trust_checkpoint"] = bool(given.get("trust_checkpoint"))
     return replace(base, **changes)
 
 
@@ -183,6 +199,7 @@ __all__ = [
     "MODEL",
     "PARITY",
     "RUNTIME",
+    "TRUST",
     "options",
     "request_from",
     "templates_option",

@@ -20,6 +20,7 @@ from porter.cli.options import (
     MODEL,
     PARITY,
     RUNTIME,
+    TRUST,
     options,
     request_from,
     templates_option,
@@ -27,23 +28,32 @@ from porter.cli.options import (
 from porter.cli.progress import TerminalProgress
 from porter.cli.summary import summary_json, summary_lines, verdict_lines
 from porter.errors import ExitCode
+from porter.lock import FolderLock
 from porter.plugins.manager import create_registry
 from porter.run import Run, begin
 from porter.stages.deliver import require_templates
 
 _out = click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-_fresh = click.option("--fresh", is_flag=True, help="Forget what an earlier run left in the folder's record.")
+_fresh = click.option("--fresh", is_flag=True, help="Make everything anew, whatever an earlier run left.")
 
 
 def _stage(
-    model: str | None, out: Path | None, given: dict[str, Any], do: Callable[[Run], ExitCode], *, fresh: bool = False
+    model: str | None,
+    out: Path | None,
+    given: dict[str, Any],
+    do: Callable[[Run], ExitCode],
+    *,
+    plain: bool = False,
+    fresh: bool = False,
 ) -> tuple[Run, ExitCode]:
+    """Do it in the run's folder. With `plain` no option of an earlier command is remembered."""
     folder = out if out is not None else Path("porter-out") / (model or "")
-    request = request_from(model, folder, given, fresh=fresh)
+    request = request_from(model, folder, given, fresh=plain)
     command = shlex.join(["porter", *sys.argv[1:]])
-    with TerminalProgress() as progress:
+    with TerminalProgress() as progress, FolderLock(folder) as lock:
         run = begin(folder, request, create_registry(), progress, command, fresh=fresh)
+        lock.take()
         code = do(run)
     return run, code
 
@@ -62,7 +72,7 @@ def run(model: str, out: Path | None, fresh: bool, as_json: bool, templates: Pat
     """
     if templates is not None:
         require_templates(templates)
-    result, code = _stage(model, out, given, lambda run: run.everything(templates), fresh=True)
+    result, code = _stage(model, out, given, lambda run: run.everything(templates), plain=True, fresh=fresh)
     if as_json:
         click.echo(json.dumps(summary_json(result.job.folder, result.record, code)))
     else:
@@ -74,8 +84,6 @@ def _alone(name: str, do: Callable[[Run], ExitCode], text: str, *groups: tuple[s
     """A stage as a command of its own. It goes on with the record in --out; MODEL may start a new one."""
 
     def command(model: str | None, out: Path | None, as_json: bool, **given: Any) -> int:
-        if "trust_checkpoint" in given:
-            given["trust_checkpoint"] = bool(given["trust_checkpoint"])  # trust is given anew, never remembered
         result, code = _stage(model, out, given, do)
         if as_json:
             click.echo(json.dumps(summary_json(result.job.folder, result.record, code)))
@@ -93,9 +101,9 @@ def _alone(name: str, do: Callable[[Run], ExitCode], text: str, *groups: tuple[s
 
 export = _alone("export", Run.export, "Load the checkpoint and write a checked ONNX file.", MODEL)
 verify = _alone(
-    "verify", Run.verify, "Compare every artefact with the reference on real images.", DATA, RUNTIME, PARITY
+    "verify", Run.verify, "Compare every artefact with the reference on real images.", DATA, RUNTIME, PARITY, TRUST
 )
 preprocess = _alone("preprocess", Run.preprocess, "Write the tensors of all images to tensors/.", CONFIG, DATA)
-infer = _alone("infer", Run.infer, "Write the outputs for all images to outputs/.", DATA, RUNTIME, ("batch",))
-evaluate = _alone("evaluate", Run.evaluate, "Score the reference and every artefact.", DATA, RUNTIME, EVALUATION)
+infer = _alone("infer", Run.infer, "Write the outputs for all images to outputs/.", DATA, RUNTIME, ("batch",), TRUST)
+evaluate = _alone("evaluate", Run.evaluate, "Score the reference and every artefact.", DATA, RUNTIME, EVALUATION, TRUST)
 bench = _alone("bench", Run.bench, "Measure every artefact at every batch size.", RUNTIME, DATA, BENCH)

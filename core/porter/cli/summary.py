@@ -9,7 +9,8 @@ from typing import Any
 from porter.errors import one_line
 from porter.records.run import RunRecord, Verdict
 from porter.records.store import RECORD_NAME
-from porter.stages.deliver import README, num
+from porter.stages.deliver import READMES
+from porter.stages.markdown import num
 
 
 def summary_lines(folder: Path, record: RunRecord) -> list[str]:
@@ -28,7 +29,8 @@ def summary_lines(folder: Path, record: RunRecord) -> list[str]:
             f"{one.artefact} at batch {one.batch}: {num(one.images_per_second)} images/s, "
             f"median {num(one.latency.median_ms)} ms a batch{'' if one.steady else ' (not steady)'}"
         )
-    return [*lines, f"Record: {folder / RECORD_NAME}", f"README: {folder / README}"]
+    readmes = [f"README: {folder / name}" for language, name in READMES.items() if language in record.request.languages]
+    return [*lines, f"Record: {folder / RECORD_NAME}", *readmes]
 
 
 def verdict_lines(verdicts: Iterable[Verdict]) -> list[str]:

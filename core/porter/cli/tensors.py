@@ -36,8 +36,8 @@ def check_tensors(options: TensorOptions) -> int:
     import msgspec
 
     from porter.contracts.requests import ModelRequest
-    from porter.data.listing import list_images
     from porter.data.selection import evenly_spaced
+    from porter.data.store import open_store
     from porter.diagnose.preprocessing.explain import explain_preprocessing, read_samples
     from porter.diagnose.preprocessing.tensors import read_user_tensors, with_tensors
     from porter.plugins.manager import create_registry
@@ -45,14 +45,14 @@ def check_tensors(options: TensorOptions) -> int:
 
     registry = create_registry()
     subject = _subject(options, registry)
-    root = subject.data
+    store = open_store(subject.data)
     hooks = registry.model(subject.model)[1]
     spec = hooks.describe(ModelRequest(model=subject.model, config=subject.config)).preprocess
-    every = list_images(root)
+    every = store.list()
     ids = with_tensors(options.tensors, every)
     chosen = [ids[index] for index in evenly_spaced(len(ids), min(len(ids), options.limit or IMAGES))]
     arrays = dict(zip(chosen, read_user_tensors(options.tensors, chosen, spec), strict=True))
-    finding = explain_preprocessing(read_samples(root, chosen, lambda image: arrays[image.id]), spec)
+    finding = explain_preprocessing(read_samples(subject.data, chosen, lambda image: arrays[image.id]), spec)
     if options.as_json:
         click.echo(msgspec.json.encode(finding))
         return _code(finding.identical)
@@ -64,9 +64,8 @@ def check_tensors(options: TensorOptions) -> int:
         click.echo(f"{finding.differing} of {finding.images} tensors differ from {against}")
         lines = preprocessing_causes(finding)
     click.echo("".join(f"    {one_line(line)}\n" for line in lines), nl=False)
-    click.echo(
-        f"    {len(ids)} of the {len(every)} images in {one_line(root)} have a tensor; {len(chosen)} were compared"
-    )
+    where = one_line(subject.data)
+    click.echo(f"    {len(ids)} of the {len(every)} images in {where} have a tensor; {len(chosen)} were compared")
     return _code(finding.identical)
 
 
@@ -76,7 +75,7 @@ class _Subject:
 
     model: str
     config: Path | None
-    data: Path
+    data: str
 
 
 def _subject(options: TensorOptions, registry: Registry) -> _Subject:
@@ -85,18 +84,17 @@ def _subject(options: TensorOptions, registry: Registry) -> _Subject:
     from porter.records.store import read_record
     from porter.stages.job import Job
 
-    data = None if options.data is None else Path(options.data)
     if options.out is not None:
         if options.model is not None or options.config is not None:
             raise BadInput("--out names a run, which has its model and config: leave --model and --config out")
         request = read_record(options.out).request
         files = Job(folder=options.out, request=request, registry=registry).files
-        return _Subject(request.model, files.config, _required(data or files.data))
+        return _Subject(request.model, files.config, _required(options.data or files.data))
     name = options.model or _only_sample(registry)
     shipped = registry.model(name)[0].shipped or Shipped()
     if options.config is not None:
-        return _Subject(name, Path(options.config), _required(data))
-    return _Subject(name, shipped.config, _required(data or shipped.data))
+        return _Subject(name, Path(options.config), _required(options.data))
+    return _Subject(name, shipped.config, _required(options.data or shipped.data))
 
 
 def _only_sample(registry: Registry) -> str:
@@ -109,10 +107,10 @@ def _only_sample(registry: Registry) -> str:
     return names[0]
 
 
-def _required(data: Path | None) -> Path:
+def _required(data: str | Path | None) -> str:
     if data is None:
         raise BadInput("give --data DIR, the images that the tensors were made from")
-    return data
+    return str(data)
 
 
 def _code(sound: bool) -> int:

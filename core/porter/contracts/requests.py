@@ -46,6 +46,8 @@ class ModelOffer:
     """What is used where the user names no file; None: the plugin ships none."""
     needs_checkpoint: bool = True
     """False where the weights come with the config or the package."""
+    templates: Path | None = None
+    """Folder of templates of the documents that go before core's; None: core's alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from porter.errors import BadInput, Missing
 from porter.records.artefact import Artefact, SessionInfo
+from porter.records.kit import Kit
+from porter.records.manifest import Manifest
+from porter.records.message import Text
+from porter.records.performance import Copy, Latency
 from porter.records.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -28,7 +33,9 @@ class RuntimeStatus:
     precisions: tuple[str, ...] = ()
     """Precisions that it can build."""
     advice: str = ""
-    """How to get it, where it is not available."""
+    """How to get it, where it is not available; else how to get what it lacks here."""
+    details: tuple[str, ...] = ()
+    """Its parts, each in words: which are here, and in which version."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +43,7 @@ class BuildRequest:
     """One artefact to build from the exported ONNX file."""
 
     onnx: Path
-    """The exported file."""
+    """The exported file; for `int8` its quantised form, with QuantizeLinear and DequantizeLinear."""
     spec: ModelSpec
     """The model."""
     folder: Path
@@ -45,6 +52,38 @@ class BuildRequest:
     """Precision to build at."""
     batch: int | None = None
     """Fixed batch size; None: dynamic, where the runtime can."""
+    target: str | None = None
+    """The chip to build for: what `Runtime.target` answered; None: the runtime needs to know none."""
+
+
+Preprocessed: TypeAlias = "tuple[int, np.ndarray | None, str]"
+"""Place of an image in the manifest, its float32 C×H×W, or None and why it cannot be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KitRequest:
+    """What goes into a kit."""
+
+    onnx: Path
+    """The exported file."""
+    spec: ModelSpec
+    """The model."""
+    folder: Path
+    """Where the kit is written, in the run's folder."""
+    precision: str
+    """Precision to build at."""
+    target: str | None
+    """The chip to build for."""
+    batches: tuple[int, ...]
+    """Batch sizes to build and to measure."""
+    scored: tuple[int, ...]
+    """Those of them that run every image."""
+    manifest: Manifest
+    """The images."""
+    images: Iterable[Preprocessed]
+    """Every image of the manifest, in order."""
+    created: str
+    """Local time with offset, ISO 8601."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +96,32 @@ class SessionOptions:
     """Execution provider or device; None: the runtime's own default, recorded in `SessionInfo`."""
     batch: int | None = None
     """The only batch size that will be fed; None: any. A runtime may use it to be faster; `SessionInfo.batch` says."""
+    cache: Path | None = None
+    """Folder in which a runtime may keep what it compiled; None: compile anew. `SessionInfo.loaded_from_cache` says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Pure inference as a runtime's own tool measured it."""
+
+    tool: str
+    """Name of the tool."""
+    input: Text
+    """What was fed, in words."""
+    latency: Latency
+    """Of one call on one batch, as far as the tool says."""
+    calls_ms: tuple[float, ...] = ()
+    """Every single time behind it, where the tool lists them; the figures of the record are then made from these."""
+    copies: tuple[Copy, ...] = ()
+    """Copying to the device and back, which the latency leaves out."""
+    calls: int | None
+    """Timed calls."""
+    warmup_runs: int | None
+    """Calls before them."""
+    ms_per_image: float
+    """Time of one image."""
+    images_per_second: float
+    """Throughput, as the tool counts it."""
 
 
 class Session(abc.ABC):
@@ -64,6 +129,11 @@ class Session(abc.ABC):
 
     info: SessionInfo
     """What really runs."""
+    cuts: bool = False
+    """Whether `run` takes any number of rows although the artefact is fixed to a batch size, and cuts and pads them."""
+    least_rows: int = 1
+    """Rows that one call is worth, where each costs much beside them, as starting a program and loading a model do;
+    evaluation gathers as many."""
 
     @abc.abstractmethod
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
@@ -71,6 +141,13 @@ class Session(abc.ABC):
 
         `batch` is N×… in the dtype and layout of the model's input. Returns every output by name, N rows each.
         """
+
+    def measure(self, batch: int) -> Measured | None:
+        """Pure inference at one batch size by the runtime's own tool; None: it has none, and calls are timed here.
+
+        For runtimes whose `run` starts a program: the time of that is not the model's.
+        """
+        return None
 
     def close(self) -> None:  # noqa: B027 - most sessions have nothing to release
         """Release what the session holds."""
@@ -81,6 +158,12 @@ class Runtime(abc.ABC):
 
     name: str
     """The name on the command line."""
+    own_precision: str = "fp32"
+    """What it builds where no precision is asked for."""
+    fixed_batch: bool = False
+    """Whether an artefact is for one batch size alone, so that one is built for each."""
+    has_kit: bool = False
+    """Whether `write_kit` writes what does on another machine what this runtime cannot do here."""
 
     @abc.abstractmethod
     def status(self) -> RuntimeStatus:
@@ -93,6 +176,17 @@ class Runtime(abc.ABC):
             raise Missing(f"runtime {self.name} is not available: {status.advice}")
         if precision not in status.precisions:
             raise BadInput(f"runtime {self.name} offers precision {', '.join(status.precisions)} here, not {precision}")
+
+    def target(self, asked: str | None) -> str | None:
+        """The chip to build for, where `asked` was given or not; None: this runtime needs to know none.
+
+        Raises `BadInput` where it needs one that is neither given nor to be found.
+        """
+        return None
+
+    def write_kit(self, request: KitRequest) -> Kit:
+        """Write the kit, whole or not at all. Called only where `has_kit` is true."""
+        raise NotImplementedError(self.name)
 
     @abc.abstractmethod
     def build(self, request: BuildRequest) -> Artefact:

@@ -8,19 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from porter.errors import BadInput, one_line
 from porter.records.evaluation import Metric, Table
 from porter.records.manifest import Item, Manifest
 from porter.records.message import Text
 from porter.records.spec import ModelSpec
 from porter.records.suspects import LabelFinding
+from porter.urls import is_url
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataRequest:
     """Images and labels as the user named them."""
 
-    data: Path
-    """Folder of images."""
+    root: str
+    """The images as named: a folder, or a URL as fsspec takes it; `porter.data.store.open_store` reads both."""
     spec: ModelSpec
     """The model that will be scored on them."""
     labels: Path | None = None
@@ -31,6 +33,16 @@ class DataRequest:
     """Subtract this from every label."""
     limit: int | None = None
     """Take so many images, evenly spaced; None: all."""
+    keep_apart: int = 0
+    """Leave up to so many others out of the manifest, for calibration, and name them in `Manifest.kept_apart`; see
+    `porter.data.selection.select`. A task that does not is asked for nothing else: the user must give a folder then."""
+
+    @property
+    def data(self) -> Path:
+        """The folder of images, for a task that reads no others. Raises `BadInput` for a URL."""
+        if is_url(self.root):
+            raise BadInput(f"--data {one_line(self.root)}: this model's task reads images from a folder only")
+        return Path(self.root)
 
 
 class Scorer(abc.ABC):
@@ -68,6 +80,9 @@ class Task(abc.ABC):
     """Names of the files that `documents` may write into the run's folder."""
     columns: tuple[str, ...]
     """Columns of predictions.csv that `row` fills."""
+    prediction_type: type[Any] | None = None
+    """The type of a prediction, where msgspec can write it as JSON and read it again unchanged: dataclasses, numbers,
+    text, tuples, lists. An evaluation is then journalled and goes on where it was interrupted; None: it starts over."""
 
     @abc.abstractmethod
     def manifest(self, request: DataRequest) -> Manifest:

@@ -14,6 +14,7 @@ from typing import Any
 from porter.data.indices import numbering_warning, parse_index, range_problem
 from porter.data.textfile import TextFile, entries, read_text, split_last
 from porter.errors import BadInput, one_line
+from porter.records.message import Message, Text
 
 _SHOWN = 3
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -26,9 +27,9 @@ class FolderLabels:
 
     labels: dict[str, int]
     """Class index (0-based) of each image, in the order of the images."""
-    source: str
+    source: Text
     """How the folders were read, in words for the documents."""
-    warnings: tuple[str, ...]
+    warnings: tuple[Text, ...]
     """What was odd but not refused, one line each."""
     class_map_sha256: str = ""
     """Digest of the class map, where one was given."""
@@ -53,20 +54,21 @@ def labels_from_folders(
     """
     folders = _folders(ids)
     digest = ""
+    source: Text
     by_index = class_map is not None or all(_NUMBER.fullmatch(folder) for folder in folders)
     if class_map is not None:
         classes, digest = _by_map(folders, class_map, num_classes, offset)
-        source = f"class folders, by the class map {one_line(class_map.name)}"
+        source = Message("class folders, by the class map {name}", name=class_map.name)
     elif by_index:
         classes = _by_number(folders, num_classes, class_names, offset)
-        source = "class folders, whose names are the class indices"
+        source = Message("class folders, whose names are the class indices")
     else:
         classes, source = _by_name(folders, num_classes, class_names)
         if offset:
             raise BadInput(f"--label-offset {offset}: these class folders have names, not numbers; {_WAY_OUT}")
     if offset:
-        source += f" minus {offset}"
-    doubt = numbering_warning(set(classes.values()), num_classes) if by_index and offset == 0 else ""
+        source = Message("{source}, minus {offset}", source=source, offset=offset)
+    doubt = numbering_warning(set(classes.values()), num_classes) if by_index and offset == 0 else None
     labels = {image_id: classes[image_id.partition("/")[0]] for image_id in ids}
     return FolderLabels(labels, source, tuple(w for w in (doubt, _shared_warning(classes)) if w), digest)
 
@@ -111,7 +113,7 @@ def _by_number(folders: Sequence[str], num_classes: int, class_names: tuple[str,
     return {folder: number - offset for folder, number in numbers.items()}
 
 
-def _by_name(folders: Sequence[str], num_classes: int, class_names: tuple[str, ...]) -> tuple[dict[str, int], str]:
+def _by_name(folders: Sequence[str], num_classes: int, class_names: tuple[str, ...]) -> tuple[dict[str, int], Message]:
     """Classes by name, or else by order, and the words for it."""
     known = Counter(_nfc(name) for name in class_names)
     if known and all(known[_nfc(folder)] for folder in folders):
@@ -119,7 +121,8 @@ def _by_name(folders: Sequence[str], num_classes: int, class_names: tuple[str, .
         if twice is not None:
             raise BadInput(f"class folder {twice!r}: the model has several classes of that name; {_WAY_OUT}")
         places = {_nfc(name): index for index, name in enumerate(class_names)}
-        return {folder: places[_nfc(folder)] for folder in folders}, "class folders, by the model's class names"
+        source = Message("class folders, by the model's class names")
+        return {folder: places[_nfc(folder)] for folder in folders}, source
     if numeric := [folder for folder in folders if _NUMBER.fullmatch(folder)]:
         other = next(folder for folder in folders if folder not in numeric)
         raise BadInput(f"class folders mix numbers ({numeric[0]!r}) and names ({other!r}); {_WAY_OUT}")
@@ -128,7 +131,10 @@ def _by_name(folders: Sequence[str], num_classes: int, class_names: tuple[str, .
             f"{len(folders)} class folders ({_first(folders)}) for a model of {num_classes} classes,"
             f" and their names do not say which is which; {_WAY_OUT}, or a label file with --labels"
         )
-    source = f"class folders, the {num_classes} names in sorted order (the convention of torchvision's ImageFolder)"
+    source = Message(
+        "class folders, the {classes} names in sorted order (the convention of torchvision's ImageFolder)",
+        classes=num_classes,
+    )
     return {folder: index for index, folder in enumerate(folders)}, source
 
 
@@ -181,9 +187,14 @@ class _Pairs(list[tuple[str, Any]]):
     """A JSON object as its pairs, in order: a plain dict would keep only the last of two equal keys."""
 
 
-def _shared_warning(classes: dict[str, int]) -> str:
+def _shared_warning(classes: dict[str, int]) -> Message | None:
     shared = [index for index, count in Counter(classes.values()).items() if count > 1]
     if not shared:
-        return ""
+        return None
     folders = [folder for folder, index in classes.items() if index == shared[0]]
-    return f"{len(shared)} classes have several folders (class {shared[0]}: {_first(folders)})"
+    return Message(
+        "{count} classes have several folders (class {number}: {folders})",
+        count=len(shared),
+        number=shared[0],
+        folders=_first(folders),
+    )

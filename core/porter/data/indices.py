@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from porter.records.message import Message
+
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _FEW = 5
 """Fewer distinct labels than this say nothing about how classes are counted."""
@@ -36,8 +38,8 @@ def _is_one_based(labels: Collection[int], num_classes: int, offset: int) -> boo
     return offset == 0 and min(labels) >= 1 and max(labels) == num_classes
 
 
-def numbering_warning(indices: Collection[int], num_classes: int) -> str:
-    """A doubt about where class indices, all of them within 0..C-1, are counted from; "" where there is none.
+def numbering_warning(indices: Collection[int], num_classes: int) -> Message | None:
+    """A doubt about where class indices, all of them within 0..C-1, are counted from; None where there is none.
 
     It is for labels without an offset: who gives one has decided.
 
@@ -46,15 +48,18 @@ def numbering_warning(indices: Collection[int], num_classes: int) -> str:
     """
     distinct = set(indices)
     if len(distinct) < _FEW or max(distinct) - min(distinct) + 1 != len(distinct):
-        return ""
+        return None
     if min(distinct) == 1:
-        return (
-            f"no label is class 0 and the classes run from 1 to {max(distinct)} without a gap:"
-            " if the labels count from 1, give --label-offset 1"
+        return Message(
+            "no label is class 0 and the classes run from 1 to {last} without a gap: if the labels count from 1, "
+            "give `--label-offset 1`",
+            last=max(distinct),
         )
     if min(distinct) == 0 and max(distinct) == num_classes - 2:
-        return (
-            f"the labels have {len(distinct)} classes and the model {num_classes}:"
-            " if its class 0 is a background class, give --label-offset -1"
+        return Message(
+            "the labels have {labelled} classes and the model {classes}: if its class 0 is a background class, "
+            "give `--label-offset -1`",
+            labelled=len(distinct),
+            classes=num_classes,
         )
-    return ""
+    return None

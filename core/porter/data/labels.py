@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from porter.data.indices import numbering_warning, parse_index, range_problem
 from porter.data.textfile import entries, read_text, split_last
 from porter.errors import BadInput, one_line
+from porter.records.message import Message, Text
 
 _SHOWN = 3
 """How many names a message lists."""
@@ -43,7 +44,7 @@ class Matched:
 
     labels: dict[str, int]
     """Class index (0-based, the offset subtracted) of each image, in the order of the images."""
-    warnings: tuple[str, ...]
+    warnings: tuple[Text, ...]
     """What was odd but not refused, one line each."""
 
 
@@ -102,16 +103,30 @@ def match_labels(ids: Sequence[str], labelfile: LabelFile, num_classes: int, off
     labels = {i: matched[i].label - offset for i in ids}
     used = {line.line for line in matched.values()}
     unused = [line.name for line in lines if line.line not in used]
-    warnings = (
-        f"{shown}: {len(unused)} of {len(lines)} labels have no image ({_first(unused)})" if unused else "",
-        f"{shown}: {len(repeated)} lines repeat an earlier one (first: line {repeated[0].line})" if repeated else "",
-        _with_path(shown, numbering_warning({line.label for line in lines}, num_classes)) if offset == 0 else "",
-    )
-    return Matched(labels, tuple(w for w in warnings if w))
+    doubt = numbering_warning({line.label for line in lines}, num_classes) if offset == 0 else None
+    return Matched(labels, tuple(_warnings(shown, lines, unused, repeated, doubt)))
 
 
-def _with_path(path: str, text: str) -> str:
-    return f"{path}: {text}" if text else ""
+def _warnings(
+    path: str, lines: Sequence[LabelLine], unused: Sequence[str], repeated: Sequence[LabelLine], doubt: Message | None
+) -> Iterator[Message]:
+    if unused:
+        yield Message(
+            "{path}: {unused} of {labels} labels have no image ({first})",
+            path=path,
+            unused=len(unused),
+            labels=len(lines),
+            first=_first(unused),
+        )
+    if repeated:
+        yield Message(
+            "{path}: {repeated} lines repeat an earlier one (first: line {line})",
+            path=path,
+            repeated=len(repeated),
+            line=repeated[0].line,
+        )
+    if doubt is not None:
+        yield Message("{path}: {doubt}", path=path, doubt=doubt)
 
 
 def _first(names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from porter.data.listing import list_images
 from porter.data.selection import evenly_spaced
 from porter.errors import BadInput, ImageError
 from porter.images.decode import decode
+from porter.images.files import read_image_file
 from porter.images.pipeline import reference_pipeline
 from porter.onnxfile import facts_of
 from porter.records.spec import PreprocessSpec, TensorSpec
@@ -56,7 +57,7 @@ def _images(data: Path, count: int, spec: PreprocessSpec) -> list[np.ndarray]:
     found: list[np.ndarray] = []
     for index in evenly_spaced(len(ids), len(ids)):
         try:
-            found.append(reference_pipeline(decode((data / ids[index]).read_bytes(), ids[index]).pixels, spec))
+            found.append(reference_pipeline(decode(read_image_file(data / ids[index]), ids[index]).pixels, spec))
         except ImageError:
             continue
         if len(found) == count:

@@ -9,13 +9,13 @@ import functools
 from typing import TYPE_CHECKING, Literal
 
 from porter.errors import BadInput, ImageError
+from porter.images import resample
 from porter.images.decode import MAX_PIXELS
 from porter.records.spec import PreprocessSpec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from PIL.Image import Image
 
 
 def resized_size(
@@ -87,7 +87,7 @@ def reference_pipeline(
     elif out.shape != (3, crop_height, crop_width) or out.dtype != np.float32:
         raise ValueError(f"out must be float32 {(3, crop_height, crop_width)}, got {out.dtype} {out.shape}")
 
-    cropped = np.asarray(_centre_crop(_resize_short_side(pixels, spec), crop_height, crop_width))
+    cropped = _resized_and_cropped(pixels, spec)
     order = (0, 1, 2) if spec.channels == "RGB" else (2, 1, 0)
     for c, source in enumerate(order):
         # A byte is always within the table: "clip" only spares numpy the range check and a buffer.
@@ -95,22 +95,24 @@ def reference_pipeline(
     return out
 
 
-def _resize_short_side(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> Image:
+def _resized_and_cropped(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """uint8 crop_h×crop_w×3."""
+    import numpy as np
     from PIL import Image
 
-    height, width = pixels.shape[:2]
-    new_height, new_width = resized_size(height, width, spec.resize, spec.long_side)
+    old = height, width = pixels.shape[0], pixels.shape[1]
+    size = new_height, new_width = resized_size(height, width, spec.resize, spec.long_side)
     if new_height * new_width > MAX_PIXELS:
         raise ImageError(
             f"{width}x{height} pixels would become {new_width}x{new_height} with the short side at {spec.resize},"
             f" more than the limit of {MAX_PIXELS} pixels"
         )
+    top, left = crop_corner(new_height, spec.crop[0]), crop_corner(new_width, spec.crop[1])
+    inside = spec.crop[0] <= new_height and spec.crop[1] <= new_width
+    if size != old and inside and spec.interpolation in resample.SUPPORT and resample.unusable() is None:
+        return resample.resize_window(pixels, size, (top, left), spec.crop, spec.interpolation)
     image = Image.fromarray(pixels)
-    if (new_height, new_width) == (height, width):
-        return image
-    return image.resize((new_width, new_height), Image.Resampling[spec.interpolation.upper()])
-
-
-def _centre_crop(image: Image, height: int, width: int) -> Image:
-    left, top = crop_corner(image.width, width), crop_corner(image.height, height)
-    return image.crop((left, top, left + width, top + height))  # Pillow fills what lies outside with zeros
+    if size != old:
+        image = image.resize((new_width, new_height), Image.Resampling[spec.interpolation.upper()])
+    # Pillow fills what lies outside with zeros.
+    return np.asarray(image.crop((left, top, left + spec.crop[1], top + spec.crop[0])))

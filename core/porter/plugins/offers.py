@@ -84,6 +84,8 @@ def _misfit(offer: ModelOffer) -> str:
         return f"title is {_what(offer.title)}, it must be text"
     if not isinstance(offer.variants, Sequence) or any(not isinstance(one, ModelSpec) for one in offer.variants):
         return "variants must be a tuple of ModelSpec"
+    if offer.templates is not None and not isinstance(offer.templates, Path):
+        return f"templates is {_what(offer.templates)}, it must be a Path or None"
     if offer.shipped is None:
         return ""
     if not isinstance(offer.shipped, Shipped):

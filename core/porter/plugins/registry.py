@@ -15,8 +15,10 @@ from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, Lo
 from porter.contracts.runtime import Runtime, RuntimeStatus, Session
 from porter.contracts.task import Task
 from porter.errors import BadInput, Missing, PluginError, PorterError, did_you_mean, one_line
+from porter.plugins.hooks import HookSet
 from porter.plugins.info import PluginInfo
 from porter.plugins.offers import OfferFault, Offers, ask
+from porter.plugins.source import source_digest
 from porter.plugins.specs import SpecFault, checked_spec
 from porter.records.run import PluginUse
 from porter.records.spec import ModelSpec, PreprocessSpec
@@ -79,7 +81,15 @@ class Registry:
     def use(self, role: str, plugin: str) -> PluginUse:
         """Which version of which distribution `plugin` is, for the record."""
         info = next(i for i in self.infos if i.name == plugin and i.state == "active")
-        return PluginUse(role=role, plugin=plugin, distribution=info.distribution, version=info.version)
+        hooks = self.manager.get_plugin(plugin)
+        functions = hooks.functions().values() if isinstance(hooks, HookSet) else ()
+        return PluginUse(
+            role=role,
+            plugin=plugin,
+            distribution=info.distribution,
+            version=info.version,
+            source_sha256=source_digest(inspect.unwrap(function).__module__ for function in functions),
+        )
 
     def provider_of(self, kind: str, name: str) -> str:
         """Name of the plugin behind a `runtime` or a `task`."""

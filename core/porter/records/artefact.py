@@ -63,9 +63,13 @@ class SessionInfo:
     """Precision that the session computes in."""
     provider: str
     """Execution provider or device in use."""
-    threads: int
-    """Threads within an operator."""
+    threads: int | None
+    """Threads within an operator; None: it does not run on processors."""
     batch: int | None = None
     """Batch size that the artefact or this session is fixed to; None: any."""
     layers: dict[str, int] = field(default_factory=dict)
     """Convolutions and matrix products by the precision that each runs in; empty where the runtime does not say."""
+    loaded_from_cache: bool = False
+    """Whether it was compiled by an earlier session and loaded from disk: its load time is then no other's."""
+    placement: dict[str, int] = field(default_factory=dict)
+    """Nodes of the graph by the provider that runs them; empty where the runtime does not say."""

@@ -21,6 +21,9 @@ class Flip:
     """The artefact's answer; empty where it has none."""
     margin: float | None
     """By how much the reference's answer led the next best, in units of its scores; None where the task has none."""
+    thumbnail: str = ""
+    """The image in small as a JPEG in base64, for report.html; empty beyond the first flips, and where the image cannot
+    be read."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,6 +72,8 @@ class EndToEnd:
     """The stages in order."""
     source: str
     """`images`, `tensors` or `outputs`: what the evaluation read."""
+    resumed: int = 0
+    """Images that an earlier run, interrupted or with the same inputs, had answered; their time counts as it was."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,15 +96,16 @@ class Evaluation:
     """Its name in documents."""
     session: SessionInfo
     """What really ran."""
-    batch: int
-    """Images that were handed over at a time; a session fixed to another size pads."""
+    batch: int | None
+    """Images that were handed over at a time; a session fixed to another size pads. None, here and below: what was
+    imported does not say."""
     listed: int
     """Items of the manifest."""
-    scored: int
+    scored: int | None
     """Items with an answer, right or wrong."""
-    unreadable: int
-    """Items whose image could not be read whole."""
-    nonfinite: int
+    unreadable: int | None
+    """Items whose image could not be read whole, or whose answer did not come back from where it was made."""
+    nonfinite: int | None
     """Items whose outputs held NaN or infinity."""
     failures: tuple[Failure, ...]
     """The first hundred; predictions.csv has all."""
@@ -116,8 +119,10 @@ class Evaluation:
     """Against the reference, image by image; None for the reference itself."""
     chance: Text = ""
     """Why the result cannot be told from guessing; empty where it can."""
-    end_to_end: EndToEnd
-    """How fast the items went through the whole path."""
+    measured: str = ""
+    """Local time with offset, ISO 8601, when the last item was answered."""
+    end_to_end: EndToEnd | None
+    """How fast the items went through the whole path here; None: they went through it elsewhere."""
 
     def metric(self, name: str) -> Metric:
         """The metric of that name; KeyError where there is none."""

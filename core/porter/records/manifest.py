@@ -22,7 +22,7 @@ class Manifest:
     """The images to score, in order. Every accuracy of the run divides by `len(items)`."""
 
     root: str
-    """Absolute path of the data folder."""
+    """Absolute path of the data folder, or its URL; `porter.data.store.open_store` reads from both."""
     labels_root: str = ""
     """Absolute path of the folder of labels, where each label is a file."""
     items: tuple[Item, ...]
@@ -31,6 +31,8 @@ class Manifest:
     """Images in the data folder before `--limit`."""
     selection: Text
     """How `items` was chosen from what was found, in words for the documents."""
+    kept_apart: tuple[str, ...] = ()
+    """Identifiers of images that are no items, and that nothing is scored on: int8 is calibrated on them."""
     labels_from: Text
     """Where the labels come from, in words for the documents."""
     label_offset: int = 0

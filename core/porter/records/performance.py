@@ -10,24 +10,35 @@ from porter.records.message import Text
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """Wall time of one call on one batch, in milliseconds. A quantile the sample cannot hold is None."""
+    """Time of one call on one batch, in milliseconds. A quantile the sample cannot hold is None, and so is whatever a
+    tool that measured elsewhere does not give."""
 
-    median_ms: float
+    median_ms: float | None = None
     """Half of the calls took at most this."""
-    mean_ms: float
+    mean_ms: float | None = None
     """Arithmetic mean."""
-    min_ms: float
+    min_ms: float | None = None
     """The fastest call."""
-    max_ms: float
+    max_ms: float | None = None
     """The slowest call."""
-    stdev_ms: float
+    stdev_ms: float | None = None
     """Sample standard deviation; 0 for one call."""
-    p90_ms: float | None
+    p90_ms: float | None = None
     """From 10 calls on."""
-    p99_ms: float | None
+    p99_ms: float | None = None
     """From 100 calls on."""
-    spread_percent: float
+    spread_percent: float | None = None
     """Interquartile range over the median."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """Copying one batch between host and device, which the latency leaves out."""
+
+    direction: Text
+    """Where to, in words."""
+    latency: Latency
+    """Of one copy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,20 +53,30 @@ class Performance:
     """Images a call."""
     input: Text
     """What was fed: real preprocessed images, or random values."""
-    load_ms: float
-    """Opening the session."""
-    first_run_ms: float
+    load_ms: float | None
+    """Opening the session; None here and below: the tool that measured does not say."""
+    first_run_ms: float | None
     """The first call, which is left out of the latency."""
-    warmup_runs: int
+    warmup_runs: int | None
     """Calls before the timed ones, the first included."""
-    calls: int
+    calls: int | None
     """Timed calls."""
     latency: Latency
     """Of the timed calls."""
     ms_per_image: float
-    """Median latency over the batch size."""
+    """Median latency over the batch size; by a tool that gives no median: its mean, or its time of one image."""
     images_per_second: float
-    """batch × calls / wall time of the timed calls."""
-    steady: bool
+    """batch × calls / wall time of the timed calls; by a tool: its own figure, of one device."""
+    steady: bool | None
     """Whether the medians of the two halves of the calls, and the mean and the median of all, agree within 10%; if not,
     the figures are marked."""
+    clock: str = ""
+    """Whose times these are: empty, wall times of calls from here; else the tool that measured its own."""
+    copies: tuple[Copy, ...] = ()
+    """Copying to the device and back, where the tool gives it."""
+    source: str = ""
+    """The file that these figures were imported from, relative to the imported folder; empty: measured by this run."""
+    devices_per_card: int | None = None
+    """Devices on one card, as the user gave it; None: not given."""
+    card_images_per_second: float | None = None
+    """`images_per_second` × `devices_per_card`: computed, not measured."""

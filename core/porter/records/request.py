@@ -35,8 +35,8 @@ class RunRequest:
     """Number of images to take, evenly spaced; None: all."""
     opset: int | None = None
     """None: the opset that the model comes with, or else 11, the newest that every target takes."""
-    runtimes: tuple[str, ...] = ("onnxruntime",)
-    """Runtimes to build for."""
+    runtimes: tuple[str, ...] = ()
+    """Runtimes to build for; none: onnxruntime, and with `auto` every runtime that is installed."""
     precisions: tuple[str, ...] = ("fp32",)
     """Precisions of the artefacts; `auto` alone: what the runtimes offer is tried, and the fastest right one chosen."""
     soc_version: str | None = None
@@ -69,6 +69,8 @@ class RunRequest:
     """`images` or `random`."""
     languages: tuple[str, ...] = ("en", "zh")
     """Languages of the delivery README."""
+    model_card: bool = False
+    """Whether README.md begins with the metadata that model hubs read."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a count below one: run.json is read from disk, and might have been edited by hand."""
@@ -78,6 +80,16 @@ class RunRequest:
         for name, value in counts.items():
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1")
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether precision and runtime are to be chosen."""
+        return "auto" in self.precisions
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether images are needed to calibrate int8 on."""
+        return self.is_auto or "int8" in self.precisions
 
     @property
     def evaluation_batch(self) -> int:

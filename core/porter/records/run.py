@@ -6,14 +6,17 @@ import enum
 from dataclasses import dataclass, field
 
 from porter.records.artefact import Artefact
+from porter.records.choice import Choice, Untried
 from porter.records.diagnosed import Diagnosis
 from porter.records.environment import Environment
 from porter.records.evaluation import Evaluation, Failure
 from porter.records.export import ExportReport
+from porter.records.kit import Kit
 from porter.records.load import LoadReport
 from porter.records.message import Text
 from porter.records.parity import Parity, PreprocessParity
 from porter.records.performance import Performance
+from porter.records.quantization import Quantization
 from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec
 from porter.records.suspects import LabelFinding
@@ -94,6 +97,8 @@ class PluginUse:
     """What was installed to get it."""
     version: str
     """Version of the distribution."""
+    source_sha256: str = ""
+    """Over the files of its package: a change that raises no version shows here. Empty where there is no file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +121,8 @@ class DataReport:
     """Over `id TAB label` lines, in order."""
     content_sha256: str = ""
     """Over the SHA-256 of every image file, in order; empty until every image was read."""
+    kept_apart: int = 0
+    """Images of the folder that int8 was calibrated on, and that are therefore not listed."""
     decoded: int | None = None
     """Images that could be read whole; None: not all were read yet."""
     failed: int | None = None
@@ -138,7 +145,7 @@ class Comparison:
     """`reference` or `published`."""
     metric: str
     """Name of the gate metric."""
-    title: str
+    title: Text
     """The metric's name in documents."""
     value: float
     """The evaluation's figure."""
@@ -170,6 +177,8 @@ class RunRecord:
     """What was asked for."""
     schema_version: int = SCHEMA_VERSION
     """Version of this schema; porter reads no other."""
+    kept: tuple[str, ...] = ()
+    """Sections that the last command found, whose inputs had not changed, and did not make again."""
     model: ModelSpec | None = None
     """The model, resolved."""
     shipped: Text = ""
@@ -190,8 +199,12 @@ class RunRecord:
     """The images."""
     preprocessing: PreprocessParity | None = None
     """The model's preprocessing against its spec."""
+    quantization: Quantization | None = None
+    """How int8 was made; None where it was not asked for."""
     artefacts: tuple[Artefact, ...] = ()
     """The built model files."""
+    untried: tuple[Untried, ...] = ()
+    """What `--precision auto` could not build, with the reason."""
     parity: tuple[Parity, ...] = ()
     """Each artefact against the reference on the same tensors."""
     evaluations: tuple[Evaluation, ...] = ()
@@ -204,14 +217,33 @@ class RunRecord:
     """The gate metric of each artefact against the reference and the published figure."""
     performance: tuple[Performance, ...] = ()
     """Each artefact at each batch size."""
+    kits: tuple[Kit, ...] = ()
+    """What builds, runs and measures the model on other machines, for the runtimes that this one lacks."""
+    choice: Choice | None = None
+    """What `--precision auto` chose; None where precisions were named."""
     diagnosis: Diagnosis | None = None
     """What `porter diagnose` found; None where it was not run."""
     verdicts: tuple[Verdict, ...] = ()
     """The four answers."""
     commands: dict[str, str] = field(default_factory=dict)
     """The commands that make each part again, by stage."""
+    templates: str = ""
+    """The plugin whose own templates the documents are made from; empty: core's alone."""
     files: tuple[OutputFile, ...] = ()
     """What the run left in its folder, documents aside."""
+
+    @property
+    def scorable(self) -> tuple[Artefact, ...]:
+        """The artefacts to score and time: all, but of those that `auto` tries only what did not fail parity."""
+        broken = {parity.candidate for parity in self.parity if not parity.passed} if self.request.is_auto else set()
+        return tuple(artefact for artefact in self.artefacts if artefact.id not in broken)
+
+    @property
+    def delivered(self) -> frozenset[str]:
+        """Ids of the artefacts that the verdicts are about: all, or the one that `auto` chose out of them."""
+        if self.choice is not None and self.choice.chosen:
+            return frozenset({self.choice.chosen})
+        return frozenset(artefact.id for artefact in self.artefacts)
 
     def evaluation(self, name: str) -> Evaluation | None:
         """The evaluation of that name, or None."""

@@ -123,6 +123,9 @@ class ModelSpec:
     """What its authors publish; None: nothing."""
     facts: dict[str, str] = field(default_factory=dict)
     """Further facts for the documents, e.g. the published number of parameters."""
+    translations: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Texts of the model (description, facts, what is shipped) in other languages: `{"zh": {ENGLISH: CHINESE}}`. A text
+    without one stays as it is."""
 
     @property
     def fixed_batch(self) -> int | None:

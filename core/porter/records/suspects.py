@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from porter.records.interval import Interval
-from porter.records.message import Text
+from porter.records.message import Message, Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +35,10 @@ class Explanation:
     """Mean absolute difference that is left over all images."""
 
     @property
-    def title(self) -> str:
+    def title(self) -> Text:
         """All its faults in words."""
-        return " + ".join(suspect.title for suspect in self.suspects)
+        first, *more = (suspect.title for suspect in self.suspects)
+        return functools.reduce(lambda one, other: Message("{one} + {other}", one=one, other=other), more, first)
 
 
 @dataclass(frozen=True, kw_only=True)

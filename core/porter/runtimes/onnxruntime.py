@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import functools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,21 @@ from porter import hookimpl
 from porter.contracts.runtime import BuildRequest, Runtime, RuntimeStatus, Session, SessionOptions
 from porter.errors import BadInput, Missing, did_you_mean, one_line
 from porter.hashes import file_digest
+from porter.ortgraph import layers_of, placement_of, record_placement
 from porter.records.artefact import Artefact, SessionInfo
+from porter.records.message import Message
 
 if TYPE_CHECKING:
     import numpy as np
 
 NAME = "onnxruntime"
+INT8 = "int8"
 DEFAULT_PROVIDER = "CPUExecutionProvider"
 ADVICE = "pip install onnxruntime"
+OTHER_BUILDS = (
+    "other providers come in other builds, each in place of this one: onnxruntime-gpu (CUDA, TensorRT), "
+    "onnxruntime-openvino, onnxruntime-cann"
+)
 
 
 class OnnxRuntimeSession(Session):
@@ -30,53 +38,88 @@ class OnnxRuntimeSession(Session):
     def __init__(self, path: Path, artefact: Artefact, options: SessionOptions, *, optimise: bool = True) -> None:
         ort = _onnxruntime()
         provider = _provider(ort, options.provider)
-        settings = ort.SessionOptions()
-        settings.intra_op_num_threads = options.threads
-        settings.inter_op_num_threads = 1
-        settings.log_severity_level = 4  # what goes wrong is raised as well
-        if not optimise:
-            settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        self._precision, self._optimise = artefact.precision, optimise
+
+        def opened(optimised: str = "") -> Any:
+            settings = ort.SessionOptions()
+            settings.intra_op_num_threads = options.threads
+            settings.inter_op_num_threads = 1
+            settings.log_severity_level = 4  # what goes wrong is raised as well
+            settings.optimized_model_filepath = optimised
+            if not optimise:
+                settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+            if provider != DEFAULT_PROVIDER:
+                record_placement(settings)
+            return ort.InferenceSession(str(path), settings, providers=[provider])
+
         try:
-            self._session = ort.InferenceSession(str(path), settings, providers=[provider])
+            self._session = opened()
         except Exception as error:  # the runtime's exceptions share no base of their own
             raise BadInput(f"{path}: ONNX Runtime cannot load it: {one_line(error)}") from None
         used = self._session.get_providers()
         if used[0] != provider:
             raise Missing(f"provider {provider} was asked for, ONNX Runtime uses {used[0]}: check its installation")
+        self._opened = opened
         self._input = self._session.get_inputs()[0]
         self._outputs = [output.name for output in self._session.get_outputs()]
+
+    @functools.cached_property
+    def info(self) -> SessionInfo:  # type: ignore[override]
+        """Read when it is asked for, after loading was timed: for int8 the session is opened once more."""
+        ort = _onnxruntime()
+        settings = self._session.get_session_options()
+        plain = settings.graph_optimization_level == ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         batch = self._input.shape[0] if self._input.shape else None
-        used_settings = self._session.get_session_options()
-        plain = used_settings.graph_optimization_level == ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        self.info = SessionInfo(
+        provider = self._session.get_providers()[0]
+        on_cpu = provider == DEFAULT_PROVIDER
+        layers = layers_of(self._opened) if self._precision == INT8 and on_cpu and self._optimise else {}
+        if layers and INT8 not in layers:
+            raise Missing(
+                f"ONNX Runtime runs none of {layers['fp32']} convolutions and matrix products in int8 here: "
+                "give --precision fp32"
+            )
+        return SessionInfo(
             runtime=f"unoptimised {NAME}" if plain else NAME,
             version=ort.__version__,
-            precision=artefact.precision,
-            provider=used[0],
-            threads=used_settings.intra_op_num_threads,
+            precision=self._precision,
+            provider=provider,
+            threads=settings.intra_op_num_threads,
             batch=batch if isinstance(batch, int) else None,
+            layers=layers,
+            placement={} if on_cpu else placement_of(self._session),
         )
 
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         try:
             values = self._session.run(self._outputs, {self._input.name: batch})
         except Exception as error:  # as above
+            if re.search(r"allocat|bad_alloc", str(error)):
+                raise BadInput(
+                    f"ONNX Runtime: too little memory for a batch of {len(batch)}; give a smaller one to --batch-sizes "
+                    f"or --batch ({one_line(error)[:200]})"
+                ) from None
             raise BadInput(f"ONNX Runtime: {one_line(error)}") from None
         return dict(zip(self._outputs, values, strict=True))
 
 
 class OnnxRuntime(Runtime):
-    """Runs the exported ONNX file as it is."""
+    """Runs the exported ONNX file as it is, and its quantised form for int8."""
 
     name = NAME
 
     def status(self) -> RuntimeStatus:
         try:
-            version = importlib.metadata.version(NAME)
-            providers = tuple(_onnxruntime().get_available_providers())
-        except (importlib.metadata.PackageNotFoundError, Missing):
+            ort = _onnxruntime()
+        except Missing:
             return RuntimeStatus(available=False, advice=ADVICE)
-        return RuntimeStatus(available=True, version=version, devices=providers, precisions=("fp32",))
+        # The version of the module: builds with other providers are distributed under other names.
+        return RuntimeStatus(
+            available=True,
+            version=str(ort.__version__),
+            devices=tuple(ort.get_available_providers()),
+            precisions=("fp32", INT8),
+            advice=OTHER_BUILDS,
+        )
 
     def require(self, precision: str, provider: str | None) -> None:
         super().require(precision, provider)
@@ -85,10 +128,12 @@ class OnnxRuntime(Runtime):
     def build(self, request: BuildRequest) -> Artefact:
         return Artefact(
             runtime=NAME,
-            precision="fp32",
+            precision=request.precision,
             path=str(request.onnx.relative_to(request.folder.parent)),
             batch=request.spec.fixed_batch,
-            command="the exported ONNX file, as it is",
+            command=Message("the quantised ONNX file, as it is")
+            if request.precision == INT8
+            else Message("the exported ONNX file, as it is"),
             sha256=file_digest(request.onnx),
             size_bytes=request.onnx.stat().st_size,
         )

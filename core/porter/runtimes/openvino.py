@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from porter import hookimpl
+from porter.blobcache import blobs
 from porter.contracts.runtime import BuildRequest, Runtime, RuntimeStatus, Session, SessionOptions
 from porter.errors import BadInput, Missing, one_line
 from porter.hashes import file_digest
@@ -35,7 +36,8 @@ class OpenVinoSession(Session):
         if batch is None and options.batch is not None:
             _fix_batch(model, options.batch, str(path))
             batch = options.batch
-        compiled = compile_model(model, str(path), artefact.precision, options.threads)
+        with blobs(*_kept(artefact, options, batch)) as cache:
+            compiled = compile_model(model, str(path), artefact.precision, options.threads, cache)
         self._outputs = [result.get_friendly_name() for result in model.get_results()]
         self._dtype = model.inputs[0].get_element_type().to_dtype()
         self._request: Any = compiled.model.create_infer_request()
@@ -47,6 +49,7 @@ class OpenVinoSession(Session):
             threads=compiled.threads,
             batch=batch,
             layers=compiled.layers,
+            loaded_from_cache=compiled.from_cache,
         )
 
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
@@ -86,7 +89,8 @@ class OpenVino(Runtime):
     def build(self, request: BuildRequest) -> Artefact:
         batch = request.batch or request.spec.fixed_batch
         size = f"-bs{batch}" if batch else ""
-        target = request.folder / f"{request.onnx.stem}-{NAME}-{request.precision}{size}.xml"
+        stem = request.onnx.stem.removesuffix(f"-{request.precision}")
+        target = request.folder / f"{stem}-{NAME}-{request.precision}{size}.xml"
         weights = target.with_suffix(".bin")
         model = read_model(request.onnx)
         if batch is not None:
@@ -122,6 +126,16 @@ def _require_cpu(provider: str | None) -> None:
         raise Missing(f"runtime {NAME} runs on {DEVICE} only, not on {one_line(provider)!r}: leave --provider out")
 
 
+def _kept(artefact: Artefact, options: SessionOptions, batch: int | None) -> tuple[Path | None, str]:
+    """Where the compiled form is kept, and what it depends on."""
+    if options.cache is None or not all(file.sha256 for file in artefact.files):
+        return None, ""
+    version = importlib.metadata.version(NAME)
+    made_from = [file.sha256 for file in artefact.files]
+    key = "\n".join([version, artefact.precision, str(batch), str(options.threads), *made_from])
+    return options.cache / NAME / f"{artefact.id}-{batch or 'any'}-{options.threads}", key
+
+
 def _name_outputs(model: Any, names: Sequence[str], onnx: Path) -> None:
     """Give each result the output's name: a tensor of an IR can have several names, in no order."""
     results = model.get_results()
@@ -151,7 +165,7 @@ def _save(model: Any, target: Path, weights: Path) -> None:
     try:
         target.unlink(missing_ok=True)
         with (
-            tempfile.TemporaryDirectory(dir=target.parent, prefix=".openvino-") as place,
+            tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.", suffix=".part") as place,
             whole_file(target) as graph_file,
             whole_file(weights) as weights_file,
         ):

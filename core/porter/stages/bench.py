@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from porter.contracts.runtime import Session
 from porter.errors import BadInput
 from porter.records.artefact import Artefact
-from porter.records.performance import Latency, Performance
+from porter.records.message import Message
+from porter.records.performance import Performance
 from porter.stages.job import Job
+from porter.stages.measured import performance_of
 from porter.stages.prepare import readable
-from porter.statistics import quantile
+from porter.stages.timing import is_steady, latency_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,10 +24,6 @@ WARMUP_SECONDS = 0.5
 WARMUP_RUNS = 3
 MIN_CALLS = 10
 MAX_CALLS = 2000
-STEADY_WITHIN = 0.10
-"""The medians of the two halves of the calls, and their mean and median, may differ by this share."""
-P90_FROM, P99_FROM = 10, 100
-"""Calls that a quantile needs: below, it would be the maximum under another name."""
 
 
 def bench(job: Job, artefact: Artefact, images: Sequence[np.ndarray]) -> list[Performance]:
@@ -35,8 +33,10 @@ def bench(job: Job, artefact: Artefact, images: Sequence[np.ndarray]) -> list[Pe
     """
     results = []
     sizes = job.request.batch_sizes
+    runtime = job.registry.runtime(artefact.runtime)
     if artefact.batch is not None and sizes != (artefact.batch,):
-        job.progress.note(f"{artefact.id} is fixed to batch {artefact.batch}: measured at that batch size only")
+        if not runtime.fixed_batch:  # else every size has an artefact of its own
+            job.progress.note(f"{artefact.id} is fixed to batch {artefact.batch}: measured at that batch size only")
         sizes = (artefact.batch,)
     job.require_built(artefact)
     for batch in sizes:
@@ -47,7 +47,11 @@ def bench(job: Job, artefact: Artefact, images: Sequence[np.ndarray]) -> list[Pe
             try:
                 if session.info.batch not in (None, batch):
                     raise BadInput(f"{artefact.path} is fixed to batch {session.info.batch}, not {batch}")
-                results.append(_measure(job, artefact, session, _stack(images, batch), load_ms))
+                own = session.measure(batch)
+                if own is not None:
+                    results.append(performance_of(artefact.id, session.info, batch, own))
+                else:
+                    results.append(_measure(job, artefact, session, _stack(images, batch), load_ms))
             finally:
                 session.close()
     return results
@@ -77,22 +81,6 @@ def timed(call: Callable[[], object], seconds: float) -> list[float]:
     return times
 
 
-def latency_of(times: Sequence[float]) -> Latency:
-    """Summary of call times (seconds), in milliseconds."""
-    ordered = sorted(1000 * t for t in times)
-    median = quantile(ordered, 0.5)
-    return Latency(
-        median_ms=median,
-        mean_ms=statistics.fmean(ordered),
-        min_ms=ordered[0],
-        max_ms=ordered[-1],
-        stdev_ms=statistics.stdev(ordered) if len(ordered) > 1 else 0.0,
-        p90_ms=quantile(ordered, 0.90) if len(ordered) >= P90_FROM else None,
-        p99_ms=quantile(ordered, 0.99) if len(ordered) >= P99_FROM else None,
-        spread_percent=100 * (quantile(ordered, 0.75) - quantile(ordered, 0.25)) / median,
-    )
-
-
 def _measure(job: Job, artefact: Artefact, session: Session, batch: np.ndarray, load_ms: float) -> Performance:
     def call() -> object:
         return job.hooks.infer(session, batch, job.spec)
@@ -103,26 +91,20 @@ def _measure(job: Job, artefact: Artefact, session: Session, batch: np.ndarray, 
     warmups = _warm_up(call)
     times = timed(call, job.request.bench_seconds)
     latency = latency_of(times)
-    half = len(times) // 2
-    early, late = statistics.median(times[:half]), statistics.median(times[half:])
     return Performance(
         artefact=artefact.id,
         session=session.info,
         batch=len(batch),
-        input="real preprocessed images" if job.request.bench_input == "images" else "random values",
+        input=Message("real preprocessed images") if job.request.bench_input == "images" else Message("random values"),
         load_ms=load_ms,
         first_run_ms=1000 * first,
         warmup_runs=warmups + 1,
         calls=len(times),
         latency=latency,
-        ms_per_image=latency.median_ms / len(batch),
+        ms_per_image=1000 * statistics.median(times) / len(batch),
         images_per_second=len(batch) * len(times) / sum(times),
-        steady=_agree(early, late) and _agree(latency.mean_ms, latency.median_ms),
+        steady=is_steady(times),
     )
-
-
-def _agree(a: float, b: float) -> bool:
-    return abs(a - b) <= STEADY_WITHIN * min(a, b)
 
 
 def _warm_up(call: Callable[[], object]) -> int:

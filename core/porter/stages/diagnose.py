@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from porter.contracts.requests import ExportRequest
 from porter.contracts.runtime import Session, SessionOptions
@@ -25,14 +24,11 @@ from porter.records.run import RunRecord
 from porter.records.store import write_whole
 from porter.runtimes.onnxruntime import OnnxRuntimeSession
 from porter.stages.changes import Answers, changes
-from porter.stages.infer import infer
+from porter.stages.infer import Listener, infer
 from porter.stages.job import Job
 from porter.stages.prepare import Prepared, readable
 from porter.stages.tolerance import bound_for
 from porter.stages.verify import preprocess_samples
-
-if TYPE_CHECKING:
-    import numpy as np
 
 IMAGES, PREPROCESS_IMAGES, GRAPH_IMAGES = 32, 6, 2
 AFRESH = "exported afresh"
@@ -135,7 +131,7 @@ def _graph(job: Job, artefact: Artefact, fresh: Path, images: Sequence[Prepared]
     reference.label, candidate.label = AFRESH, artefact.id
     size = artefact.batch or _fixed_batch(candidate) or GRAPH_IMAGES
     arrays = [images[k % len(images)].array for k in range(size)]
-    fed = _fed(job, np.stack([array for array in arrays if array is not None]))
+    fed = Listener(job).hear(np.stack([array for array in arrays if array is not None]))
     feed = {job.spec.inputs[0].name: fed}
     bound = bound_for(
         job.request, artefact.precision, Counter(node.op_type for node in reference.graph.model.graph.node)
@@ -147,22 +143,6 @@ def _fixed_batch(probe: OnnxProbe) -> int | None:
     """The batch that a graph is fixed to, whatever it was built for: somebody may have edited it."""
     sizes = [tensor.shape[:1] for tensor in facts_of(probe.graph.model, 0).inputs]
     return next((size for (size,) in filter(None, sizes) if isinstance(size, int)), None)
-
-
-def _fed(job: Job, batch: np.ndarray) -> np.ndarray:
-    """What reaches a session when the model infers `batch`: layout and type are the plugin's own business."""
-
-    class Listening(Session):
-        info = job.reference.info
-        heard: np.ndarray | None = None
-
-        def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
-            self.heard = batch
-            return job.reference.run(batch)
-
-    listening = Listening()
-    job.hooks.infer(listening, batch, job.spec)
-    return batch if listening.heard is None else listening.heard
 
 
 def _chart(folder: Path, graph: GraphDiagnosis) -> str:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import time
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 from porter.contracts.runtime import Session
 from porter.errors import PluginError
-from porter.records.artefact import SessionInfo
+from porter.records.artefact import Artefact, SessionInfo
 from porter.records.evaluation import EndToEnd, Evaluation, Metric, StageTime
+from porter.records.message import Message, Text
+from porter.records.run import RunRecord
 from porter.records.store import whole_file
 from porter.stages.changes import Answers, changes
-from porter.stages.infer import infer
+from porter.stages.files import OUTPUTS
 from porter.stages.job import Job
-from porter.stages.prepare import Prepared, batches
-from porter.stages.scoring import NONFINITE, OK, UNREADABLE, Answered, Scoring, Sink
+from porter.stages.journal import Journal
+from porter.stages.judging import NONFINITE, OK, UNREADABLE, JudgedBatch, judge
+from porter.stages.scoring import Scoring, Sink
+from porter.stages.sources import Sources
 from porter.statistics import wilson
 
 PREDICTIONS = "predictions.csv"
+REFERENCE = "reference"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +39,35 @@ class Pass:
     content_sha256: str
 
 
-def answer(job: Job, session: Session, prepared: Iterable[Prepared], batch_size: int) -> Iterator[Answered]:
-    """Infer a stream of prepared images, batch by batch."""
-    for batch in batches(prepared, batch_size):
-        started = time.perf_counter()
-        outputs = {} if batch.array is None else infer(job, session, batch.array)
-        yield Answered(batch=batch, outputs=outputs, infer_seconds=time.perf_counter() - started)
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is evaluated: an artefact, or the model as it was loaded."""
+
+    artefact: Artefact | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of its evaluation."""
+        return REFERENCE if self.artefact is None else self.artefact.id
+
+    def title(self, info: SessionInfo) -> Text:
+        """Its name in documents."""
+        name = f"{info.runtime} {info.precision}"
+        return name if self.artefact is not None else Message("{name} (reference)", name=name)
+
+    @contextmanager
+    def opened(self, job: Job) -> Iterator[Session]:
+        """Its session, closed again at the end; the reference stays for whoever needs it next."""
+        if self.artefact is None:
+            yield job.reference
+            return
+        with closing(job.open(self.artefact)) as session:
+            yield session
+
+
+def subjects(record: RunRecord) -> tuple[Subject, ...]:
+    """The reference, then every artefact that is to be scored."""
+    return (Subject(), *(Subject(artefact=artefact) for artefact in record.scorable))
 
 
 @contextmanager
@@ -53,39 +82,101 @@ def predictions_file(job: Job) -> Iterator[Sink]:
         yield writer.writerow
 
 
-def evaluate(
-    job: Job,
-    name: str,
-    title: str,
-    info: SessionInfo,
-    stream: Iterable[Answered],
-    sink: Sink,
-    *,
-    batch_size: int,
-    source: str,
-    reference: Answers | None = None,
-) -> Pass:
-    """Score one stream over the whole manifest.
+def evaluate(job: Job, subject: Subject, sources: Sources, sink: Sink, *, reference: Answers | None = None) -> Pass:
+    """Score one subject over the whole manifest, from its journal as far as that goes.
 
-    Raises `PluginError` where the stream does not account for every item of the manifest, and where the task has no
-    metric for its gate.
+    Raises `PluginError` where an item of the manifest is not accounted for, and where the task has no metric for its
+    gate.
     """
-    scored = Scoring(job, name, info, sink)
-    started = time.perf_counter()
-    with job.progress.step(f"evaluate {title}", len(job.manifest.items)) as advance:
-        for answered in stream:
-            advance(scored.take(answered))
-    wall = time.perf_counter() - started
+    answering = Answering(job, subject, sources)
+    with job.progress.step(f"evaluate {subject.name}", len(job.manifest.items)) as advance, closing(answering):
+        scored: Scoring | None = None
+        for info, batch in answering.batches():
+            if scored is None:
+                scored = Scoring(job, subject.name, info, sink)
+            advance(scored.take(batch))
+    if scored is None:
+        raise PluginError(f"{subject.name}: none of {len(job.manifest.items)} images came out; nothing was scored")
     scored.require_all()
+    return Pass(
+        evaluation=_evaluation(job, subject, scored, answering, reference),
+        answers=scored.answers,
+        conversions=dict(sorted(scored.conversions.items())),
+        content_sha256=scored.content_sha256,
+    )
+
+
+class Answering:
+    """The judged batches of one subject: those of its journal, then those that are inferred now and journalled."""
+
+    def __init__(self, job: Job, subject: Subject, sources: Sources) -> None:
+        self._job, self._subject, self._sources = job, subject, sources
+        self._open = ExitStack()
+        self.source = sources.source(subject.name)
+        self.resumed = 0
+        """Images whose answers were in the journal."""
+        self.wall = 0.0
+        """Seconds of answering, those before an interruption included."""
+        self.measured = ""
+        """When the last image was answered."""
+
+    def batches(self) -> Iterator[tuple[SessionInfo, JudgedBatch]]:
+        """Every batch of the manifest in order, with what really ran."""
+        journal = self._journal()
+        total = len(self._job.manifest.items)
+        if journal is not None:
+            for batch in journal.replay(self._job.manifest):
+                assert journal.session is not None
+                self.resumed = batch.start + len(batch.images)
+                yield journal.session, batch
+            self.wall, self.measured = journal.wall, journal.at
+            if self.resumed == total:
+                if self._subject.artefact is not None:  # its answers stand only while the file does
+                    self._job.require_built(self._subject.artefact)
+                return
+        session = self._open.enter_context(self._subject.opened(self._job))
+        yield from ((session.info, batch) for batch in self._answered(session, journal))
+
+    def close(self) -> None:
+        """Release the session, and write the journal through."""
+        self._open.close()
+
+    def _answered(self, session: Session, journal: Journal | None) -> Iterator[JudgedBatch]:
+        if journal is not None:
+            journal.start(session.info)
+            self._open.callback(journal.close)
+        begun = time.perf_counter() - self.wall
+        for answered in self._sources.answered(self._subject.name, session, start=self.resumed):
+            batch = judge(self._job, answered)
+            self.wall = time.perf_counter() - begun
+            if journal is not None:
+                journal.append(batch, self.wall)
+            yield batch
+        self.wall = time.perf_counter() - begun
+        self.measured = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+    def _journal(self) -> Journal | None:
+        """None where predictions are of a type that the task does not name, or were made by an earlier stage."""
+        kind = self._job.task.prediction_type
+        if kind is None or self.source == OUTPUTS:
+            return None
+        return self._sources.journal(self._subject.name, kind)
+
+
+def _evaluation(
+    job: Job, subject: Subject, scored: Scoring, answering: Answering, reference: Answers | None
+) -> Evaluation:
     metrics = scored.scorer.metrics()
     if metrics and job.task.gate not in [metric.name for metric in metrics]:
         raise PluginError(f"task {job.task.name!r}: no metric is named {job.task.gate!r}, its gate")
-    evaluation = Evaluation(
-        name=name,
-        title=title,
-        session=info,
-        batch=batch_size,
-        listed=len(job.manifest.items),
+    items = job.manifest.items
+    compared = None if reference is None else changes(items, reference, scored.answers, job.request.max_drop)
+    return Evaluation(
+        name=subject.name,
+        title=subject.title(scored.info),
+        session=scored.info,
+        batch=job.request.evaluation_batch,
+        listed=len(items),
         scored=scored.statuses[OK],
         unreadable=scored.statuses[UNREADABLE],
         nonfinite=scored.statuses[NONFINITE],
@@ -93,17 +184,10 @@ def evaluate(
         metrics=metrics,
         tables=scored.scorer.tables(),
         agreement=None if reference is None else _agreement(job, scored.answers.answers, reference.answers),
-        changes=None
-        if reference is None
-        else changes(job.manifest.items, reference, scored.answers, job.request.max_drop),
+        changes=compared,
         chance=job.task.chance(job.spec, metrics),
-        end_to_end=_end_to_end(scored.seconds, wall, len(job.manifest.items), source, job.threads),
-    )
-    return Pass(
-        evaluation=evaluation,
-        answers=scored.answers,
-        conversions=dict(sorted(scored.conversions.items())),
-        content_sha256=scored.content_sha256,
+        end_to_end=_end_to_end(scored.seconds, answering, len(items), job.threads),
+        measured=answering.measured,
     )
 
 
@@ -115,7 +199,7 @@ def _agreement(job: Job, answers: Sequence[Hashable], reference: Sequence[Hashab
     same, count = sum(a == b for a, b in pairs), len(pairs)
     return Metric(
         name="agreement",
-        title=f"Same {job.task.answer_name} as the reference",
+        title=Message("Same {answer} as the reference", answer=job.task.answer_name),
         value=100 * same / count,
         count=count,
         hits=same,
@@ -123,14 +207,15 @@ def _agreement(job: Job, answers: Sequence[Hashable], reference: Sequence[Hashab
     )
 
 
-def _end_to_end(seconds: dict[str, float], wall: float, images: int, source: str, workers: int) -> EndToEnd:
+def _end_to_end(seconds: dict[str, float], answering: Answering, images: int, workers: int) -> EndToEnd:
     busy = sum(seconds.values()) or 1.0
-    many = {"read", "preprocess"} if source == "images" else set()
+    many = {"read", "preprocess"} if answering.source == "images" else set()
     return EndToEnd(
         images=images,
-        wall_seconds=wall,
-        images_per_second=images / wall,
-        source=source,
+        wall_seconds=answering.wall,
+        images_per_second=images / answering.wall,
+        source=answering.source,
+        resumed=answering.resumed,
         stages=tuple(
             StageTime(
                 name=name,

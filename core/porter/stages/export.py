@@ -6,16 +6,19 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from porter.contracts.requests import ExportRequest
+from porter.contracts.requests import Exported, ExportRequest
 from porter.errors import BadInput, PluginError, one_line
 from porter.hashes import file_digest
 from porter.onnxfile import check_onnx, export_problems, facts_of, read_onnx
-from porter.records.export import ExportReport
+from porter.records.export import ExportReport, OnnxFacts
+from porter.records.message import Message
 from porter.records.run import RunRecord
 from porter.records.store import whole_file
 from porter.stages.job import Job
 
 MODELS = "models"
+LONGEST_NAME = 50
+"""Characters of a file name, each of up to four bytes; file systems take 255."""
 
 
 def export(job: Job, record: RunRecord) -> RunRecord:
@@ -23,15 +26,7 @@ def export(job: Job, record: RunRecord) -> RunRecord:
     target = job.folder / MODELS / onnx_name(job)
     started = time.perf_counter()
     with job.progress.step(f"export at opset {job.opset}"), whole_file(target) as temporary:
-        exported = job.hooks.export(job.loaded, ExportRequest(path=temporary, opset=job.opset))
-        if exported.path != temporary or not temporary.stat().st_size:
-            raise PluginError(f"plugin {job.hooks.plugin!r}: porter_export wrote nothing to the path it was given")
-        model = read_onnx(temporary)
-        facts = facts_of(model, temporary.stat().st_size)
-        problems = export_problems(facts, model, job.loaded.spec, job.opset, dynamic=True)
-        if problems:
-            raise BadInput(f"the exported file is not what was asked for: {one_line('; '.join(problems))}")
-        check_onnx(temporary)
+        exported, facts = export_to(job, temporary, job.opset)
         seconds = time.perf_counter() - started
     return replace(
         record,
@@ -43,23 +38,42 @@ def export(job: Job, record: RunRecord) -> RunRecord:
             seconds=round(seconds, 3),
             facts=facts,
             checks=(
-                f"opset {facts.opset} as asked",
-                f"names, types and shapes of inputs and outputs as the model declares, {_batch_words(job)}",
-                "no BatchNormalization or Dropout in training mode",
-                "one self-contained file under 2 GiB",
-                "onnx.checker with shape inference",
+                Message("opset {opset} as asked", opset=facts.opset),
+                _shapes_checked(job),
+                Message("no BatchNormalization or Dropout in training mode"),
+                Message("one self-contained file under 2 GiB"),
+                Message("onnx.checker with shape inference"),
             ),
         ),
     )
 
 
-def _batch_words(job: Job) -> str:
+def export_to(job: Job, path: Path, opset: int) -> tuple[Exported, OnnxFacts]:
+    """Write the model to `path` at an opset and check the file. Raises `BadInput` where it is not what was asked for."""
+    exported = job.hooks.export(job.loaded, ExportRequest(path=path, opset=opset))
+    if exported.path != path or not path.exists() or not path.stat().st_size:
+        raise PluginError(f"plugin {job.hooks.plugin!r}: porter_export wrote nothing to the path it was given")
+    model = read_onnx(path)
+    facts = facts_of(model, path.stat().st_size)
+    problems = export_problems(facts, model, job.loaded.spec, opset, dynamic=True)
+    if problems:
+        raise BadInput(f"the exported file is not what was asked for: {one_line('; '.join(problems))}")
+    check_onnx(path)
+    return exported, facts
+
+
+def _shapes_checked(job: Job) -> Message:
     fixed = job.loaded.spec.fixed_batch
-    return "with a free batch" if fixed is None else f"with the batch fixed to {fixed}"
+    if fixed is None:
+        return Message("names, types and shapes of inputs and outputs as the model declares, with a free batch")
+    return Message(
+        "names, types and shapes of inputs and outputs as the model declares, with the batch fixed to {batch}",
+        batch=fixed,
+    )
 
 
 def onnx_name(job: Job) -> str:
     """File name of the exported model, from its name and variant, with nothing that a shell or path could mind."""
     variant = "" if job.spec.variant in ("", job.spec.name) else f"_{job.spec.variant}"
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in f"{job.spec.name}{variant}")
-    return f"{safe.lstrip('.') or 'model'}.onnx"
+    return f"{safe.lstrip('.')[:LONGEST_NAME] or 'model'}.onnx"

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from porter.data.store import ImageStore, open_store
 from porter.errors import BadInput, one_line
 from porter.hashes import file_digest
 from porter.records.manifest import Manifest
 from porter.records.store import write_whole
+from porter.stages.judging import Answered
+from porter.stages.lines import line_of, value_of
 from porter.stages.prepare import Batch, Prepared
-from porter.stages.scoring import Answered
 
 if TYPE_CHECKING:
     import numpy as np
 
-TENSORS, OUTPUTS, INDEX = "tensors", "outputs", "index.json"
+TENSORS, OUTPUTS, INDEX = "tensors", "outputs", "index.jsonl"
 NAMES_SHOWN = 5
 
 
@@ -34,6 +39,18 @@ class Entry:
     digest: str = ""
     """SHA-256 of the image file."""
     conversions: tuple[str, ...] = ()
+    file_sha256: str = ""
+    """Of the file of arrays; empty where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The first line of an index."""
+
+    key: str
+    """Hash of all that made the arrays; another key means other arrays."""
+    settings: str
+    """What changes their last digits only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +58,7 @@ class Index:
     """The list behind a folder of arrays."""
 
     key: str
-    """Hash of all that made the arrays; another key means other arrays."""
+    settings: str
     entries: tuple[Entry, ...]
 
 
@@ -54,82 +71,157 @@ def manifest_sha256(manifest: Manifest) -> str:
 
 
 class ArrayFolder:
-    """`NNNNNNNN.npz` for the N-th image of the manifest, and `index.json`, which is written last."""
+    """`NNNNNNNN.npz` for the N-th image of the manifest, and `index.jsonl`: a line an image, written after its file.
 
-    def __init__(self, folder: Path, key: str, manifest: Manifest) -> None:
-        self.folder, self.key, self.manifest = folder, key, manifest
+    `settings` stands for what changes the last digits only (a batch size, threads): arrays of other settings are used,
+    and none are added to them.
+    """
+
+    def __init__(self, folder: Path, key: str, manifest: Manifest, settings: str = "") -> None:
+        self.folder, self.key, self.manifest, self.settings = folder, key, manifest, settings
 
     def exists(self) -> bool:
-        """Whether the folder holds arrays of this key. Raises `BadInput` where its index cannot be read."""
-        path = self.folder / INDEX
-        if not path.exists():
+        """Whether the folder holds arrays of this key, of every image. Raises `BadInput` where its index is none."""
+        if not (self.folder / INDEX).exists():
             return False
-        return self._index().key == self.key
+        index = read_index(self.folder)
+        return index.key == self.key and len(index.entries) == len(self.manifest.items)
 
-    def write(self, entries: Iterable[tuple[Entry, dict[str, np.ndarray] | None]]) -> tuple[Entry, ...]:
-        """Write one file an entry that has arrays, then the index. Returns the entries."""
-        import numpy as np
+    def standing(self) -> tuple[Entry, ...]:
+        """The entries that hold, from the first on: of this key, and of an image and a file that have not changed.
 
+        What an interrupted `write` left, or a whole one. A file that was torn or altered ends it.
+        """
+        try:
+            index = read_index(self.folder)
+        except BadInput:
+            return ()
+        if (index.key, index.settings) != (self.key, self.settings) or len(index.entries) > len(self.manifest.items):
+            return ()
+        with ThreadPoolExecutor(4) as pool:
+            holds = pool.map(self._holds, range(len(index.entries)), index.entries)
+            pairs = zip(index.entries, holds, strict=True)
+            return tuple(entry for entry, _ in takewhile(lambda pair: pair[1], pairs))
+
+    def write(
+        self, entries: Iterable[tuple[Entry, dict[str, np.ndarray] | None]], kept: Sequence[Entry] = ()
+    ) -> tuple[Entry, ...]:
+        """Write one file for each entry that has arrays, and its line of the index. Returns all entries.
+
+        `kept` are those of `standing` that the new ones follow.
+        """
+        listed = list(kept)
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / INDEX).unlink(missing_ok=True)
-        listed: list[Entry] = []
-        for number, (entry, arrays) in enumerate(entries):
-            path = self._path(number)
-            if arrays is None:
-                path.unlink(missing_ok=True)
-            else:
-                temporary = path.with_suffix(".part")
-                with temporary.open("wb") as stream:
-                    np.savez(stream, **arrays)  # type: ignore[arg-type]
-                temporary.replace(path)
-            listed.append(entry)
-        write_whole(self.folder / INDEX, msgspec.json.encode(Index(key=self.key, entries=tuple(listed))))
+        head = Head(key=self.key, settings=self.settings)
+        write_whole(self.folder / INDEX, b"".join(map(line_of, (head, *listed))))
+        with (self.folder / INDEX).open("ab") as index:
+            for entry, arrays in entries:
+                path = self.folder / name_of(len(listed))
+                if arrays is None:
+                    path.unlink(missing_ok=True)
+                else:
+                    entry = replace(entry, file_sha256=_write_arrays(path, arrays))
+                index.write(line_of(entry))
+                index.flush()
+                listed.append(entry)
+            os.fsync(index.fileno())
         return tuple(listed)
 
-    def read(self) -> Iterator[tuple[int, Entry, dict[str, np.ndarray] | None]]:
-        """Every entry in order. Raises `BadInput` naming what is missing before the first is read."""
-        entries = self._index().entries
+    def read(self, start: int = 0) -> Iterator[tuple[int, Entry, dict[str, np.ndarray] | None]]:
+        """Every entry from place `start` on, in order. Raises `BadInput` naming what is missing before the first."""
+        entries = read_index(self.folder).entries
         ids = [item.id for item in self.manifest.items]
         if [entry.id for entry in entries] != ids:
             raise BadInput(f"{self.folder}: its index lists other images than the manifest; make it again")
-        missing = [e.id for n, e in enumerate(entries) if not e.reason and not self._path(n).exists()]
+        missing = [e.id for n, e in enumerate(entries) if not e.reason and not (self.folder / name_of(n)).exists()]
         if missing:
             some = ", ".join(one_line(name) for name in missing[:NAMES_SHOWN])
             more = f" and {len(missing) - NAMES_SHOWN} more" if len(missing) > NAMES_SHOWN else ""
             raise BadInput(
                 f"{self.folder}: {len(missing)} of {len(entries)} files are gone, those of {some}{more}; make it again"
             )
-        for number, entry in enumerate(entries):
-            self._require_unchanged(entry)
-            yield number, entry, None if entry.reason else self._load(number)
+        for number, entry in enumerate(entries[start:], start):
+            if entry.digest and self._digest(entry) != entry.digest:  # it would be scored by what it no longer shows
+                name = self._store.name(entry.id)
+                raise BadInput(f"{one_line(name)}: changed since {self.folder} was made from it; make that again")
+            yield number, entry, None if entry.reason else self._load(number, entry)
 
-    def _require_unchanged(self, entry: Entry) -> None:
-        """An image that was replaced after its array was made would be scored by what it no longer shows."""
-        path = Path(self.manifest.root) / entry.id
-        if entry.digest and file_digest(path) != entry.digest:
-            raise BadInput(f"{one_line(path)}: changed since {self.folder} was made from it; make that again")
+    def _holds(self, number: int, entry: Entry) -> bool:
+        """Whether image and file of an entry are what they were."""
+        if entry.id != self.manifest.items[number].id or self._digest(entry) != entry.digest:
+            return False
+        return bool(entry.reason) or _digest_of(self.folder / name_of(number)) == entry.file_sha256
 
-    def _load(self, number: int) -> dict[str, np.ndarray]:
+    @cached_property
+    def _store(self) -> ImageStore:
+        return open_store(self.manifest.root)
+
+    def _digest(self, entry: Entry) -> str:
+        """SHA-256 of an image; empty where it cannot be read."""
+        try:
+            return self._store.digest(entry.id)
+        except OSError:
+            return ""
+
+    def _load(self, number: int, entry: Entry) -> dict[str, np.ndarray]:
         import numpy as np
 
-        path = self._path(number)
+        path = self.folder / name_of(number)
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() != entry.file_sha256:
+                raise ValueError("not what was written")
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                if any(record.compress_type for record in archive.zip.infolist()):  # it could expand without bound
+                    raise ValueError("compressed, which porter's own files never are")
                 return {name: archive[name] for name in archive.files}
         except Exception as error:  # zipfile, zlib and numpy each raise their own for a damaged file
             raise BadInput(
                 f"{path}: damaged ({type(error).__name__}: {one_line(error)}); make {self.folder} again"
             ) from None
 
-    def _index(self) -> Index:
-        path = self.folder / INDEX
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=Index)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise BadInput(f"{path}: not an index: {one_line(error)}; delete {self.folder}") from None
 
-    def _path(self, number: int) -> Path:
-        return self.folder / f"{number:08d}.npz"
+def name_of(number: int) -> str:
+    """Name of the file of the image at that place of the manifest."""
+    return f"{number:08d}.npz"
+
+
+def read_index(folder: Path) -> Index:
+    """The index of a folder of arrays, as far as its lines hold. Raises `BadInput` where it is none."""
+    path, entries = folder / INDEX, list[Entry]()
+    try:
+        with path.open("rb") as stream:
+            head = value_of(stream.readline(), Head)
+            if head is None:
+                raise BadInput(f"{path}: not an index; delete {folder}")
+            for line in stream:
+                entry = value_of(line, Entry)
+                if entry is None:
+                    break
+                entries.append(entry)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}; delete {folder}") from None
+    return Index(key=head.key, settings=head.settings, entries=tuple(entries))
+
+
+def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> str:
+    """Write the arrays, whole or not at all; returns the SHA-256 of the file."""
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    temporary = path.with_name(f".{path.name}.00000000.part")  # a name that is swept after a kill
+    temporary.write_bytes(buffer.getbuffer())
+    temporary.replace(path)
+    return hashlib.sha256(buffer.getbuffer()).hexdigest()
+
+
+def _digest_of(path: Path) -> str:
+    """SHA-256 of a file; empty where it cannot be read."""
+    try:
+        return file_digest(path)
+    except BadInput:
+        return ""
 
 
 def tensor_entries(
@@ -141,9 +233,9 @@ def tensor_entries(
         yield entry, None if one.array is None else {"tensor": one.array}
 
 
-def read_tensors(folder: ArrayFolder) -> Iterator[Prepared]:
-    """The folder of tensors as a stream of prepared images."""
-    for number, entry, arrays in folder.read():
+def read_tensors(folder: ArrayFolder, start: int = 0) -> Iterator[Prepared]:
+    """The folder of tensors, from place `start` on, as a stream of prepared images."""
+    for number, entry, arrays in folder.read(start):
         yield _prepared(number, entry, None if arrays is None else arrays["tensor"])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,17 +12,30 @@ from porter import machine
 from porter.contracts.progress import Progress
 from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest, Shipped
 from porter.contracts.runtime import BuildRequest, Runtime, Session, SessionOptions
-from porter.contracts.task import DataRequest, Task
+from porter.contracts.task import DataRequest, Scorer, Task
 from porter.errors import BadInput, PluginError, one_line
 from porter.hashes import file_digest, folder_digest
+from porter.plugins.guard import guarded
 from porter.plugins.registry import ModelHooks, Registry, raise_as_plugin_error
 from porter.records.artefact import Artefact
+from porter.records.environment import Environment
 from porter.records.manifest import Manifest
+from porter.records.message import Message, Text
 from porter.records.request import RunRequest
 from porter.records.run import InputFile, PluginUse
 from porter.records.spec import ModelSpec
+from porter.stages.targets import Targets, int8_obstacle, require_target, runtimes_of, targets_of
+from porter.urls import is_url, require_no_password
 
 DEFAULT_OPSET = 11
+CACHE = "cache"
+"""Folder of what a run keeps for the next, relative to its own."""
+SHIPPED_ROLES = {
+    "config": Message("config"),
+    "checkpoint": Message("checkpoint"),
+    "data": Message("data"),
+    "labels": Message("labels"),
+}
 ONLY_TOGETHER = " (the shipped images go only with the shipped model)"
 
 
@@ -30,7 +45,8 @@ class JobFiles:
 
     config: Path | None
     checkpoint: Path | None
-    data: Path | None
+    data: str | None
+    """A folder, or a URL."""
     labels: Path | None
     class_map: Path | None
     shipped: frozenset[str] = frozenset()
@@ -79,7 +95,24 @@ class Job:
 
     @cached_property
     def task(self) -> Task:
-        return self.registry.task(self.spec.task)
+        name = self.spec.task
+        task = self.registry.task(name)
+        plugin, what = self.registry.provider_of("task", name), f"task {name!r}"
+
+        def returned(result: object) -> object:
+            return guarded(result, plugin, f"the scorer of {what}") if isinstance(result, Scorer) else result
+
+        return guarded(task, plugin, what, returned)
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The machine, as it was when this was first asked."""
+        return machine.describe()
+
+    @cached_property
+    def versions(self) -> tuple[str, ...]:
+        """See `porter.machine.versions`."""
+        return machine.versions()
 
     @cached_property
     def threads(self) -> int:
@@ -121,62 +154,77 @@ class Job:
         if self.files.data is None:
             only = "" if self.offer.shipped is None or self.offer.shipped.data is None else ONLY_TOGETHER
             raise BadInput(f"no images: give --data DIR and --labels FILE{only}")
-        return self.task.manifest(
+        keep_apart = self.request.calibration_images if self._keeps_apart else 0
+        manifest = self.task.manifest(
             DataRequest(
-                data=self.files.data,
+                root=self.files.data,
                 spec=self.spec,
                 labels=self.files.labels,
                 class_map=self.files.class_map,
                 label_offset=self.request.label_offset,
                 limit=self.request.limit,
+                keep_apart=keep_apart,
             )
         )
+        if keep_apart and not manifest.kept_apart:
+            raise BadInput(
+                f"task {self.task.name!r} keeps no images apart to calibrate int8 on: give --calibration DIR"
+            )
+        return manifest
+
+    @property
+    def _keeps_apart(self) -> bool:
+        return self.request.calibrates and self.request.calibration is None and not int8_obstacle(self.spec)
+
+    def on(self, manifest: Manifest) -> Job:
+        """The same job on other images, with all that was made for this one so far."""
+        other = copy.copy(self)
+        other.manifest = manifest
+        return other
 
     @cached_property
     def runtimes(self) -> tuple[Runtime, ...]:
-        return tuple(self.registry.runtime(name) for name in self.request.runtimes)
+        return runtimes_of(self.request, self.registry)
 
     def preflight(self) -> None:
         """Everything that can be wrong and is cheap to see, before the first expensive step."""
         self.files, self.spec, self.task  # noqa: B018 - each is made, or raises, on first use
         for runtime, precision in self.targets:
-            try:
-                runtime.require(precision, self.request.provider)
-            except (Exception, SystemExit) as error:
-                plugin = self.registry.provider_of("runtime", runtime.name)
-                raise_as_plugin_error(error, plugin, f"require() of runtime {runtime.name!r}")
+            require_target(runtime, precision, self.request, self.registry)
+        for runtime, precision in self.plan.elsewhere:
+            require_target(runtime, precision, self.request, self.registry, here=False)
         self.manifest  # noqa: B018
+        self._require_memory()
+
+    def _require_memory(self) -> None:
+        """Stop where the largest batch alone takes more memory than is free: what follows could end the process."""
+        free, tensor = machine.free_memory(), self.spec.inputs[0]
+        image = 4 * math.prod(size for size in tensor.shape[1:] if isinstance(size, int))  # preprocessed as float32
+        wanted = {"--batch-sizes": max(self.request.batch_sizes)}
+        wanted["--batch"] = min(self.request.evaluation_batch, len(self.manifest.items))
+        for option, batch in wanted.items():
+            if free is not None and batch * image > free:
+                raise BadInput(
+                    f"{option} {batch}: such a batch takes {batch * image / 2**30:.1f} GiB before the model is run, "
+                    f"and {free / 2**30:.1f} GiB of memory are free; give a smaller one"
+                )
 
     @cached_property
+    def plan(self) -> Targets:
+        """What to build, and what `auto` leaves out."""
+        return targets_of(self.request, self.registry, self.spec)
+
+    @property
     def targets(self) -> tuple[tuple[Runtime, str], ...]:
-        """Every artefact to build: the runtimes, each with those of the precisions asked for that it offers.
+        """Every artefact to build: pairs of runtime and precision."""
+        return self.plan.pairs
 
-        Of several precisions a runtime may lack some, but no runtime all and no precision may be offered by none:
-        `BadInput` names what does offer it.
-        """
-        pairs = []
-        asked = self.request.precisions
-        for runtime in self.runtimes:
-            status = self.registry.status(runtime.name)
-            offered = [one for one in asked if one in status.precisions] if status.available else list(asked)
-            if not offered:
-                raise self._not_offered(runtime, asked[0])
-            pairs += [(runtime, precision) for precision in offered]
-        found = {precision for _, precision in pairs}
-        for precision in asked:
-            if precision not in found:
-                raise self._not_offered(self.runtimes[0], precision)
-        return tuple(pairs)
-
-    def _not_offered(self, runtime: Runtime, precision: str) -> BadInput:
-        """That a runtime lacks a precision, with the runtimes that have it."""
-        status = self.registry.status(runtime.name)
-        offers = {name: self.registry.status(name).precisions for name in sorted(self.registry.runtimes())}
-        others = [f"`--runtime {name} --precision {precision}`" for name, known in offers.items() if precision in known]
-        way_out = f"give {' or '.join(others)}" if others else "no runtime here offers it"
-        return BadInput(
-            f"runtime {runtime.name} offers precision {', '.join(status.precisions)} here, not {precision}; {way_out}"
-        )
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """Batch sizes that an artefact is built for, where each takes one alone: those measured, and the evaluation's."""
+        if self.spec.fixed_batch is not None:
+            return (self.spec.fixed_batch,)
+        return tuple(sorted({*self.request.batch_sizes, self.request.evaluation_batch}))
 
     def build(self, runtime: Runtime, request: BuildRequest) -> Artefact:
         """An artefact of that runtime. Raises `PluginError` where it is none, or another runtime's."""
@@ -202,12 +250,22 @@ class Job:
     def open(self, artefact: Artefact, *, check: bool = True, batch: int | None = None) -> Session:
         """Open an artefact of this run; `batch` is the only size that will be fed, None: any.
 
-        `check` False leaves out `require_built`: for a file that may have changed, and where loading is timed.
+        `check` False leaves out `require_built`, and what a runtime has kept: for a file that may have changed, and
+        where loading is timed.
         """
         if check:
             self.require_built(artefact)
-        options = SessionOptions(threads=self.threads, provider=self.request.provider, batch=batch)
-        return self.registry.runtime(artefact.runtime).open(artefact, self.folder / artefact.path, options)
+        cache = self.folder / CACHE if check else None
+        options = SessionOptions(threads=self.threads, provider=self.request.provider, batch=batch, cache=cache)
+        runtime = self.registry.runtime(artefact.runtime)
+        plugin, what = self.registry.provider_of("runtime", runtime.name), f"open() of runtime {runtime.name!r}"
+        try:
+            session = runtime.open(artefact, self.folder / artefact.path, options)
+        except (Exception, SystemExit) as error:
+            raise_as_plugin_error(error, plugin, what)
+        if not isinstance(session, Session):
+            raise PluginError(f"plugin {plugin!r}: {what} returned {type(session).__name__}, it must return a Session")
+        return session
 
     def inputs(self) -> tuple[InputFile, ...]:
         """Every input file with its hash."""
@@ -229,11 +287,12 @@ class Job:
             )
         return tuple(uses)
 
-    def shipped_note(self) -> str:
+    def shipped_note(self) -> Text:
         """What of the inputs the plugin shipped, in words; empty: nothing."""
         if not self.files.shipped or self.offer.shipped is None:
             return ""
-        return f"{', '.join(sorted(self.files.shipped))}. {self.offer.shipped.note}".strip()
+        roles = tuple(SHIPPED_ROLES[role] for role in sorted(self.files.shipped))
+        return Message("{roles}. {note}", roles=roles, note=self.offer.shipped.note)
 
 
 def _resolve_files(request: RunRequest, offer: ModelOffer) -> JobFiles:
@@ -245,7 +304,7 @@ def _resolve_files(request: RunRequest, offer: ModelOffer) -> JobFiles:
     given = JobFiles(
         config=_existing(request.config, "--config", folder=False),
         checkpoint=_existing(request.checkpoint, "--checkpoint", folder=False),
-        data=_existing(request.data, "--data", folder=True),
+        data=_existing_data(request.data),
         labels=_existing(request.labels, "--labels", folder=None),
         class_map=_existing(request.class_map, "--class-map", folder=False),
     )
@@ -255,7 +314,7 @@ def _resolve_files(request: RunRequest, offer: ModelOffer) -> JobFiles:
         given = replace(given, config=shipped.config, checkpoint=shipped.checkpoint)
         roles += [role for role in ("config", "checkpoint") if getattr(shipped, role) is not None]
         if given.data is None and given.labels is None:
-            given = replace(given, data=shipped.data, labels=shipped.labels)
+            given = replace(given, data=None if shipped.data is None else str(shipped.data), labels=shipped.labels)
             roles += [role for role in ("data", "labels") if getattr(shipped, role) is not None]
     if given.labels is not None and given.data is None:
         raise BadInput(f"--labels {request.labels}: give --data DIR as well")
@@ -272,6 +331,15 @@ def _input(role: str, path: Path, given: str | None, *, shipped: bool) -> InputF
             role=role, path=shown, sha256=whole.sha256, size_bytes=whole.size_bytes, files=whole.files, shipped=shipped
         )
     return InputFile(role=role, path=shown, sha256=file_digest(path), size_bytes=path.stat().st_size, shipped=shipped)
+
+
+def _existing_data(text: str | None) -> str | None:
+    """The folder, which must be there, or the URL, which is looked at when the images are listed."""
+    if text is None or not is_url(text):
+        folder = _existing(text, "--data", folder=True)
+        return None if folder is None else str(folder)
+    require_no_password("--data", text)
+    return text
 
 
 def _existing(text: str | None, option: str, *, folder: bool | None) -> Path | None:

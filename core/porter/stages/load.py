@@ -12,7 +12,6 @@ from porter.stages.job import Job
 
 def load(job: Job, record: RunRecord) -> RunRecord:
     """Load the model; fills `model`, `inputs`, `plugins`, `load`."""
-    check_digests(job)
     with job.progress.step("load"):
         report = job.loaded.report
     if not report.safe:

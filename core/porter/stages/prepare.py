@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porter.contracts.requests import Image
+from porter.data.store import ImageStore, open_store
 from porter.errors import BadInput, ImageError, PluginError, one_line
 from porter.images.decode import decode
 from porter.records.manifest import Item
@@ -59,14 +59,14 @@ class Batch:
 
 def prepare(job: Job, indices: Sequence[int] | None = None) -> Iterator[Prepared]:
     """Preprocess the manifest's images (or those at `indices`), in order."""
-    items, root = job.manifest.items, Path(job.manifest.root)
+    items, store = job.manifest.items, open_store(job.manifest.root)
     wanted = range(len(items)) if indices is None else indices
     window: deque[Future[Prepared]] = deque()
     shape: tuple[int, ...] | None = None
     pool = ThreadPoolExecutor(job.threads, thread_name_prefix="porter-preprocess")
     try:
         for place, index in enumerate(wanted, start=1):
-            window.append(pool.submit(_prepare_one, job, index, items[index], root))
+            window.append(pool.submit(_prepare_one, job, index, items[index], store))
             while len(window) >= READ_AHEAD * job.threads or (window and place == len(wanted)):
                 ready = window.popleft().result()
                 shape = _check(ready, shape, job)
@@ -121,12 +121,12 @@ def _batch(members: Sequence[Prepared]) -> Batch:
     )
 
 
-def _prepare_one(job: Job, index: int, item: Item, root: Path) -> Prepared:
+def _prepare_one(job: Job, index: int, item: Item, store: ImageStore) -> Prepared:
     started = time.perf_counter()
     try:
-        data = (root / item.id).read_bytes()
+        data = store.read(item.id)
     except OSError as error:
-        return Prepared(index=index, array=None, reason=f"cannot be read: {error.strerror}")
+        return Prepared(index=index, array=None, reason=f"cannot be read: {error.strerror or error}")
     read = time.perf_counter()
     digest = hashlib.sha256(data).digest()
     array, reason = None, ""

@@ -6,8 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
 from porter.contracts.task import Scorer
 from porter.errors import PluginError
@@ -15,23 +14,9 @@ from porter.records.artefact import SessionInfo
 from porter.records.evaluation import Failure
 from porter.stages.changes import Answers
 from porter.stages.job import Job
-from porter.stages.prepare import Batch
-
-if TYPE_CHECKING:
-    import numpy as np
+from porter.stages.judging import STAGES, Judged, JudgedBatch
 
 FAILURES_KEPT = 100
-OK, UNREADABLE, NONFINITE = "ok", "unreadable", "non-finite"
-NONFINITE_REASON = "outputs are not finite"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answered:
-    """The outputs of one batch, and the images that have none."""
-
-    batch: Batch
-    outputs: dict[str, np.ndarray]
-    infer_seconds: float
 
 
 class Sink(Protocol):
@@ -51,75 +36,62 @@ class Scoring:
         self.statuses: Counter[str] = Counter()
         self.failures: list[Failure] = []
         self.conversions: Counter[str] = Counter()
-        self.seconds = dict.fromkeys(("read", "preprocess", "infer", "postprocess"), 0.0)
+        self.seconds = dict.fromkeys(STAGES, 0.0)
         self._content = hashlib.sha256()
         self._digested = 0
 
     @property
     def content_sha256(self) -> str:
         """SHA-256 over the digests of all image files; empty unless every file was read."""
-        whole = self._digested == 32 * len(self.job.manifest.items)
-        return self._content.hexdigest() if whole else ""
+        return self._content.hexdigest() if self._digested == len(self.job.manifest.items) else ""
 
-    def take(self, answered: Answered) -> int:
-        """Score one batch; returns the number of items that it accounted for."""
+    def take(self, batch: JudgedBatch) -> int:
+        """Score one batch, which follows the last one; returns the number of items that it accounted for."""
         started = time.perf_counter()
-        batch = answered.batch
-        predictions = self._predictions(answered)
-        rows: list[tuple[int, str, Any, str]] = [
-            (index, OK if prediction is not None else NONFINITE, prediction, NONFINITE_REASON)
-            for index, prediction in zip(batch.indices, predictions, strict=True)
-        ]
-        rows += [(one.index, UNREADABLE, None, one.reason) for one in batch.failed]
-        for index, status, prediction, reason in sorted(rows, key=lambda row: row[0]):
-            self._count(index, status, prediction, reason)
-        for one in batch.members:
-            self.conversions.update(one.conversions)
-            self._content.update(one.digest)
-            self._digested += len(one.digest)
-            self.seconds["read"] += one.read_seconds
-            self.seconds["preprocess"] += one.preprocess_seconds
-        self.seconds["infer"] += answered.infer_seconds
+        if batch.start != self.seen:
+            raise PluginError(f"{self.name}: image {batch.start} came where {self.seen} was expected")
+        for image in batch.images:
+            self._count(image)
+            self.conversions.update(image.conversions)
+            self._content.update(bytes.fromhex(image.digest))
+            self._digested += bool(image.digest)
+        for stage, spent in batch.seconds.items():
+            self.seconds[stage] += spent
         self.seconds["postprocess"] += time.perf_counter() - started
-        return len(rows)
+        return len(batch.images)
 
     def require_all(self) -> None:
+        """Raise `PluginError` unless every item of the manifest was scored."""
         if self.seen != len(self.job.manifest.items):
             raise PluginError(
                 f"{self.name}: {self.seen} of {len(self.job.manifest.items)} images came out; nothing was scored"
             )
 
-    def _predictions(self, answered: Answered) -> list[Any | None]:
-        import numpy as np
-
-        count = len(answered.batch.indices)
-        if not count:
-            return []
-        finite = np.ones(count, dtype=bool)
-        for values in answered.outputs.values():
-            if values.dtype.kind == "f":
-                finite &= np.isfinite(values.reshape(count, -1)).all(axis=1)
-        clean = {name: values[finite] for name, values in answered.outputs.items()}
-        found = iter(self.job.hooks.postprocess(clean, self.job.spec) if finite.any() else ())
-        try:
-            return [next(found) if good else None for good in finite]
-        except StopIteration:
-            raise PluginError(
-                f"plugin {self.job.hooks.plugin!r}: porter_postprocess gave fewer predictions than rows"
-            ) from None
-
-    def _count(self, index: int, status: str, prediction: Any | None, reason: str) -> None:
-        item, task = self.job.manifest.items[index], self.job.task
-        score = self.scorer.add(item, prediction)
-        self.answers.add(task, prediction, score)
+    def _count(self, image: Judged) -> None:
+        item, task = self.job.manifest.items[self.seen], self.job.task
+        score = self.scorer.add(item, image.prediction)
+        self.answers.add(task, image.prediction, score)
         self.seen += 1
-        self.statuses[status] += 1
-        if prediction is None:
+        self.statuses[image.status] += 1
+        if image.prediction is None:
             if len(self.failures) < FAILURES_KEPT:
-                self.failures.append(Failure(id=item.id, reason=reason))
+                self.failures.append(Failure(id=item.id, reason=image.reason))
             fields: Sequence[str] = [""] * len(task.columns)
         else:
-            fields = task.row(prediction)
-        self.sink(
-            [item.id, str(item.label), self.name, self.info.runtime, self.info.precision, status, f"{score:g}", *fields]
-        )
+            fields = task.row(image.prediction)
+            if len(fields) != len(task.columns):
+                raise PluginError(
+                    f"task {task.name!r}: row() gave {len(fields)} fields for the {len(task.columns)} columns "
+                    f"{', '.join(task.columns)}"
+                )
+        info = self.info
+        status = [self.name, info.runtime, info.precision, image.status, f"{score:g}"]
+        self.sink([no_formula(item.id), str(item.label), *status, *fields])
+
+
+def no_formula(image_id: str) -> str:
+    """The path of an image as predictions.csv has it: a spreadsheet would take `=cmd.jpg` for a formula and run it.
+
+    `./=cmd.jpg` is the same path, also to whoever matches names.
+    """
+    return f"./{image_id}" if image_id.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else image_id

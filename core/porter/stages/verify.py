@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porter.contracts.runtime import Session
 from porter.errors import PorterError
 from porter.records.changes import Changes
 from porter.records.manifest import Item
+from porter.records.message import Message, Text
 from porter.records.parity import OutputParity, Parity, PreprocessParity, Tolerance
 from porter.stages.changes import Answers, changes
 from porter.stages.infer import infer
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
     from porter.diagnose.preprocessing.explain import Sample
 
-FLIP_INSIDE = "within the tolerance, yet an answer changed: its lead was smaller than the errors allowed"
-BEYOND_ESTIMATE = "the error is larger than what the precision should make; accuracy decides"
-CHANGED = "changed after it was built"
+CHANGED = Message("changed after it was built")
 """How an artefact was made that is no longer what its runtime built."""
 BATCHES = (1, 2, 3)
 """A single image, a pair and an odd batch: what is baked into a graph shows at one of them."""
@@ -89,7 +87,7 @@ def unopened(job: Job, name: str, problem: str, bound: Bound) -> Parity:
         outputs=tuple(_broken(output.name, BATCHES[0], problem) for output in job.spec.outputs),
         changes=changes((), Answers(), Answers()),
         answer_name=job.task.answer_name,
-        conclusion="it cannot be loaded",
+        conclusion=Message("it cannot be loaded"),
         passed=False,
     )
 
@@ -102,11 +100,14 @@ def compare(name: str, batch: int, wanted: np.ndarray, got: np.ndarray | None, t
     import numpy as np
 
     if got is None or got.shape != wanted.shape:
-        text = "is missing" if got is None else f"has shape {_shape(got)}, the reference {_shape(wanted)}"
-        return _broken(name, batch, f"output {name!r} {text}", 0 if got is None else len(got))
+        return _broken(name, batch, _misfit(name, wanted, got), 0 if got is None else len(got))
     if not (np.isfinite(got).all() and np.isfinite(wanted).all()):
-        side = "the artefact" if np.isfinite(wanted).all() else "the reference"
-        return _broken(name, batch, f"output {name!r} of {side} has NaN or infinite values", len(got), shape=True)
+        problem = (
+            Message("output `{output}` of the artefact has NaN or infinite values", output=name)
+            if np.isfinite(wanted).all()
+            else Message("output `{output}` of the reference has NaN or infinite values", output=name)
+        )
+        return _broken(name, batch, problem, len(got), shape=True)
     a, b = wanted.astype(np.float64), got.astype(np.float64)
     error, scale = np.abs(b - a), float(np.abs(a).max(initial=0.0))
     worst = float(error.max(initial=0.0))
@@ -157,7 +158,7 @@ def preprocess_samples(job: Job, images: Sequence[Prepared]) -> list[Sample]:
     from porter.diagnose.preprocessing.explain import read_samples
 
     ids = [job.manifest.items[one.index].id for one in images]
-    return read_samples(Path(job.manifest.root), ids, lambda image: job.hooks.preprocess(image, job.spec.preprocess))
+    return read_samples(job.manifest.root, ids, lambda image: job.hooks.preprocess(image, job.spec.preprocess))
 
 
 def _collect(job: Job, outputs: dict[str, np.ndarray], into: Answers) -> None:
@@ -165,16 +166,42 @@ def _collect(job: Job, outputs: dict[str, np.ndarray], into: Answers) -> None:
         into.add(job.task, prediction)
 
 
-def _conclusion(within: bool, whole: bool, changed: Changes, bound: Bound) -> str:
+def _conclusion(within: bool, whole: bool, changed: Changes, bound: Bound) -> Message:
     if not changed.images:
-        return "no answer could be compared"
-    if not whole:
-        return f"{'no' if not changed.flipped else 'an'} answer changed where there is one; some outputs are broken"
-    if within:
-        return "within the tolerance, every answer stands" if not changed.flipped else FLIP_INSIDE
-    if not bound.binding:
-        return f"{'no answer changed, but' if not changed.flipped else 'an answer changed, and'} {BEYOND_ESTIMATE}"
-    return "outside the tolerance, but no answer changed" if not changed.flipped else "outside the tolerance"
+        return Message("no answer could be compared")
+    stands, changes = _CONCLUSIONS["broken" if not whole else "within" if within else "outside"]
+    if whole and not within and not bound.binding:
+        stands, changes = _CONCLUSIONS["estimate"]
+    return changes if changed.flipped else stands
+
+
+_CONCLUSIONS = {
+    "broken": (
+        Message("no answer changed where there is one; some outputs are broken"),
+        Message("an answer changed where there is one; some outputs are broken"),
+    ),
+    "within": (
+        Message("within the tolerance, every answer stands"),
+        Message("within the tolerance, yet an answer changed: its lead was smaller than the errors allowed"),
+    ),
+    "estimate": (
+        Message("no answer changed, but the error is larger than what the precision should make; accuracy decides"),
+        Message("an answer changed, and the error is larger than what the precision should make; accuracy decides"),
+    ),
+    "outside": (Message("outside the tolerance, but no answer changed"), Message("outside the tolerance")),
+}
+"""What the errors come to: where every answer stands, and where one changed."""
+
+
+def _misfit(name: str, wanted: np.ndarray, got: np.ndarray | None) -> Message:
+    if got is None:
+        return Message("output `{output}` is missing", output=name)
+    return Message(
+        "output `{output}` has shape {shape}, the reference {wanted}",
+        output=name,
+        shape=_shape(got),
+        wanted=_shape(wanted),
+    )
 
 
 def _least_cosine(a: np.ndarray, b: np.ndarray) -> float | None:
@@ -186,7 +213,7 @@ def _least_cosine(a: np.ndarray, b: np.ndarray) -> float | None:
     return float(min(1.0, ((a * b).sum(axis=1) / norms).min()))
 
 
-def _broken(name: str, batch: int, problem: str, rows: int = 0, *, shape: bool = False) -> OutputParity:
+def _broken(name: str, batch: int, problem: Text, rows: int = 0, *, shape: bool = False) -> OutputParity:
     return OutputParity(
         output=name,
         batch=batch,

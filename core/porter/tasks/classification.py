@@ -11,11 +11,13 @@ import msgspec
 from porter import hookimpl
 from porter.contracts.task import DataRequest, Scorer, Task
 from porter.errors import BadInput, one_line
-from porter.records.evaluation import Metric
+from porter.records.evaluation import Metric, Table
 from porter.records.manifest import Item, Manifest
+from porter.records.message import Message, Text
 from porter.records.spec import ModelSpec
 from porter.records.suspects import LabelFinding
 from porter.statistics import binomial_tail, wilson
+from porter.tasks.classes import ClassTally
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,12 +41,14 @@ class Classified:
 class TopKScorer(Scorer):
     """Counts hits in the top 1 to 5. Every metric divides by all items added."""
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, class_names: Sequence[str] = ()) -> None:
         self._hits = [0] * min(DEPTH, num_classes)
         self._count = 0
+        self._classes = ClassTally(class_names)
 
     def add(self, item: Item, prediction: Classified | None) -> float:
         self._count += 1
+        self._classes.add(int(item.label), None if prediction is None else prediction.classes[0])
         if prediction is None or item.label not in prediction.classes:
             return 0.0
         rank = prediction.classes.index(int(item.label))
@@ -67,13 +71,17 @@ class TopKScorer(Scorer):
             for k, hits in enumerate(self._hits, start=1)
         )
 
+    def tables(self) -> tuple[Table, ...]:
+        return self._classes.tables()
+
 
 class Classification(Task):
     name = NAME
     title = "Image classification"
     gate = "top1"
-    answer_name = "top-1 class"
+    answer_name = Message("top-1 class")
     files = ("result.json",)
+    prediction_type = Classified
     columns = (*(f"class{k}" for k in range(1, DEPTH + 1)), *(f"score{k}" for k in range(1, DEPTH + 1)))
 
     def manifest(self, request: DataRequest) -> Manifest:
@@ -82,7 +90,7 @@ class Classification(Task):
         return labelled_manifest(request, num_classes(request.spec))
 
     def scorer(self, spec: ModelSpec, manifest: Manifest) -> Scorer:
-        return TopKScorer(num_classes(spec))
+        return TopKScorer(num_classes(spec), spec.class_names)
 
     def row(self, prediction: Classified) -> Sequence[str]:
         blanks = [""] * (DEPTH - len(prediction.classes))
@@ -98,16 +106,20 @@ class Classification(Task):
     def margin(self, prediction: Classified) -> float | None:
         return prediction.scores[0] - prediction.scores[1] if len(prediction.scores) > 1 else None
 
-    def chance(self, spec: ModelSpec, metrics: Sequence[Metric]) -> str:
+    def chance(self, spec: ModelSpec, metrics: Sequence[Metric]) -> Text:
         top1 = next(metric for metric in metrics if metric.name == self.gate)
         classes, hits = num_classes(spec), top1.hits or 0
         probability = 1 / classes
         p = binomial_tail(hits, top1.count, probability)
         kappa = (hits / top1.count - probability) / (1 - probability) if classes > 1 else 1.0
         if classes > 1 and (p >= CHANCE_P or kappa < CHANCE_MARGIN):
-            return (
-                f"near chance: {hits} of {top1.count} right, guessing among {classes} classes "
-                f"gets at least as many with probability {p:.3g}"
+            return Message(
+                "near chance: {hits} of {images} right, guessing among {classes} classes "
+                "gets at least as many with probability {p:.3g}",
+                hits=hits,
+                images=top1.count,
+                classes=classes,
+                p=p,
             )
         return ""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from porter.errors import one_line
 from porter.records.diagnosis import GraphDiagnosis, NodeFinding
-from porter.svg import new_figure, plain_style, svg_of
+from porter.svg import ACCENT, GRID, INK, MUTED, new_figure, plain_style, svg_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,23 +72,23 @@ def draw_depth(axes: Axes, diagnosis: GraphDiagnosis) -> None:
     profile, tolerance = diagnosis.profile, diagnosis.tolerance
     depth = [entry.depth for entry in profile]
     added = {one.depth: extent.place(one.introduced_error) for one in profile if one.introduced_error is not None}
-    axes.vlines(list(added), extent.low, list(added.values()), color="0.75", linewidth=0.8, zorder=1)
-    axes.plot(list(added), list(added.values()), "x", color="0.4", markersize=4, label=ADDED[diagnosis.introduced_by])
+    axes.vlines(list(added), extent.low, list(added.values()), color=MUTED, linewidth=0.4, zorder=1)
+    axes.plot(list(added), list(added.values()), "x", color=MUTED, markersize=4, label=ADDED[diagnosis.introduced_by])
     worst = [finding.depth for finding in diagnosis.worst]
     if worst:
         at = [added.get(place, extent.high) for place in worst]
-        axes.plot(worst, at, "D", color="black", markersize=5, label=f"the {len(worst)} that add most", zorder=4)
+        axes.plot(worst, at, "D", color=INK, markersize=5, label=f"the {len(worst)} that add most", zorder=4)
     total = [extent.place(entry.relative_error) for entry in profile]
-    axes.plot(depth, total, "-", color="#0b4f8a", linewidth=1.8, label="whole candidate up to here", zorder=3)
-    axes.axhline(extent.place(tolerance.rtol), color="black", linestyle=":", label=f"rtol {tolerance.rtol:g}")
+    axes.plot(depth, total, "-", color=ACCENT, linewidth=1.8, label="whole candidate up to here", zorder=3)
+    axes.axhline(extent.place(tolerance.rtol), color=INK, linestyle=":", label=f"rtol {tolerance.rtol:g}")
     if diagnosis.first is not None:
-        axes.axvline(diagnosis.first.depth, color="black", linestyle="--", linewidth=1.2, label=_mark(diagnosis.first))
+        axes.axvline(diagnosis.first.depth, color=INK, linestyle="--", linewidth=1.2, label=_mark(diagnosis.first))
     axes.set_yscale("log")
     axes.set_ylim(extent.low / 1.5, extent.high * 1.5)
     axes.yaxis.set_major_formatter(lambda value, _position: f"1e{round(math.log10(value))}")
     axes.set_xlabel("node, in topological order of the reference")
     axes.set_ylabel("relative error, max|a − b| / max|a|")
-    axes.grid(visible=True, axis="y", color="0.9")
+    axes.grid(visible=True, axis="y", color=GRID)
 
 
 def _mark(first: NodeFinding) -> str:

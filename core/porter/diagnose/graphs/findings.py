@@ -54,14 +54,14 @@ class Findings:
         """The first node with any difference."""
         return next((self._finding(row) for row in self._rows if _size(row.own) > 0), None)
 
-    def worst(self) -> tuple[NodeFinding, ...]:
-        """The nodes that add most error, by the ratio of noise to signal that they add, and in order where equal.
+    def worst(self, count: int = WORST) -> tuple[NodeFinding, ...]:
+        """The `count` nodes that add most error, by the ratio of noise to signal that they add; in order where equal.
 
         That ratio, and not the greatest single error, is what adds up on the way through the layers. Where only the
         growth of error is known, it goes by that.
         """
         rows = sorted((row for row in self._rows if row.rank > 0), key=lambda row: (-row.rank, row.index))
-        return tuple(self._finding(row) for row in rows[:WORST])
+        return tuple(self._finding(row) for row in rows[:count])
 
     def profile(self) -> tuple[DepthError, ...]:
         """Every compared node, in order."""

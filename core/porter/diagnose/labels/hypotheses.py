@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from porter.records.message import Message
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -17,8 +19,8 @@ FARTHEST_ROTATION = 100
 """Lines by which a list of labels may have slipped against its images."""
 _EXAMPLES = 3
 _BACKGROUND_CLASSES = 1001
-_BY_MAP = "see how the classes were numbered in training; `--class-map` gives each folder its class"
-_BY_NAME = "write each image's name beside its label, so that no order matters"
+_BY_MAP = Message("see how the classes were numbered in training; `--class-map` gives each folder its class")
+_BY_NAME = Message("write each image's name beside its label, so that no order matters")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,8 +28,8 @@ class Hypothesis:
     """One fault and the labels as they would be without it."""
 
     name: str
-    title: str
-    remedy: str
+    title: Message
+    remedy: Message
     rows: Integers
     """Places of the images that it is scored on, in order."""
     labels: Integers
@@ -60,14 +62,21 @@ def _shift(answers: Integers, labels: Integers, num_classes: int) -> Iterator[Hy
     offset = int(offsets[np.argmax(counts)])
     background = offset == 1 and labels.max() <= num_classes - 2
     background = background and (num_classes == _BACKGROUND_CLASSES or labels.max() == num_classes - 2)
-    title = f"every label is {abs(offset)} too {'low' if offset > 0 else 'high'}"
+    size = abs(offset)
+    title = (
+        Message("every label is {offset} too low", offset=size)
+        if offset > 0
+        else Message("every label is {offset} too high", offset=size)
+    )
     if background:
-        title += f": class 0 of the model's {num_classes} is a background class"
-    remedy = f"`--label-offset {-offset}`, counted from the offset in use"
+        title = Message(
+            "{shift}: class 0 of the model's {classes} is a background class", shift=title, classes=num_classes
+        )
+    remedy = Message("`--label-offset {offset}`, counted from the offset in use", offset=-offset)
     changed = _within(labels + offset, num_classes)
     if _wraps(answers, labels + offset, num_classes):
-        title += f", and wrapped round at class {num_classes - 1}"
-        remedy = "make the labels again from their source; no offset undoes what wrapped round"
+        title = Message("{shift}, and wrapped round at class {last}", shift=title, last=num_classes - 1)
+        remedy = Message("make the labels again from their source; no offset undoes what wrapped round")
         changed = (labels + offset) % num_classes
     yield Hypothesis(
         name="background" if background else "shift",
@@ -100,10 +109,10 @@ def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), part) if part.isascii() and part.isdigit() else (1, 0, part) for part in parts)
 
 
-_ORDERS: tuple[tuple[str, Callable[[str], Any]], ...] = (
-    ("by number (2 before 10)", _natural),
-    ("as text (10 before 2)", lambda name: name),
-    ("as text without regard to case", lambda name: (name.casefold(), name)),
+_ORDERS: tuple[tuple[Message, Callable[[str], Any]], ...] = (
+    (Message("by number (2 before 10)"), _natural),
+    (Message("as text (10 before 2)"), lambda name: name),
+    (Message("as text without regard to case"), lambda name: (name.casefold(), name)),
 )
 
 
@@ -121,18 +130,29 @@ def _folder_orders(labels: Integers, num_classes: int, names: Sequence[str]) -> 
     """Classes numbered along their folders sorted in another way; without names the folders are taken to be numbers."""
     import numpy as np
 
-    tables: list[tuple[str, Integers]] = []
+    tables: list[tuple[Message, Integers]] = []
     if all(name.isascii() and name.isdigit() for name in names if name):
         for first in (0, 1):
             ranks = _ranks([str(first + c) for c in range(num_classes)], lambda name: name)
-            span = f"folders {first} to {first + num_classes - 1}"
-            tables.append((f"the model numbers the classes by {span} sorted as text (10 before 2)", ranks))
-            tables.append((f"the labels number the classes by {span} sorted as text (10 before 2)", np.argsort(ranks)))
+            last = first + num_classes - 1
+            by_model = Message(
+                "the model numbers the classes by folders {first} to {last} sorted as text (10 before 2)",
+                first=first,
+                last=last,
+            )
+            by_labels = Message(
+                "the labels number the classes by folders {first} to {last} sorted as text (10 before 2)",
+                first=first,
+                last=last,
+            )
+            tables += [(by_model, ranks), (by_labels, np.argsort(ranks))]
     held = [c for c, name in enumerate(names) if name]
     for words, key in _ORDERS if held else ():
         table = np.full(num_classes, -1)
         table[held] = _ranks([names[c] for c in held], key)
-        tables.append((f"the model numbers the classes by the folders' names sorted {words}", table))
+        tables.append(
+            (Message("the model numbers the classes by the folders' names sorted {order}", order=words), table)
+        )
     seen = {labels.tobytes()}
     for title, table in tables:
         changed = table[labels].astype(np.int64)
@@ -153,13 +173,12 @@ def _image_orders(labels: Integers, ids: Sequence[str]) -> Iterator[Hypothesis]:
     """Labels and images listed in different orders."""
     import numpy as np
 
-    orders = [("the labels are listed in reverse order of the images", labels[::-1])]
+    orders = [(Message("the labels are listed in reverse order of the images"), labels[::-1])]
     for words, key in _ORDERS if ids else ():
         ranks = _ranks(ids, key)
-        orders.append((f"the labels are listed in the order of the images' names sorted {words}", labels[ranks]))
-        orders.append(
-            (f"the answers are listed in the order of the images' names sorted {words}", _unsorted(labels, ranks))
-        )
+        by_labels = Message("the labels are listed in the order of the images' names sorted {order}", order=words)
+        by_answers = Message("the answers are listed in the order of the images' names sorted {order}", order=words)
+        orders += [(by_labels, labels[ranks]), (by_answers, _unsorted(labels, ranks))]
     seen = {labels.tobytes()}
     for title, changed in orders:
         if changed.tobytes() not in seen:
@@ -187,10 +206,11 @@ def _rotation(answers: Integers, labels: Integers) -> Iterator[Hypothesis]:
         return
     hits = [int((answers == np.roll(labels, -slip)).sum()) for slip in slips]
     slip = slips[int(np.argmax(hits))]
-    lines = "1 line" if abs(slip) == 1 else f"{abs(slip)} lines"
     yield Hypothesis(
         name="rotation",
-        title=f"each label stands {lines} too {'low' if slip > 0 else 'high'} in its list",
+        title=Message("each label stands too low in its list, by {lines} lines", lines=slip)
+        if slip > 0
+        else Message("each label stands too high in its list, by {lines} lines", lines=-slip),
         remedy=_BY_NAME,
         rows=np.arange(len(labels)),
         labels=np.roll(labels, -slip),
@@ -225,8 +245,11 @@ def _permutation(answers: Integers, labels: Integers, num_classes: int) -> Itera
     if examples:
         yield Hypothesis(
             name="permutation",
-            title="the classes are numbered in another order"
-            f" (learned on {int(learning.sum())} images, scored on the other {len(rows)})",
+            title=Message(
+                "the classes are numbered in another order (learned on {learned} images, scored on the other {scored})",
+                learned=int(learning.sum()),
+                scored=len(rows),
+            ),
             remedy=_BY_MAP,
             rows=rows,
             labels=table[labels[rows]].astype(np.int64),

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porter.contracts.requests import Image
+from porter.data.store import open_store
 from porter.diagnose.preprocessing.resample import opencv_problem
 from porter.diagnose.preprocessing.search import FACTOR, Search
 from porter.diagnose.preprocessing.suspects import changes
 from porter.diagnose.preprocessing.trial import ALLOWED, Sample, Trial
 from porter.errors import BadInput, one_line
 from porter.images.decode import decode
+from porter.records.message import Message, Text
 from porter.records.spec import PreprocessSpec
 from porter.records.suspects import PreprocessFinding
 
@@ -23,19 +25,19 @@ if TYPE_CHECKING:
 __all__ = ["ALLOWED", "Sample", "explain_preprocessing", "read_samples"]
 
 
-def read_samples(root: Path, ids: Sequence[str], produce: Callable[[Image], NDArray[np.float32]]) -> list[Sample]:
-    """The images `ids` below `root`, each with the tensor that `produce` makes of it, such as a `porter_preprocess`.
+def read_samples(root: str | Path, ids: Sequence[str], produce: Callable[[Image], NDArray[np.float32]]) -> list[Sample]:
+    """The images `ids` below a folder or URL, each with the tensor that `produce` (a `porter_preprocess`) makes of it.
 
     Raises `BadInput` for a file that cannot be read, and `ImageError` for one that is no whole image.
     """
     import numpy as np
 
-    samples = []
+    samples, store = [], open_store(root)
     for image_id in ids:
         try:
-            data = (root / image_id).read_bytes()
+            data = store.read(image_id)
         except OSError as error:
-            raise BadInput(f"{one_line(root / image_id)}: cannot be read: {error.strerror}") from None
+            raise BadInput(f"{one_line(store.name(image_id))}: cannot be read: {error.strerror or error}") from None
         pixels = decode(data, image_id).pixels
         # A copy: a plugin may hand out the same buffer every time.
         tensor = np.array(produce(Image(id=image_id, pixels=pixels)), np.float32)
@@ -64,13 +66,17 @@ def explain_preprocessing(samples: Sequence[Sample], spec: PreprocessSpec) -> Pr
     shape = next((t.sample.tensor.shape for t in differing if t.sample.tensor.shape != t.reference.shape), None)
     broken = next((t.sample.id for t in differing if not np.isfinite(t.sample.tensor).all()), None)
     blank = next((t.sample.id for t in differing if _blank(t.sample.tensor) and not _blank(t.reference)), None)
-    odd = ""
+    odd: Text = ""
     if broken is not None:
-        odd = f"the tensor of {one_line(broken)} has NaN or infinite values"
+        odd = Message("the tensor of `{image}` has NaN or infinite values", image=broken)
     elif shape is not None:
-        odd = f"the shape is {_shape(shape)}, the spec declares {_shape(trials[0].reference.shape)}"
+        odd = Message(
+            "the shape is {shape}, the spec declares {declared}",
+            shape=_shape(shape),
+            declared=_shape(trials[0].reference.shape),
+        )
     elif blank is not None:
-        odd = f"the tensor of {one_line(blank)} has the same value everywhere"
+        odd = Message("the tensor of `{image}` has the same value everywhere", image=blank)
     explanations = search.explanations() if differing and broken is None and blank is None else []
     return PreprocessFinding(
         images=len(trials),

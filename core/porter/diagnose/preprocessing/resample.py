@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from porter.errors import one_line
+from porter.records.message import Message
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,13 +16,15 @@ OPENCV = {"linear": 1, "cubic": 2, "area": 3, "nearest": 0, "lanczos4": 4}
 """OpenCV's `InterpolationFlags` by name, the most usual first."""
 
 
-def opencv_problem() -> str:
-    """Why OpenCV's resize cannot be tried here; empty where it can."""
+def opencv_problem() -> Message | None:
+    """Why OpenCV's resize cannot be tried here; None where it can."""
     try:
         import cv2  # noqa: F401
     except ImportError as error:  # also where a system library is missing
-        return f"OpenCV's resize was not tried: {one_line(error)} (pip install opencv-python-headless)"
-    return ""
+        return Message(
+            "OpenCV's resize was not tried: {reason} (`pip install opencv-python-headless`)", reason=str(error)
+        )
+    return None
 
 
 def resample(pixels: NDArray[np.uint8], height: int, width: int, method: str) -> Pixels:

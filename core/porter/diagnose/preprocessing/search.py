@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from porter.diagnose.preprocessing.recipe import Recipe, declared
 from porter.diagnose.preprocessing.suspects import Change
 from porter.diagnose.preprocessing.trial import ALLOWED, Distance, Trial, fitted
+from porter.records.message import Message
 from porter.records.spec import PreprocessSpec
 from porter.records.suspects import Explanation, Suspect
 
@@ -71,7 +72,7 @@ class Search:
     def explanations(self) -> list[Explanation]:
         """The smallest sets that explain the difference, the most usual first; empty where none does."""
         if self.base.rounding_alone(self.trials):
-            only = Suspect(name="rounding", title="rounding alone: the same steps computed in another order")
+            only = Suspect(name="rounding", title=Message("rounding alone: the same steps computed in another order"))
             return self._told([replace(self.base, changes=(Change(suspect=only, fields={}),))])
         beam = found = self._singles
         for trial in self._screen:
@@ -107,7 +108,9 @@ class Search:
                 continue
             self.tried += 1
             if (recipe := fitted(self.trials, outcome.recipe)) is not None:
-                title = f"another mean ({_values(recipe.mean)}) and std ({_values(recipe.std)})"
+                title = Message(
+                    "another mean ({mean}) and std ({std})", mean=_values(recipe.mean), std=_values(recipe.std)
+                )
                 suspect = Suspect(name="other-mean-std", title=title)
                 change = Change(suspect=suspect, fields={"mean": recipe.mean, "std": recipe.std})
                 yield (*outcome.changes, change), recipe

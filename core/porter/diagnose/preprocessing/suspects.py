@@ -8,6 +8,7 @@ from typing import Any
 
 from porter.diagnose.preprocessing.recipe import Recipe, declared
 from porter.diagnose.preprocessing.resample import OPENCV
+from porter.records.message import Message
 from porter.records.spec import PreprocessSpec
 from porter.records.suspects import Suspect
 
@@ -37,79 +38,93 @@ def changes(spec: PreprocessSpec, *, opencv: bool) -> tuple[Change, ...]:
     return tuple(change for change in found if change.apply(base) != base)
 
 
-def _change(name: str, title: str, **fields: Any) -> Change:
+def _change(name: str, title: Message, **fields: Any) -> Change:
     return Change(suspect=Suspect(name=name, title=title), fields=fields)
 
 
 def _channels(spec: PreprocessSpec, base: Recipe) -> Iterator[Change]:
     other = "RGB" if spec.channels == "BGR" else "BGR"
-    yield _change("bgr", f"{other} for {spec.channels}", order=base.order[::-1])
+    yield _change("bgr", Message("{other} for {declared}", other=other, declared=spec.channels), order=base.order[::-1])
     yield _change(
         "planes-reversed",
-        "BGR for RGB after normalising: planes in reverse order, each with its own mean and std",
+        Message("BGR for RGB after normalising: planes in reverse order, each with its own mean and std"),
         flipped=True,
     )
 
 
 def _opencv() -> Iterator[Change]:
     for name in OPENCV:
-        yield _change(f"opencv-{name}", f"OpenCV's resize, INTER_{name.upper()}", method=f"opencv:{name}")
+        yield _change(
+            f"opencv-{name}", Message("OpenCV's resize, {name}", name=f"INTER_{name.upper()}"), method=f"opencv:{name}"
+        )
 
 
 def _resampling(spec: PreprocessSpec) -> Iterator[Change]:
     declared_filter = spec.interpolation
     if declared_filter in _ANTIALIASED_ELSEWHERE:
-        yield _change("no-antialias", "resized without antialias", method=f"plain:{declared_filter}")
+        yield _change("no-antialias", Message("resized without antialias"), method=f"plain:{declared_filter}")
         yield _change(
             "no-antialias-bytes",
-            "resized without antialias, in bytes (as OpenCV does)",
+            Message("resized without antialias, in bytes (as OpenCV does)"),
             method=f"bytes:{declared_filter}",
         )
     for name in _PILLOW:
-        yield _change(f"pillow-{name}", f"{name} for {declared_filter} interpolation", method=f"pillow:{name}")
-    yield _change("float-resize", "resized in float, not rounded to bytes", method=f"float:{declared_filter}")
+        yield _change(
+            f"pillow-{name}",
+            Message("{other} for {declared} interpolation", other=name, declared=declared_filter),
+            method=f"pillow:{name}",
+        )
+    yield _change("float-resize", Message("resized in float, not rounded to bytes"), method=f"float:{declared_filter}")
 
 
 def _normalising(spec: PreprocessSpec) -> Iterator[Change]:
     zeros, ones = (0.0,) * len(spec.mean), (1.0,) * len(spec.std)
     if spec.divisor != 1:
-        yield _change("divisor-missing", f"not divided by {spec.divisor:g} (0..255 for 0..1)", divisor=1.0)
-        yield _change("divisor-twice", f"divided by {spec.divisor:g} twice", divisor=spec.divisor**2)
+        yield _change(
+            "divisor-missing",
+            Message("not divided by {divisor:g} (0..255 for 0..1)", divisor=spec.divisor),
+            divisor=1.0,
+        )
+        yield _change(
+            "divisor-twice", Message("divided by {divisor:g} twice", divisor=spec.divisor), divisor=spec.divisor**2
+        )
     else:
-        yield _change("divisor-255", "divided by 255 (0..1 for 0..255)", divisor=255.0)
-    yield _change("mean-missing", "mean not subtracted", mean=zeros)
-    yield _change("std-missing", "not divided by std", std=ones)
-    yield _change("mean-std-missing", "neither mean nor std applied", mean=zeros, std=ones)
-    yield _change("half-range", "v / 127.5 - 1 for mean and std", divisor=127.5, mean=ones, std=ones)
+        yield _change("divisor-255", Message("divided by 255 (0..1 for 0..255)"), divisor=255.0)
+    yield _change("mean-missing", Message("mean not subtracted"), mean=zeros)
+    yield _change("std-missing", Message("not divided by std"), std=ones)
+    yield _change("mean-std-missing", Message("neither mean nor std applied"), mean=zeros, std=ones)
+    yield _change("half-range", Message("v / 127.5 - 1 for mean and std"), divisor=127.5, mean=ones, std=ones)
     if all(spec.mean):
-        yield _change("mean-std-exchanged", "mean and std exchanged", mean=spec.std, std=spec.mean)
+        yield _change("mean-std-exchanged", Message("mean and std exchanged"), mean=spec.std, std=spec.mean)
     yield _change(
-        "mean-std-reversed", "mean and std in reverse channel order", mean=spec.mean[::-1], std=spec.std[::-1]
+        "mean-std-reversed", Message("mean and std in reverse channel order"), mean=spec.mean[::-1], std=spec.std[::-1]
     )
 
 
 def _sizes(spec: PreprocessSpec) -> Iterator[Change]:
     short = min(spec.crop)
     wide = round(short / _MARGIN)
-    yield _change("corner-floor", "crop corner rounded down", corner="floor")
-    yield _change("corner-ceil", "crop corner rounded up", corner="ceil")
-    yield _change("exif", "turned by EXIF orientation", oriented=True)
-    yield _change("squash", "resized straight to the crop, aspect not kept", short=None, stretch=spec.crop)
+    yield _change("corner-floor", Message("crop corner rounded down"), corner="floor")
+    yield _change("corner-ceil", Message("crop corner rounded up"), corner="ceil")
+    yield _change("exif", Message("turned by EXIF orientation"), oriented=True)
+    yield _change("squash", Message("resized straight to the crop, aspect not kept"), short=None, stretch=spec.crop)
     yield _change(
         "squash-crop",
-        f"resized to {spec.resize}x{spec.resize}, aspect not kept, then cropped",
+        Message("resized to {size}x{size}, aspect not kept, then cropped", size=spec.resize),
         short=None,
         stretch=(spec.resize, spec.resize),
     )
-    yield _change("no-margin", f"short side resized to {short}, the crop's own size", short=short)
-    yield _change("margin", f"short side resized to {wide}, not {spec.resize}", short=wide)
-    yield _change("no-resize", "cropped without a resize", short=None)
-    yield _change("long-round", "long side rounded to nearest, not down", long_side="round")
-    yield _change("long-floor", "long side rounded down, not to nearest", long_side="floor")
+    yield _change("no-margin", Message("short side resized to {short}, the crop's own size", short=short), short=short)
+    yield _change(
+        "margin", Message("short side resized to {wide}, not {declared}", wide=wide, declared=spec.resize), short=wide
+    )
+    yield _change("no-resize", Message("cropped without a resize"), short=None)
+    yield _change("long-round", Message("long side rounded to nearest, not down"), long_side="round")
+    yield _change("long-floor", Message("long side rounded down, not to nearest"), long_side="floor")
 
 
 def _layouts() -> Iterator[Change]:
-    yield _change("transposed", "height and width swapped", layout="cwh")
-    yield _change("hwc-as-chw", "values in the order H×W×C, read as C×H×W", layout="hwc-as-chw")
-    yield _change("hwc", "shape H×W×C, not transposed to C×H×W", layout="hwc")
-    yield _change("float16", "rounded to float16", half=True)
+    yield _change("transposed", Message("height and width swapped"), layout="cwh")
+    yield _change("hwc-as-chw", Message("values in the order H×W×C, read as C×H×W"), layout="hwc-as-chw")
+    yield _change("hwc", Message("shape H×W×C, not transposed to C×H×W"), layout="hwc")
+    yield _change("float16", Message("rounded to float16"), half=True)

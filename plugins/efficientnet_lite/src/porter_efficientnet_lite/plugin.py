@@ -10,6 +10,7 @@ from porter.contracts.requests import Exported, Loaded, LoadRequest, ModelOffer,
 from porter.errors import BadInput, Missing, one_line
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 from porter_efficientnet_lite.published import TABLE, published_accuracy, published_facts
+from porter_efficientnet_lite.texts import DESCRIPTION, chinese, weights_note
 from porter_efficientnet_lite.weights import package_of, packaged_weights
 
 IMAGENET_CLASSES = 1000
@@ -29,8 +30,7 @@ def porter_models() -> Sequence[ModelOffer]:
             variants=(spec_for(model),),
             shipped=Shipped(
                 checkpoint=packaged_weights(model),
-                note=f"It lies in the package {package_of(model)} (ML Illustrated, Apache License 2.0), converted from "
-                "the authors' TensorFlow weights.",
+                note=weights_note(package_of(model)),
             ),
             needs_checkpoint=False,
         )
@@ -89,11 +89,10 @@ def spec_for(model: str) -> ModelSpec:
         name=model,
         task="classification",
         title=f"{title} image classification",
-        description="EfficientNet without squeeze-and-excitation, and with ReLU6 in place of swish, for mobile and "
-        "edge devices.",
+        description=DESCRIPTION,
         paper="EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, arXiv 1905.11946",
-        code="github.com/tensorflow/tpu, models/official/efficientnet/lite; in PyTorch: "
-        "github.com/ml-illustrated/EfficientNet-Lite-PyTorch",
+        code="https://github.com/tensorflow/tpu, models/official/efficientnet/lite; in PyTorch: "
+        "https://github.com/ml-illustrated/EfficientNet-Lite-PyTorch",
         licence="Apache-2.0",
         inputs=(TensorSpec(name="image", shape=("N", 3, size, size)),),
         outputs=(TensorSpec(name="class", shape=("N", IMAGENET_CLASSES)),),
@@ -110,4 +109,5 @@ def spec_for(model: str) -> ModelSpec:
         num_classes=IMAGENET_CLASSES,
         published=published_accuracy(model),
         facts=published_facts(model),
+        translations={"zh": chinese(package_of(model), size)},
     )

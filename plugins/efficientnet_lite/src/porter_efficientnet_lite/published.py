@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from porter.records.spec import Published, PublishedMetric
+from porter_efficientnet_lite.texts import PARAMETERS, PUBLISHED_NOTE, multiply_adds
 
 SOURCE = "README of models/official/efficientnet/lite in github.com/tensorflow/tpu, column FP32 accuracy"
 IMAGENET_VAL = r"ILSVRC2012_val_\d{8}\.JPEG"
@@ -42,8 +43,7 @@ def published_accuracy(model: str) -> Published:
         images=50_000,
         metrics=(PublishedMetric(name="top1", value=TABLE[model].top1),),
         image_pattern=IMAGENET_VAL,
-        note="measured by the authors on their TensorFlow weights; their preprocessing cuts out the centre before it "
-        "resizes, with TensorFlow's bicubic filter, which is not antialiased",
+        note=PUBLISHED_NOTE,
     )
 
 
@@ -51,6 +51,6 @@ def published_facts(model: str) -> dict[str, str]:
     """Further published figures of `model`, by their title."""
     row = TABLE[model]
     return {
-        "Parameters (published)": row.parameters,
-        f"Multiply-adds at {row.size}x{row.size} (published)": row.multiply_adds,
+        PARAMETERS: row.parameters,
+        multiply_adds(row.size): row.multiply_adds,
     }

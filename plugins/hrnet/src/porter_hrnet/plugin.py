@@ -9,6 +9,7 @@ from porter import hookimpl
 from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest, Shipped
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 from porter_hrnet.published import TABLE, published_accuracy, published_facts
+from porter_hrnet.texts import CHINESE, DESCRIPTION, SAMPLE_NOTE
 
 NAME = "hrnet"
 IMAGENET_CLASSES = 1000
@@ -30,8 +31,7 @@ def porter_models() -> Sequence[ModelOffer]:
                 checkpoint=SAMPLE / "checkpoint.pth.tar",
                 data=SAMPLE / "val",
                 labels=SAMPLE / "val_label.txt",
-                note="A narrow HRNet trained on patches of freely licensed photographs; "
-                "origin and licences are in the plugin's sample/ORIGIN.md.",
+                note=SAMPLE_NOTE,
             ),
         )
     ]
@@ -79,10 +79,9 @@ def spec_for(variant: str, image_size: tuple[int, int], num_classes: int, class_
         variant=variant,
         task="classification",
         title=f"HRNet {variant} image classification" if variant in TABLE else "HRNet image classification",
-        description="HRNet keeps high-resolution representations through the whole network, in parallel branches "
-        "that exchange information at every stage, and classifies from all of them.",
+        description=DESCRIPTION,
         paper="Deep High-Resolution Representation Learning for Visual Recognition, arXiv 1908.07919",
-        code="github.com/HRNet/HRNet-Image-Classification",
+        code="https://github.com/HRNet/HRNet-Image-Classification",
         inputs=(TensorSpec(name="image", shape=("N", 3, height, width)),),
         outputs=(TensorSpec(name="class", shape=("N", num_classes)),),
         preprocess=PreprocessSpec(resize=int(min(height, width) / CROP_RATIO), crop=(height, width)),
@@ -90,6 +89,7 @@ def spec_for(variant: str, image_size: tuple[int, int], num_classes: int, class_
         class_names=class_names,
         published=published_accuracy(variant),
         facts=published_facts(variant),
+        translations={"zh": CHINESE},
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from porter.records.spec import Published, PublishedMetric
+from porter_hrnet.texts import PUBLISHED_NOTE
 
 SOURCE = "README of github.com/HRNet/HRNet-Image-Classification"
 IMAGENET_VAL = r"ILSVRC2012_val_\d{8}\.JPEG"
@@ -52,7 +53,7 @@ def published_accuracy(variant: str) -> Published | None:
         images=50_000,
         metrics=(PublishedMetric(name="top1", value=row.top1), PublishedMetric(name="top5", value=row.top5)),
         image_pattern=IMAGENET_VAL,
-        note="single centre crop of 224x224; the authors' first checkpoints, not those with CutMix or SSLD",
+        note=PUBLISHED_NOTE,
     )
 
 

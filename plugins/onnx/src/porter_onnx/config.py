@@ -105,7 +105,7 @@ def read_config(path: Path) -> OnnxConfig:
     task = top.text("task", CLASSIFICATION)
     return OnnxConfig(
         where=top.where,
-        model=path.parent / top.text("model") if top.has("model") else None,
+        model=_model(top, path.parent) if top.has("model") else None,
         sha256=_sha256(top),
         about={key: top.text(key) for key in ABOUT_KEYS if top.has(key)},
         task=task,
@@ -115,6 +115,13 @@ def read_config(path: Path) -> OnnxConfig:
         labels=_labels(top.section("labels", optional=True), path.parent, task),
         reference=_reference(top.section("reference"), task) if top.has("reference") else None,
     )
+
+
+def _model(top: Section, folder: Path) -> Path:
+    name = top.text("model")
+    if not name.strip():
+        raise top.error("model", "empty; name the .onnx file, or leave the key out and give --checkpoint FILE")
+    return folder / name
 
 
 def _sha256(top: Section) -> str | None:

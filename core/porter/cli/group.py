@@ -1,0 +1,61 @@
+"""The group of commands: each is imported when it is asked for, so that all of them start at once."""
+
+from __future__ import annotations
+
+import click
+
+from porter import __version__
+from porter.errors import did_you_mean
+
+COMMANDS = {
+    "run": "porter.cli.stages",
+    "export": "porter.cli.stages",
+    "verify": "porter.cli.stages",
+    "preprocess": "porter.cli.stages",
+    "infer": "porter.cli.stages",
+    "evaluate": "porter.cli.stages",
+    "bench": "porter.cli.stages",
+    "diagnose": "porter.cli.diagnose",
+    "report": "porter.cli.report",
+    "plugins": "porter.cli.plugins",
+    "doctor": "porter.cli.doctor",
+    "new": "porter.cli.new",
+}
+"""Command: the module that defines it under that name. Imported when it is asked for, so that each starts at once."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = __import__(COMMANDS[cmd_name], fromlist=[cmd_name])
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"no such command {args[0]!r}{did_you_mean(args[0], COMMANDS)}; see porter --help")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="porter")
+def porter() -> None:
+    """Port a trained model to other hardware, prove that nothing was lost, and deliver it with measured numbers.
+
+    Exit codes: 0 all verdicts pass, 1 a verdict fails (the documents are written and say so), 2 bad input or
+    usage, 3 this machine lacks something.
+
+    \b
+    Environment:
+      PORTER_DISABLE_PLUGINS=A,B  plugins to leave out
+      PORTER_TRACE=1              every hook call on stderr: by which plugin, how long, with what outcome
+      PORTER_DEBUG=1              the traceback behind an error
+    """

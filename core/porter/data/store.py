@@ -1,0 +1,140 @@
+"""Where the images of a data set lie: a folder, or what fsspec reaches by a URL."""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+import time
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from porter.data.listing import IMAGE_SUFFIXES, list_images
+from porter.errors import BadInput, Missing, one_line
+from porter.images.files import read_image_file
+from porter.urls import is_url
+
+TRIES = 3
+"""Times that a file behind a URL is asked for before the run stops."""
+WAIT = 0.5
+"""Seconds before the second try; twice as many before the next."""
+
+
+class ImageStore(abc.ABC):
+    """The images of one data set, by identifier: the path below `root`, with `/` between its parts."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        """Absolute path of the folder, or its URL: what `Manifest.root` says."""
+
+    @abc.abstractmethod
+    def list(self) -> tuple[str, ...]:
+        """Identifiers of all images, sorted by code point. Raises `BadInput` where there is none."""
+
+    @abc.abstractmethod
+    def read(self, image_id: str) -> bytes:
+        """The bytes of one image.
+
+        Raises OSError where that one file is at fault, and `BadInput` where the storage does not answer: an image
+        must not count as unreadable because the network was down.
+        """
+
+    @abc.abstractmethod
+    def name(self, image_id: str) -> str:
+        """Path or URL of one image, for messages."""
+
+    def digest(self, image_id: str) -> str:
+        """SHA-256 of one image in hexadecimal digits. Raises what `read` does."""
+        return hashlib.sha256(self.read(image_id)).hexdigest()
+
+
+def open_store(root: str | Path) -> ImageStore:
+    """The images below a folder or URL.
+
+    Raises `Missing` where fsspec, or its driver for the URL's scheme, is not installed, and `BadInput` for a scheme
+    that it does not know.
+    """
+    return _Remote(str(root)) if is_url(str(root)) else _Local(Path(root))
+
+
+class _Local(ImageStore):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder.absolute()))
+        self._folder = folder
+
+    def list(self) -> tuple[str, ...]:
+        images = list_images(self._folder)
+        self.root = str(self._folder.resolve())
+        return images
+
+    def read(self, image_id: str) -> bytes:
+        return read_image_file(self._folder / image_id)
+
+    def name(self, image_id: str) -> str:
+        return str(self._folder / image_id)
+
+
+class _Remote(ImageStore):
+    def __init__(self, url: str) -> None:
+        super().__init__(url.rstrip("/"))
+        self._files, self._folder = _filesystem(self.root)
+
+    def list(self) -> tuple[str, ...]:
+        """An image is a file with one of `IMAGE_SUFFIXES`: to look into each of the others would take a request each.
+
+        Names and folders that begin with a dot are passed over, as in a local folder.
+        """
+        try:
+            found = self._files.find(self._folder)
+        except Exception as error:  # every driver has errors of its own: of the network, of rights, of configuration
+            raise BadInput(f"{one_line(self.root)}: cannot be listed: {_reason(error)}") from None
+        names = (path.removeprefix(self._folder).lstrip("/") for path in found)
+        ids = sorted(name for name in names if _is_image(name))
+        if not ids:
+            raise BadInput(
+                f"{one_line(self.root)}: no images in it or below it; looked for {', '.join(sorted(IMAGE_SUFFIXES))}"
+            )
+        return tuple(ids)
+
+    def read(self, image_id: str) -> bytes:
+        path = f"{self._folder}/{image_id}" if self._folder else image_id
+        for attempt in range(TRIES):
+            try:
+                return bytes(self._files.cat_file(path))
+            except (FileNotFoundError, IsADirectoryError, PermissionError):
+                raise
+            except Exception as error:  # as above
+                if attempt + 1 == TRIES:
+                    raise BadInput(
+                        f"{one_line(self.name(image_id))}: not to be read in {TRIES} tries: {_reason(error)}; "
+                        "the same command goes on where it stopped"
+                    ) from None
+            time.sleep(WAIT * 2**attempt)
+        raise AssertionError("unreachable")
+
+    def name(self, image_id: str) -> str:
+        return f"{self.root}/{image_id}"
+
+
+def _filesystem(url: str) -> tuple[Any, str]:
+    """The file system behind a URL, and the folder's path in it, without a `/` behind."""
+    try:
+        from fsspec.core import url_to_fs
+    except ModuleNotFoundError:
+        raise Missing(f"--data {one_line(url)}: URLs need fsspec: pip install 'porter-core[fsspec]'") from None
+    try:
+        files, folder = url_to_fs(url)
+    except ImportError as error:  # fsspec names the package: "Install s3fs to access S3"
+        raise Missing(f"--data {one_line(url)}: a package is not installed: {one_line(error)}") from None
+    except Exception as error:  # every driver has errors of its own
+        raise BadInput(f"--data {one_line(url)}: cannot be opened: {_reason(error)}") from None
+    return files, str(folder).rstrip("/")
+
+
+def _is_image(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    hidden = any(part.startswith(".") for part in parts)
+    return bool(parts) and not hidden and PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _reason(error: Exception) -> str:
+    return one_line(error) or type(error).__name__

@@ -1,0 +1,1 @@
+"""int8: static quantisation of an ONNX graph, and which of its nodes it hurts most."""

@@ -1,0 +1,163 @@
+"""What the template of report.html finds under the name `page`: drawings, and what stands in no single record field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from porter.errors import one_line
+from porter.records.diagnosis import GraphDiagnosis
+from porter.records.evaluation import Metric, Table
+from porter.records.interval import Interval
+from porter.records.message import Text
+from porter.records.parity import Parity
+from porter.records.performance import Performance
+from porter.records.run import Comparison, RunRecord, State
+from porter.report.accuracy import accuracy_chart, drop_chart, shown_metrics
+from porter.report.depth import depth_chart
+from porter.report.shares import share_chart
+from porter.report.speed import latency_chart, order, throughput_chart
+
+INCOMPLETE = "incomplete"
+"""No verdict fails, and some were not looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glance:
+    """One artefact in one row."""
+
+    name: str
+    parity: Parity | None
+    metric: Metric | None
+    """Its gate metric."""
+    against: dict[str, Comparison]
+    """By `reference` and `published`."""
+    best: Performance | None
+    """Where its throughput is highest."""
+
+
+class Page:
+    """Answers from one record; it draws only what a template asks for."""
+
+    def __init__(self, record: RunRecord) -> None:
+        self._record = record
+
+    # --- the whole --------------------------------------------------------------------------------------------
+
+    def overall(self) -> str:
+        """`fail` where a verdict fails, `pass` where all pass, `not run` where none was looked at, or `incomplete`."""
+        states = {verdict.state for verdict in self._record.verdicts}
+        if State.FAIL in states:
+            return State.FAIL
+        if states == {State.PASS}:
+            return State.PASS
+        return INCOMPLETE if State.PASS in states else State.NOT_RUN
+
+    def glances(self) -> tuple[Glance, ...]:
+        """A row for each artefact that has a figure."""
+        return tuple(self._glance(name) for name in order(self._record))
+
+    def gate_title(self) -> str:
+        """Title and unit of the metric that the accuracy verdict reads; empty where nothing was scored."""
+        found = [one.metric for one in self.glances() if one.metric is not None]
+        return f"{found[0].title}, {found[0].unit}" if found else ""
+
+    def best(self) -> Performance | None:
+        """The highest throughput of all."""
+        return self._best(self._record.performance)
+
+    def worst_drop(self) -> Comparison | None:
+        """The largest drop against the reference, or where there is none, against the published figure."""
+        for against in ("reference", "published"):
+            known = [one for one in self._record.comparisons if one.against == against and one.drop is not None]
+            if known:
+                return max(known, key=lambda one: one.drop or 0.0)
+        return None
+
+    def unmeasured_batches(self) -> Iterator[tuple[str, int]]:
+        """Artefact and batch size that were asked for and have no figure, where others have one."""
+        measured = {(one.artefact, one.batch) for one in self._record.performance}
+        for name in dict.fromkeys(artefact for artefact, _ in measured):
+            yield from ((name, size) for size in self._record.request.batch_sizes if (name, size) not in measured)
+
+    def intervals(self) -> tuple[tuple[Interval, tuple[Text, ...]], ...]:
+        """An interval of each method, with the titles of the metrics whose intervals are of that method."""
+        found: list[tuple[Interval, tuple[Text, ...]]] = []
+        for metric in self._record.evaluations[0].metrics if self._record.evaluations else ():
+            if metric.interval is None:
+                continue
+            for place, (interval, titles) in enumerate(found):
+                if interval.method == metric.interval.method:
+                    found[place] = (interval, (*titles, metric.title))
+                    break
+            else:
+                found.append((metric.interval, (metric.title,)))
+        return tuple(found)
+
+    def tables(self) -> tuple[tuple[Table, tuple[Text, ...]], ...]:
+        """The task's tables, each with the titles of the evaluations that it is the same for."""
+        found: list[tuple[Table, tuple[Text, ...]]] = []
+        for evaluation in self._record.evaluations:
+            for table in evaluation.tables:
+                place = next((place for place, (known, _) in enumerate(found) if known == table), None)
+                if place is None:
+                    found.append((table, (evaluation.title,)))
+                else:
+                    found[place] = (table, (*found[place][1], evaluation.title))
+        return tuple(found)
+
+    def class_of(self, answer: str) -> str:
+        """A class index with its name, where the model's classes have names; any other answer as it is."""
+        names = self._record.model.class_names if self._record.model else ()
+        if answer.isascii() and answer.isdecimal() and len(answer) < 8 and int(answer) < len(names):
+            return f"{answer} {one_line(names[int(answer)])}"
+        return one_line(answer)
+
+    # --- the drawings -----------------------------------------------------------------------------------------
+
+    def throughput(self) -> Markup:
+        """Throughput against batch."""
+        return throughput_chart(self._record)
+
+    def latency(self) -> Markup:
+        """Latency against batch."""
+        return latency_chart(self._record)
+
+    def accuracies(self) -> tuple[Markup, ...]:
+        """Accuracy with intervals, a drawing for each metric worth one."""
+        return tuple(accuracy_chart(self._record, place) for place in range(len(shown_metrics(self._record))))
+
+    def drop(self) -> Markup:
+        """The drop against the reference."""
+        return drop_chart(self._record)
+
+    def shares(self) -> Markup:
+        """The share of each stage."""
+        return share_chart(self._record)
+
+    def depth(self, graph: GraphDiagnosis, place: int) -> Markup:
+        """The error along the depth."""
+        return depth_chart(graph, place)
+
+    # --- how --------------------------------------------------------------------------------------------------
+
+    def _glance(self, name: str) -> Glance:
+        record = self._record
+        against = {one.against: one for one in record.comparisons if one.evaluation == name}
+        evaluation = record.evaluation(name)
+        metrics = () if evaluation is None else evaluation.metrics
+        gate = next((one.metric for one in against.values()), metrics[0].name if metrics else "")
+        return Glance(
+            name=name,
+            parity=next((parity for parity in record.parity if parity.candidate == name), None),
+            metric=next((metric for metric in metrics if metric.name == gate), None),
+            against=against,
+            best=self._best(tuple(one for one in record.performance if one.artefact == name)),
+        )
+
+    @staticmethod
+    def _best(measured: tuple[Performance, ...]) -> Performance | None:
+        known = [one for one in measured if one.images_per_second is not None]
+        return max(known, key=lambda one: one.images_per_second, default=None)

@@ -1,0 +1,116 @@
+"""calibration: the images that int8 is calibrated on, which are never among those that are scored."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from porter.data.listing import list_images
+from porter.data.selection import evenly_spaced
+from porter.errors import BadInput, one_line
+from porter.hashes import file_digest
+from porter.records.manifest import Item, Manifest
+from porter.records.quantization import CalibrationData
+from porter.stages.infer import Listener
+from porter.stages.job import Job
+from porter.stages.prepare import Prepared, prepare
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BATCH = 8
+"""Images whose intermediate tensors lie in memory at once."""
+
+
+def calibration_manifest(job: Job) -> Manifest:
+    """The images to calibrate on, without labels.
+
+    Raises `BadInput` where one of a folder of the user's is among those that are scored, by name or by content.
+    """
+    scored, folder = job.manifest, job.request.calibration
+    if folder is None:
+        ids, root, found = scored.kept_apart, Path(scored.root), scored.found
+    else:
+        root = Path(folder).resolve()
+        listed = list_images(Path(folder))
+        ids = tuple(listed[place] for place in evenly_spaced(len(listed), job.request.calibration_images))
+        found = len(listed)
+        _require_apart(folder, root, ids, scored)
+    return Manifest(
+        root=str(root),
+        items=tuple(Item(name, "") for name in ids),
+        found=found,
+        selection="",
+        labels_from="",
+    )
+
+
+def calibrate_on(job: Job, manifest: Manifest) -> tuple[list[dict[str, np.ndarray]], CalibrationData]:
+    """What reaches the model when it infers these images, in batches by input name, and a report of them.
+
+    Raises `BadInput` where none of them can be read.
+    """
+    with job.progress.step("calibration images", len(manifest.items)) as advance:
+        prepared = []
+        for one in prepare(job.on(manifest)):
+            prepared.append(one)
+            advance(1)
+    good = [one for one in prepared if one.array is not None]
+    if not good:
+        raise BadInput(f"{one_line(manifest.root)}: not one of the {len(prepared)} calibration images can be read")
+    whole = hashlib.sha256()
+    for one in good:
+        whole.update(one.digest)
+    name, listener = job.spec.inputs[0].name, Listener(job)
+    return [{name: listener.hear(batch)} for batch in _stacked(good, job.spec.fixed_batch)], CalibrationData(
+        source="data" if job.request.calibration is None else "folder",
+        root=job.request.calibration or job.request.data or "shipped with the plugin",
+        found=manifest.found,
+        ids=tuple(manifest.items[one.index].id for one in good),
+        unreadable=tuple(manifest.items[one.index].id for one in prepared if one.array is None),
+        content_sha256=whole.hexdigest(),
+    )
+
+
+def content_of(job: Job, data: CalibrationData) -> str:
+    """What `content_sha256` would be now; empty where an image is gone."""
+    root = Path(job.request.calibration or job.manifest.root)
+    whole = hashlib.sha256()
+    try:
+        for name in data.ids:
+            whole.update(bytes.fromhex(file_digest(root / name)))
+    except BadInput:
+        return ""
+    return whole.hexdigest()
+
+
+def _stacked(good: list[Prepared], fixed: int | None) -> Iterator[np.ndarray]:
+    """Batches; of a fixed size where the model has one, the last one then filled up with copies of its last image."""
+    import numpy as np
+
+    size = fixed or BATCH
+    for start in range(0, len(good), size):
+        arrays = [one.array for one in good[start : start + size] if one.array is not None]
+        arrays += [arrays[-1]] * (size - len(arrays) if fixed else 0)
+        yield np.stack(arrays)
+
+
+def _require_apart(folder: str, root: Path, ids: tuple[str, ...], scored: Manifest) -> None:
+    by_size: dict[int, list[Path]] = defaultdict(list)
+    for item in scored.items:
+        path = Path(scored.root) / item.id
+        if path.is_file():
+            by_size[path.stat().st_size].append(path)
+    # Only files of the same size can have the same content, so hardly any needs to be read.
+    for name in ids:
+        path = root / name
+        alike = by_size.get(path.stat().st_size, ()) if path.is_file() else ()
+        twin = next((other for other in alike if other.samefile(path) or file_digest(other) == file_digest(path)), None)
+        if twin is not None:
+            raise BadInput(
+                f"--calibration {one_line(folder)}: {one_line(name)} is scored as well, as {one_line(twin)}: int8 must "
+                "be calibrated on images that are not scored; give others, or leave --calibration out"
+            )

@@ -1,0 +1,182 @@
+"""The journal of one evaluation: what every image was answered, a line a batch, so that an interruption loses nothing.
+
+    CRC32 {"key": …, "session": …}
+    CRC32 {"start": 0, "images": […], "seconds": {…}, "wall": 0.8, "at": "…"}
+    CRC32 {"start": 16, …
+
+The first line says what made the answers; a journal of another key is not read on. Every line carries the CRC-32 of its
+text in eight hexadecimal digits: a line that a power cut tore, or that somebody edited, ends what is replayed, and what
+comes after it is written anew. A whole journal is the cache of an evaluation.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from porter.data.store import ImageStore, open_store
+from porter.records.artefact import SessionInfo
+from porter.records.manifest import Manifest
+from porter.stages.judging import Judged, JudgedBatch
+from porter.stages.lines import line_of, value_of
+
+SYNC_EVERY = 2.0
+"""Seconds between two writes through to the disk: what a power cut can cost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What made the answers."""
+
+    key: str
+    """Hash of every input, option and version that they depend on."""
+    session: SessionInfo
+    """What really ran."""
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    """One image as the journal has it; the prediction is decoded by the task's own type."""
+
+    status: str
+    prediction: msgspec.Raw = msgspec.Raw(b"null")
+    reason: str = ""
+    digest: str = ""
+    conversions: tuple[str, ...] = ()
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One batch as the journal has it."""
+
+    start: int
+    images: tuple[Image, ...]
+    seconds: dict[str, float]
+    wall: float
+    """Seconds since the evaluation began, interruptions left out."""
+    at: str
+    """Local time with offset, ISO 8601."""
+
+
+class Journal:
+    """The journal at `path`, of the evaluation that `key` stands for. `prediction` is the type of its predictions."""
+
+    def __init__(self, path: Path, key: str, prediction: type[Any]) -> None:
+        self.path, self.key = path, key
+        self._prediction = prediction
+        self._end = 0
+        """Offset after the last line that holds."""
+        self._stream: BinaryIO | None = None
+        self._synced = 0.0
+        self.session: SessionInfo | None = None
+        """What ran, read from the file; None where there is nothing to replay."""
+        self.wall = 0.0
+        """Seconds that the answers took which are in the journal."""
+        self.at = ""
+        """When the last of them was written."""
+
+    def replay(self, manifest: Manifest) -> Iterator[JudgedBatch]:
+        """The batches that hold, in order: whole, following one another, of images that have not changed since."""
+        if not self.path.exists():
+            return
+        store, expected = open_store(manifest.root), 0
+        with self.path.open("rb") as stream, ThreadPoolExecutor(4) as pool:
+            header = value_of(stream.readline(), Header)
+            if header is None or header.key != self.key:
+                return
+            self.session, self._end = header.session, stream.tell()
+            for text in stream:
+                line = value_of(text, Line)
+                if line is None or line.start != expected or not line.images:
+                    return
+                expected = line.start + len(line.images)
+                if expected > len(manifest.items):
+                    return
+                ids = [item.id for item in manifest.items[line.start : expected]]
+                digests = pool.map(_digest, repeat(store), ids)
+                if list(digests) != [image.digest for image in line.images]:
+                    return
+                try:
+                    batch = self._decoded(line)
+                except msgspec.MsgspecError:
+                    return
+                self._end += len(text)
+                self.wall, self.at = line.wall, line.at
+                yield batch
+
+    def start(self, session: SessionInfo) -> None:
+        """Open for writing after what was replayed, or anew where that was answered by another kind of session."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._stream = self.path.open("r+b" if self._end else "wb")
+        self._stream.truncate(self._end)
+        self._stream.seek(self._end)
+        if not self._end:
+            self._write(Header(key=self.key, session=session))
+        self.session = session
+
+    def append(self, batch: JudgedBatch, wall: float) -> None:
+        """Write one batch; it survives the end of the process at once, and a power cut after `SYNC_EVERY`."""
+        self.wall = wall
+        self.at = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        line = {
+            "start": batch.start,
+            "images": [_plain(image) for image in batch.images],
+            "seconds": batch.seconds,
+            "wall": wall,
+            "at": self.at,
+        }
+        self._write(line)
+
+    def close(self) -> None:
+        """Write everything through to the disk."""
+        if self._stream is not None:
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+            self._stream = None
+
+    def _write(self, value: object) -> None:
+        assert self._stream is not None
+        self._stream.write(line_of(value))
+        self._stream.flush()
+        if time.monotonic() - self._synced > SYNC_EVERY:
+            os.fsync(self._stream.fileno())
+            self._synced = time.monotonic()
+
+    def _decoded(self, line: Line) -> JudgedBatch:
+        kind = self._prediction | None
+        return JudgedBatch(
+            start=line.start,
+            seconds=line.seconds,
+            images=tuple(
+                Judged(
+                    status=image.status,
+                    prediction=msgspec.json.decode(image.prediction, type=kind),
+                    reason=image.reason,
+                    digest=image.digest,
+                    conversions=image.conversions,
+                )
+                for image in line.images
+            ),
+        )
+
+
+def _plain(image: Judged) -> dict[str, object]:
+    """The fields that say something."""
+    values = {name: getattr(image, name) for name in ("prediction", "reason", "digest", "conversions")}
+    return {"status": image.status, **{name: value for name, value in values.items() if value}}
+
+
+def _digest(store: ImageStore, image_id: str) -> str:
+    """SHA-256 of an image file; empty where it cannot be read."""
+    try:
+        return store.digest(image_id)
+    except OSError:
+        return ""

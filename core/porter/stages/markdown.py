@@ -1,0 +1,71 @@
+"""Text for the README: one line, no markup of its own, no HTML, nothing that breaks a table or turns its order."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+from urllib.parse import quote
+
+from porter.errors import one_line
+from porter.records.message import Markup
+
+NOT_MEASURED = "not measured"
+FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
+
+
+def num(value: float | None, digits: int = 2) -> str:
+    """A figure with so many places; None reads "not measured"."""
+    if value is None:
+        return NOT_MEASURED
+    shown = f"{value:.{digits}f}"
+    return shown.removeprefix("-") if float(shown) == 0 else shown
+
+
+def text(value: object) -> str:
+    """Text of unknown origin for Markdown, in a table or out of it: one line, no markup, no HTML."""
+    plain = one_line(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _isolated("".join(f"\\{c}" if c in "\\`*_[]|#~" else c for c in plain))
+
+
+def code(value: object) -> str:
+    """Text of unknown origin as an inline code span that a table cell can hold."""
+    plain = one_line(value).replace("|", "\\|")
+    longest = max(map(len, re.findall("`+", plain)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if plain.startswith("`") or plain.endswith("`") else ""
+    return _isolated(f"{fence}{pad}{plain}{pad}{fence}")
+
+
+def link(value: object) -> str:
+    """An address as a link; any other text as `text` has it."""
+    plain = str(value)
+    if not re.fullmatch(r"https?://[!-~]+", plain):
+        return text(plain)
+    return f"<{quote(plain, safe=':/?#@!$&()*+,;=%~._-')}>"
+
+
+def shell(value: object) -> str:
+    """Command lines as a block of code; a character that does not show, or that ends the block, is made visible."""
+    lines = [
+        "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+        for line in str(value).splitlines()
+    ]
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([f"{fence}sh", *lines, fence])
+
+
+def dims(shape: Any) -> str:
+    """A shape, e.g. N×3×224×224."""
+    return "×".join(map(str, shape))
+
+
+def _isolated(shown: str) -> str:
+    """Text with letters that run from right to left, kept from turning what stands beside it."""
+    if any(unicodedata.bidirectional(c) in ("R", "AL") for c in shown):
+        return f"{FIRST_STRONG_ISOLATE}{shown}{POP_ISOLATE}"
+    return shown
+
+
+MARKDOWN = Markup(text=text, code=code)

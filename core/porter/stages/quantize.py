@@ -1,0 +1,111 @@
+"""quantize: the int8 graph of a run, from a float graph of opset 13 or later, and the report of its search."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from porter.data.selection import evenly_spaced
+from porter.errors import BadInput
+from porter.hashes import file_digest
+from porter.quantize.graph import float_graph
+from porter.quantize.qdq import products_overflow
+from porter.records.evaluation import Metric
+from porter.records.quantization import Quantization
+from porter.records.run import RunRecord
+from porter.records.store import whole_file
+from porter.stages.calibration import calibrate_on, calibration_manifest
+from porter.stages.export import MODELS, export_to
+from porter.stages.job import Job
+from porter.stages.search import Search
+from porter.stages.targets import INT8, INT8_OPSET
+from porter.stages.trial import score
+
+SEARCH_IMAGES = 1000
+"""Attempts are scored on so many images at most; the verdict is on all."""
+EXPORT_OPSET = 17
+"""Opset of the graph that is quantised, where the delivered one is too old."""
+
+
+def quantize(job: Job, record: RunRecord) -> RunRecord:
+    """Search an int8 graph that passes the gate in every runtime that int8 was asked for; fills `quantization`.
+
+    Writes models/NAME-int8.onnx: the first that passes, or the one that loses least, which the verdict then fails.
+    Raises `BadInput` where the model cannot be quantised, or there is nothing to calibrate on.
+    """
+    assert record.export is not None
+    started = time.monotonic()
+    source = job.folder / record.export.path
+    runtimes = [runtime for runtime, precision in job.targets if precision == INT8]
+    (job.folder / MODELS).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=job.folder / MODELS, prefix=".int8.", suffix=".part") as place:
+        graph = Path(place) / "float.onnx"
+        exported = record.export.facts.opset >= INT8_OPSET
+        with job.progress.step("float graph for int8"):
+            opset = float_graph(source if exported else _export_again(job, Path(place)), graph)
+        feeds, calibration = calibrate_on(job, calibration_manifest(job))
+        searched = _searched(job)
+        reference = _reference(searched)
+        search = Search(searched, graph, feeds, reference, runtimes, started + job.request.search_seconds)
+        end = search.run()
+        if not search.best.attempt.quantised_nodes:
+            raise BadInput(search.best.attempt.problem or f"{source}: it has no node that int8 could compute")
+        target = job.folder / MODELS / f"{source.stem}-{INT8}.onnx"
+        with whole_file(target) as temporary:
+            shutil.copyfile(search.best.path, temporary)
+    quantization = Quantization(
+        path=str(target.relative_to(job.folder)),
+        sha256=file_digest(target),
+        size_bytes=target.stat().st_size,
+        opset=opset,
+        float_source="exported" if exported else "beside it",
+        tool=_tool(),
+        reduced_range=products_overflow(),
+        calibration=calibration,
+        images=len(searched.manifest.items),
+        listed=len(job.manifest.items),
+        metric=job.task.gate,
+        reference=reference,
+        allowed=job.request.max_drop,
+        attempts=tuple(one.attempt for one in search.made),
+        chosen=search.best.attempt.number,
+        passed=search.best.attempt.passed,
+        end=end,
+        sensitivity=search.sensitivity,
+        budget_seconds=job.request.search_seconds,
+        seconds=round(time.monotonic() - started, 3),
+    )
+    if not quantization.passed:
+        job.progress.note(f"no int8 passes the gate of {job.request.max_drop:g}: the one that loses least is kept")
+    return replace(record, quantization=quantization)
+
+
+def _export_again(job: Job, folder: Path) -> Path:
+    """The model at an opset that int8 needs, beside the delivered file: never a conversion of that."""
+    path = folder / "exported.onnx"
+    export_to(job, path, EXPORT_OPSET)
+    return path
+
+
+def _searched(job: Job) -> Job:
+    """The job on the images of the search."""
+    items = job.manifest.items
+    places = evenly_spaced(len(items), SEARCH_IMAGES)
+    return job.on(replace(job.manifest, items=tuple(items[place] for place in places)))
+
+
+def _reference(job: Job) -> Metric:
+    """The gate metric of the model as it was loaded."""
+    scored = score(job, {"reference": job.reference}, "score the reference for int8")["reference"]
+    if scored.metric is None:
+        raise BadInput(f"the model cannot be run as it was loaded: {scored.problem}")
+    return scored.metric
+
+
+def _tool() -> str:
+    import onnxruntime
+
+    return f"onnxruntime.quantization {onnxruntime.__version__}"

@@ -1,0 +1,82 @@
+"""trial: several sessions scored on the same images in one pass, without leaving a trace on disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from porter.contracts.runtime import Session
+from porter.errors import PluginError, PorterError
+from porter.records.evaluation import Metric
+from porter.stages.infer import infer
+from porter.stages.job import Job
+from porter.stages.judging import NONFINITE, Answered, judge
+from porter.stages.prepare import Batch, batches, prepare
+from porter.stages.scoring import Scoring
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """What one session made of the images."""
+
+    metric: Metric | None = None
+    """The gate metric; None where it could not run them, for `problem`."""
+    nonfinite: int = 0
+    images_per_second: float | None = None
+    """Images over the time of inference alone; None where no image could be read."""
+    problem: str = ""
+
+
+def score(job: Job, sessions: Mapping[str, Session], title: str) -> dict[str, Scored]:
+    """The gate metric of each session over the job's images, which are read and preprocessed once for all.
+
+    A session that fails is left out from there on, with its reason.
+    """
+    trials = {name: _Trial(job, name, session) for name, session in sessions.items()}
+    with job.progress.step(title, len(job.manifest.items)) as advance:
+        for batch in batches(prepare(job), job.request.evaluation_batch):
+            for trial in trials.values():
+                trial.take(batch)
+            advance(len(batch.members))
+    return {name: trial.result() for name, trial in trials.items()}
+
+
+def gate_metric(job: Job, metrics: Sequence[Metric]) -> Metric:
+    """The metric that the task's gate reads. Raises `PluginError` where there is none of that name."""
+    for metric in metrics:
+        if metric.name == job.task.gate:
+            return metric
+    raise PluginError(f"task {job.task.name!r}: no metric is named {job.task.gate!r}, its gate")
+
+
+class _Trial:
+    def __init__(self, job: Job, name: str, session: Session) -> None:
+        self._job, self._session = job, session
+        self._scoring = Scoring(job, name, session.info, lambda _row: None)
+        self._inferred = 0
+        self._problem = ""
+
+    def take(self, batch: Batch) -> None:
+        if self._problem:
+            return
+        started = time.perf_counter()
+        try:
+            outputs = {} if batch.array is None else infer(self._job, self._session, batch.array)
+        except PorterError as error:
+            self._problem = str(error)
+            return
+        seconds = time.perf_counter() - started
+        self._scoring.take(judge(self._job, Answered(batch=batch, outputs=outputs, infer_seconds=seconds)))
+        self._inferred += len(batch.indices)
+
+    def result(self) -> Scored:
+        if self._problem:
+            return Scored(problem=self._problem)
+        self._scoring.require_all()
+        seconds = self._scoring.seconds["infer"]
+        return Scored(
+            metric=gate_metric(self._job, self._scoring.scorer.metrics()),
+            nonfinite=self._scoring.statuses[NONFINITE],
+            images_per_second=self._inferred / seconds if self._inferred and seconds else None,
+        )

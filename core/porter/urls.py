@@ -1,0 +1,25 @@
+"""URLs that stand where a folder may stand."""
+
+from __future__ import annotations
+
+import re
+
+from porter.errors import BadInput, one_line
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)")
+_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@")
+
+
+def is_url(text: str) -> bool:
+    """Whether `text` is a URL as fsspec takes it (`s3://bucket/val`, `zip://::s3://bucket/val.zip`), and not a path."""
+    return _URL.match(text) is not None
+
+
+def require_no_password(option: str, url: str) -> None:
+    """Raise `BadInput` where the URL holds a password: what was typed goes into run.json and the documents."""
+    if _PASSWORD.search(url):
+        shown = one_line(_PASSWORD.sub("://…@", url))
+        raise BadInput(
+            f"{option} {shown}: holds a password, which would go into run.json; "
+            "give it by the environment or by fsspec's configuration files"
+        )

@@ -1,0 +1,70 @@
+"""Run records that somebody edited, cut or forged: `out` holds a good run, of which `run.json` is replaced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from corpus.case import Case, Content
+
+REPORT = "report out"
+
+
+def _record(change: Callable[[dict[str, Any]], object]) -> dict[str, Content]:
+    """out/run.json with one change. The runner lays the good one at that place first."""
+
+    def edit(path: Path) -> None:
+        document = json.loads((path.parent / "run.good").read_text())
+        change(document)
+        path.write_text(json.dumps(document))
+
+    return {"out/run.json": edit}
+
+
+def _raw(content: str | bytes) -> dict[str, Content]:
+    return {"out/run.json": content}
+
+
+def _artefact(name: str, value: object) -> dict[str, Content]:
+    return _record(lambda d: d["artefacts"][0].update({name: value}))
+
+
+CASES = [
+    Case(name="none", command="report val", says="val/run.json: no run record here; `porter run MODEL --out val` makes one"),
+    Case(name="empty", command=REPORT, says="out/run.json: not a run record", files=_raw("")),
+    Case(name="text", command=REPORT, says="out/run.json: not a run record", files=_raw("not json")),
+    Case(name="a list", command=REPORT, says="not a run record: Expected `object`, got `array`", files=_raw("[]")),
+    Case(name="ten thousand deep", command=REPORT, says="not a run record", files=_raw('{"schema_version": ' + "[" * 100_000)),
+    Case(name="not UTF-8", command=REPORT, says="not a run record", files=_raw(b'{"schema_version": 1, "porter": "\xff"}')),
+    Case(name="another schema", command=REPORT, says="schema_version is 999, this porter reads", files=_record(lambda d: d.update(schema_version=999))),
+    Case(name="a field missing", command=REPORT, says="not a run record: .*missing required field `request`", files=_record(lambda d: d.pop("request"))),
+    Case(name="text for a number", command=REPORT, says=r"not a run record: Expected .*`\$.data.listed`", files=_record(lambda d: d["data"].update(listed="nine"))),
+    Case(name="a number beyond floats", command=REPORT, says="not a run record", files=_record(lambda d: d["request"].update(max_drop=10**400))),
+    Case(name="a count below one", command=REPORT, says="not a run record: threads must be at least 1", files=_record(lambda d: d["request"].update(threads=0))),
+    Case(name="a NUL in a path", command=REPORT, says="run.json", files=_artefact("path", "models/a\0.onnx")),
+    Case(name="an absolute path", command=REPORT, says="'/etc/passwd' leads out of the run's folder", files=_artefact("path", "/etc/passwd")),
+    Case(name="a path that leads out", command=REPORT, says="'models/../../tiny.onnx' leads out of the run's folder", files=_artefact("path", "models/../../tiny.onnx")),
+    Case(name="an artefact that is a link out", command="bench --out out", says="models/link.onnx' leads out of the run's folder", files={**_artefact("path", "models/link.onnx"), "out/models/link.onnx": lambda p: p.symlink_to("../../tiny.onnx")}),
+    Case(name="a task's file that leads out", command=REPORT, says="'../labels.txt' leads out of the run's folder", files=_record(lambda d: d.update(task_files=["../labels.txt"]))),
+    Case(name="an exported file that leads out", command=REPORT, says="'../tiny.onnx' leads out of the run's folder", files=_record(lambda d: d["export"].update(path="../tiny.onnx"))),
+    Case(name="a model that no plugin offers", command="verify --out out", says="no installed plugin offers the model 'nobody'", files=_record(lambda d: d["request"].update(model="nobody"))),
+    Case(name="a runtime that no plugin offers", command="bench --out out", code=3, says="no installed plugin offers the runtime 'nobody'", files=_artefact("runtime", "nobody")),
+    Case(name="an artefact changed", command="evaluate --out out", says="models/onnx_tiny.onnx: its content is not what this run built", files={"out/models/onnx_tiny.onnx": b"changed"}),
+    Case(name="an artefact gone", command="evaluate --out out", says="models/absent.onnx", files=_artefact("path", "models/absent.onnx")),
+    Case(name="a config changed under it", command="evaluate --out out", says="tiny.yaml: changed since this run began", files={"tiny.yaml": lambda p: p.write_text("# changed\n" + __import__("corpus.good").good.YAML)}),
+    Case(name="a template for a name", command=REPORT, code=0, leaves=("README.md",), says="out/README.md", files=_record(lambda d: d["model"].update(title="{{ 7*7 }}{% raw %}{0.__class__}%s"))),
+    Case(name="markup for a name", command=REPORT, code=0, leaves=("README.md",), says="out/README.md", files=_record(lambda d: d["model"].update(title="<script>alert(1)</script>](javascript:x)"))),
+    Case(name="terminal controls for a name", command=REPORT, code=0, leaves=("README.md",), says="out/README.md", files=_record(lambda d: d["model"].update(title="\x1b]0;owned\x07\u202egnp", description="a\nb"))),
+    Case(name="a shell's words everywhere", command=REPORT, code=0, leaves=("README.md", "reproduce.sh"), says="out/README.md", files=_record(lambda d: _shell(d))),
+]  # fmt: skip
+
+
+def _shell(document: dict[str, Any]) -> None:
+    """Commands in every field that reproduce.sh is made from."""
+    evil = "\"'; touch canary; $(touch canary) `touch canary`\ntouch canary #"
+    document["request"].update(data=evil, labels=evil, provider=evil, runtimes=[evil], soc_version=evil)
+    document["task_files"] = [evil]
+    for entry in document["inputs"]:
+        entry.update(shipped=False, path=evil, sha256=evil)

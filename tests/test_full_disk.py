@@ -1,0 +1,60 @@
+"""A disk that fills up in the middle: one clear line, and once there is room the same command goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tiny import write_photos
+
+HERE = Path(__file__).parent
+SIZES = (48, 72, 96, 120)
+"""KiB that are free: enough for nothing much, for the model, for some of the journal."""
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB, which takes root to mount."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except OSError:
+        mounted = False
+    if not mounted:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_it_ends_in_one_line_and_goes_on_when_there_is_room(tmp_path: Path, small_disk: Path) -> None:
+    labels = write_photos(tmp_path / "val", [0, 1, 2] * 60)
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+
+    def run(out: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(HERE / "tiny_run.py"), str(out), str(tmp_path / "val"), str(labels)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+    assert run(tmp_path / "whole").returncode == 0
+    filler = small_disk / "filler"
+    out = small_disk / "out"
+    for free in SIZES:
+        filler.unlink(missing_ok=True)
+        room = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+        filler.write_bytes(bytes(max(0, room - free * 1024)))
+        ended = run(out)
+        assert ended.returncode == 3, ended.stderr
+        assert ended.stderr.strip().splitlines()[-1].endswith("the same command goes on where it stopped")
+        assert "Traceback" not in ended.stderr
+    filler.unlink()
+    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    ended = run(out)
+    assert ended.returncode == 0, ended.stderr
+    for name in ("predictions.csv", "result.json"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert list(out.rglob("*.part")) == []
