@@ -1,6 +1,7 @@
 # make run   set up .venv and run the main job on the shipped sample
 # make test  install what the tests need and run them all
 # make lint  ruff and mypy
+# make fuzz  damaged inputs for every reader, for SECONDS seconds
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -8,15 +9,19 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
 OUT ?= porter-out/hrnet
+SECONDS ?= 60
 
 .DELETE_ON_ERROR:
-.PHONY: run test lint docs clean
+.PHONY: run test fuzz lint docs clean
 
 run: .venv/installed
 	$(BIN)/porter run hrnet --out $(OUT)
 
 test: .venv/tested
 	$(BIN)/python -m pytest
+
+fuzz: .venv/tested
+	$(BIN)/python tests/fuzzing/run.py --seconds $(SECONDS)
 
 lint: .venv/tested
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from generator import cli, hooks, record
+from generator import cli, hooks, output, record
 
 FOLDER = Path(__file__).parent / "reference"
 PAGES: dict[str, Callable[[], str]] = {
@@ -20,6 +20,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli.page,
     "run-record.md": record.page,
     "run.schema.json": record.schema,
+    "json-output.md": output.page,
 }
 
 

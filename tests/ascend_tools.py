@@ -48,7 +48,7 @@ sys.exit(3 if how == "fails after writing" else 0)
 """
 
 RUNNER = r"""
-import json, pathlib, time
+import json, pathlib
 import numpy as np
 
 
@@ -65,9 +65,8 @@ class Model:
 
     def run(self, batch):
         assert list(batch.shape) == self.shape, (batch.shape, self.shape)
-        started = time.perf_counter()
         values = self.session.run(self.outputs, {self.input.name: batch})
-        return values, 1000 * (time.perf_counter() - started)
+        return values, 1.0 + 0.5 * len(batch)  # milliseconds of a chip that is never disturbed
 
     def over(self, files):
         size, (many, *shape) = self.facts["batch"], self.shape
@@ -178,6 +177,9 @@ else:
         total += spent
         for row, file in enumerate(part):
             for k, value in enumerate(values, start=1):
+                if o["output_binary"] == "True":
+                    value[row].tofile(dump / f"{pathlib.Path(file).stem}_{k}.bin")
+                    continue
                 text = " ".join("%f" % x for x in value[row].ravel())
                 (dump / f"{pathlib.Path(file).stem}_{k}.txt").write_text(text)
     each = total / len(lines)

@@ -54,7 +54,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_preprocess_goes_on_where_it_was_stopped(tmp_path: Path, photos: tuple[Path, Path]) -> None:
-    start(tmp_path / "whole", *photos).preprocess()
+    start(tmp_path / "whole", *photos, plugin=Counting()).preprocess()
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         start(out, *photos, plugin=Counting(image=7)).preprocess()
@@ -69,7 +69,7 @@ def test_preprocess_goes_on_where_it_was_stopped(tmp_path: Path, photos: tuple[P
 
 
 def test_infer_goes_on_at_a_whole_batch_and_is_not_done_twice(tmp_path: Path, photos: tuple[Path, Path]) -> None:
-    whole = start(tmp_path / "whole", *photos, batch=4)
+    whole = start(tmp_path / "whole", *photos, plugin=Counting(), batch=4)
     whole.export(), whole.infer()
     out = tmp_path / "out"
     stopped = start(out, *photos, plugin=Counting(batch=3), batch=4)
@@ -88,7 +88,7 @@ def test_infer_goes_on_at_a_whole_batch_and_is_not_done_twice(tmp_path: Path, ph
 @pytest.mark.parametrize("what", ["a torn file", "a flipped bit", "a lost file", "an image", "a torn line"])
 def test_what_no_longer_holds_is_made_again(tmp_path: Path, photos: tuple[Path, Path], what: str) -> None:
     out, tensors = tmp_path / "out", tmp_path / "out/tensors"
-    start(out, *photos).preprocess()
+    start(out, *photos, plugin=Counting()).preprocess()
     path = tensors / "00000005.npz"
     match what:
         case "a torn file":
@@ -107,7 +107,7 @@ def test_what_no_longer_holds_is_made_again(tmp_path: Path, photos: tuple[Path, 
     again = Counting()
     start(out, *photos, plugin=again, fresh=False).preprocess()
     assert again.images == 5
-    start(tmp_path / "anew", *photos).preprocess()
+    start(tmp_path / "anew", *photos, plugin=Counting()).preprocess()
     assert content(tensors) == content(tmp_path / "anew/tensors")
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,6 +114,9 @@ def test_the_script_quotes_what_a_shell_would_mind(tmp_path: Path) -> None:
     script = tmp_path / "out/reproduce.sh"
     assert subprocess.run(["sh", "-n", script], check=False).returncode == 0
     assert script.stat().st_mode & 0o111
+    if shutil.which("shellcheck"):
+        checked = subprocess.run(["shellcheck", "--shell=sh", script], capture_output=True, text=True, check=False)
+        assert (checked.returncode, checked.stdout) == (0, "")
 
 
 def test_the_script_checks_its_inputs_and_its_target(tmp_path: Path) -> None:
@@ -120,32 +124,27 @@ def test_the_script_checks_its_inputs_and_its_target(tmp_path: Path) -> None:
     odd = labels.rename(tmp_path / "back\\slash's labels.txt")
     out = tmp_path / "out"
     start(out, tmp_path / "val", odd).everything()
-    calls = tmp_path / "bin/porter"
-    calls.parent.mkdir()
-    calls.write_text("#!/bin/sh\nexit 3\n")
-    calls.chmod(0o755)
-    path = f"{calls.parent}{os.pathsep}{os.environ['PATH']}"
+    folder = Path(sys.executable).parent
 
-    def reproduce(target: Path) -> tuple[int, str]:
-        done = subprocess.run(
-            ["sh", out / "reproduce.sh", target],
-            env={**os.environ, "PATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def reproduce(*arguments: object, path: str = f"{folder}{os.pathsep}{os.environ['PATH']}") -> tuple[int, str]:
+        command = ["sh", str(out / "reproduce.sh"), *map(str, arguments)]
+        environment = {**os.environ, "PATH": path}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         return done.returncode, done.stderr
 
-    assert reproduce(tmp_path / "new") == (3, ""), "the inputs are right, and porter's own exit code comes through"
+    code, said = reproduce(tmp_path / "new")
+    assert code == 2 and "no installed plugin offers the model 'tiny'" in said, "the inputs are right: it went on"
+    assert reproduce() == reproduce("") == (2, "usage: reproduce.sh NEW_FOLDER\n")
     assert reproduce(out) == (2, f"{out}: exists already; name a new folder\n")
     odd.write_text("other labels")
-    assert reproduce(tmp_path / "new") == (2, f"{odd}: not the file of the original run\n")
-
-
-def test_a_run_on_what_the_plugin_ships_has_nothing_to_check(finished: Path) -> None:
-    record = read_record(finished)
-    script = render("reproduce.sh.j2", replace(record, inputs=tuple(replace(i, shipped=True) for i in record.inputs)))
-    assert "check" not in script and "sha256sum" not in script
+    assert reproduce(tmp_path / "new") == (2, f"porter: error: {odd}: not the labels of the original run\n")
+    odd.unlink()
+    assert "no such file; start it where the original command was started" in reproduce(tmp_path / "new")[1]
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    for tool in ("sh", "dirname"):
+        (bare / tool).symlink_to(str(shutil.which(tool)))
+    assert reproduce(tmp_path / "new", path=str(bare))[0] == 3
 
 
 def test_failures_beyond_those_in_the_record_are_pointed_to(finished: Path) -> None:
@@ -201,6 +200,9 @@ def test_formatting() -> None:
     assert num(None) == "not measured" and num(-0.001) == "0.00" and num(1.005, 1) == "1.0"
     assert text("a|b\n<c>") == "a\\|b &lt;c&gt;"
     assert code("a`b") == "``a`b``" and code("`") == "`` ` ``"
+    assert link("https://x.org/a_b|c") == "<https://x.org/a_b%7Cc>"
+    assert link("javascript:alert(1)") == "javascript:alert(1)" and link("https://x <b>") == "https://x &lt;b&gt;"
+    assert shell("a \u202e\n```") == "````sh\na \\u202e\n```\n````"
 
 
 def broken_rows(document: str) -> list[str]:

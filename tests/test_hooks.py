@@ -77,7 +77,7 @@ def test_hook_porter_models_offers_a_name_with_what_the_plugin_ships(data: Path)
     registry = create_registry([("shipping", Shipping()), ("other", object())])
     run = begin(data.parent / "out", request, registry, Progress(), "porter run tiny", fresh=True)
     assert run.everything() is ExitCode.OK
-    assert run.record.shipped == "data, labels. Photos drawn by this test."
+    assert str(run.record.shipped) == "data, labels. Photos drawn by this test."
     assert [(one.role, one.shipped) for one in run.record.inputs] == [("labels", True)]
     assert "Photos drawn by this test." in (data.parent / "out/README.md").read_text(encoding="utf-8")
 

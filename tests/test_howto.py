@@ -58,6 +58,9 @@ def test_the_template_page_does_what_it_says(
     assert "Delivered by Example Ltd. to " in document
     assert "## Environment" not in document and "## Performance" in document
     assert "pytorch fp32 (reference) was not compared with the reference." in document
+    chinese = (tmp_path / "out/README.zh.md").read_text(encoding="utf-8")
+    assert "由示例公司交付，运行于 " in chinese and "## 模型简介" in chinese
+    assert "pytorch fp32（参考模型） 未与参考模型比对。" in chinese
 
 
 def test_the_page_on_two_models_prints_what_it_shows(

@@ -31,7 +31,7 @@ from porter.records.run import State
 from porter.records.spec import PreprocessSpec
 from porter.records.store import read_record
 from porter.run import Run
-from porter.stages.deliver import render
+from porter.stages.deliver import DOCUMENTS, render
 from porter.statistics import wilson
 
 OTHER_TASK = re.compile(r"top.?1|top.?5", re.IGNORECASE)
@@ -72,7 +72,7 @@ def test_every_stage_serves_the_task(delivered: Run) -> None:
         ("published", "mean_iou", True),
     ]
     files = {path.name for path in delivered.job.folder.rglob("*") if path.is_file()}
-    assert files == {"README.md", "run.json", "predictions.csv", "reproduce.sh", "shapes.onnx"}
+    assert files == {*DOCUMENTS, "run.json", "predictions.csv", "shapes.onnx"}
 
 
 def test_the_figures_are_those_of_sets_of_pixels(delivered: Run, inputs: Path) -> None:
@@ -105,7 +105,7 @@ def test_the_documents_speak_of_this_task_alone(delivered: Run) -> None:
     assert metric.interval is not None
     stated = f"{metric.value:.2f} [{metric.interval.low:.2f}, {metric.interval.high:.2f}]"
     assert f"| onnxruntime fp32 | {stated} |" in readme
-    assert "Mean IoU (percent)" in readme and "percentile bootstrap over images" in readme
+    assert "Mean IoU (%)" in readme and "percentile bootstrap over images" in readme
     assert "### IoU by class, onnxruntime fp32" in readme and "semantic\\_segmentation" in readme
     assert "24 files," in readme, "the masks are an input with a digest"
     for path in out.rglob("*"):
@@ -194,7 +194,7 @@ def test_an_artefact_with_other_masks_shows(inputs: Path, tmp_path: Path) -> Non
     pairs = zip(rows(tmp_path / "out", "reference"), rows(tmp_path / "out", "coarse-fp32"), strict=True)
     same = sum(a["mask_sha256"] == b["mask_sha256"] for a, b in pairs)
     assert rounded.agreement.hits == same
-    assert f"same mask as the reference on {same} of 24 images" in (tmp_path / "out/README.md").read_text()
+    assert f"Same mask as the reference: {same} of 24 images" in (tmp_path / "out/README.md").read_text()
     failed = [one for one in run.record.comparisons if one.passed is False]
     assert failed and {one.evaluation for one in failed} == {"coarse-fp32"}
 
@@ -316,9 +316,9 @@ def test_each_interval_is_told_with_its_own_method(delivered: Run) -> None:
     iou, pixels = reference.metrics
     other = replace(pixels, interval=wilson(9, 10))
     record = replace(delivered.record, evaluations=(replace(reference, metrics=(iou, other)),))
-    (told,) = (line for line in render("README.md.j2", record).splitlines() if line.startswith("In brackets: "))
-    assert "95% interval of Mean IoU, percentile bootstrap" in told
-    assert "95% interval of Pixel accuracy, Wilson score (1927)" in told
+    told = [line for line in render("README.md.j2", record).splitlines() if line.startswith("In brackets: ")]
+    assert len(told) == 2 and told[0].startswith("In brackets: 95% interval of Mean IoU, percentile bootstrap")
+    assert told[1] == "In brackets: 95% interval of Pixel accuracy, Wilson score (1927)."
 
 
 def test_reproduce_checks_the_folder_of_masks(few: Path, tmp_path: Path) -> None:
@@ -332,9 +332,9 @@ def test_reproduce_checks_the_folder_of_masks(few: Path, tmp_path: Path) -> None
         return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
     unchanged = reproduce()
-    assert "not the folder" not in unchanged.stderr
+    assert "inputs: those of the record\n" in unchanged.stdout
     assert "no installed plugin offers the model 'shapes'" in unchanged.stderr, "it went on to the run"
     (few / "masks/shapes 000.png").rename(few / "masks/other.png")
     changed = reproduce()
     assert changed.returncode == 2
-    assert changed.stderr == f"{few / 'masks'}: not the folder of the original run\n"
+    assert changed.stderr == f"porter: error: {few / 'masks'}: not the labels of the original run\n"

@@ -26,7 +26,7 @@ LAYERS = (
     ),
     ("runtimes", "tasks", "defaults"),
     ("stages",),
-    ("run",),
+    ("run", "importing", "comparing"),
     ("testing", "cli"),
 )
 """From the bottom up. A module imports from its own layer and from those before it."""

@@ -17,6 +17,7 @@ from porter.records.load import LoadReport
 from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 from porter.run import Run, begin
+from porter.stages.executors.base import Executor
 
 SIZE = 16
 CLASSES = ("red", "green", "blue")
@@ -82,9 +83,18 @@ def write_photos(folder: Path, labels: Sequence[int], *, size: tuple[int, int] =
     return path
 
 
-def start(out: Path, data: Path, labels: Path | None, *, plugin: Any = None, fresh: bool = True, **options: Any) -> Run:
+def start(
+    out: Path,
+    data: Path,
+    labels: Path | None,
+    *,
+    plugin: Any = None,
+    fresh: bool = True,
+    executor: Executor | None = None,
+    **options: Any,
+) -> Run:
     """A run of the tiny model, quick to bench."""
     settings: dict[str, Any] = {"batch_sizes": (1, 4), "bench_seconds": 0.0, "threads": 1, **options}
     request = RunRequest(model="tiny", data=str(data), labels=None if labels is None else str(labels), **settings)
     registry = create_registry([("tiny", plugin if plugin is not None else TinyPlugin())])
-    return begin(out, request, registry, Progress(), "porter run tiny", fresh=fresh)
+    return begin(out, request, registry, Progress(), "porter run tiny", fresh=fresh, executor=executor)

@@ -27,7 +27,7 @@ class Seal:
     """What lies in a folder of blobs."""
 
     key: str
-    """Stands for the model, the settings and the runtime."""
+    """Stands for the model, the settings and the runtime; holds the SHA-256 of each file of the model as it is."""
     blobs: dict[str, str]
     """SHA-256 of each file by its name."""
 
@@ -56,15 +56,18 @@ def blobs(folder: Path | None, key: str) -> Iterator[Path | None]:
             write_whole(folder / SEAL, msgspec.json.encode(Seal(key=key, blobs=found)))
 
 
-def _holds(folder: Path, key: str) -> bool:
-    """Whether the folder is sealed with this key, and every file is as it was written."""
+def intact(folder: Path) -> Seal | None:
+    """The seal of a folder whose every file is as it was written; None where one is not, or it has no seal."""
     try:
         seal = msgspec.json.decode((folder / SEAL).read_bytes(), type=Seal)
         names = {path.name for path in folder.iterdir()} - {SEAL}
-        return (
-            seal.key == key
-            and names == set(seal.blobs)
-            and all(file_digest(folder / n) == seal.blobs[n] for n in names)
-        )
+        held = names == set(seal.blobs) and all(file_digest(folder / n) == seal.blobs[n] for n in names)
     except (OSError, BadInput, msgspec.MsgspecError, UnicodeDecodeError):
-        return False
+        return None
+    return seal if held else None
+
+
+def _holds(folder: Path, key: str) -> bool:
+    """Whether the folder is sealed with this key, and every file is as it was written."""
+    seal = intact(folder)
+    return seal is not None and seal.key == key

@@ -64,11 +64,11 @@ def example_inputs(spec: ModelSpec) -> tuple[Any, ...]:
 
 
 @hookimpl(trylast=True)
-def porter_preprocess(image: Image, spec: PreprocessSpec) -> np.ndarray:
+def porter_preprocess(image: Image, spec: PreprocessSpec, out: np.ndarray | None) -> np.ndarray:
     """The reference pipeline that the spec declares."""
     from porter.images.pipeline import reference_pipeline
 
-    return reference_pipeline(image.pixels, spec)
+    return reference_pipeline(image.pixels, spec, out)
 
 
 @hookimpl(trylast=True)

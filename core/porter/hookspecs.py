@@ -107,11 +107,14 @@ def porter_export(loaded: Loaded, request: ExportRequest) -> Exported | None:
 
 
 @hookspec(firstresult=True)
-def porter_preprocess(image: Image, spec: PreprocessSpec) -> np.ndarray | None:
+def porter_preprocess(image: Image, spec: PreprocessSpec, out: np.ndarray | None) -> np.ndarray | None:
     """One decoded image (uint8 H×W×3 RGB) to one float32 C×H×W array, of the same shape for every image.
 
     Core's default is the reference pipeline that `spec` declares, bit for bit. A plugin's own must agree with
     it, or the verdict "preprocessing" fails. Called from several threads at once.
+
+    `out` is the image's row of a batch, float32 C×H×W of `spec.crop`, or None. Who fills it and returns it
+    saves a copy; any other array is copied.
 
     Example:
         >>> import numpy as np

@@ -28,7 +28,9 @@ from porter.stages.build import as_they_are, build
 from porter.stages.choose import choose
 from porter.stages.deliver import DOCUMENTS, deliver
 from porter.stages.diagnose import diagnose
-from porter.stages.evaluate import PREDICTIONS, Pass, Subject, evaluate, predictions_file, subjects
+from porter.stages.evaluate import PREDICTIONS, Pass, evaluate, predictions_file
+from porter.stages.executors.base import Executor, Work
+from porter.stages.executors.local import Local
 from porter.stages.export import MODELS, export
 from porter.stages.files import OUTPUTS, TENSORS, output_entries, tensor_entries
 from porter.stages.job import CACHE, Job
@@ -40,6 +42,7 @@ from porter.stages.prepare import Prepared, prepare
 from porter.stages.scoring import FAILURES_KEPT
 from porter.stages.sources import Sources
 from porter.stages.standing import remove_own_files, sections_of, standing
+from porter.stages.subject import Subject, subjects
 from porter.stages.templates import Templates
 from porter.stages.thumbnails import with_thumbnails
 from porter.stages.tolerance import bound_for
@@ -52,10 +55,17 @@ class Run:
     """A run's folder, and the stages on it. Every public method is one stage; each writes run.json at its end."""
 
     def __init__(
-        self, job: Job, record: RunRecord, *, fresh: bool = False, before: tuple[OutputFile, ...] = ()
+        self,
+        job: Job,
+        record: RunRecord,
+        *,
+        fresh: bool = False,
+        before: tuple[OutputFile, ...] = (),
+        executor: Executor | None = None,
     ) -> None:
         self.job = job
         self.record = record
+        self._executor = executor or Local()
         self._from_files = True
         self._fresh, self._before = fresh, before
 
@@ -74,11 +84,11 @@ class Run:
         self._list()
         if not (self.record.parity and self.record.preprocessing):
             self.verify()
-        if self.job.plan.elsewhere and not self.record.kits:
-            self.record = write_kits(self.job, self.record)
-            self._save()
         auto = self.job.request.is_auto
         if all(one.passed for one in self.record.parity) or (auto and self.record.scorable):
+            if self.job.plan.elsewhere and not self.record.kits:
+                self.record = write_kits(self.job, self.record)
+                self._save()
             if not self.record.evaluations:
                 self.evaluate()
             self._bench(keep=True)
@@ -161,10 +171,12 @@ class Run:
         self._build()
         self.record = clear(self.record, ["choice"])
         passes: list[Pass] = []
+        sources = Sources(self.job, self.record, from_files=self._from_files and self._executor.reads_files)
         with predictions_file(self.job) as sink:
             for subject in subjects(self.record):
                 reference = passes[0].answers if passes else None
-                passes.append(evaluate(self.job, subject, self._sources(), sink, reference=reference))
+                work = Work(job=self.job, subject=subject, sources=sources, start=0)
+                passes.append(evaluate(work, self._executor, sink, reference=reference))
         self._note_data(passes[0])
         self._note_machine()
         suspects = self.job.task.explain_labels(passes[0].answers.answers, self.job.manifest.items, self.job.spec)
@@ -358,12 +370,20 @@ class Run:
 
 
 def begin(
-    folder: Path, request: RunRequest, registry: Registry, progress: Progress, command: str, *, fresh: bool
+    folder: Path,
+    request: RunRequest,
+    registry: Registry,
+    progress: Progress,
+    command: str,
+    *,
+    fresh: bool,
+    executor: Executor | None = None,
 ) -> Run:
     """Start a run in `folder`, or go on with the record that lies there.
 
     What the record holds and the changed options make stale is cleared, so that no figure outlives what it was
-    measured on. Raises `BadInput` where the folder cannot be written.
+    measured on. `executor` answers the images of an evaluation; None: this process. Raises `BadInput` where the folder
+    cannot be written.
     """
     machine.let_threads_sleep()
     job = Job(folder=folder, request=request, registry=registry, progress=progress)
@@ -383,7 +403,7 @@ def begin(
     unpickled = record.load is not None and not record.load.safe
     request = replace(request, trust_checkpoint=request.trust_checkpoint or unpickled)
     record = replace(record, porter=porter.__version__, request=request, command=command, environment=environment)
-    return Run(job, record, fresh=fresh, before=() if before is None else before.files)
+    return Run(job, record, fresh=fresh, before=() if before is None else before.files, executor=executor)
 
 
 def _earlier(folder: Path, *, fresh: bool) -> RunRecord | None:

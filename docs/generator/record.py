@@ -77,6 +77,10 @@ UNITS = {
     "TensorError.relative_error": "1",
     "TensorError.sqnr_db": "dB",
     "Environment.load_average": "processes",
+    "MetricChange.first": "its `unit`",
+    "MetricChange.second": "its `unit`",
+    "MetricChange.difference": "its `unit`",
+    "SpeedChange.ratio": "1",
 }
 """Unit of a field whose name does not tell. A figure must be in one of the two tables."""
 
@@ -91,9 +95,9 @@ def page() -> str:
         f"{RECORD_NAME} is UTF-8 JSON, written after every stage, whole or not at all. `schema_version` is "
         f"{run.SCHEMA_VERSION}; [run.schema.json](run.schema.json) is its JSON Schema. A figure that was not measured "
         "is `null`, and a section that was not measured is `null` or empty; neither is ever 0.",
-        _section(root, names),
+        section(root, names),
         _staleness(),
-        *(_section(cls, names) for cls in others),
+        *(section(cls, names) for cls in others),
     )
 
 
@@ -103,7 +107,8 @@ def schema() -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _section(cls: Class, classes: list[str]) -> str:
+def section(cls: Class, classes: list[str]) -> str:
+    """One class with its fields; a type that is one of `classes` is a link."""
     values = any(not field.type for field in cls.fields)  # an enumeration
     columns = ["value", "meaning"] if values else ["field", "type", "unit", "meaning"]
     rows = [

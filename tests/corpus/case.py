@@ -29,7 +29,7 @@ class Case:
     files: Mapping[str, Content] = field(default_factory=dict)
     code: int = 2
     leaves: tuple[str, ...] = ()
-    """Names in `out` where the command rightly got as far as writing; none: `out` must be as it was."""
+    """What must lie in `out` afterwards, where the command rightly got as far as that; none: it must be as it was."""
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import TensorProto, helper, numpy_helper
+
 from corpus.case import Case
 from corpus.configs import ONNX
 from corpus.good import strongest_colour
-from onnx import TensorProto, helper, numpy_helper
 
 GRAPHS = "diagnose --reference tiny.onnx --candidate bad.onnx"
 IR = "diagnose --reference tiny.onnx --candidate ir.xml --candidate-runtime openvino"
@@ -53,12 +54,12 @@ def _value(model: onnx.ModelProto, kind: str, **changes: object) -> None:
             value.CopyFrom(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, change))  # type: ignore[arg-type]
 
 
-def _huge(model: onnx.ModelProto) -> None:
+def huge(model: onnx.ModelProto) -> None:
     """An initializer that declares four terabytes and holds 36 bytes."""
     model.graph.initializer[0].dims[:] = [10**6, 10**6]
 
 
-def _bomb(model: onnx.ModelProto) -> None:
+def node_of_terabytes(model: onnx.ModelProto) -> None:
     """A node that would fill 4 TB."""
     shape = numpy_helper.from_array(np.array([10**6, 10**6], np.int64), "shape")
     model.graph.initializer.append(shape)
@@ -72,7 +73,7 @@ def _cycle(model: onnx.ModelProto) -> None:
     model.graph.node[0].input[0] = "class"
 
 
-def _dropout(model: onnx.ModelProto) -> None:
+def dropout(model: onnx.ModelProto) -> None:
     model.opset_import[0].version = 13
     model.ir_version = 7
     live = numpy_helper.from_array(np.array(True), "live")
@@ -85,37 +86,187 @@ def _dropout(model: onnx.ModelProto) -> None:
 CASES = [
     # --- the file itself
     Case(name="empty", command=ONNX, says="tiny.onnx: empty, not an ONNX file", files={"tiny.onnx": b""}),
-    Case(name="text", command=ONNX, says="tiny.onnx: not an ONNX", files={"tiny.onnx": "version https://git-lfs.github.com/spec/v1\n"}),
-    Case(name="cut short", command=ONNX, says="tiny.onnx: not an ONNX", files={"tiny.onnx": lambda p: p.write_bytes(strongest_colour().SerializeToString()[:150])}),
-    Case(name="a checkpoint", command=ONNX, says="tiny.onnx: not an ONNX", files={"tiny.onnx": b"PK\x03\x04" + bytes(100)}),
-    Case(name="a link to itself", command=ONNX, says="tiny.onnx: cannot be read: Too many levels of symbolic links", files={"tiny.onnx": lambda p: p.symlink_to("tiny.onnx")}),
+    Case(
+        name="text",
+        command=ONNX,
+        says="tiny.onnx: not an ONNX",
+        files={"tiny.onnx": "version https://git-lfs.github.com/spec/v1\n"},
+    ),
+    Case(
+        name="cut short",
+        command=ONNX,
+        says="tiny.onnx: not an ONNX",
+        files={"tiny.onnx": lambda p: p.write_bytes(strongest_colour().SerializeToString()[:150])},
+    ),
+    Case(
+        name="a checkpoint",
+        command=ONNX,
+        says="tiny.onnx: not an ONNX",
+        files={"tiny.onnx": b"PK\x03\x04" + bytes(100)},
+    ),
+    Case(
+        name="a link to itself",
+        command=ONNX,
+        says="tiny.onnx: cannot be read: Too many levels of symbolic links",
+        files={"tiny.onnx": lambda p: p.symlink_to("tiny.onnx")},
+    ),
     # --- what it holds
-    Case(name="weights in /etc/passwd", command=ONNX, says="1 weights lie outside the file .first: weights.", files=_changed(lambda m: outside(m, "/etc/passwd"))),
-    Case(name="weights in the folder above", command=ONNX, says="1 weights lie outside the file", files=_changed(lambda m: outside(m, "../secret.bin"))),
-    Case(name="no graph", command=ONNX, says="tiny.onnx: not an ONNX model: it holds no graph", files=_changed(lambda m: m.ClearField("graph"))),
-    Case(name="no opset", command=ONNX, says="imports no operators of the default ONNX domain", files=_changed(lambda m: setattr(m.opset_import[0], "domain", "com.example"))),
-    Case(name="an opset of the future", command=ONNX, says="opset", files=_changed(lambda m: setattr(m.opset_import[0], "version", 99)), leaves=FAILED),
-    Case(name="an IR version of the future", command=ONNX, says="tiny.onnx: ONNX Runtime cannot load it: .*IR version", files=_changed(lambda m: setattr(m, "ir_version", 99)), leaves=FAILED),
-    Case(name="an unknown operator", command=ONNX, says="ONNX Runtime cannot load it.*NoSuchOp", files=_changed(lambda m: setattr(m.graph.node[1], "op_type", "NoSuchOp")), leaves=FAILED),
-    Case(name="nodes in a circle", command=ONNX, says="ONNX Runtime cannot load it", files=_changed(_cycle), leaves=FAILED),
-    Case(name="four terabytes of weights declared", command=ONNX, says="ONNX Runtime cannot load it|weights", files=_changed(_huge), leaves=FAILED),
-    Case(name="four terabytes in a node", command=ONNX, says="ONNX Runtime", files=_changed(_bomb), leaves=("models", "run.json")),
-    Case(name="dropout in training mode", command=ONNX, says="Dropout '' is in training mode", files=_changed(_dropout)),
-    Case(name="two inputs", command=ONNX, says="takes 2 inputs", files=_changed(lambda m: m.graph.input.append(helper.make_tensor_value_info("b", 1, [1])))),
-    Case(name="two outputs", command=ONNX, says="tiny.yaml: output: missing, and .*tiny.onnx has means, class|class, means", files=_changed(lambda m: m.graph.output.append(helper.make_tensor_value_info("means", 1, ["N", 3])))),
-    Case(name="an input of int64", command=ONNX, says="input 'image' is int64; porter feeds float32 or uint8", files=_changed(lambda m: _value(m, "input", dtype=TensorProto.INT64))),
-    Case(name="an input of no type", command=ONNX, says="input 'image' is type 0; porter feeds", files=_changed(lambda m: _value(m, "input", dtype=0))),
-    Case(name="an input of three axes", command=ONNX, says="input 'image' has shape 3×16×16; a batch of images has four axes", files=_changed(lambda m: _value(m, "input", shape=[3, 16, 16]))),
-    Case(name="a negative size", command=ONNX, says="a batch of images has four axes", files=_changed(lambda m: _value(m, "input", shape=["N", 3, -16, 16]))),
-    Case(name="seven channels", command=ONNX, says="its input is N×7×16×16; porter makes images of 3 channels", files=_changed(lambda m: _value(m, "input", shape=["N", 7, 16, 16]))),
-    Case(name="terminal controls in a name", command=ONNX, says=r"takes 2 inputs \(image, \\x1b\[2J\)", files=_changed(lambda m: m.graph.input.append(helper.make_tensor_value_info("\x1b[2J", 1, [1])))),
+    Case(
+        name="weights in /etc/passwd",
+        command=ONNX,
+        says="1 weights lie outside the file .first: weights.",
+        files=_changed(lambda m: outside(m, "/etc/passwd")),
+    ),
+    Case(
+        name="weights in the folder above",
+        command=ONNX,
+        says="1 weights lie outside the file",
+        files=_changed(lambda m: outside(m, "../secret.bin")),
+    ),
+    Case(
+        name="no graph",
+        command=ONNX,
+        says="tiny.onnx: not an ONNX model: it holds no graph",
+        files=_changed(lambda m: m.ClearField("graph")),
+    ),
+    Case(
+        name="no opset",
+        command=ONNX,
+        says="imports no operators of the default ONNX domain",
+        files=_changed(lambda m: setattr(m.opset_import[0], "domain", "com.example")),
+    ),
+    Case(
+        name="an opset of the future",
+        command=ONNX,
+        says="opset",
+        files=_changed(lambda m: setattr(m.opset_import[0], "version", 99)),
+        leaves=FAILED,
+    ),
+    Case(
+        name="an IR version of the future",
+        command=ONNX,
+        says="tiny.onnx: ONNX Runtime cannot load it: .*IR version",
+        files=_changed(lambda m: setattr(m, "ir_version", 99)),
+        leaves=FAILED,
+    ),
+    Case(
+        name="an unknown operator",
+        command=ONNX,
+        says="ONNX Runtime cannot load it.*NoSuchOp",
+        files=_changed(lambda m: setattr(m.graph.node[1], "op_type", "NoSuchOp")),
+        leaves=FAILED,
+    ),
+    Case(
+        name="nodes in a circle",
+        command=ONNX,
+        says="ONNX Runtime cannot load it",
+        files=_changed(_cycle),
+        leaves=FAILED,
+    ),
+    Case(
+        name="four terabytes of weights declared",
+        command=ONNX,
+        says="ONNX Runtime cannot load it|weights",
+        files=_changed(huge),
+        leaves=FAILED,
+    ),
+    Case(
+        name="four terabytes in a node",
+        command=ONNX,
+        says="ONNX Runtime",
+        files=_changed(node_of_terabytes),
+        leaves=("models", "run.json"),
+    ),
+    Case(
+        name="dropout in training mode", command=ONNX, says="Dropout '' is in training mode", files=_changed(dropout)
+    ),
+    Case(
+        name="two inputs",
+        command=ONNX,
+        says="takes 2 inputs",
+        files=_changed(lambda m: m.graph.input.append(helper.make_tensor_value_info("b", 1, [1]))),
+    ),
+    Case(
+        name="two outputs",
+        command=ONNX,
+        says="tiny.yaml: output: missing, and .*tiny.onnx has means, class|class, means",
+        files=_changed(lambda m: m.graph.output.append(helper.make_tensor_value_info("means", 1, ["N", 3]))),
+    ),
+    Case(
+        name="an input of int64",
+        command=ONNX,
+        says="input 'image' is int64; porter feeds float32 or uint8",
+        files=_changed(lambda m: _value(m, "input", dtype=TensorProto.INT64)),
+    ),
+    Case(
+        name="an input of no type",
+        command=ONNX,
+        says="input 'image' is type 0; porter feeds",
+        files=_changed(lambda m: _value(m, "input", dtype=0)),
+    ),
+    Case(
+        name="an input of three axes",
+        command=ONNX,
+        says="input 'image' has shape 3×16×16; a batch of images has four axes",
+        files=_changed(lambda m: _value(m, "input", shape=[3, 16, 16])),
+    ),
+    Case(
+        name="a negative size",
+        command=ONNX,
+        says="a batch of images has four axes",
+        files=_changed(lambda m: _value(m, "input", shape=["N", 3, -16, 16])),
+    ),
+    Case(
+        name="seven channels",
+        command=ONNX,
+        says="its input is N×7×16×16; porter makes images of 3 channels",
+        files=_changed(lambda m: _value(m, "input", shape=["N", 7, 16, 16])),
+    ),
+    Case(
+        name="terminal controls in a name",
+        command=ONNX,
+        says=r"takes 2 inputs \(image, \\x1b\[2J\)",
+        files=_changed(lambda m: m.graph.input.append(helper.make_tensor_value_info("\x1b[2J", 1, [1]))),
+    ),
     # --- graphs side by side
     Case(name="diagnose: text for a graph", command=GRAPHS, says="bad.onnx: not an ONNX", files={"bad.onnx": "text"}),
-    Case(name="diagnose: weights outside", command=GRAPHS, says="bad.onnx: 1 weights lie outside the file", files=_bad(lambda m: outside(m, "../secret.bin"))),
-    Case(name="diagnose: an unknown operator", command=GRAPHS, code=1, says="NoSuchOp", files=_bad(lambda m: setattr(m.graph.node[1], "op_type", "NoSuchOp"))),
+    Case(
+        name="diagnose: weights outside",
+        command=GRAPHS,
+        says="bad.onnx: 1 weights lie outside the file",
+        files=_bad(lambda m: outside(m, "../secret.bin")),
+    ),
+    Case(
+        name="diagnose: an unknown operator",
+        command=GRAPHS,
+        code=1,
+        says="NoSuchOp",
+        files=_bad(lambda m: setattr(m.graph.node[1], "op_type", "NoSuchOp")),
+    ),
     Case(name="diagnose: nodes in a circle", command=GRAPHS, says="bad.onnx", files=_bad(_cycle)),
     Case(name="IR: text", command=IR, says="ir.xml", files={"ir.xml": "text"}),
-    Case(name="IR: entities that grow", command=IR, says="ir.xml", files={"ir.xml": '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "ha">' + "".join(f'<!ENTITY x{k} "{f"&x{k - 1 or chr(0)};".replace(chr(0), "") * 10}">' for k in range(1, 10)) + "]><net>&x9;</net>"}),
-    Case(name="IR: without its weights", command=IR, says="ir.xml", files={"ir.xml": '<?xml version="1.0"?><net name="a" version="11"><layers/><edges/></net>'}),
-    Case(name="IR: a file from outside", command=IR, says="ir.xml", files={"ir.xml": '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><net name="&x;" version="11"><layers/><edges/></net>'}),
-]  # fmt: skip
+    Case(
+        name="IR: entities that grow",
+        command=IR,
+        says="ir.xml",
+        files={
+            "ir.xml": '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "ha">'
+            + "".join(f'<!ENTITY x{k} "{f"&x{k - 1 or chr(0)};".replace(chr(0), "") * 10}">' for k in range(1, 10))
+            + "]><net>&x9;</net>"
+        },
+    ),
+    Case(
+        name="IR: without its weights",
+        command=IR,
+        says="ir.xml",
+        files={"ir.xml": '<?xml version="1.0"?><net name="a" version="11"><layers/><edges/></net>'},
+    ),
+    Case(
+        name="IR: a file from outside",
+        command=IR,
+        says="ir.xml",
+        files={
+            "ir.xml": '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><net name="&x;" version="11"><layers/><edges/></net>'
+        },
+    ),
+]

@@ -75,12 +75,15 @@ class PureInfer:
 
 
 def dataset_arguments(tool: str, om: Path, info: Path, batch: int, device: int, size: tuple[int, int]) -> list[str]:
-    """The command line for the images of an `.info` file; `size` is width and height in pixels."""
+    """The command line for the images of an `.info` file; `size` is width and height in pixels.
+
+    Outputs are asked for as raw values: its text has six decimals.
+    """
     return [
         tool,
         *("-model_type=vision", f"-device_id={device}", f"-batch_size={batch}", f"-om_path={om}"),
         *(f"-input_text_path={info}", f"-input_width={size[0]}", f"-input_height={size[1]}"),
-        *("-output_binary=False", "-useDvpp=False"),
+        *("-output_binary=True", "-useDvpp=False"),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import tokenize
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,7 +122,10 @@ def _raw(path: Path) -> np.ndarray:
 def _numpy(path: Path) -> np.ndarray:
     import numpy as np
 
-    loaded = np.load(path, allow_pickle=False)
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except tokenize.TokenError as error:  # the header is a Python literal
+        raise ValueError(error) from None
     if not isinstance(loaded, np.ndarray):
         raise ValueError("an archive of arrays, not one array")
     return loaded

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+
 import click
 
 from porter import __version__
@@ -16,12 +18,16 @@ COMMANDS = {
     "evaluate": "porter.cli.stages",
     "bench": "porter.cli.stages",
     "diagnose": "porter.cli.diagnose",
+    "import": "porter.cli.import_",
     "report": "porter.cli.report",
+    "compare": "porter.cli.compare",
+    "cache": "porter.cli.cache",
     "plugins": "porter.cli.plugins",
     "doctor": "porter.cli.doctor",
     "new": "porter.cli.new",
 }
-"""Command: the module that defines it under that name. Imported when it is asked for, so that each starts at once."""
+"""Command: the module that defines it under that name (`import` as `import_`). Imported when it is asked for, so that
+each starts at once."""
 
 
 class LazyGroup(click.Group):
@@ -34,7 +40,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = __import__(COMMANDS[cmd_name], fromlist=[cmd_name])
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name)
         return command
 
     def resolve_command(

@@ -26,8 +26,8 @@ def main(arguments: list[str] | None = None) -> None:
 
         try:
             code = porter.main(args=arguments, prog_name="porter", standalone_mode=False)
-        except click.Abort:
-            interrupts.end()
+        except click.Abort:  # what click makes of an interrupt
+            raise KeyboardInterrupt from None
     except KeyboardInterrupt:
         interrupts.end()
     except Exception as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from porter.cli.executors import EXECUTION, Resources
 from porter.errors import BadInput
 from porter.records.request import RunRequest
 from porter.records.store import RECORD_NAME, read_record
@@ -81,7 +82,7 @@ _OPTIONS: dict[str, Decorator] = {
         "--trust-checkpoint", is_flag=True, default=None, help="Unpickle it, which runs whatever code it holds."
     ),
     "opset": click.option("--opset", type=int, metavar="N", help="ONNX opset [default: 11]."),
-    "data": click.option("--data", metavar="DIR", help="Folder of images."),
+    "data": click.option("--data", metavar="DIR", help="Folder of images, or an fsspec URL such as s3://bucket/val."),
     "labels": click.option(
         "--labels", metavar="PATH", help="Lines NAME LABEL, or what the model's task takes; without it, class folders."
     ),
@@ -119,6 +120,23 @@ _OPTIONS: dict[str, Decorator] = {
         help="Parity: relative tolerance [default: 0.0001 for fp32; an estimate for less].",
     ),
     "batch": click.option("--batch", type=_POSITIVE, metavar="N", help="Batch size of the evaluation."),
+    "executor": click.option(
+        "--executor",
+        type=click.Choice(["local", "ray"]),
+        help="Where images are evaluated: in this process [default], or by the workers of a Ray cluster.",
+    ),
+    "ray_address": click.option(
+        "--ray-address", metavar="ADDR", help="The cluster, e.g. HOST:6379 or auto [default: one on this machine]."
+    ),
+    "workers": click.option(
+        "--workers", type=_POSITIVE, metavar="N", help="Workers [default: as many as the cluster has room for]."
+    ),
+    "worker_resources": click.option(
+        "--worker-resources",
+        type=Resources(),
+        metavar="NAME=N,…",
+        help="What a worker takes of its machine, e.g. CPU=4,GPU=1 [default: a processor for each thread].",
+    ),
     "max_drop": click.option("--max-drop", type=_NOT_NEGATIVE, metavar="X", help="Points that may be lost."),
     "batch_sizes": click.option("--batch-sizes", type=BatchSizes(), metavar="N,N", help="Batch sizes to measure."),
     "bench_seconds": click.option(
@@ -196,6 +214,7 @@ __all__ = [
     "DATA",
     "DELIVERY",
     "EVALUATION",
+    "EXECUTION",
     "MODEL",
     "PARITY",
     "RUNTIME",

@@ -11,12 +11,14 @@ from typing import Any
 
 import click
 
+from porter.cli.executors import executor_from
 from porter.cli.options import (
     BENCH,
     CONFIG,
     DATA,
     DELIVERY,
     EVALUATION,
+    EXECUTION,
     MODEL,
     PARITY,
     RUNTIME,
@@ -49,10 +51,11 @@ def _stage(
 ) -> tuple[Run, ExitCode]:
     """Do it in the run's folder. With `plain` no option of an earlier command is remembered."""
     folder = out if out is not None else Path("porter-out") / (model or "")
+    executor, given = executor_from(given)
     request = request_from(model, folder, given, fresh=plain)
     command = shlex.join(["porter", *sys.argv[1:]])
-    with TerminalProgress() as progress, FolderLock(folder) as lock:
-        run = begin(folder, request, create_registry(), progress, command, fresh=fresh)
+    with TerminalProgress() as progress, FolderLock(folder) as lock, executor:
+        run = begin(folder, request, create_registry(), progress, command, fresh=fresh, executor=executor)
         lock.take()
         code = do(run)
     return run, code
@@ -60,7 +63,7 @@ def _stage(
 
 @click.command()
 @click.argument("model")
-@options(MODEL, DATA, RUNTIME, PARITY, EVALUATION, BENCH, DELIVERY)
+@options(MODEL, DATA, RUNTIME, PARITY, EVALUATION, BENCH, DELIVERY, EXECUTION)
 @templates_option
 @_out
 @_fresh
@@ -105,5 +108,7 @@ verify = _alone(
 )
 preprocess = _alone("preprocess", Run.preprocess, "Write the tensors of all images to tensors/.", CONFIG, DATA)
 infer = _alone("infer", Run.infer, "Write the outputs for all images to outputs/.", DATA, RUNTIME, ("batch",), TRUST)
-evaluate = _alone("evaluate", Run.evaluate, "Score the reference and every artefact.", DATA, RUNTIME, EVALUATION, TRUST)
+evaluate = _alone(
+    "evaluate", Run.evaluate, "Score the reference and every artefact.", DATA, RUNTIME, EVALUATION, EXECUTION, TRUST
+)
 bench = _alone("bench", Run.bench, "Measure every artefact at every batch size.", RUNTIME, DATA, BENCH)

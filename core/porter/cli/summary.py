@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from porter.errors import one_line
+from porter.records.performance import Performance
 from porter.records.run import RunRecord, Verdict
 from porter.records.store import RECORD_NAME
 from porter.stages.deliver import READMES
@@ -24,13 +25,26 @@ def summary_lines(folder: Path, record: RunRecord) -> list[str]:
         lines.append(f"{evaluation.title}: {', '.join(shown)} on {evaluation.listed} images")
         if evaluation.chance:
             lines.append(f"WARNING: {evaluation.title} is {evaluation.chance}")
-    for one in record.performance:
-        lines.append(
-            f"{one.artefact} at batch {one.batch}: {num(one.images_per_second)} images/s, "
-            f"median {num(one.latency.median_ms)} ms a batch{'' if one.steady else ' (not steady)'}"
-        )
+    lines += [speed_line(one) for one in record.performance]
+    for kit in record.kits:
+        lines.append(f"NOT MEASURED on {kit.runtime} ({kit.target}): run {folder / kit.path / kit.script} on a host")
+        lines.append(f"         that has it, bring the folder back, then: {kit.take_back}")
+    if record.imported is not None:
+        lines += [f"{one.kind.upper():12} {one.text}" for one in record.imported.findings]
     readmes = [f"README: {folder / name}" for language, name in READMES.items() if language in record.request.languages]
     return [*lines, f"Record: {folder / RECORD_NAME}", *readmes]
+
+
+def speed_line(one: Performance) -> str:
+    """The speed of one artefact at one batch size."""
+    rate = f"{one.artefact} at batch {one.batch}: {num(one.images_per_second)} images/s"
+    if one.clock:
+        rate += f" on one device, by {one.clock}, fed {one.input}"
+    if one.card_images_per_second is not None:
+        rate += f", {num(one.card_images_per_second, 3)} on a card of {one.devices_per_card} (computed)"
+    if one.latency.median_ms is None:
+        return f"{rate}, {num(one.ms_per_image)} ms an image"
+    return f"{rate}, median {num(one.latency.median_ms)} ms a batch{' (not steady)' if one.steady is False else ''}"
 
 
 def verdict_lines(verdicts: Iterable[Verdict]) -> list[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import abc
+import errno
 import hashlib
+import re
 import time
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from porter.data.listing import IMAGE_SUFFIXES, list_images
 from porter.errors import BadInput, Missing, one_line
-from porter.images.files import read_image_file
+from porter.images.files import MAX_FILE_BYTES, ImageFileTooLarge, read_image_file
 from porter.urls import is_url
 
 TRIES = 3
@@ -99,8 +101,8 @@ class _Remote(ImageStore):
         path = f"{self._folder}/{image_id}" if self._folder else image_id
         for attempt in range(TRIES):
             try:
-                return bytes(self._files.cat_file(path))
-            except (FileNotFoundError, IsADirectoryError, PermissionError):
+                return self._bytes(path)
+            except (FileNotFoundError, IsADirectoryError, PermissionError, ImageFileTooLarge):
                 raise
             except Exception as error:  # as above
                 if attempt + 1 == TRIES:
@@ -110,6 +112,14 @@ class _Remote(ImageStore):
                     ) from None
             time.sleep(WAIT * 2**attempt)
         raise AssertionError("unreachable")
+
+    def _bytes(self, path: str) -> bytes:
+        # Inside an archive a few bytes may stand for gigabytes. Elsewhere a range would cost some servers' answer.
+        limit = MAX_FILE_BYTES + 1 if "::" in self.root else None
+        data = bytes(self._files.cat_file(path, end=limit))
+        if len(data) > MAX_FILE_BYTES:
+            raise ImageFileTooLarge(errno.EFBIG, f"more than the limit of {MAX_FILE_BYTES} bytes", path)
+        return data
 
     def name(self, image_id: str) -> str:
         return f"{self.root}/{image_id}"
@@ -121,6 +131,10 @@ def _filesystem(url: str) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
     except ModuleNotFoundError:
         raise Missing(f"--data {one_line(url)}: URLs need fsspec: pip install 'porter-core[fsspec]'") from None
+    if "reference" in re.split("://|::", url):
+        raise BadInput(
+            f"--data {one_line(url)}: reference:// renders templates that lie in the data; give the images themselves"
+        )
     try:
         files, folder = url_to_fs(url)
     except ImportError as error:  # fsspec names the package: "Install s3fs to access S3"

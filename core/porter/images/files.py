@@ -11,6 +11,10 @@ MAX_FILE_BYTES = 1 << 30
 that uncompressed, at 16 bits a channel."""
 
 
+class ImageFileTooLarge(OSError):
+    """An image file of more than `MAX_FILE_BYTES`."""
+
+
 def read_image_file(path: Path) -> bytes:
     """The bytes of an image file. Raises OSError, whose `strerror` is the reason, where it cannot be read.
 
@@ -21,5 +25,7 @@ def read_image_file(path: Path) -> bytes:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     if status.st_size > MAX_FILE_BYTES:
-        raise OSError(errno.EFBIG, f"{status.st_size} bytes, more than the limit of {MAX_FILE_BYTES}", str(path))
+        raise ImageFileTooLarge(
+            errno.EFBIG, f"{status.st_size} bytes, more than the limit of {MAX_FILE_BYTES}", str(path)
+        )
     return path.read_bytes()

@@ -109,7 +109,8 @@ def _resized_and_cropped(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDA
         )
     top, left = crop_corner(new_height, spec.crop[0]), crop_corner(new_width, spec.crop[1])
     inside = spec.crop[0] <= new_height and spec.crop[1] <= new_width
-    if size != old and inside and spec.interpolation in resample.SUPPORT and resample.unusable() is None:
+    known = spec.interpolation in resample.SUPPORT and resample.rows_first(old, size)
+    if size != old and inside and known and resample.unusable() is None:
         return resample.resize_window(pixels, size, (top, left), spec.crop, spec.interpolation)
     image = Image.fromarray(pixels)
     if size != old:

@@ -12,13 +12,16 @@ from porter.contracts.runtime import Measured
 from porter.importing.found import Found
 from porter.records.artefact import SessionInfo
 from porter.records.imported import DatasetRun, Doubt, ImportFinding, ModuleRate
-from porter.records.message import Message, Text
+from porter.records.message import Message, Text, Value
 from porter.records.performance import Latency, Performance
 from porter.runtimes.ascend_session import ZEROS, measured_by_ais_bench, measured_by_benchmark
 from porter.stages.measured import Provenance, performance_of
 
 CLOSE = 0.01
 """Two figures of one run agree within this share; tools print five or six digits."""
+MEANS = 0.10
+"""The mean rate times the mean time of an image exceeds 1 by the squared coefficient of variation of the times (a rate
+is 1 over a time), so that it is above 1.10 only where times vary by a third."""
 SAME = 0.001
 """Two statements of one figure agree within this share."""
 APART = 0.05
@@ -101,14 +104,19 @@ def _by_benchmark(found: Found, speed: Speed) -> Iterator[_Figure]:
 
 
 def _times_fit(content: benchmark.PureInfer, name: str, speed: Speed) -> Measured:
-    """Rate times time of an image is one second. Where it is not, and the time is a batch's, that is said."""
+    """Rate times time of an image is one. Where it is not, and the time is a batch's, that is said."""
     measured = measured_by_benchmark(content)
     product = content.images_per_second * content.latency_ms / 1000
     batch = content.batch or 1
-    figures = {"file": name, "rate": content.images_per_second, "latency": content.latency_ms, "batch": batch}
-    if abs(product - 1) <= CLOSE:
+    figures: dict[str, Value] = {
+        "file": name,
+        "rate": content.images_per_second,
+        "latency": content.latency_ms,
+        "batch": batch,
+    }
+    if abs(product - 1) <= MEANS:
         return measured
-    if batch > 1 and abs(product / batch - 1) <= CLOSE:
+    if batch > 1 and abs(product / batch - 1) <= MEANS:
         text = Message(
             "`{file}`: ave_latency {latency:g} ms fits {rate:g} images/s as the time of a batch of {batch}, not of one "
             "image, as the tool means it",

@@ -44,11 +44,12 @@ def create_registry(
     """
     off = _named_in_environment() if disabled is None else tuple(disabled)
     report = os.environ.get(tracing.VARIABLE) == "1" if trace is None else trace
+    handed = None if plugins is None else tuple(plugins)
     with redirect_stdout(sys.stderr):
-        return _filled(plugins, off, trace=report)
+        return _filled(handed, off, trace=report)
 
 
-def _filled(plugins: Iterable[tuple[str, object]] | None, off: tuple[str, ...], *, trace: bool) -> Registry:
+def _filled(plugins: tuple[tuple[str, object], ...] | None, off: tuple[str, ...], *, trace: bool) -> Registry:
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
     found = [_from_entry_point(point, off) for point in _entry_points(only_core=plugins is not None)]
@@ -61,7 +62,7 @@ def _filled(plugins: Iterable[tuple[str, object]] | None, off: tuple[str, ...], 
     for info, hooks in sorted(found, key=_offers_models):
         if hooks is not None:
             manager.register(hooks, name=info.name)
-    return Registry(manager, tuple(info for info, _hooks in found))
+    return Registry(manager, tuple(info for info, _hooks in found), plugins)
 
 
 def _named_in_environment() -> tuple[str, ...]:

@@ -32,8 +32,15 @@ T = TypeVar("T")
 class Registry:
     """A filled plugin manager, and what its plugins offer. One that fails when asked for its offers is taken out."""
 
-    def __init__(self, manager: pluggy.PluginManager, infos: tuple[PluginInfo, ...]) -> None:
+    def __init__(
+        self,
+        manager: pluggy.PluginManager,
+        infos: tuple[PluginInfo, ...],
+        handed: tuple[tuple[str, object], ...] | None = None,
+    ) -> None:
         self.manager = manager
+        self.handed = handed
+        """The plugins that were handed over as objects, by name; None: those installed were looked for."""
         self._offers = Offers()
         self.infos = tuple(self._ask(info) if info.state == "active" else info for info in infos)
         """Every plugin that was found, in order."""
@@ -156,10 +163,10 @@ class ModelHooks:
     def export(self, loaded: Loaded, request: ExportRequest) -> Exported:
         return self._typed("porter_export", Exported, loaded=loaded, request=request)
 
-    def preprocess(self, image: Image, spec: PreprocessSpec) -> np.ndarray:
+    def preprocess(self, image: Image, spec: PreprocessSpec, out: np.ndarray | None = None) -> np.ndarray:
         import numpy as np
 
-        return self._typed("porter_preprocess", np.ndarray, image=image, spec=spec)
+        return self._typed("porter_preprocess", np.ndarray, image=image, spec=spec, out=out)
 
     def infer(self, session: Session, batch: np.ndarray, spec: ModelSpec) -> Mapping[str, np.ndarray]:
         import numpy as np

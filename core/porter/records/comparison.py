@@ -11,7 +11,7 @@ from porter.records.paired import PairedComparison
 COMPARISON_VERSION = 1
 
 
-class Outcome(enum.StrEnum):
+class ChangeOutcome(enum.StrEnum):
     """What a figure of the second run is against that of the first."""
 
     SAME = "the same"
@@ -97,7 +97,7 @@ class MetricChange:
     """Image by image, the first run as reference; None where they could not be paired, for `why_not_paired`."""
     why_not_paired: str = ""
     """Why the figures were compared by their intervals alone."""
-    outcome: Outcome
+    outcome: ChangeOutcome
     """What the second is against the first."""
 
 
@@ -115,23 +115,23 @@ class SpeedChange:
     """Throughput of the first run; None: not measured."""
     second_images_per_second: float | None
     """Throughput of the second run; None: not measured."""
-    first_median_ms: float | None
-    """Median latency of a batch in the first run."""
-    second_median_ms: float | None
-    """Median latency of a batch in the second run."""
+    first_ms_per_image: float | None
+    """Time of an image in the first run: see `Performance`."""
+    second_ms_per_image: float | None
+    """The same of the second run."""
     first_spread_percent: float | None
     """Interquartile range of the first run's calls over their median."""
     second_spread_percent: float | None
     """The same of the second run."""
     ratio: float | None
-    """Speed of the second over that of the first: above 1 the second is faster."""
+    """Time of an image in the first run over that in the second: above 1 the second is faster."""
     noise_percent: float | None
     """How far from 1 the ratio must be to count; None: nothing says how large the noise is."""
     conditions: tuple[Change, ...] = ()
     """What the two were measured under that differs."""
     reason: str = ""
     """Why nothing can be told; empty where it can."""
-    outcome: Outcome
+    outcome: ChangeOutcome
     """What the second is against the first."""
 
 
@@ -165,7 +165,7 @@ class VerdictChange:
     """`pass`, `fail` or `not run`."""
     second: str
     """The same of the second run."""
-    outcome: Outcome
+    outcome: ChangeOutcome
     """Worse: it passed, and no longer does. Better: it passes, and did not."""
 
 

@@ -24,15 +24,6 @@ class TensorError:
     problem: str = ""
     """What went wrong, where there is no error to measure."""
 
-    @property
-    def noise(self) -> float | None:
-        """Noise to signal, sqrt(sum (a - b)² / sum a²); None where it cannot be measured."""
-        if self.problem or self.max_abs_error is None:
-            return None
-        if not self.max_abs_error:
-            return 0.0
-        return None if self.sqnr_db is None else float(10 ** (-self.sqnr_db / 20))
-
 
 @dataclass(frozen=True, kw_only=True)
 class NodeFinding:

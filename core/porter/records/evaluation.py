@@ -55,7 +55,7 @@ class StageTime:
     share_percent: float
     """Of the busy time of all stages."""
     workers: int
-    """Threads that the stage ran on."""
+    """Threads that the stage ran on, over all processes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +74,18 @@ class EndToEnd:
     """`images`, `tensors` or `outputs`: what the evaluation read."""
     resumed: int = 0
     """Images that an earlier run, interrupted or with the same inputs, had answered; their time counts as it was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """Where images were answered."""
+
+    executor: str
+    """`local`: the process of the command; `ray`: the workers of a Ray cluster."""
+    workers: int
+    """Processes that answered at once, at most, each with a session of its own."""
+    images: int
+    """Images answered there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +131,8 @@ class Evaluation:
     """Against the reference, image by image; None for the reference itself."""
     chance: Text = ""
     """Why the result cannot be told from guessing; empty where it can."""
+    executions: tuple[Execution, ...] = ()
+    """Where the items were answered; several where the evaluation was interrupted and went on elsewhere."""
     measured: str = ""
     """Local time with offset, ISO 8601, when the last item was answered."""
     end_to_end: EndToEnd | None

@@ -81,6 +81,8 @@ class Imported:
     """Name of the runtime that was measured."""
     folder: str
     """The imported folder, as typed."""
+    arguments: tuple[str, ...]
+    """Arguments of the command that imports it again, without `--out`."""
     measured_on: str
     """The host and the chip, as far as the files say; else "not reported"."""
     tools: tuple[str, ...]

@@ -87,15 +87,15 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SensitiveNode:
-    """A node by the error that quantising it adds, given the float tensors before it."""
+class SensitiveTensor:
+    """A tensor of the float graph by the error that eight bits add to it, given the float tensors before it."""
 
-    name: str
-    """Its name in the graph."""
-    op_type: str
-    """Its operator."""
+    tensor: str
+    """Its name."""
+    nodes: tuple[str, ...]
+    """The nodes that compute it, and those that read it: with all of them in float, the tensor is."""
     noise: float
-    """Noise to signal that it adds, sqrt(sum (a - b)² / sum a²)."""
+    """Noise to signal, mean over the channels, from 0 to 1: a channel in which nothing is left counts as 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,8 +140,8 @@ class Quantization:
     """Whether it passed."""
     end: SearchEnd
     """Why the search stopped."""
-    sensitivity: tuple[SensitiveNode, ...] = ()
-    """The nodes that add most error, worst first; empty where the search did not need them."""
+    sensitivity: tuple[SensitiveTensor, ...] = ()
+    """The tensors that lose most, worst first; empty where the search did not need them."""
     budget_seconds: float
     """`--search-seconds`."""
     seconds: float

@@ -11,6 +11,7 @@ from porter.records.diagnosed import Diagnosis
 from porter.records.environment import Environment
 from porter.records.evaluation import Evaluation, Failure
 from porter.records.export import ExportReport
+from porter.records.imported import Imported
 from porter.records.kit import Kit
 from porter.records.load import LoadReport
 from porter.records.message import Text
@@ -219,6 +220,8 @@ class RunRecord:
     """Each artefact at each batch size."""
     kits: tuple[Kit, ...] = ()
     """What builds, runs and measures the model on other machines, for the runtimes that this one lacks."""
+    imported: Imported | None = None
+    """Where the figures come from, if they were measured elsewhere; None: this run measured them."""
     choice: Choice | None = None
     """What `--precision auto` chose; None where precisions were named."""
     diagnosis: Diagnosis | None = None
@@ -243,6 +246,8 @@ class RunRecord:
         """Ids of the artefacts that the verdicts are about: all, or the one that `auto` chose out of them."""
         if self.choice is not None and self.choice.chosen:
             return frozenset({self.choice.chosen})
+        if self.imported is not None:
+            return frozenset(evaluation.name for evaluation in self.evaluations)
         return frozenset(artefact.id for artefact in self.artefacts)
 
     def evaluation(self, name: str) -> Evaluation | None:

@@ -12,16 +12,14 @@ from porter.records.evaluation import Evaluation, Metric
 from porter.records.paired import PairedComparison
 from porter.records.run import RunRecord
 from porter.report.inline import chart
+from porter.report.lines import REFERENCE, names
 from porter.report.rows import BAR, WIDTH, frame, head, height
-from porter.report.speed import order
 from porter.report.style import series, short
 from porter.svg import INK, MUTED, PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def drop_chart(record: RunRecord) -> Markup:
     def draw(figure: Figure) -> str:
         axes = figure.add_subplot()
         for row, (one, paired) in enumerate(found):
-            look = series(order(record).index(one.name))
+            look = series(names(record).index(one.name))
             interval = paired.interval
             axes.plot([interval.low, interval.high], [row, row], "|-", color=look.colour, markersize=9, linewidth=1.8)
             axes.plot(paired.drop, row, look.marker, color=look.colour, markersize=7)
@@ -95,7 +93,7 @@ def _bar(axes: Axes, record: RunRecord, row: int, bar: _Bar) -> None:
     if bar.name == REFERENCE:
         axes.barh(row, value, BAR, facecolor=PAPER, edgecolor=INK, linewidth=1.0, zorder=2)
     else:
-        look = series(order(record).index(bar.name))
+        look = series(names(record).index(bar.name))
         axes.barh(row, value, BAR, facecolor=PAPER, edgecolor=look.colour, hatch=look.hatch, linewidth=1.0, zorder=2)
     if interval is not None:
         axes.plot([interval.low, interval.high], [row, row], "|-", color=INK, markersize=9, linewidth=1.6, zorder=3)

@@ -17,8 +17,9 @@ from porter.records.performance import Performance
 from porter.records.run import Comparison, RunRecord, State
 from porter.report.accuracy import accuracy_chart, drop_chart, shown_metrics
 from porter.report.depth import depth_chart
+from porter.report.lines import lines, names, speeds_of
 from porter.report.shares import share_chart
-from porter.report.speed import latency_chart, order, throughput_chart
+from porter.report.speed import latency_chart, throughput_chart
 
 INCOMPLETE = "incomplete"
 """No verdict fails, and some were not looked at."""
@@ -57,7 +58,7 @@ class Page:
 
     def glances(self) -> tuple[Glance, ...]:
         """A row for each artefact that has a figure."""
-        return tuple(self._glance(name) for name in order(self._record))
+        return tuple(self._glance(name) for name in names(self._record))
 
     def gate_title(self) -> str:
         """Title and unit of the metric that the accuracy verdict reads; empty where nothing was scored."""
@@ -65,22 +66,30 @@ class Page:
         return f"{found[0].title}, {found[0].unit}" if found else ""
 
     def best(self) -> Performance | None:
-        """The highest throughput of all."""
-        return self._best(self._record.performance)
+        """The highest throughput of what is delivered."""
+        return self._best(tuple(one for one in self._record.performance if self.delivered(one.artefact)))
+
+    def delivered(self, artefact: str) -> bool:
+        """Whether the verdicts are about that artefact: all, or the one that `--precision auto` chose."""
+        choice = self._record.choice
+        return choice is None or not choice.chosen or artefact == choice.chosen
 
     def worst_drop(self) -> Comparison | None:
-        """The largest drop against the reference, or where there is none, against the published figure."""
+        """The largest drop of what is delivered: against the reference, or else against the published figure."""
         for against in ("reference", "published"):
             known = [one for one in self._record.comparisons if one.against == against and one.drop is not None]
-            if known:
-                return max(known, key=lambda one: one.drop or 0.0)
+            delivered = [one for one in known if self.delivered(one.evaluation)]
+            if delivered:
+                return max(delivered, key=lambda one: one.drop or 0.0)
         return None
 
     def unmeasured_batches(self) -> Iterator[tuple[str, int]]:
-        """Artefact and batch size that were asked for and have no figure, where others have one."""
-        measured = {(one.artefact, one.batch) for one in self._record.performance}
-        for name in dict.fromkeys(artefact for artefact, _ in measured):
-            yield from ((name, size) for size in self._record.request.batch_sizes if (name, size) not in measured)
+        """Artefact and batch size that was asked for and has no figure, where other sizes have one."""
+        measured: dict[str, set[int]] = {}
+        for line in lines(self._record):
+            measured.setdefault(line.name, set()).update(line.points)
+        for name, sizes in measured.items():
+            yield from ((name, size) for size in self._record.request.batch_sizes if size not in sizes)
 
     def intervals(self) -> tuple[tuple[Interval, tuple[Text, ...]], ...]:
         """An interval of each method, with the titles of the metrics whose intervals are of that method."""
@@ -154,7 +163,7 @@ class Page:
             parity=next((parity for parity in record.parity if parity.candidate == name), None),
             metric=next((metric for metric in metrics if metric.name == gate), None),
             against=against,
-            best=self._best(tuple(one for one in record.performance if one.artefact == name)),
+            best=self._best(speeds_of(record, name)),
         )
 
     @staticmethod

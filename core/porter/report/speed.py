@@ -11,6 +11,7 @@ from markupsafe import Markup
 from porter.records.performance import Performance
 from porter.records.run import RunRecord
 from porter.report.inline import chart
+from porter.report.lines import lines
 from porter.report.style import Series, series, short
 from porter.svg import PAPER
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIZE_INCHES = (5.0, 3.6)
+LEGEND_LENGTH = 50
 WIDE = 50.0
 """From this ratio of the largest to the smallest value on, the axis is logarithmic."""
 
@@ -33,14 +35,6 @@ def throughput_chart(record: RunRecord) -> Markup:
 def latency_chart(record: RunRecord) -> Markup:
     """Median latency of a batch against batch size, with a whisker up to p90 where the calls hold one."""
     return _chart(record, "latency", "Latency of a batch against batch size", "median ms", _median, _p90)
-
-
-def order(record: RunRecord) -> tuple[str, ...]:
-    """Ids of all artefacts that have a figure, in the order that gives each its look."""
-    named = [artefact.id for artefact in record.artefacts]
-    named += [evaluation.name for evaluation in record.evaluations if evaluation.name != "reference"]
-    named += [one.artefact for one in record.performance]
-    return tuple(dict.fromkeys(named))
 
 
 def _throughput(one: Performance) -> float | None:
@@ -64,13 +58,13 @@ def _chart(record: RunRecord, name: str, title: str, unit: str, value: Value, up
     def draw(figure: Figure) -> str:
         axes = figure.add_subplot()
         told = []
-        for number, artefact in enumerate(order(record)):
-            points = {one.batch: one for one in measured if one.artefact == artefact}
+        for line in lines(record):
+            points = {batch: one for batch, one in line.points.items() if value(one) is not None}
             if points:
-                _line(axes, batches, points, short(artefact), series(number), value, upper)
-                told.append(f"{artefact}: {_listed(batches, points, unit, value)}")
+                _line(axes, batches, points, short(line.label, LEGEND_LENGTH), series(line.look), value, upper)
+                told.append(f"{line.label}: {_listed(batches, points, unit, value)}")
         _frame(axes, batches, unit + (", whisker to p90" if upper else ""), [value(one) for one in measured])
-        _legend(figure, axes, any(not one.steady for one in measured))
+        _legend(figure, axes, any(one.steady is False for one in measured))
         return f"{title}. {'; '.join(told)}."
 
     return chart(name, title, SIZE_INCHES, draw)
@@ -92,7 +86,7 @@ def _line(
         if batch not in points or heights[place] is None:
             continue
         one = points[batch]
-        fill = look.colour if one.steady else PAPER
+        fill = PAPER if one.steady is False else look.colour
         axes.plot(place, drawn[place], look.marker, color=look.colour, markerfacecolor=fill, markersize=6, zorder=3)
         top = None if upper is None else upper(one)
         if top is not None:
@@ -118,7 +112,8 @@ def _frame(axes: Axes, batches: Sequence[int], unit: str, values: Sequence[float
 def _legend(figure: Figure, axes: Axes, unsteady: bool) -> None:
     if unsteady:
         axes.plot([], [], "o", color=series(0).colour, markerfacecolor=PAPER, label="hollow: not steady")
-    figure.legend(loc="outside lower center", ncols=2)
+    long = any(len(str(text)) > 20 for text in axes.get_legend_handles_labels()[1])
+    figure.legend(loc="outside lower center", ncols=1 if long else 2)
 
 
 def _listed(batches: Sequence[int], points: dict[int, Performance], unit: str, value: Value) -> str:

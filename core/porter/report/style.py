@@ -52,7 +52,7 @@ def series(number: int) -> Series:
     return Series(look.colour, marker, look.line, look.hatch)
 
 
-def short(label: object) -> str:
+def short(label: object, length: int = LABEL_LENGTH) -> str:
     """A label that fits a drawing; the tables have it whole."""
     name = one_line(label)
-    return name if len(name) <= LABEL_LENGTH else f"{name[: LABEL_LENGTH - 1]}…"
+    return name if len(name) <= length else f"{name[: length - 1]}…"

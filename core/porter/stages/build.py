@@ -43,7 +43,7 @@ def build(job: Job, record: RunRecord) -> RunRecord:
                 untried.append(Untried(runtime=runtime.name, precision=precision, reason=str(error)))
             else:
                 artefacts += made
-    if not artefacts:
+    if not artefacts and not job.plan.elsewhere:
         raise BadInput(f"--precision auto: nothing could be built: {untried[0].reason}")
     return replace(record, artefacts=tuple(artefacts), untried=tuple(untried), plugins=job.plugins())
 

@@ -7,26 +7,24 @@ import datetime
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from porter.contracts.runtime import Session
 from porter.errors import PluginError
-from porter.records.artefact import Artefact, SessionInfo
-from porter.records.evaluation import EndToEnd, Evaluation, Metric, StageTime
-from porter.records.message import Message, Text
-from porter.records.run import RunRecord
+from porter.records.artefact import SessionInfo
+from porter.records.evaluation import EndToEnd, Evaluation, Execution, Metric, StageTime
+from porter.records.message import Message
 from porter.records.store import whole_file
 from porter.stages.changes import Answers, changes
+from porter.stages.executors.base import Answering, Executor, Work
 from porter.stages.files import OUTPUTS
 from porter.stages.job import Job
 from porter.stages.journal import Journal
-from porter.stages.judging import NONFINITE, OK, UNREADABLE, JudgedBatch, judge
+from porter.stages.judging import NONFINITE, OK, UNREADABLE, JudgedBatch
 from porter.stages.scoring import Scoring, Sink
-from porter.stages.sources import Sources
+from porter.stages.subject import Subject
 from porter.statistics import wilson
 
 PREDICTIONS = "predictions.csv"
-REFERENCE = "reference"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,37 +35,6 @@ class Pass:
     answers: Answers
     conversions: dict[str, int]
     content_sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """What is evaluated: an artefact, or the model as it was loaded."""
-
-    artefact: Artefact | None = None
-
-    @property
-    def name(self) -> str:
-        """Name of its evaluation."""
-        return REFERENCE if self.artefact is None else self.artefact.id
-
-    def title(self, info: SessionInfo) -> Text:
-        """Its name in documents."""
-        name = f"{info.runtime} {info.precision}"
-        return name if self.artefact is not None else Message("{name} (reference)", name=name)
-
-    @contextmanager
-    def opened(self, job: Job) -> Iterator[Session]:
-        """Its session, closed again at the end; the reference stays for whoever needs it next."""
-        if self.artefact is None:
-            yield job.reference
-            return
-        with closing(job.open(self.artefact)) as session:
-            yield session
-
-
-def subjects(record: RunRecord) -> tuple[Subject, ...]:
-    """The reference, then every artefact that is to be scored."""
-    return (Subject(), *(Subject(artefact=artefact) for artefact in record.scorable))
 
 
 @contextmanager
@@ -82,13 +49,14 @@ def predictions_file(job: Job) -> Iterator[Sink]:
         yield writer.writerow
 
 
-def evaluate(job: Job, subject: Subject, sources: Sources, sink: Sink, *, reference: Answers | None = None) -> Pass:
-    """Score one subject over the whole manifest, from its journal as far as that goes.
+def evaluate(work: Work, executor: Executor, sink: Sink, *, reference: Answers | None = None) -> Pass:
+    """Score one subject over the whole manifest, from its journal as far as that goes, the rest where `executor` runs.
 
     Raises `PluginError` where an item of the manifest is not accounted for, and where the task has no metric for its
     gate.
     """
-    answering = Answering(job, subject, sources)
+    job, subject = work.job, work.subject
+    answering = Journalled(work, executor)
     with job.progress.step(f"evaluate {subject.name}", len(job.manifest.items)) as advance, closing(answering):
         scored: Scoring | None = None
         for info, batch in answering.batches():
@@ -106,13 +74,16 @@ def evaluate(job: Job, subject: Subject, sources: Sources, sink: Sink, *, refere
     )
 
 
-class Answering:
+class Journalled:
     """The judged batches of one subject: those of its journal, then those that are inferred now and journalled."""
 
-    def __init__(self, job: Job, subject: Subject, sources: Sources) -> None:
-        self._job, self._subject, self._sources = job, subject, sources
+    def __init__(self, work: Work, executor: Executor) -> None:
+        self._work, self._executor = work, executor
+        self._job, self._subject = work.job, work.subject
         self._open = ExitStack()
-        self.source = sources.source(subject.name)
+        self.source = work.sources.source(work.subject.name)
+        self.ran: dict[str, Execution] = {}
+        """Where the images were answered, by executor."""
         self.resumed = 0
         """Images whose answers were in the journal."""
         self.wall = 0.0
@@ -128,29 +99,31 @@ class Answering:
             for batch in journal.replay(self._job.manifest):
                 assert journal.session is not None
                 self.resumed = batch.start + len(batch.images)
+                self._count(journal.executor, journal.workers, batch)
                 yield journal.session, batch
             self.wall, self.measured = journal.wall, journal.at
             if self.resumed == total:
                 if self._subject.artefact is not None:  # its answers stand only while the file does
                     self._job.require_built(self._subject.artefact)
                 return
-        session = self._open.enter_context(self._subject.opened(self._job))
-        yield from ((session.info, batch) for batch in self._answered(session, journal))
+        work = replace(self._work, start=self.resumed)
+        answering = self._open.enter_context(self._executor.answering(work))
+        yield from ((answering.info, batch) for batch in self._answered(answering, journal))
 
     def close(self) -> None:
         """Release the session, and write the journal through."""
         self._open.close()
 
-    def _answered(self, session: Session, journal: Journal | None) -> Iterator[JudgedBatch]:
+    def _answered(self, answering: Answering, journal: Journal | None) -> Iterator[JudgedBatch]:
         if journal is not None:
-            journal.start(session.info)
+            journal.start(answering.info)
             self._open.callback(journal.close)
         begun = time.perf_counter() - self.wall
-        for answered in self._sources.answered(self._subject.name, session, start=self.resumed):
-            batch = judge(self._job, answered)
+        for batch in answering:
             self.wall = time.perf_counter() - begun
             if journal is not None:
-                journal.append(batch, self.wall)
+                journal.append(batch, self.wall, self._executor.name, answering.workers)
+            self._count(self._executor.name, answering.workers, batch)
             yield batch
         self.wall = time.perf_counter() - begun
         self.measured = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
@@ -160,11 +133,17 @@ class Answering:
         kind = self._job.task.prediction_type
         if kind is None or self.source == OUTPUTS:
             return None
-        return self._sources.journal(self._subject.name, kind)
+        return self._work.sources.journal(self._subject.name, kind)
+
+    def _count(self, executor: str, workers: int, batch: JudgedBatch) -> None:
+        before = self.ran.get(executor, Execution(executor=executor, workers=0, images=0))
+        self.ran[executor] = replace(
+            before, workers=max(before.workers, workers), images=before.images + len(batch.images)
+        )
 
 
 def _evaluation(
-    job: Job, subject: Subject, scored: Scoring, answering: Answering, reference: Answers | None
+    job: Job, subject: Subject, scored: Scoring, answering: Journalled, reference: Answers | None
 ) -> Evaluation:
     metrics = scored.scorer.metrics()
     if metrics and job.task.gate not in [metric.name for metric in metrics]:
@@ -188,6 +167,7 @@ def _evaluation(
         chance=job.task.chance(job.spec, metrics),
         end_to_end=_end_to_end(scored.seconds, answering, len(items), job.threads),
         measured=answering.measured,
+        executions=tuple(answering.ran.values()),
     )
 
 
@@ -207,9 +187,10 @@ def _agreement(job: Job, answers: Sequence[Hashable], reference: Sequence[Hashab
     )
 
 
-def _end_to_end(seconds: dict[str, float], answering: Answering, images: int, workers: int) -> EndToEnd:
+def _end_to_end(seconds: dict[str, float], answering: Journalled, images: int, threads: int) -> EndToEnd:
     busy = sum(seconds.values()) or 1.0
     many = {"read", "preprocess"} if answering.source == "images" else set()
+    processes = max((one.workers for one in answering.ran.values()), default=1)
     return EndToEnd(
         images=images,
         wall_seconds=answering.wall,
@@ -221,7 +202,7 @@ def _end_to_end(seconds: dict[str, float], answering: Answering, images: int, wo
                 name=name,
                 seconds=spent,
                 share_percent=100 * spent / busy,
-                workers=workers if name in many else 1,
+                workers=processes * (threads if name in many else 1),
             )
             for name, spent in seconds.items()
         ),

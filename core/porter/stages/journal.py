@@ -63,6 +63,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since the evaluation began, interruptions left out."""
     at: str
     """Local time with offset, ISO 8601."""
+    executor: str = "local"
+    workers: int = 1
+    """Where it was answered, see `porter.records.evaluation.Execution`."""
 
 
 class Journal:
@@ -81,6 +84,8 @@ class Journal:
         """Seconds that the answers took which are in the journal."""
         self.at = ""
         """When the last of them was written."""
+        self.executor, self.workers = "local", 1
+        """Where the last of them that was replayed had been answered."""
 
     def replay(self, manifest: Manifest) -> Iterator[JudgedBatch]:
         """The batches that hold, in order: whole, following one another, of images that have not changed since."""
@@ -109,6 +114,7 @@ class Journal:
                     return
                 self._end += len(text)
                 self.wall, self.at = line.wall, line.at
+                self.executor, self.workers = line.executor, line.workers
                 yield batch
 
     def start(self, session: SessionInfo) -> None:
@@ -121,17 +127,19 @@ class Journal:
             self._write(Header(key=self.key, session=session))
         self.session = session
 
-    def append(self, batch: JudgedBatch, wall: float) -> None:
+    def append(self, batch: JudgedBatch, wall: float, executor: str = "local", workers: int = 1) -> None:
         """Write one batch; it survives the end of the process at once, and a power cut after `SYNC_EVERY`."""
         self.wall = wall
         self.at = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-        line = {
+        line: dict[str, object] = {
             "start": batch.start,
             "images": [_plain(image) for image in batch.images],
             "seconds": batch.seconds,
             "wall": wall,
             "at": self.at,
         }
+        if (executor, workers) != ("local", 1):
+            line |= {"executor": executor, "workers": workers}
         self._write(line)
 
     def close(self) -> None:
@@ -166,6 +174,33 @@ class Journal:
                 for image in line.images
             ),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What a journal holds, without a look at the images."""
+
+    key: str
+    images: int
+    """Images whose answers can be read."""
+    problem: str
+    """Where its lines stop to hold; empty where they do to the end, or an interruption tore the last one."""
+
+
+def look(path: Path) -> Look | None:
+    """Read a journal line by line; None where it is none."""
+    images = 0
+    with path.open("rb") as stream:
+        header = value_of(stream.readline(), Header)
+        if header is None:
+            return None
+        for number, text in enumerate(stream, start=2):
+            line = value_of(text, Line)
+            if line is None or line.start != images:
+                torn = not text.endswith(b"\n")
+                return Look(key=header.key, images=images, problem="" if torn else f"line {number} is damaged")
+            images += len(line.images)
+    return Look(key=header.key, images=images, problem="")
 
 
 def _plain(image: Judged) -> dict[str, object]:

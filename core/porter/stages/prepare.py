@@ -1,4 +1,8 @@
-"""preprocess: the images of a manifest to arrays, in order, on a few threads, in bounded memory."""
+"""preprocess: the images of a manifest to arrays, in order, on a few threads, in bounded memory.
+
+Each image is preprocessed straight into its row of a slab, an array of as many rows as an evaluation batch has. A batch
+is then the slab itself, and slabs are used again: nothing is copied, and memory does not grow with the images.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,21 @@ if TYPE_CHECKING:
     import numpy as np
 
 READ_AHEAD = 4
-"""Images under way for each worker."""
+"""Images under way for each worker, at least."""
+BATCHES_AHEAD = 2
+"""Batches under way, at least: while one is inferred the next is made, so that a device need not wait."""
+
+
+class Slab:
+    """Rows for consecutive images. Free again once `give_back` was called and no image of it is in use."""
+
+    def __init__(self, array: np.ndarray, free: deque[np.ndarray]) -> None:
+        self.array = array
+        self._free = free
+
+    def give_back(self) -> None:
+        """Let other images be written over these. To be called once, by whoever uses them last."""
+        self._free.append(self.array)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +56,9 @@ class Prepared:
     """SHA-256 of the file; empty where it was not read."""
     read_seconds: float = 0.0
     preprocess_seconds: float = 0.0
+    slab: Slab | None = None
+    """What `array` is a row of; None: an array of its own."""
+    row: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +70,8 @@ class Batch:
     indices: tuple[int, ...]
     """Places in the manifest of the rows of `array`."""
     array: np.ndarray | None
-    """float32 N×C×H×W, N = len(indices); None where there is nothing to infer."""
+    """float32 N×C×H×W, N = len(indices); None where there is nothing to infer. It is written over once `batches` is
+    asked for the batch after `ahead` others."""
 
     @property
     def failed(self) -> tuple[Prepared, ...]:
@@ -59,34 +81,50 @@ class Batch:
 
 def prepare(job: Job, indices: Sequence[int] | None = None) -> Iterator[Prepared]:
     """Preprocess the manifest's images (or those at `indices`), in order."""
+    import numpy as np
+
     items, store = job.manifest.items, open_store(job.manifest.root)
     wanted = range(len(items)) if indices is None else indices
+    rows = min(job.request.evaluation_batch, max(len(wanted), 1))
+    ahead = max(READ_AHEAD * job.threads, BATCHES_AHEAD * rows)
+    height, width = job.spec.preprocess.crop
+    shape = (rows, len(job.spec.preprocess.mean), max(height, 0), max(width, 0))
+    free: deque[np.ndarray] = deque()
+    slab = Slab(np.empty(0, np.float32), free)
     window: deque[Future[Prepared]] = deque()
-    shape: tuple[int, ...] | None = None
+    seen: tuple[int, ...] | None = None
     pool = ThreadPoolExecutor(job.threads, thread_name_prefix="porter-preprocess")
     try:
-        for place, index in enumerate(wanted, start=1):
-            window.append(pool.submit(_prepare_one, job, index, items[index], store))
-            while len(window) >= READ_AHEAD * job.threads or (window and place == len(wanted)):
+        for place, index in enumerate(wanted):
+            if place % rows == 0:
+                slab = Slab(free.popleft() if free else np.empty(shape, np.float32), free)
+            window.append(pool.submit(_prepare_one, job, index, items[index], store, slab, place % rows))
+            while len(window) >= ahead or (window and place == len(wanted) - 1):
                 ready = window.popleft().result()
-                shape = _check(ready, shape, job)
+                seen = _check(ready, seen, job)
                 yield ready
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def batches(prepared: Iterable[Prepared], size: int) -> Iterator[Batch]:
-    """Gather up to `size` readable images a batch; images that failed travel with the batch they fall into."""
+def batches(prepared: Iterable[Prepared], size: int, ahead: int = 0) -> Iterator[Batch]:
+    """Cut the stream into batches of `size` consecutive images, by position: which images are in one depends on nothing
+    else. An image that failed keeps its place and has no row.
+
+    The array of a batch holds until `ahead` + 1 further batches were asked for.
+    """
     members: list[Prepared] = []
-    good = 0
+    lent: deque[Slab | None] = deque()
     for one in prepared:
         members.append(one)
-        good += one.array is not None
-        if good == size:
-            yield _batch(members)
-            members, good = [], 0
+        if len(members) == size:
+            lent.append(_slab_of(members, size))
+            yield _batch(members, lent[-1])
+            members = []
+            if len(lent) > ahead and (slab := lent.popleft()) is not None:
+                slab.give_back()
     if members:
-        yield _batch(members)
+        yield _batch(members, _slab_of(members, size))
 
 
 def readable(job: Job, count: int) -> list[Prepared]:
@@ -110,18 +148,35 @@ def readable(job: Job, count: int) -> list[Prepared]:
     return found
 
 
-def _batch(members: Sequence[Prepared]) -> Batch:
+def _slab_of(members: Sequence[Prepared], size: int) -> Slab | None:
+    """The slab that holds these images in order and no others; None where there is none."""
+    slab = members[0].slab
+    if slab is None or len(slab.array) not in (size, len(members)):
+        return None
+    whole = all(one.slab is slab and one.row == row for row, one in enumerate(members))
+    return slab if whole else None
+
+
+def _batch(members: Sequence[Prepared], slab: Slab | None) -> Batch:
     import numpy as np
 
     good = [one for one in members if one.array is not None]
+    array: np.ndarray | None = None
+    if good and slab is not None and all(one.array is not None and one.array.base is slab.array for one in good):
+        for row, one in enumerate(good):
+            if row != one.row:  # an image before it failed: close the gap
+                slab.array[row] = one.array
+        array = slab.array[: len(good)]
+    elif good:
+        array = np.stack([one.array for one in good if one.array is not None])
     return Batch(
-        members=tuple(replace(one, array=None) for one in members),
+        members=tuple(replace(one, array=None, slab=None) for one in members),
         indices=tuple(one.index for one in good),
-        array=np.stack([one.array for one in good if one.array is not None]) if good else None,
+        array=array,
     )
 
 
-def _prepare_one(job: Job, index: int, item: Item, store: ImageStore) -> Prepared:
+def _prepare_one(job: Job, index: int, item: Item, store: ImageStore, slab: Slab, row: int) -> Prepared:
     started = time.perf_counter()
     try:
         data = store.read(item.id)
@@ -134,7 +189,7 @@ def _prepare_one(job: Job, index: int, item: Item, store: ImageStore) -> Prepare
     try:
         decoded = decode(data, item.id)
         conversions = decoded.conversions
-        array = job.hooks.preprocess(Image(id=item.id, pixels=decoded.pixels), job.spec.preprocess)
+        array = _into_row(job, Image(id=item.id, pixels=decoded.pixels), slab, row)
     except ImageError as error:
         reason = str(error).removeprefix(f"{one_line(item.id)}: ")  # it stands beside the image's name already
     return Prepared(
@@ -145,7 +200,19 @@ def _prepare_one(job: Job, index: int, item: Item, store: ImageStore) -> Prepare
         digest=digest,
         read_seconds=read - started,
         preprocess_seconds=time.perf_counter() - read,
+        slab=slab,
+        row=row,
     )
+
+
+def _into_row(job: Job, image: Image, slab: Slab, row: int) -> np.ndarray:
+    """The preprocessed image in its row of the slab; what does not fit there stays an array of its own."""
+    out: np.ndarray = slab.array[row]
+    found = job.hooks.preprocess(image, job.spec.preprocess, out)
+    if found is out or found.dtype != out.dtype or found.shape != out.shape:
+        return found
+    out[...] = found
+    return out
 
 
 def _check(ready: Prepared, shape: tuple[int, ...] | None, job: Job) -> tuple[int, ...] | None:

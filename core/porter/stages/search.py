@@ -15,9 +15,9 @@ from porter.contracts.runtime import BuildRequest, Runtime
 from porter.errors import PorterError
 from porter.quantize.qdq import write_qdq
 from porter.quantize.ranges import METHODS, Method, measure
-from porter.quantize.sensitivity import sensitive_nodes
+from porter.quantize.sensitivity import sensitive_tensors
 from porter.records.evaluation import Metric
-from porter.records.quantization import Attempt, AttemptScore, SearchEnd, SensitiveNode
+from porter.records.quantization import Attempt, AttemptScore, SearchEnd, SensitiveTensor
 from porter.stages.export import MODELS
 from porter.stages.gate import drop, passes
 from porter.stages.job import Job
@@ -56,7 +56,7 @@ class Search:
         self._reference, self._runtimes, self._deadline = reference, runtimes, deadline
         self._ranges: dict[str, Any] = {}
         self.made: list[Made] = []
-        self.sensitivity: tuple[SensitiveNode, ...] = ()
+        self.sensitivity: tuple[SensitiveTensor, ...] = ()
 
     def run(self) -> SearchEnd:
         """Try the calibration methods, then leave more and more of the most sensitive nodes in float."""
@@ -70,17 +70,17 @@ class Search:
         base = self.best
         if not base.attempt.quantised_nodes:  # it could not be made: there is nothing to take nodes out of
             return SearchEnd.EXHAUSTED
-        few = [{name: values[:SENSITIVITY_IMAGES] for name, values in self._feeds[0].items()}]
-        if self._job.spec.fixed_batch is not None:
-            few = [self._feeds[0]]
-        self.sensitivity = sensitive_nodes(
+        few = self._feeds[0]
+        if self._job.spec.fixed_batch is None:
+            few = {name: values[:SENSITIVITY_IMAGES] for name, values in few.items()}
+        self.sensitivity = sensitive_tensors(
             self._graph, base.path, few, threads=self._job.threads, progress=self._job.progress
         )
         for count in _growing(len(self.sensitivity)):
             if time.monotonic() > self._deadline:
                 return SearchEnd.BUDGET
-            attempt = self._attempt(base.method, [node.name for node in self.sensitivity[:count]])
-            if attempt.passed:
+            left = dict.fromkeys(node for tensor in self.sensitivity[:count] for node in tensor.nodes)
+            if self._attempt(base.method, list(left)).passed:
                 return SearchEnd.PASSED
         return SearchEnd.EXHAUSTED
 

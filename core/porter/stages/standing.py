@@ -14,6 +14,7 @@ from porter.hashes import file_digest
 from porter.records.manifest import Item, Manifest
 from porter.records.run import OutputFile, RunRecord
 from porter.sections import NEEDS, clear, stale_after
+from porter.stages.calibration import content_of
 from porter.stages.job import Job
 from porter.stages.load import MODEL_FILES
 
@@ -103,6 +104,11 @@ def _inputs(job: Job, record: RunRecord) -> Changed:
 def _files(job: Job, record: RunRecord) -> Changed:
     if record.export is not None and not _same(job.folder / record.export.path, record.export.sha256):
         yield "export", f"{record.export.path} is not what was exported"
+    if record.quantization is not None:
+        if not _same(job.folder / record.quantization.path, record.quantization.sha256):
+            yield "quantization", f"{record.quantization.path} is not what was quantised"
+        if content_of(job, record.quantization.calibration) != record.quantization.calibration.content_sha256:
+            yield "quantization", "the calibration images changed"
     for artefact in record.artefacts:
         for file in artefact.files:
             if not _same(job.folder / file.path, file.sha256):

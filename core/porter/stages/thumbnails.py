@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from porter.data.store import ImageStore, open_store
-from porter.errors import ImageError
+from porter.errors import PorterError
 from porter.images.decode import decode
 from porter.records.changes import Changes, Flip
 from porter.records.evaluation import Evaluation
@@ -49,7 +49,7 @@ def thumbnail(store: ImageStore, image_id: str) -> str:
 
     try:
         small = Image.fromarray(decode(store.read(image_id), image_id).pixels)
-    except (OSError, ImageError):
+    except (OSError, PorterError):  # storage that does not answer is no reason to lose what was measured
         return ""
     small.thumbnail((SIDE, SIDE))
     for quality in QUALITIES:

@@ -34,8 +34,10 @@ def judge(record: RunRecord) -> RunRecord:
 
 
 def _of_delivered(record: RunRecord) -> RunRecord:
-    """The record with what was measured of the artefacts that are delivered, and of the reference."""
+    """The record with what was measured of the artefact that `auto` chose, and of the reference."""
     ids = record.delivered
+    if record.choice is None or not record.choice.chosen:
+        return record
     return replace(
         record,
         parity=tuple(one for one in record.parity if one.candidate in ids),
@@ -203,11 +205,27 @@ def _accuracy(record: RunRecord, earlier: Sequence[Verdict]) -> Verdict:
     evidence: list[Text] = [_comparison(one) for one in record.comparisons]
     evidence += [_paired(e) for e in record.evaluations if e.changes is not None and e.changes.paired is not None]
     evidence += [Message("{title}: {doubt}", title=title, doubt=doubt) for title, doubt in doubtful]
+    evidence += _search(record)
     # A fault of the labels that explains the answers this well leaves no figure to believe.
     passed = all(one.passed for one in judged) and not doubtful and not record.label_suspects
     advice = () if passed else accuracy_causes(record, judged, earlier)
     verdict = _verdict("accuracy", State.PASS if passed else State.FAIL, *evidence, advice=advice)
     return replace(verdict, note=_too_few(record)) if passed else verdict
+
+
+def _search(record: RunRecord) -> list[Text]:
+    """That the search for an int8 graph ended without one that passes, where int8 is delivered."""
+    found = record.quantization
+    int8 = any(one.precision == "int8" and one.id in record.delivered for one in record.artefacts)
+    if found is None or found.passed or not int8:
+        return []
+    return [
+        Message(
+            "int8: none of {count} attempts lost at most {allowed:g}; the one that lost least was kept",
+            count=len(found.attempts),
+            allowed=found.allowed,
+        )
+    ]
 
 
 def _too_few(record: RunRecord) -> Text:

@@ -303,5 +303,31 @@ def test_it_runs_where_torch_cannot_be_imported(
     )
     assert done.returncode == 0, done.stderr
     assert "onnxruntime fp32: Top-1 100.00 percent" in done.stdout
-    assert "check" in (tmp_path / "out/reproduce.sh").read_text()
-    assert " nets/tiny.onnx\n" in (tmp_path / "out/reproduce.sh").read_text()
+
+
+def test_the_script_makes_the_run_again_and_compares(
+    tmp_path: Path, write_model: WriteModel, write_photos: WritePhotos
+) -> None:
+    write_model()
+    data, labels = write_photos(TEN)
+    (tmp_path / "my.yaml").write_text(FLOAT)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": path}
+        return subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    run = ["porter", "run", "onnx", "--config", "my.yaml", "--data", data.name, "--labels", labels.name, "--out", "out"]
+    first = call(*run, "--batch-sizes", "1", "--bench-seconds", "0", "--threads", "1")
+    assert first.returncode == 0, first.stderr
+    again = call("sh", "out/reproduce.sh", "-again")
+    told = again.stdout.partition("eproduced")[2]
+    assert "inputs: those of the record\n" in again.stdout and told, again.stderr
+    assert again.returncode == int("Not reproduced" in again.stdout)
+    missed = [line for line in told.splitlines() if line.startswith("    ")]
+    assert all("times as fast" in line for line in missed), "only the speed of a busy machine can differ"
+    assert (tmp_path / "-again/predictions.csv").read_bytes() == (tmp_path / "out/predictions.csv").read_bytes()
+    (tmp_path / labels.name).write_text("1.png 0\n")
+    changed = call("sh", "out/reproduce.sh", "third")
+    assert changed.returncode == 2 and not (tmp_path / "third").exists()
+    assert changed.stderr == f"porter: error: {labels.name}: not the labels of the original run\n"

@@ -54,14 +54,14 @@ class Findings:
         """The first node with any difference."""
         return next((self._finding(row) for row in self._rows if _size(row.own) > 0), None)
 
-    def worst(self, count: int = WORST) -> tuple[NodeFinding, ...]:
-        """The `count` nodes that add most error, by the ratio of noise to signal that they add; in order where equal.
+    def worst(self) -> tuple[NodeFinding, ...]:
+        """The nodes that add most error, by the ratio of noise to signal that they add, and in order where equal.
 
         That ratio, and not the greatest single error, is what adds up on the way through the layers. Where only the
         growth of error is known, it goes by that.
         """
         rows = sorted((row for row in self._rows if row.rank > 0), key=lambda row: (-row.rank, row.index))
-        return tuple(self._finding(row) for row in rows[:count])
+        return tuple(self._finding(row) for row in rows[:WORST])
 
     def profile(self) -> tuple[DepthError, ...]:
         """Every compared node, in order."""
@@ -117,7 +117,7 @@ class Findings:
             module=module_of(node),
             attributes=attribute_texts(node),
             tensor=one_line(row.tensor),
-            nodes=_behind(self._reference, row.tensor, self._match.tensors),
+            nodes=behind(self._reference, row.tensor, self._match.tensors),
             candidate_tensor=one_line(self._match.tensors[row.tensor]),
             candidate_nodes=self._candidate_nodes(row.tensor),
             error=row.own,
@@ -127,10 +127,10 @@ class Findings:
     def _candidate_nodes(self, tensor: str) -> tuple[str, ...]:
         if self._candidate is None:
             return ()
-        return _behind(self._candidate, self._match.tensors[tensor], self._match.inverse)
+        return behind(self._candidate, self._match.tensors[tensor], self._match.inverse)
 
 
-def _behind(graph: Graph, tensor: str, compared: Container[str]) -> tuple[str, ...]:
+def behind(graph: Graph, tensor: str, compared: Container[str]) -> tuple[str, ...]:
     """The nodes between a tensor and the compared ones before it, in order."""
     found: set[int] = set()
     stack = [tensor]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from porter.contracts.progress import Progress
 from porter.diagnose.graphs.compared import Compared
 from porter.diagnose.graphs.feeds import bind, carry_over
-from porter.diagnose.graphs.findings import WORST, Findings
+from porter.diagnose.graphs.findings import Findings
 from porter.diagnose.graphs.matching import Matching, describe, match_graphs, match_names
 from porter.diagnose.graphs.outputs import check_optimisation, compare_outputs, fetched_apart
 from porter.diagnose.graphs.probe import OnnxProbe, Probe
@@ -33,15 +33,13 @@ def diagnose_graphs(
     candidate_feeds: Feeds | None = None,
     tolerance: Tolerance | None = None,
     budget_bytes: int = BUDGET_BYTES,
-    worst: int = WORST,
     progress: Progress | None = None,
 ) -> GraphDiagnosis:
     """Run both on every feed and compare each tensor that both compute.
 
     The reference is walked in topological order, node by node. `feeds` are arrays by input name; `candidate_feeds`
     are the candidate's own, in the same order, where its inputs differ by more than their names. `budget_bytes`
-    bounds the tensors that await comparison; beside them lie both models' weights and the tensors in flight. `worst`
-    is how many of the nodes that add most error are named.
+    bounds the tensors that await comparison; beside them lie both models' weights and the tensors in flight.
 
     Raises `BadInput` where the reference cannot be run on a feed, where a feed does not fit, or where the graphs have
     no tensor in common. A candidate that fails on the way is a finding.
@@ -82,7 +80,7 @@ def diagnose_graphs(
         first=findings.first(),
         first_nan=next(iter(compared.nan()), ""),
         first_change=findings.first_change(),
-        worst=findings.worst(worst),
+        worst=findings.worst(),
         introduced_by=findings.introduced_by,
         profile=findings.profile(),
         outputs=outputs,

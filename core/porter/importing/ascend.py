@@ -1,0 +1,439 @@
+"""import ascend: what came back from an NPU host, into a run's record and its documents."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import porter
+from porter.ascend.kit import DOCUMENT, RESULTS, SUMS
+from porter.contracts.progress import Progress
+from porter.contracts.requests import ModelRequest
+from porter.contracts.task import DataRequest
+from porter.data.labels import read_label_file
+from porter.errors import BadInput, did_you_mean, one_line
+from porter.hashes import file_digest
+from porter.importing.accuracy import Accuracy, Scored, compare_stated, score_folders, stated
+from porter.importing.found import Found, collect
+from porter.importing.speed import Naming, Speed, speed_of
+from porter.plugins.registry import Registry
+from porter.records.artefact import SessionInfo
+from porter.records.imported import Doubt, Imported, ImportFinding, ImportSource
+from porter.records.manifest import Item, Manifest
+from porter.records.message import Message, Text
+from porter.records.request import RunRequest
+from porter.records.run import Comparison, InputFile, RunRecord
+from porter.records.spec import ModelSpec
+from porter.records.store import RECORD_NAME, read_record, write_record, write_whole
+from porter.stages import verdicts
+from porter.stages.deliver import deliver
+from porter.stages.job import Job
+from porter.stages.listing import listing
+from porter.stages.written import written
+
+RUNTIME = "ascend"
+NOT_REPORTED = "not reported"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportRequest:
+    """What to import, and what it is held against."""
+
+    folder: Path
+    """What came back."""
+    model: str | None = None
+    """Name of the model; None: the kit's."""
+    variant: str | None = None
+    """One of the model's published variants."""
+    config: Path | None = None
+    """The model's config, where it is no published variant."""
+    labels: Path | None = None
+    """Lines `NAME label`; None: the kit's."""
+    data: Path | None = None
+    """The images, for a task whose labels are no numbers."""
+    label_offset: int = 0
+    """Subtracted from every label."""
+    batch_sizes: tuple[int, ...] = ()
+    """Batch sizes that must have been measured; empty: the kit's, or what is there."""
+    devices_per_card: int | None = None
+    """Devices on one card."""
+    max_drop: float = 1.0
+    """Percentage points that the gate metric may lose."""
+    command: str = ""
+    """The command line as typed."""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The arguments of `porter` that import the same again, without `--out`."""
+        options = {
+            "--model": self.model,
+            "--variant": self.variant,
+            "--config": self.config,
+            "--labels": self.labels,
+            "--data": self.data,
+            "--label-offset": self.label_offset or None,
+            "--batch-sizes": ",".join(map(str, self.batch_sizes)) or None,
+            "--devices-per-card": self.devices_per_card,
+            "--max-drop": None if self.max_drop == 1.0 else f"{self.max_drop:g}",
+        }
+        given = [part for name, value in options.items() if value is not None for part in (name, str(value))]
+        return ("import", RUNTIME, str(self.folder), *given)
+
+
+def import_ascend(request: ImportRequest, out: Path, registry: Registry, progress: Progress) -> RunRecord:
+    """Import into the run's folder `out`, and write the documents. Raises `BadInput` where nothing of use was found."""
+    _require_free(out)
+    found = collect(request.folder)
+    spec = _spec(request, found, registry)
+    if found.is_empty:
+        raise BadInput(_nothing(found))
+    job = _job(request, spec, out, registry, progress)
+    manifest, inputs = _manifest(request, found, job)
+    info = _session(found)
+    speed = speed_of(found, _naming(info, request), _expected(request, found))
+    accuracy = _accuracy(found, job, manifest, info)
+    record = RunRecord(
+        porter=porter.__version__,
+        created=_now(),
+        command=request.command,
+        request=job.request,
+        model=spec,
+        plugins=job.plugins(),
+        inputs=inputs,
+        data=None if manifest is None else replace(listing(job), root="not here: outputs were imported"),
+        evaluations=tuple(accuracy.evaluations),
+        performance=tuple(speed.performance),
+        imported=_imported(request, found, speed, accuracy, info),
+    )
+    return _deliver(job, record, manifest)
+
+
+# --- what it is held against -----------------------------------------------------------------------------------------
+
+
+def _spec(request: ImportRequest, found: Found, registry: Registry) -> ModelSpec:
+    """The model: by its config, its variant, or as the kit has it."""
+    kit = None if found.kit is None else found.kit.content
+    name = request.model or (kit.spec.name if kit else None)
+    if name is None:
+        raise BadInput(f"{one_line(request.folder)}: no kit says which model this is: give --model NAME")
+    offer, hooks = registry.model(name)
+    if request.config is not None and request.variant is not None:
+        raise BadInput("--config and --variant exclude each other: the config says which variant it is")
+    if request.config is not None:
+        return hooks.describe(ModelRequest(model=name, config=request.config))
+    variants = {one.variant or one.name: one for one in offer.variants}
+    if request.variant is not None:
+        if request.variant not in variants:
+            listed = ", ".join(variants) or "none"
+            near = did_you_mean(request.variant, variants)
+            raise BadInput(f"--variant {one_line(request.variant)}: model {name!r} has {listed}{near}")
+        return variants[request.variant]
+    if kit is not None and kit.spec.name == name:
+        return kit.spec
+    if len(variants) == 1:
+        return next(iter(variants.values()))
+    raise BadInput(f"model {name!r} has the variants {', '.join(variants) or 'none'}: give --variant or --config")
+
+
+def _job(request: ImportRequest, spec: ModelSpec, out: Path, registry: Registry, progress: Progress) -> Job:
+    asked = RunRequest(
+        model=spec.name,
+        config=None if request.config is None else str(request.config),
+        labels=None if request.labels is None else str(request.labels),
+        data=None if request.data is None else str(request.data),
+        label_offset=request.label_offset,
+        runtimes=(RUNTIME,),
+        max_drop=request.max_drop,
+    )
+    job = Job(folder=out, request=asked, registry=registry, progress=progress)
+    job.spec = spec
+    return job
+
+
+def _manifest(request: ImportRequest, found: Found, job: Job) -> tuple[Manifest | None, tuple[InputFile, ...]]:
+    """The images that predictions are scored on; None where there is nothing to score them with."""
+    inputs = []
+    for role, path in (("config", request.config), ("labels", request.labels)):
+        if path is not None and path.is_file():
+            digest = file_digest(path)
+            inputs.append(InputFile(role=role, path=str(path), sha256=digest, size_bytes=path.stat().st_size))
+    if request.data is not None:
+        asked = DataRequest(
+            root=str(request.data), spec=job.spec, labels=request.labels, label_offset=request.label_offset
+        )
+        job.manifest = job.task.manifest(asked)
+    elif request.labels is not None:
+        job.manifest = _labelled(request.labels, request.label_offset)
+    elif found.kit is not None:
+        job.manifest = found.kit.content.full_manifest()
+    elif found.outputs:
+        raise BadInput(f"{one_line(found.outputs[0])}: predictions, and nothing to score them with: give --labels FILE")
+    else:
+        return None, tuple(inputs)
+    return job.manifest, tuple(inputs)
+
+
+def _labelled(path: Path, offset: int) -> Manifest:
+    """Every line of a label file is an image."""
+    lines = read_label_file(path).entries
+    return Manifest(
+        root="",
+        items=tuple(Item(line.name, line.label - offset) for line in lines),
+        found=len(lines),
+        selection=Message("all lines of the label file"),
+        labels_from=Message("label file {file}", file=path.name),
+        label_offset=offset,
+    )
+
+
+def _expected(request: ImportRequest, found: Found) -> tuple[int, ...]:
+    if request.batch_sizes:
+        return request.batch_sizes
+    return () if found.kit is None else found.kit.content.batches
+
+
+# --- what was measured -----------------------------------------------------------------------------------------------
+
+
+def _session(found: Found) -> SessionInfo:
+    """What ran, as far as the files say. Nothing is taken from what is usual."""
+    results = None if found.results is None else found.results.content
+    kit = None if found.kit is None else found.kit.content
+    chip = results.soc_version if results else NOT_REPORTED
+    device = f"{chip}, device {results.device}" if results else chip
+    return SessionInfo(
+        runtime=RUNTIME,
+        version=(results.cann if results else "") or NOT_REPORTED,
+        precision=kit.precision if kit and results else NOT_REPORTED,
+        provider=one_line(device),
+        threads=None,
+    )
+
+
+def _name(info: SessionInfo) -> str:
+    return RUNTIME if info.precision == NOT_REPORTED else f"{RUNTIME}-{info.precision}"
+
+
+def _naming(info: SessionInfo, request: ImportRequest) -> Naming:
+    return Naming(
+        artefact=lambda batch: f"{_name(info)}-bs{batch}",
+        session=lambda batch, tool: replace(info, batch=batch, provider=f"{info.provider}, through {tool}"),
+        devices_per_card=request.devices_per_card,
+    )
+
+
+def _accuracy(found: Found, job: Job, manifest: Manifest | None, info: SessionInfo) -> Accuracy:
+    accuracy = Accuracy()
+    if found.outputs and manifest is not None:
+        by_kit = found.kit is not None and manifest.items == found.kit.content.full_manifest().items
+        scored = Scored.by_kit(job, found) if by_kit else Scored.by_label_file(job)
+        accuracy = score_folders(found, scored, _name(info), info)
+        for scores in found.scores:
+            compare_stated(accuracy, found, scores)
+            accuracy.gave.setdefault(scores.path, []).append(Message("accuracy, compared with the predictions"))
+        return accuracy
+    for scores in found.scores:
+        name = _name(info) if len(found.scores) == 1 else f"{_name(info)}-{scores.path.stem}"
+        accuracy.evaluations.append(stated(scores, job, name, info))
+        accuracy.gave.setdefault(scores.path, []).append(Message("accuracy"))
+        if manifest is not None and len(manifest.items) != scores.content.images:
+            text = Message(
+                "`{file}` is about {images} images, {labels} are listed",
+                file=found.name(scores.path),
+                images=scores.content.images,
+                labels=len(manifest.items),
+            )
+            accuracy.findings.append(ImportFinding(kind=Doubt.INCONSISTENT, text=text))
+    return accuracy
+
+
+def _imported(request: ImportRequest, found: Found, speed: Speed, accuracy: Accuracy, info: SessionInfo) -> Imported:
+    results = None if found.results is None else found.results.content
+    gave = {**speed.gave}
+    for path, what in accuracy.gave.items():
+        gave.setdefault(path, []).extend(what)
+    findings = [*_broken(found), *_of_the_kit(found), *speed.findings, *accuracy.findings]
+    findings += [*_images_counted(found, speed), *_absent(found, speed, accuracy)]
+    return Imported(
+        runtime=RUNTIME,
+        folder=str(request.folder),
+        arguments=request.arguments,
+        measured_on=one_line(f"{results.host}, {info.provider}") if results else NOT_REPORTED,
+        tools=tuple(sorted({one.clock for one in speed.performance})),
+        kit_sha256="" if results is None else results.kit_sha256,
+        devices_per_card=request.devices_per_card,
+        sources=tuple(_source(found, path, what) for path, what in sorted(gave.items()) if path.is_file()),
+        dataset_runs=tuple(speed.dataset_runs),
+        findings=tuple(findings),
+        notes=(*speed.notes, *_of_the_accuracy(accuracy)),
+    )
+
+
+def _source(found: Found, path: Path, what: Sequence[Text]) -> ImportSource:
+    return ImportSource(
+        path=found.name(path), sha256=file_digest(path), size_bytes=path.stat().st_size, gave=tuple(what)
+    )
+
+
+# --- what does not fit -----------------------------------------------------------------------------------------------
+
+
+def _broken(found: Found) -> Iterator[ImportFinding]:
+    for path, reason in found.broken:
+        text = Message("`{file}`: {reason}", file=found.name(path), reason=one_line(reason))
+        yield _finding(Doubt.UNREADABLE, text)
+
+
+def _of_the_kit(found: Found) -> Iterator[ImportFinding]:
+    """Whether the results are those of this kit, whole, and of every batch size."""
+    if found.kit is None:
+        return
+    if found.results is None:
+        if found.outputs or found.summaries or found.pure_infer:
+            text = Message("the kit left no `results.json`: its script did not come to its end")
+            yield _finding(Doubt.MISSING, text)
+        return
+    results, digest = found.results.content, file_digest(found.kit.path)
+    if results.kit_sha256 != digest:
+        text = Message("the results are of another kit than `{file}`", file=found.name(found.kit.path))
+        yield _finding(Doubt.INCONSISTENT, text)
+    for one in results.batches:
+        steps = (
+            (Message("the conversion by atc"), one.built),
+            (Message("pure inference"), one.pure),
+            (Message("the run of the data set"), one.dataset),
+        )
+        for step, done in steps[:1] if not one.built else steps:
+            if done is False:
+                text = Message("batch {batch}: {step} failed on the host", batch=one.batch, step=step)
+                yield _finding(Doubt.MISSING, text)
+    yield from _changed(found.results.path.parent, found)
+
+
+def _changed(results: Path, found: Found) -> Iterator[ImportFinding]:
+    """Files that are not as the script left them."""
+    try:
+        lines = (results / SUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        text = Message("`{file}` is missing: whether the results are whole is not known", file=SUMS)
+        yield _finding(Doubt.MISSING, text)
+        return
+    wrong = []
+    for line in lines:
+        parts = re.fullmatch(r"([0-9a-f]{64}) [ *](?:\./)?(.+)", line)
+        path = results / parts[2] if parts else None
+        if parts is None or path is None or ".." in path.parts or not path.is_file() or file_digest(path) != parts[1]:
+            wrong.append(one_line(parts[2] if parts else line)[:80])
+    if wrong:
+        text = Message(
+            "{count} files of the results are missing or not as the host left them: {names}",
+            count=len(wrong),
+            names=tuple(wrong[:3]),
+        )
+        yield _finding(Doubt.INCONSISTENT, text)
+
+
+def _images_counted(found: Found, speed: Speed) -> Iterator[ImportFinding]:
+    """The data set of the speed and that of the accuracy are the same."""
+    for run in speed.dataset_runs:
+        for scores in found.scores:
+            if abs(run.images - scores.content.images) > 0.001 * scores.content.images:
+                text = Message(
+                    "`{report}` ran {ran} images, `{file}` is about {images}",
+                    report=run.source,
+                    ran=run.images,
+                    file=found.name(scores.path),
+                    images=scores.content.images,
+                )
+                yield _finding(Doubt.INCONSISTENT, text)
+
+
+def _absent(found: Found, speed: Speed, accuracy: Accuracy) -> Iterator[ImportFinding]:
+    if not accuracy.evaluations:
+        yield _finding(Doubt.MISSING, Message("no accuracy: neither predictions nor a `result.json` that can be read"))
+    if not speed.performance:
+        yield _finding(Doubt.MISSING, Message("no speed: no report that can be read"))
+
+
+def _of_the_accuracy(accuracy: Accuracy) -> Iterator[Text]:
+    if any(evaluation.scored is None for evaluation in accuracy.evaluations):
+        yield Message(
+            "the accuracy is as the file states it, rounded to two places, and the images behind it are known by their "
+            "number alone; without predictions it cannot be computed again"
+        )
+
+
+def _finding(kind: Doubt, text: Text) -> ImportFinding:
+    return ImportFinding(kind=kind, text=text)
+
+
+# --- the record ------------------------------------------------------------------------------------------------------
+
+
+def _deliver(job: Job, record: RunRecord, manifest: Manifest | None) -> RunRecord:
+    record = replace(record, comparisons=_comparisons(job, record, manifest))
+    if manifest is not None and record.evaluations and record.evaluations[0].scored is not None:
+        documents = job.task.documents(record.evaluations[0].metrics, job.spec)
+        for name, data in documents.items():
+            write_whole(job.folder / name, data)
+        record = replace(record, task_files=tuple(documents))
+    record = replace(record, finished=_now(), files=written(job.folder, record), commands=_commands(job, record))
+    record = verdicts.judge(record)
+    write_record(job.folder, record)
+    deliver(job.folder, record)
+    return record
+
+
+def _comparisons(job: Job, record: RunRecord, manifest: Manifest | None) -> tuple[Comparison, ...]:
+    found = []
+    ids = [] if manifest is None else [item.id for item in manifest.items]
+    for evaluation in record.evaluations:
+        metric = next((one for one in evaluation.metrics if one.name == job.task.gate), None)
+        if metric is None:
+            continue
+        known = ids if evaluation.scored is not None or len(ids) == evaluation.listed else []
+        reason = verdicts.other_images(job.spec, job.task, evaluation.listed, known)
+        baseline = None if reason or job.spec.published is None else job.spec.published.value(metric.name)
+        allowed = record.request.max_drop
+        found.append(verdicts.against(evaluation, metric, verdicts.PUBLISHED, baseline, allowed, reason))
+    return tuple(found)
+
+
+def _commands(job: Job, record: RunRecord) -> dict[str, str]:
+    assert record.imported is not None
+    again = ["porter", *record.imported.arguments, "--out", str(job.folder)]
+    return {"import": shlex.join(again), "report": shlex.join(["porter", "report", str(job.folder)])}
+
+
+def _nothing(found: Found) -> str:
+    """That nothing was found, with the first reason where a file is broken."""
+    broken = [f"{found.name(path)}: {reason}" for path, reason in found.broken]
+    looked = (
+        "looked for perf_vision_*.txt and PureInfer reports of benchmark, *_summary.json and logs of ais_bench, "
+        "result.json, and outputs IMAGE_0.txt, .bin or .npy"
+    )
+    if found.kit is not None and not (found.folder / RESULTS).exists() and (found.folder / DOCUMENT).is_file():
+        looked = f"this is the kit itself and has no {RESULTS}/: run its script on the NPU host first"
+    return f"{one_line(found.folder)}: nothing to import; {broken[0] if broken else looked}"
+
+
+def _require_free(out: Path) -> None:
+    """Stop before anything is written over that is not an earlier import."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise BadInput(f"--out {one_line(out)}: a file")
+    if (out / RECORD_NAME).exists():
+        if read_record(out).imported is None:
+            raise BadInput(f"--out {one_line(out)}: holds a run that was measured here; name another folder")
+    elif any(out.iterdir()):
+        raise BadInput(f"--out {one_line(out)}: holds files that no import wrote; name another folder")
+
+
+def _now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")

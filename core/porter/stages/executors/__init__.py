@@ -1,0 +1,1 @@
+"""Where an evaluation runs: in this process, or on the workers of a Ray cluster."""

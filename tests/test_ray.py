@@ -1,0 +1,185 @@
+"""The executor `ray`, with a real Ray on this machine: the same bytes as the local run, whatever happens to workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slow import Slow
+from test_extras import porter
+from tiny import start, write_photos
+
+from porter.cli.executors import executor_from
+from porter.errors import BadInput, ExitCode, PluginError
+from porter.records.store import read_record
+from porter.run import Run
+from porter.stages.executors.base import Work
+from porter.stages.executors.ray import Ray
+from porter.stages.executors.worker import Worker, _require_same, order_for
+from porter.stages.judging import JudgedBatch
+from porter.stages.sources import Sources
+from porter.stages.subject import Subject, subjects
+
+ray = pytest.importorskip("ray")
+HERE = Path(__file__).parent
+RESULTS = ("predictions.csv", "result.json")
+IMAGES = 60
+SEARCH_PATH = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("ray")
+    labels = write_photos(folder / "val", [0, 1, 2] * (IMAGES // 3))
+    (folder / "val/photo 031.jpg").write_bytes(b"torn")
+    return folder / "val", labels
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """Ray with room for four workers. They find the modules of these tests by PYTHONPATH."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", SEARCH_PATH)
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        yield
+        ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def local(photos: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return evaluated(tmp_path_factory.mktemp("local"), photos)
+
+
+def evaluated(out: Path, photos: tuple[Path, Path], executor: Any = None, plugin: Any = None, **options: Any) -> Run:
+    run = start(out, *photos, plugin=plugin or Slow(), batch=2, executor=executor, **options)
+    if run.record.export is None:
+        run.export()
+    run.evaluate()
+    return run
+
+
+def results(out: Path) -> list[bytes]:
+    return [(out / name).read_bytes() for name in RESULTS]
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("workers", [2, 4])
+def test_one_killed_in_the_middle_changes_no_byte(
+    tmp_path: Path, photos: tuple[Path, Path], local: Run, workers: int
+) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    plugin = Slow(pause=0.01, victims=1, marks=marks)
+    run = evaluated(tmp_path / "out", photos, Ray(workers=workers), plugin)
+    assert len(list(marks.iterdir())) == 1
+    assert results(tmp_path / "out") == results(local.job.folder)
+    for ours, theirs in zip(local.record.evaluations, run.record.evaluations, strict=True):
+        assert (theirs.metrics, theirs.failures, theirs.session) == (ours.metrics, ours.failures, ours.session)
+        (ran,) = theirs.executions
+        assert (ran.executor, ran.images) == ("ray", IMAGES) and 2 <= ran.workers <= workers
+    assert run.record.data is not None and local.record.data is not None
+    assert run.record.data.content_sha256 == local.record.data.content_sha256
+
+
+@pytest.mark.usefixtures("cluster")
+def test_images_that_end_every_worker_are_named_and_end_the_run(tmp_path: Path, photos: tuple[Path, Path]) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    with pytest.raises(PluginError, match=r"reference: 3 workers ended .* photo \d+\.jpg to photo \d+\.jpg"):
+        evaluated(tmp_path / "out", photos, Ray(workers=2), Slow(victims=1000, at=1, marks=marks))
+    assert 3 <= len(list(marks.iterdir())) < 10
+
+
+@pytest.mark.usefixtures("cluster")
+def test_what_a_plugin_raises_on_a_worker_ends_the_run_as_it_does_here(
+    tmp_path: Path, photos: tuple[Path, Path]
+) -> None:
+    with pytest.raises(PluginError, match="porter_infer raised TypeError"):
+        evaluated(tmp_path, photos, Ray(workers=2), Slow(pause="long"))  # type: ignore[arg-type]
+
+
+def work_on(run: Run, subject: Subject) -> Work:
+    return Work(job=run.job, subject=subject, sources=Sources(run.job, run.record, from_files=False), start=0)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_machine_that_lacks_the_files_is_sent_them_once(tmp_path: Path, local: Run) -> None:
+    order = order_for(work_on(local, subjects(local.record)[1]))
+    elsewhere = [replace(file, origin=str(tmp_path / file.place)) for file in order.bundle.files]
+    order = replace(order, folder=str(tmp_path), bundle=replace(order.bundle, files=tuple(elsewhere)))
+    original = order_for(work_on(local, subjects(local.record)[1])).bundle
+    contents = [[ray.put(piece) for piece in file.chunks()] for file in original.files]
+    bundle = order.bundle
+    try:
+        worker = ray.remote(Worker).remote()
+        assert ray.get(worker.arrive.remote(order)).lacks_files
+        assert ray.get(worker.open.remote(contents)).batch == 2
+        batches: list[JudgedBatch] = ray.get(worker.answer.remote(4, local.job.manifest.items[4:8]))
+        assert [batch.start for batch in batches] == [4, 6]
+        again = ray.remote(Worker).remote()
+        assert not ray.get(again.arrive.remote(order)).lacks_files
+        (bundle.folder / bundle.files[0].place).write_bytes(b"altered")
+        assert ray.get(again.arrive.remote(order)).lacks_files
+        with pytest.raises(BadInput, match="not what was sent"):
+            ray.get(again.open.remote([[ray.put(b"something else")]]))
+    finally:
+        for path in sorted(bundle.folder.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        bundle.folder.rmdir()
+
+
+def test_a_machine_with_other_packages_is_refused(local: Run) -> None:
+    run = order_for(work_on(local, Subject())).installed
+    _require_same("here", run, run)
+    older = replace(run, packages=tuple(p.replace("numpy 2", "numpy 1") for p in run.packages))
+    with pytest.raises(BadInput, match=r"worker on there: it has numpy 1\S+, the run has numpy 2\S+: install the same"):
+        _require_same("there", run, older)
+    changed = replace(run, plugins=tuple(replace(use, source_sha256="0" * 64) for use in run.plugins))
+    with pytest.raises(BadInput, match="another model plugin 'tiny'"):
+        _require_same("there", run, changed)
+
+
+def test_a_killed_run_goes_on_here_or_there(tmp_path: Path, photos: tuple[Path, Path], local: Run) -> None:
+    out = tmp_path / "out"
+    journal = out / "cache/predictions/reference.jsonl"
+    command = [sys.executable, str(HERE / "tiny_ray.py"), str(out), *map(str, photos)]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    environment |= {"PYTHONPATH": SEARCH_PATH}
+    for number, enough in ((signal.SIGINT, 4), (signal.SIGKILL, 12)):
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < enough):
+            time.sleep(0.02)
+        process.send_signal(number)
+        sent = time.monotonic()
+        process.wait(timeout=30)
+        assert process.returncode == (130 if number == signal.SIGINT else -number), process.communicate()
+        assert time.monotonic() - sent < 5
+    evaluated(out, photos, fresh=False)
+    assert results(out) == results(local.job.folder)
+    reference = read_record(out).evaluations[0]
+    assert [(one.executor, one.workers > 1) for one in reference.executions] == [("ray", True), ("local", False)]
+    assert sum(one.images for one in reference.executions) == IMAGES
+
+
+def test_without_ray_one_line_names_the_extra_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "ray.py").write_text("raise ModuleNotFoundError(\"No module named 'ray'\")\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = porter(environment, "run", "hrnet", "--executor", "ray", "--out", "out", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (ExitCode.MISSING, "", 1)
+    assert "pip install 'porter-core[ray]'" in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_options_of_the_cluster_go_with_ray_only() -> None:
+    with pytest.raises(BadInput, match="--worker-resources goes with --executor ray only"):
+        executor_from({"executor": None, "worker_resources": {"CPU": 1.0}})
+    executor, rest = executor_from({"executor": "local", "workers": None, "limit": 3})
+    assert (executor.name, rest) == ("local", {"limit": 3})
