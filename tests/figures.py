@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]\d+)?(?!\w)", re.ASCII)
+NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]\d+)?(?!\w|\.\d)", re.ASCII)
 """Letters of other scripts may stand right beside a number, as Chinese ones do."""
 NO_TEXT = re.compile(r"[0-9a-f]{32,}|[A-Za-z0-9+/=]{200,}")
 """Digests and pictures: digits in them are no figures that a document may state."""

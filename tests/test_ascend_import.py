@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tiny import TinyPlugin
 
 from porter.cli.main import main
 from porter.contracts.progress import Progress
 from porter.errors import BadInput
 from porter.importing.ascend import ImportRequest, import_ascend
+from porter.importing.found import collect
 from porter.plugins.manager import create_registry
 from porter.records.run import RunRecord, State
 from porter.records.store import read_record
@@ -329,3 +334,27 @@ def test_the_documents_are_made_again_from_the_record_alone(tmp_path: Path, back
     deliver(tmp_path / "out", read_record(tmp_path / "out"))
     assert {name: (tmp_path / "out" / name).read_bytes() for name in names} == first
     assert "import ascend" in first["reproduce.sh"].decode() and "porter run" not in first["reproduce.sh"].decode()
+
+
+NAMES = (
+    *("PureInfer_bs4.log", "perf_vision_batchsize_1_device_0.txt", "run_bs1_summary.json", "result.json"),
+    *("results.json", "kit.json", "any.log", "image_0.txt", "image_0.npy", "PureInfer_perf_of_x_bs1_in_device_0.txt"),
+)
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.sampled_from(NAMES), st.binary(max_size=120), min_size=1))
+def test_no_content_of_a_folder_breaks_an_import(tmp_path: Path, contents: dict[str, bytes]) -> None:
+    """Every file is taken, or broken for a reason on one line."""
+    with tempfile.TemporaryDirectory(dir=tmp_path) as place:
+        for name, content in contents.items():
+            (Path(place) / name).write_bytes(content)
+        found = collect(Path(place))
+        assert all(reason and "\n" not in reason for _, reason in found.broken)
+
+
+def test_what_is_no_file_is_passed_over(back: Path) -> None:
+    os.mkfifo(back / "PureInfer_bs1.log")
+    os.mkfifo(back / "image_0.txt")
+    (back / "loop").symlink_to(back)
+    assert collect(back).is_empty

@@ -26,18 +26,52 @@ TOOLS = ["ais_bench", "benchmark"]
 LABELS = (0, 1, 2, 0, 1, 2, 2, 0, 1, 2, 0, 1, 2)
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> tuple[Path, Path]:
-    labels = write_photos(tmp_path / "val", LABELS)
-    (tmp_path / "val/photo 003.jpg").write_bytes(b"")
-    return tmp_path / "val", labels
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("photos")
+    labels = write_photos(folder / "val", LABELS)
+    (folder / "val/photo 003.jpg").write_bytes(b"")
+    return folder / "val", labels
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that has none of the tools."""
+    """A machine that has none of the tools, until a test installs them."""
     for name in ("PORTER_ASCEND_ENV", "PORTER_ASCEND_BENCHMARK", "ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory, photos: tuple[Path, Path]) -> Run:
+    """A run that wrote a kit."""
+    run = ascend_run(tmp_path_factory.mktemp("sent") / "out", photos, soc_version="Ascend310")
+    run.everything()
+    return run
+
+
+@pytest.fixture
+def kit(tmp_path: Path, sent: Run) -> Path:
+    """A kit, as it is sent."""
+    return Path(shutil.copytree(sent.job.folder / "kit", tmp_path / "kit"))
+
+
+@pytest.fixture(scope="module", params=TOOLS)
+def ran(tmp_path_factory: pytest.TempPathFactory, sent: Run, request: pytest.FixtureRequest) -> tuple[Path, Host]:
+    """A kit that ran on a host with one of the tools."""
+    folder = tmp_path_factory.mktemp("ran")
+    place = Path(shutil.copytree(sent.job.folder / "kit", folder / "kit"))
+    with pytest.MonkeyPatch.context() as patch:
+        host = Host(folder, patch, tool=request.param)
+        host.chips("310")
+        done = run_kit(place)
+        assert done.returncode == 0, done.stderr
+    return place, host
+
+
+@pytest.fixture
+def back(tmp_path: Path, ran: tuple[Path, Host]) -> Path:
+    """The same, brought back."""
+    return Path(shutil.copytree(ran[0], tmp_path / "kit"))
 
 
 class Notes(Progress):
@@ -126,7 +160,6 @@ def test_a_precision_that_atc_is_not_told_is_refused(
 # --- by a kit --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("bare")
 def test_without_a_chip_the_run_stops_before_any_work(tmp_path: Path, photos: tuple[Path, Path]) -> None:
     run = ascend_run(tmp_path / "out", photos)
     with pytest.raises(BadInput, match="the chip to build for is not known: give --soc-version NAME"):
@@ -134,7 +167,6 @@ def test_without_a_chip_the_run_stops_before_any_work(tmp_path: Path, photos: tu
     assert not (tmp_path / "out/models").exists()
 
 
-@pytest.mark.usefixtures("bare")
 def test_without_the_tools_a_kit_is_written_and_the_run_goes_on(tmp_path: Path, photos: tuple[Path, Path]) -> None:
     run = ascend_run(tmp_path / "out", photos, soc_version="Ascend310", runtimes=("onnxruntime", "ascend"))
     run.job.progress = notes = Notes()
@@ -154,10 +186,18 @@ def test_without_the_tools_a_kit_is_written_and_the_run_goes_on(tmp_path: Path, 
     assert info[3] == f"3 data/bin/photo_004_00000004.bin {SIZE} {SIZE}" and len(info) == 12
     assert (out / "kit/data/labels.txt").read_text().splitlines()[3] == "photo 003.jpg 0"
     readme = (out / "README.md").read_text()
-    assert "Everything on the runtime ascend, for which no artefact was built" in readme
+    unmeasured = readme.split("## What was not measured")[1].split("\n## ")[0]
+    assert "runtime ascend" in unmeasured and "kit" in unmeasured
 
 
-@pytest.mark.usefixtures("bare")
+def test_a_stage_alone_says_that_nothing_is_built(tmp_path: Path, photos: tuple[Path, Path]) -> None:
+    run = ascend_run(tmp_path / "out", photos, soc_version="Ascend310")
+    run.job.progress = notes = Notes()
+    run.export()
+    run.verify()
+    assert notes.said[-1] == "ascend is not here: nothing is built for it (`porter run` writes a kit)"
+
+
 def test_a_kit_that_stands_is_kept_and_one_with_results_is_not_written_over(
     tmp_path: Path, photos: tuple[Path, Path]
 ) -> None:
@@ -170,14 +210,8 @@ def test_a_kit_that_stands_is_kept_and_one_with_results_is_not_written_over(
         ascend_run(tmp_path / "out", photos, soc_version="Ascend910B3", fresh=False).everything()
 
 
-def kit_of(tmp_path: Path, photos: tuple[Path, Path], **options: Any) -> Path:
-    ascend_run(tmp_path / "out", photos, soc_version="Ascend310", **options).everything()
-    return tmp_path / "out/kit"
-
-
-@pytest.mark.usefixtures("bare")
-def test_the_script_is_portable(tmp_path: Path, photos: tuple[Path, Path]) -> None:
-    script = kit_of(tmp_path, photos) / "run.sh"
+def test_the_script_is_portable(kit: Path) -> None:
+    script = kit / "run.sh"
     subprocess.run(["sh", "-n", script], check=True)
     if shutil.which("shellcheck") is None:
         pytest.skip("no shellcheck here")
@@ -192,7 +226,7 @@ def run_kit(kit: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def taken_back(kit: Path, out: Path, photos: tuple[Path, Path], **options: Any) -> RunRecord:
+def taken_back(kit: Path, out: Path, **options: Any) -> RunRecord:
     registry = create_registry([("tiny", TinyPlugin())])
     return import_ascend(ImportRequest(folder=kit, **options), out, registry, Progress())
 
@@ -202,26 +236,17 @@ def findings(record: RunRecord) -> list[str]:
     return [f"{one.kind}: {one.text}" for one in record.imported.findings]
 
 
-@pytest.mark.parametrize("tool", TOOLS)
-def test_a_kit_goes_to_the_host_and_comes_back(
-    tmp_path: Path, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tool: str
-) -> None:
-    monkeypatch.delenv("PORTER_ASCEND_ENV", raising=False)
-    here = ascend_run(tmp_path / "out", photos, soc_version="Ascend310")
-    here.everything()
-    kit = tmp_path / "out/kit"
-    host = Host(tmp_path, monkeypatch, tool=tool)
-    host.chips("310")
-    done = run_kit(kit)
-    assert done.returncode == 0, done.stderr
+def test_a_kit_goes_to_the_host_and_comes_back(tmp_path: Path, sent: Run, ran: tuple[Path, Host], back: Path) -> None:
+    host = ran[1]
     assert [call[1] for call in host.calls("atc")] == ["--model=model/tiny.onnx"] * 2
     shapes = [next(a for a in call if a.startswith("--input_shape=")) for call in host.calls("atc")]
     assert shapes == [f"--input_shape=image:{batch},3,{SIZE},{SIZE}" for batch in (1, 4)]
-    results = json.loads((kit / "results/results.json").read_text())
+    results = json.loads((back / "results/results.json").read_text())
+    tool = results["tool"]
     assert [entry["built"] and entry["pure"] and entry["dataset"] for entry in results["batches"]] == [True, True]
-    record = taken_back(kit, tmp_path / "imported", photos, devices_per_card=4, max_drop=50.0)
+    record = taken_back(back, tmp_path / "imported", devices_per_card=4, max_drop=50.0)
     assert findings(record) == []
-    reference = here.record.evaluations[0]
+    reference = sent.record.evaluations[0]
     for evaluation in record.evaluations:
         assert evaluation.metrics == reference.metrics
         assert (evaluation.listed, evaluation.scored, evaluation.unreadable) == (13, 12, 1)
@@ -237,9 +262,7 @@ def test_a_kit_goes_to_the_host_and_comes_back(
         assert record.imported is not None and {run.images for run in record.imported.dataset_runs} == {12}
 
 
-@pytest.mark.usefixtures("bare")
-def test_a_damaged_kit_is_not_run(tmp_path: Path, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    kit = kit_of(tmp_path, photos)
+def test_a_damaged_kit_is_not_run(tmp_path: Path, kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Host(tmp_path, monkeypatch)
     (kit / "data/bin/photo_000_00000000.bin").write_bytes(b"x")
     done = run_kit(kit)
@@ -247,11 +270,9 @@ def test_a_damaged_kit_is_not_run(tmp_path: Path, photos: tuple[Path, Path], mon
     assert "photo_000_00000000.bin" in done.stderr and not (kit / "results").exists()
 
 
-@pytest.mark.usefixtures("bare")
 def test_a_host_without_the_tools_says_what_it_lacks(
-    tmp_path: Path, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, kit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kit = kit_of(tmp_path, photos)
     done = run_kit(kit)
     assert done.returncode == 3 and "atc not found: install CANN" in done.stderr
     monkeypatch.setenv("PORTER_ASCEND_ENV", "/none/set_env.sh")
@@ -261,11 +282,9 @@ def test_a_host_without_the_tools_says_what_it_lacks(
     assert done.returncode == 2 and "is no number" in done.stderr
 
 
-@pytest.mark.usefixtures("bare")
 def test_the_script_sources_the_toolkit_that_it_finds(
-    tmp_path: Path, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, kit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kit = kit_of(tmp_path, photos)
     path = os.environ["PATH"]
     host = Host(tmp_path, monkeypatch)
     home = tmp_path / "Ascend/ascend-toolkit"
@@ -289,56 +308,68 @@ def test_the_script_sources_the_toolkit_that_it_finds(
         ("fails after writing", "exit status 3"),
     ],
 )
-@pytest.mark.usefixtures("bare")
 def test_a_failed_conversion_on_the_host_is_told_and_imported_as_such(
-    tmp_path: Path, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, how: str, said: str
+    tmp_path: Path, kit: Path, monkeypatch: pytest.MonkeyPatch, how: str, said: str
 ) -> None:
-    kit = kit_of(tmp_path, photos)
     Host(tmp_path, monkeypatch)
     monkeypatch.setenv("STUB_ATC", how)
     done = run_kit(kit)
     assert done.returncode == 1 and said in done.stderr
     assert not list(kit.rglob("*.om"))
     with pytest.raises(BadInput, match="nothing to import"):
-        taken_back(kit, tmp_path / "imported", photos)
+        taken_back(kit, tmp_path / "imported")
 
 
-@pytest.mark.usefixtures("bare")
-def test_what_is_missing_or_changed_in_the_results_is_named(
-    tmp_path: Path, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kit = kit_of(tmp_path, photos)
-    Host(tmp_path, monkeypatch)
-    run_kit(kit)
-    results = kit / "results"
-    (results / "predictions_bs4/photo_005_00000005_0.npy").unlink()
-    np.save(results / "predictions_bs1/photo_000_00000000_0.npy", np.full((1, 3), np.nan, np.float32))
-    (results / "pure_bs4_summary.json").write_text("{")
-    (results / "logs/pure_bs4.log").unlink()
-    record = taken_back(kit, tmp_path / "imported", photos, max_drop=50.0)
+def test_what_is_missing_or_changed_in_the_results_is_named(tmp_path: Path, back: Path) -> None:
+    results = back / "results"
+    [gone] = (results / "predictions_bs4").glob("photo_005*")
+    gone.unlink()
+    [spoilt] = (results / "predictions_bs1").glob("photo_000*")
+    nan = np.full((1, 3), np.nan, np.float32)
+    if spoilt.suffix == ".npy":
+        np.save(spoilt, nan)
+    else:
+        nan.tofile(spoilt)
+    [report] = [*results.glob("pure_bs4_summary.json"), *results.glob("benchmark_pure_bs4/*.txt")]
+    report.write_text("{")
+    record = taken_back(back, tmp_path / "imported", max_drop=50.0)
     told = "\n".join(findings(record))
-    assert "unreadable: `results/pure_bs4_summary.json`: not JSON" in told
+    assert f"unreadable: `{report.relative_to(back)}`: not" in told
     assert "missing: `results/predictions_bs4` has outputs of 11 of 12 images; those of photo_005_00000005" in told
-    assert "inconsistent: 4 files of the results are missing or not as the host left them" in told
+    assert "inconsistent: 3 files of the results are missing or not as the host left them" in told
     first, second = record.evaluations
     assert (first.nonfinite, second.unreadable) == (1, 2)
     assert {v.name: v.state for v in record.verdicts}["accuracy"] is State.FAIL
 
 
-@pytest.mark.usefixtures("bare")
-def test_results_of_another_kit_are_not_taken_for_these(
-    tmp_path: Path, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kit = kit_of(tmp_path, photos)
-    Host(tmp_path, monkeypatch)
-    run_kit(kit)
+def test_results_of_another_kit_are_not_taken_for_these(tmp_path: Path, back: Path) -> None:
+    kit = back
     document = read_kit(kit / "kit.json")
     (kit / "kit.json").write_text((kit / "kit.json").read_text().replace(document.created, "2020-01-01T00:00:00+00:00"))
-    told = findings(taken_back(kit, tmp_path / "imported", photos, max_drop=50.0))
+    told = findings(taken_back(kit, tmp_path / "imported", max_drop=50.0))
     assert told == ["inconsistent: the results are of another kit than `kit.json`"]
 
 
-def test_a_kit_that_was_not_run_says_so(tmp_path: Path, photos: tuple[Path, Path], bare: None) -> None:
-    kit = kit_of(tmp_path, photos)
+def test_a_hostile_kit_breaks_nothing(tmp_path: Path, back: Path) -> None:
+    kit = back
+    sums = kit / "results/SHA256SUMS"
+    sums.write_text(f"{'0' * 64}  /etc/passwd\n{'0' * 64}  ../../../labels.txt\nnonsense\n")
+    results = kit / "results/results.json"
+    results.write_text(results.read_text().replace('"tool"', '"cann": "a|b<script>`\\u202e", "tool"'))
+    document = json.loads((kit / "kit.json").read_text())
+    document["items"][0]["name"] = "../../../../etc/passwd"
+    document["items"][1]["id"] = "a|b<img src=x>`\u202e.jpg"
+    (kit / "kit.json").write_text(json.dumps(document))
+    record = taken_back(kit, tmp_path / "imported", max_drop=50.0)
+    told = "\n".join(findings(record))
+    assert "3 files of the results are missing or not as the host left them: /etc/passwd" in told
+    assert record.evaluations[0].unreadable == 2
+    document["spec"]["inputs"] = []
+    (kit / "kit.json").write_text(json.dumps(document))
+    with pytest.raises(BadInput, match=r"kit\.json: inputs"):
+        taken_back(kit, tmp_path / "again")
+
+
+def test_a_kit_that_was_not_run_says_so(tmp_path: Path, kit: Path) -> None:
     with pytest.raises(BadInput, match=r"this is the kit itself and has no results/: run its script"):
-        taken_back(kit, tmp_path / "imported", photos)
+        taken_back(kit, tmp_path / "imported")

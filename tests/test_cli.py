@@ -52,7 +52,7 @@ def porter(*arguments: str, cwd: Path | None = None, **environment: str) -> subp
         (["run", "hrnet", "--rtol", "1e999"], 2, "'1e999' is not a finite number"),
         (["run", "hrnet", "--runtime", "abacus"], 3, "no installed plugin offers the runtime 'abacus'"),
         (["run", "hrnet", "--provider", "Abacus"], 3, "no provider 'Abacus'"),
-        (["run", "hrnet", "--precision", "int8"], 2, "precision"),
+        (["run", "hrnet", "--precision", "fp16"], 2, "onnxruntime offers precision fp32, int8 here, not fp16"),
         (["verify", "--out", "empty"], 2, "no run here to go on with"),
         (["report", "empty"], 2, "no run record here"),
     ],

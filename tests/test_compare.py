@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tiny import SPEC, TinyPlugin, start, write_photos
 
 from porter.cli.main import main
-from porter.cli.table import plain_lines
+from porter.cli.table import draw, plain_lines
 from porter.comparing.compare import compare_runs
 from porter.comparing.pairs import pairs
 from porter.comparing.reproduce import other_versions, reproduction, require_inputs
@@ -214,9 +214,23 @@ def test_that_interval_holds_the_difference_and_turns_with_it(count: int, data: 
 
 
 def test_the_only_two_that_are_left_over_stand_side_by_side() -> None:
-    assert pairs(["r", "a"], ["r", "b"]) == (("r", "r"), ("a", "b"))
+    assert pairs(["reference", "a"], ["reference", "b"]) == (("reference", "reference"), ("a", "b"))
     assert pairs(["r", "a"], ["b", "r", "c"]) == (("r", "r"), ("a", ""), ("", "b"), ("", "c"))
+    assert pairs(["reference", "a"], ["b"]) == (("a", "b"), ("reference", ""))
+    assert pairs(["reference"], ["b"]) == (("reference", ""), ("", "b"))
     assert pairs([], ["b"]) == (("", "b"),)
+
+
+def test_an_artefact_a_batch_stands_beside_one_for_all_of_them() -> None:
+    """As a runtime has them that builds for one batch size alone."""
+    base = speed_of(1.0)
+    sizes = (1, 4, 16)
+    fixed = tuple(replace(base.performance[0], artefact=f"s-fp16-bs{size}", batch=size) for size in sizes)
+    free = tuple(replace(base.performance[0], batch=size) for size in sizes)
+    found = compare_speed(replace(base, performance=free), replace(base, performance=fixed))
+    assert [(one.first_artefact, one.second_artefact, one.batch) for one in found] == [
+        ("r-fp32", f"s-fp16-bs{size}", size) for size in sizes
+    ]
 
 
 # --- speed -----------------------------------------------------------------------------------------------------------
@@ -255,6 +269,7 @@ def speed_of(ms: float, spread: float | None = 2.0, *, is_steady: bool | None = 
         (speed_of(1.0), speed_of(1.2, is_steady=False), ChangeOutcome.UNKNOWN, 5.0),
         (speed_of(1.0), speed_of(9.0, is_steady=False), ChangeOutcome.WORSE, 5.0),
         (speed_of(1.0), speed_of(9.0, None), ChangeOutcome.UNKNOWN, None),
+        (speed_of(9.0, None, is_steady=None), speed_of(9.0, None, is_steady=None), ChangeOutcome.SAME, None),
         (speed_of(1.0, None, is_steady=None), speed_of(9.0), ChangeOutcome.UNKNOWN, None),
         (speed_of(1.0), replace(speed_of(1.0), performance=()), ChangeOutcome.UNKNOWN, None),
     ],
@@ -300,6 +315,14 @@ def test_what_changed_is_named_and_paths_are_not_content(runs: Path, tmp_path: P
     assert [(one.name, one.second) for one in found.machine] == [("cpu", "Abacus 1")]
     missed = reproduction(runs / "a", other).reproduction
     assert missed is not None and {line.split(":")[0] for line in missed} == {"input labels", "option threads"}
+
+
+def test_a_record_that_knows_of_no_machine_says_so_in_one_line(runs: Path, tmp_path: Path) -> None:
+    imported = changed(runs, tmp_path / "imported", environment=None)
+    found = compare_runs(runs / "a", imported)
+    assert found.versions == () and [(one.name, one.second) for one in found.machine] == [("machine", None)]
+    assert other_versions(read_record(imported)) == ()
+    assert reproduction(runs / "a", imported).reproduction == ()
 
 
 def test_on_another_machine_files_and_speed_are_stated_and_decide_nothing(runs: Path, tmp_path: Path) -> None:
@@ -386,6 +409,11 @@ def test_the_page_holds_hostile_names_as_text(runs: Path, tmp_path: Path, capsys
 
 def test_the_columns_of_a_plain_table_stand_below_one_another() -> None:
     assert plain_lines(("a", "b"), [("long name", "x"), ("", "y")]) == ["a          b", "long name  x", "           y"]
+
+
+def test_a_drawn_table_takes_no_cell_for_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    draw(("a", "b"), [("[red]x[/red]", "y")])
+    assert re.search(r"\[red\]x\[/red\] +y", capsys.readouterr().out)
 
 
 def test_neither_torch_nor_a_runtime_is_imported(runs: Path) -> None:

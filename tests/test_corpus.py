@@ -15,7 +15,7 @@ from corpus import good
 from corpus.case import CANARY, Case, porter, write
 from corpus.configs import ONNX
 
-KINDS = ("options", "configs", "labels", "images", "graphs", "checkpoints", "records", "templates")
+KINDS = ("options", "configs", "labels", "images", "graphs", "checkpoints", "folders", "records", "templates")
 CORPUS = [(kind, case) for kind in KINDS for case in importlib.import_module(f"corpus.{kind}").CASES]
 ON_A_RUN = ("records", "templates")
 """Kinds whose commands go on with a run in `out`."""
@@ -50,7 +50,7 @@ def settings() -> Iterator[Any]:
             yield pytest.param(case, True, id=f"{kind}: {case.name}, on a run")
 
 
-@pytest.mark.parametrize(("case", "earlier"), settings())
+@pytest.mark.parametrize(("case", "earlier"), list(settings()))
 def test_an_input(
     case: Case,
     earlier: bool,

@@ -18,13 +18,14 @@ import torch
 from corpus import good
 from corpus.case import CANARY, Ended, porter
 from corpus.checkpoints import Touch
-from corpus.configs import HRNET_RUN, ONNX
+from corpus.configs import HRNET_RUN, ODD_BUT_RIGHT, ONNX
 from corpus.images import image
 
 from porter.data.store import open_store
 from porter.errors import BadInput
 from porter.hashes import file_digest
 from porter.images.files import ImageFileTooLarge
+from porter.records.store import read_record
 
 QUICK = "--batch-sizes 1 --bench-seconds 0 --threads 1"
 Porter = Callable[[str], Ended]
@@ -264,3 +265,12 @@ def test_a_url_that_renders_templates_of_its_data_is_refused(tmp_path: Path) -> 
     for url in (f"reference://::file://{tmp_path}/refs.json", "reference://a", "simplecache::reference://a"):
         with pytest.raises(BadInput, match="renders templates that lie in the data"):
             open_store(url).list()
+
+
+def test_text_that_yaml_takes_for_something_else_stays_text(here: Path, command: Porter) -> None:
+    (here / "tiny.yaml").write_text(ODD_BUT_RIGHT)
+    assert command("export onnx --config tiny.yaml --out out").code == 0
+    model = read_record(here / "out").model
+    assert model is not None
+    assert (model.variant, model.licence, model.class_names) == ("0123e5", "1_000", ("on", "010", "1e3"))
+    assert (model.preprocess.resize, model.preprocess.crop, model.preprocess.std) == (18, (16, 16), (0.5, 0.5, 0.5))

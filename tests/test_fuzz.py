@@ -8,7 +8,7 @@ import pytest
 from fuzzing.run import fuzz
 from fuzzing.targets import TARGETS
 
-EXAMPLES = 300
+EXAMPLES = 200
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -21,6 +21,8 @@ from porter.openvino import cpu_precisions
 PAGES = sorted((DOCS / "how-to").glob("*.md"))
 MODELS_PAGE = DOCS / "how-to/find-where-two-models-part.md"
 TEMPLATE_PAGE = DOCS / "how-to/override-the-delivery-template.md"
+COMPARE_PAGE = DOCS / "how-to/compare-two-runs.md"
+GO_ON_PAGE = DOCS / "how-to/go-on-after-an-interruption.md"
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 
 
@@ -83,6 +85,27 @@ def test_the_page_on_two_models_prints_what_it_shows(
         assert stopped.value.code == int(output[0].startswith("model"))
         assert not explain(output, capsys.readouterr().out.splitlines()), command
     assert (tmp_path / "depth.svg").read_bytes().startswith(b"<?xml")
+
+
+@pytest.mark.parametrize(("page", "failing"), [(COMPARE_PAGE, "compare before after"), (GO_ON_PAGE, None)])
+def test_the_pages_on_run_folders_print_what_they_show(
+    page: Path, failing: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_files(page, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path("make_files.py")
+    shown = [one for block in blocks(page) if block.language == "console" for one in commands(block)]
+    assert len(shown) >= 4
+    for command, output in shown:
+        with pytest.raises(SystemExit) as stopped:
+            main(shlex.split(command)[1:])
+        printed = capsys.readouterr()
+        assert stopped.value.code == int(failing is not None and failing in command), printed.err
+        assert not explain(output, printed.out.splitlines()), command
+    if failing is None:
+        assert not (tmp_path / "out/tensors").exists() and not (tmp_path / "out/cache").exists()
+    else:
+        assert (tmp_path / "comparison.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
 def test_the_template_page_names_every_block() -> None:

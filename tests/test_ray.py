@@ -144,7 +144,7 @@ def test_a_machine_with_other_packages_is_refused(local: Run) -> None:
     with pytest.raises(BadInput, match=r"worker on there: it has numpy 1\S+, the run has numpy 2\S+: install the same"):
         _require_same("there", run, older)
     changed = replace(run, plugins=tuple(replace(use, source_sha256="0" * 64) for use in run.plugins))
-    with pytest.raises(BadInput, match="another model plugin 'tiny'"):
+    with pytest.raises(BadInput, match="other code of the model plugin 'tiny'"):
         _require_same("there", run, changed)
 
 

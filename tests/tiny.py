@@ -85,7 +85,7 @@ def write_photos(folder: Path, labels: Sequence[int], *, size: tuple[int, int] =
 
 def start(
     out: Path,
-    data: Path,
+    data: Path | str,
     labels: Path | None,
     *,
     plugin: Any = None,

@@ -27,7 +27,7 @@ class FolderLock:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._handle: int | None = None
-        self._made = False
+        self._made: list[Path] = []
 
     def __enter__(self) -> FolderLock:
         if self._folder.is_dir():
@@ -37,7 +37,7 @@ class FolderLock:
     def take(self) -> None:
         """Make the folder where it is not there, and hold it; what a killed command left half written is removed."""
         if self._handle is None:
-            self._made = not self._folder.exists()
+            self._made = [place for place in (self._folder, *self._folder.parents) if not place.exists()]
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock()
         sweep(self._folder)
@@ -45,9 +45,9 @@ class FolderLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._made:
-            with suppress(OSError):  # it stays unless it is empty
-                self._folder.rmdir()
+        with suppress(OSError):  # what was made stays unless it is empty
+            for place in self._made:
+                place.rmdir()
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None

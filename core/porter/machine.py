@@ -6,8 +6,10 @@ import importlib.metadata
 import os
 import platform
 import re
+import sys
 from pathlib import Path
 
+from porter.images import opencv, resample
 from porter.records.environment import Environment
 
 PACKAGES = ("porter-core", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "openvino", "pillow", "torch")
@@ -25,6 +27,34 @@ def affinity_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def affinity() -> str:
+    """The numbers of the processors that this process may use, e.g. `0-3,8`; empty where the system does not say."""
+    if not hasattr(os, "sched_getaffinity"):
+        return ""
+    runs: list[list[int]] = []
+    for number in sorted(os.sched_getaffinity(0)):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    return ",".join("-".join(map(str, run)) for run in runs)
+
+
+def load_average() -> float | None:
+    """Processes that ran or wanted to, on average of the last minute; None where the system does not say."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def peak_memory_bytes() -> int | None:
+    """Largest resident memory of this process so far; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def cgroup_cpus(root: Path = Path("/sys/fs/cgroup")) -> float | None:
@@ -77,12 +107,15 @@ def describe(extra_packages: tuple[str, ...] = ()) -> Environment:
         cpu=_cpu_model(),
         logical_cpus=os.cpu_count() or 1,
         affinity_cpus=affinity_cpus(),
+        affinity=affinity(),
         cgroup_cpus=cgroup_cpus(),
         threads=usable_threads(),
         memory_gib=_memory_gib(),
         governor=_read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or NOT_REPORTED,
-        load_average=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0,
+        load_average=load_average() or 0.0,
         packages=_versions((*PACKAGES, *extra_packages)),
+        jpeg_decoder=opencv.decoder(),
+        slower_because=opencv.unusable() or resample.unusable() or "",
     )
 
 

@@ -40,6 +40,8 @@ class Compiled:
     """Precision of the inference hint, as read back; `int8` where it is float32 and an int8 graph was compiled."""
     threads: int
     """Inference threads, as read back."""
+    streams: int
+    """Requests that run at once, as read back."""
     layers: dict[str, int]
     """Matrix layers of the executed graph by the precision that they run in."""
     from_cache: bool
@@ -74,8 +76,10 @@ def read_model(path: Path) -> Any:
         raise BadInput(f"{path}: OpenVINO cannot read it: {reason(error)}") from None
 
 
-def compile_model(model: Any, label: str, precision: str, threads: int, cache: Path | None = None) -> Compiled:
-    """Compile for the CPU and for latency: one stream, one request at a time.
+def compile_model(
+    model: Any, label: str, precision: str, threads: int, cache: Path | None = None, streams: int = 1
+) -> Compiled:
+    """Compile for the CPU: for latency, or for `streams` requests at once that share the threads.
 
     `cache` is a folder for the compiled blob. OpenVINO loads a damaged one without a word: see `porter.blobcache`.
 
@@ -86,7 +90,8 @@ def compile_model(model: Any, label: str, precision: str, threads: int, cache: P
     settings = {
         "INFERENCE_PRECISION_HINT": HINTS[precision],
         "INFERENCE_NUM_THREADS": threads,
-        "PERFORMANCE_HINT": "LATENCY",
+        "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
+        "NUM_STREAMS": streams,
         # Else a latency hint counts cores where `threads` counts logical processors.
         "ENABLE_HYPER_THREADING": True,
     }
@@ -96,6 +101,7 @@ def compile_model(model: Any, label: str, precision: str, threads: int, cache: P
         compiled = core.compile_model(model, DEVICE, settings)
         hint = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         used = int(compiled.get_property("INFERENCE_NUM_THREADS"))
+        parallel = int(compiled.get_property("NUM_STREAMS"))
         from_cache = cache is not None and bool(compiled.get_property("LOADED_FROM_CACHE"))
         nodes = _executed(compiled)
     except RuntimeError as error:
@@ -107,10 +113,13 @@ def compile_model(model: Any, label: str, precision: str, threads: int, cache: P
         model=compiled,
         precision=INT8 if precision == INT8 and floats == "fp32" else floats,
         threads=used,
+        streams=parallel,
         layers=dict(sorted(layers.items())),
         from_cache=from_cache,
     )
     _require_precision(found, precision, everywhere)
+    if parallel != streams:
+        raise Missing(f"OpenVINO runs {parallel} streams where {streams} were asked for: give --streams {parallel}")
     if used != threads:
         raise Missing(f"OpenVINO uses {used} threads of the {threads} asked for: give --threads {used}")
     return found

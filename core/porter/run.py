@@ -46,6 +46,7 @@ from porter.stages.subject import Subject, subjects
 from porter.stages.templates import Templates
 from porter.stages.thumbnails import with_thumbnails
 from porter.stages.tolerance import bound_for
+from porter.stages.tune import TRIAL_SECONDS, tune
 from porter.stages.written import written
 
 Advance = Callable[[int], None]
@@ -275,14 +276,26 @@ class Run:
         """Measure what is not there yet; with `keep` False everything. Each artefact's figures are saved at once."""
         known = self.record.performance if keep else ()
         ids = [artefact.id for artefact in self.record.scorable]
-        self.record = replace(self.record, performance=tuple(one for one in known if one.artefact in ids))
+        kept_ids = {one.artefact for one in known}.intersection(ids)
+        self.record = replace(
+            self.record,
+            performance=tuple(one for one in known if one.artefact in kept_ids),
+            tunings=tuple(one for one in self.record.tunings if one.artefact in kept_ids),
+        )
         missing = [one for one in self.record.scorable if one.id not in {p.artefact for p in known}]
         if missing:
             self.record = clear(self.record, ["choice"])
+        request = self.job.request
+        seconds = min(TRIAL_SECONDS, request.bench_seconds)
         images = benching.bench_images(self.job) if missing else []
         for artefact in missing:
-            found = benching.bench(self.job, artefact, images)
-            self.record = replace(self.record, performance=(*self.record.performance, *found))
+            tunings = (tune(self.job, artefact, images, seconds=seconds),) if request.tune or request.is_auto else ()
+            found = benching.bench(self.job, artefact, images, *tunings)
+            self.record = replace(
+                self.record,
+                performance=(*self.record.performance, *found),
+                tunings=(*self.record.tunings, *tunings),
+            )
             self._note_machine()
             self._save()
         return self._save()
@@ -323,6 +336,10 @@ class Run:
         """Make every artefact, unless they are there."""
         if not self.record.artefacts and self.record.export is not None:
             self.record = build(self.job, self.record)
+            for runtime, _ in self.job.plan.elsewhere if self._from_files else ():
+                self.job.progress.note(
+                    f"{runtime.name} is not here: nothing is built for it (`porter run` writes a kit)"
+                )
 
     def _take_as_it_is(self) -> None:
         """Verify what lies in the folder, even if somebody changed it after it was built."""

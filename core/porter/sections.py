@@ -18,7 +18,7 @@ MADE_FROM = {
     "parity": ("atol", "rtol", "provider", "threads", "streams"),
     "evaluations": ("batch", "batch_sizes", "provider", "threads", "streams"),
     "comparisons": ("max_drop",),
-    "performance": ("batch_sizes", "bench_seconds", "bench_input", "provider", "threads", "streams"),
+    "performance": ("batch_sizes", "bench_seconds", "bench_input", "tune", "provider", "threads", "streams"),
     "kits": ("runtimes", "precisions", "soc_version", "batch", "batch_sizes"),
     "choice": ("precisions",),
     "diagnosis": ("atol", "rtol"),
@@ -46,6 +46,7 @@ WITH = {
     "load": ("model", "shipped", "plugins", "inputs", "load_failure"),
     "artefacts": ("untried",),
     "evaluations": ("task_files", "label_suspects"),
+    "performance": ("tunings",),
 }
 """Fields that are cleared along with a section."""
 

@@ -7,7 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from porter.errors import Missing, one_line
 
@@ -44,20 +44,19 @@ def plain_style(salt: str = "porter") -> Iterator[None]:
 
 def new_figure(width: float, height: float) -> Figure:
     """A figure of so many inches that draws to SVG alone and leaves pyplot's state be."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasSVG(figure)
-    return figure
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def svg_of(figure: Figure, title: str) -> str:
     """The drawing as an SVG document that states no date and no maker."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     data = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # axes without room or beyond floats, as a forged record has them
-        figure.savefig(data, format="svg", metadata={"Title": title, "Date": None, "Creator": None})
+        warnings.simplefilter("ignore")  # axes without room or beyond floats, as a forged record has them
+        # Figure.savefig would draw everything twice.
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(data, metadata={"Title": title, "Date": None, "Creator": None})
     return data.getvalue().decode()

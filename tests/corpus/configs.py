@@ -8,14 +8,28 @@ from pathlib import Path
 from corpus.case import CANARY, Case
 from corpus.good import HRNET, YAML
 
-ONNX = "run onnx --config tiny.yaml --data val --labels labels.txt --lang en --out out"
-HRNET_RUN = "run hrnet --config hrnet.yaml --checkpoint hrnet.pth --data val --labels labels.txt --lang en --out out"
+ONNX = "run onnx --config tiny.yaml --data val --labels labels.txt --out out"
+HRNET_RUN = "run hrnet --config hrnet.yaml --checkpoint hrnet.pth --data val --labels labels.txt --out out"
 EXPORT = "export onnx --config tiny.yaml --out out"
 
 BOMB = "a: &a [x, x]\n" + "".join(
     f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}]\n" for a, b in zip("abcdefghi", "bcdefghij", strict=True)
 )
 """Ten lists, each four times the one before: 500,000 entries from 300 bytes."""
+
+
+ODD_BUT_RIGHT = """\
+model: tiny.onnx
+name: 0123e5
+licence: 1_000
+preprocess:
+  resize: 1.8e1
+  crop: (16, 16)
+  mean: [5e-1]
+  std: (5e-1, 5e-1, 5e-1)
+labels: {names: [on, 010, 1e3]}
+"""
+"""Tuples, exponents, and text that YAML 1.1 takes for numbers and booleans."""
 
 
 def _yaml(old: str, new: str) -> dict[str, str]:
@@ -306,8 +320,6 @@ CASES = [
         code=0,
         leaves=("models", "run.json"),
         says="export: done",
-        files={
-            "tiny.yaml": "model: tiny.onnx\nname: 0123e5\nlicence: 1_000\npreprocess:\n  resize: 1.8e1\n  crop: (16, 16)\n  mean: [5e-1]\n  std: (5e-1, 5e-1, 5e-1)\nlabels: {names: [on, 010, 1e3]}\n"
-        },
+        files={"tiny.yaml": ODD_BUT_RIGHT},
     ),
 ]

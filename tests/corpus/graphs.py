@@ -63,8 +63,11 @@ def node_of_terabytes(model: onnx.ModelProto) -> None:
     """A node that would fill 4 TB."""
     shape = numpy_helper.from_array(np.array([10**6, 10**6], np.int64), "shape")
     model.graph.initializer.append(shape)
-    nodes = [helper.make_node("ConstantOfShape", ["shape"], ["zeros"]), helper.make_node("ReduceMax", ["zeros"], ["most"], keepdims=0)]  # fmt: skip
-    nodes.append(helper.make_node("Add", ["plain", "most"], ["class"]))
+    nodes = [
+        helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
+        helper.make_node("ReduceMax", ["zeros"], ["most"], keepdims=0),
+        helper.make_node("Add", ["plain", "most"], ["class"]),
+    ]
     model.graph.node[1].output[0] = "plain"
     model.graph.node.extend(nodes)
 
@@ -82,6 +85,11 @@ def dropout(model: onnx.ModelProto) -> None:
     model.graph.node[1].output[0] = "plain"
     model.graph.node.append(helper.make_node("Dropout", ["plain", "ratio", "live"], ["class"]))
 
+
+OUTSIDE_ENTITY = (
+    '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+    '<net name="&x;" version="11"><layers/><edges/></net>'
+)
 
 CASES = [
     # --- the file itself
@@ -177,9 +185,7 @@ CASES = [
         files=_changed(node_of_terabytes),
         leaves=("models", "run.json"),
     ),
-    Case(
-        name="dropout in training mode", command=ONNX, says="Dropout '' is in training mode", files=_changed(dropout)
-    ),
+    Case(name="dropout in training mode", command=ONNX, says="Dropout '' is in training mode", files=_changed(dropout)),
     Case(
         name="two inputs",
         command=ONNX,
@@ -265,8 +271,6 @@ CASES = [
         name="IR: a file from outside",
         command=IR,
         says="ir.xml",
-        files={
-            "ir.xml": '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><net name="&x;" version="11"><layers/><edges/></net>'
-        },
+        files={"ir.xml": OUTSIDE_ENTITY},
     ),
 ]

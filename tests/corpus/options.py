@@ -20,6 +20,12 @@ def large(path: Path) -> None:
 
 
 CASES = [
+    Case(
+        name="a mistake in a run two folders down",
+        command=ONNX.replace("--out out", "--runtime onnxruntim --out a/b"),
+        says="no installed plugin offers the runtime 'onnxruntim'",
+        code=3,
+    ),
     Case(name="no command", command="rnu", says="no such command 'rnu'; did you mean 'run'"),
     Case(name="no model", command="run", says="Missing argument 'MODEL'"),
     Case(

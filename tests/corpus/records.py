@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus.case import Case, Content
+from corpus.good import YAML
 
 REPORT = "report out"
 
@@ -32,6 +33,13 @@ def _artefact(name: str, value: object) -> dict[str, Content]:
 
 
 CASES = [
+    Case(name="compare: no second run", command="compare out val", says="val/run.json: no run record here"),
+    Case(
+        name="compare: a second record that is none",
+        command="compare out val",
+        says="val/run.json: not a run record",
+        files={"val/run.json": "[]"},
+    ),
     Case(
         name="none",
         command="report val",
@@ -145,7 +153,7 @@ CASES = [
         name="a config changed under it",
         command="evaluate --out out",
         says="tiny.yaml: changed since this run began",
-        files={"tiny.yaml": lambda p: p.write_text("# changed\n" + __import__("corpus.good").good.YAML)},
+        files={"tiny.yaml": "# changed\n" + YAML},
     ),
     Case(
         name="a template for a name",

@@ -22,20 +22,27 @@ from hypothesis.strategies import SearchStrategy
 from PIL import Image
 
 from fuzzing.mutations import changed_json, edited
+from fuzzing.samples import AIS_LOG, AIS_SUMMARY, ATC_LOG, PERF_VISION, PURE_LOG, SCORES
 from porter.ascend import aisbench, atclog, benchmark, chip, kit, om, outputs, scores
 from porter.checkpoints.foreign import survey
 from porter.checkpoints.read import read_checkpoint
 from porter.checkpoints.unwrap import find_weights
+from porter.comparing.compare import compare_runs
+from porter.comparing.page import page
+from porter.comparing.predictions import read_scores
 from porter.data.folders import labels_from_folders
 from porter.data.labels import match_labels, read_label_file
 from porter.diagnose.preprocessing.tensors import read_user_tensors
 from porter.errors import BadInput, ImageError, PorterError
+from porter.hashes import file_digest
 from porter.images.decode import decode
 from porter.images.formats import SUFFIX_FORMATS
 from porter.images.pipeline import reference_pipeline
 from porter.onnxfile import export_problems, facts_of, read_onnx, training_nodes
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Item, Manifest
+from porter.records.request import RunRequest
+from porter.records.run import OutputFile, RunRecord
 from porter.records.spec import PreprocessSpec, TensorSpec
 from porter.records.store import RECORD_NAME, read_record
 from porter.stages.deliver import deliver
@@ -216,6 +223,29 @@ def _record(path: Path) -> None:
         assert "<script>alert" not in text, document
 
 
+def _tables() -> list[bytes]:
+    head = b"image,label,evaluation,runtime,precision,status,score,class1,score1\n"
+    row = b"%d.png,1,%s,onnxruntime,fp32,ok,%d,1,0.5\n"
+    return [head + b"".join(row % (k, name, k % 2) for name in (b"reference", b"a-fp32") for k in range(3))]
+
+
+def _table(path: Path) -> None:
+    """predictions.csv of a record that names it by its digest."""
+    file = OutputFile(path=path.name, sha256=file_digest(path), size_bytes=path.stat().st_size, what="")
+    record = RunRecord(porter="", created="", command="", request=RunRequest(model="tiny"), files=(file,))
+    read_scores(path.parent, record)
+
+
+def _compared(path: Path) -> None:
+    """The record on either side of the good one."""
+    other = path.parent / "other"
+    other.mkdir()
+    (other / RECORD_NAME).write_bytes(_run()[1])
+    for first, second in ((path.parent, other), (other, path.parent)):
+        text = page(compare_runs(first, second))
+        assert "<script>alert" not in text and not set(text) & set("\x1b\x00\u202e")
+
+
 MANIFEST_OF = ("0.png", "1.png")
 
 
@@ -283,38 +313,6 @@ def _tensor(path: Path) -> None:
     read_user_tensors(path.parent, ["input.png"], PIPELINE)
 
 
-AIS_SUMMARY = {
-    "filesinfo": {"pure_infer_data": {"infiles": []}},
-    "args": {"model": "a_bs16.om", "batchsize": 16, "device": 0},
-    "NPU_compute_time": {"min": 10.1, "max": 12.4, "mean": 10.6, "median": 10.5, "percentile(99%)": 12.2, "count": 2},
-    "H2D_latency": {"mean": 0.5},
-    "throughput": 1509.4,
-    "npu_compute_time_list": [10.1, 12.4],
-}
-AIS_LOG = b"""[INFO] NPU_compute_time (ms): min = 10.1, max = 12.4, mean = 10.6, median = 10.5, percentile(99%) = 12.2
-[INFO] throughput 1000*batchsize.mean(16)/NPU_compute_time.mean(10.6): 1509.43
-"""
-PURE_LOG = b"[INFO] PureInfer result saved in ./result/PureInfer_perf_of_a_bs4_in_device_0.txt\n"
-PURE_LOG += b"ave_throughputRate = 270.5samples/s, ave_latency = 3.7ms\n"
-PERF_VISION = b"""[e2e] throughputRate: 250.1, latency: 199920
-[data read] throughputRate: 260, moduleLatency: 3.8
-[infer] throughputRate: 251, Interface throughputRate: 280.5, moduleLatency: 3.98
-"""
-ATC_LOG = b"""ATC start working now, please wait for a moment.
-E19010: No parser is registered for Op [Einsum_12, optype [ai.onnx::11::Einsum]].
-ATC run failed
-"""
-SCORES = {
-    "title": "Overall statistical evaluation",
-    "value": [
-        {"key": "Number of images", "value": "50000"},
-        {"key": "Number of classes", "value": "1000"},
-        {"key": "Top1 accuracy", "value": "76.46%"},
-        {"key": "Top2 accuracy", "value": "86.33%"},
-    ],
-}
-
-
 def _text_of(path: Path) -> str:
     return path.read_bytes().decode(errors="replace")
 
@@ -380,6 +378,8 @@ TARGETS: dict[str, Target] = {
     "tensors": Target(_arrays, _tensor, name="input.npy"),
     "run records": Target(lambda: [_run()[1]], _record, changed_json, name=RECORD_NAME, cost=40),
     "run records, torn": Target(lambda: [_run()[1]], lambda path: read_record(path.parent), name=RECORD_NAME),
+    "run records, compared": Target(lambda: [_run()[1]], _compared, changed_json, name=RECORD_NAME, cost=20),
+    "tables of predictions": Target(_tables, _table, name="predictions.csv"),
     "journals": Target(_journals, _journal, changed_json, cost=2),
     "journals, torn": Target(_torn_journals, _torn_journal, cost=2),
     "texts of Ascend tools": Target(lambda: [AIS_LOG, PURE_LOG, PERF_VISION, ATC_LOG], _ascend_text),

@@ -89,6 +89,8 @@ def read_array(path: Path, spec: TensorSpec) -> np.ndarray:
 
     shape = [size for size in spec.shape[1:] if isinstance(size, int)]
     try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{one_line(path)}: not a regular file")
         if path.stat().st_size > _LARGEST:
             raise BadInput(f"{one_line(path)}: {path.stat().st_size} bytes; this cannot be one output of one image")
         values = _READERS[path.suffix](path)

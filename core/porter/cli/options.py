@@ -143,6 +143,12 @@ _OPTIONS: dict[str, Decorator] = {
         "--bench-seconds", type=_NOT_NEGATIVE, metavar="S", help="Least time of the timed calls."
     ),
     "bench_input": click.option("--bench-input", type=click.Choice(["images", "random"]), help="What bench feeds."),
+    "tune": click.option(
+        "--tune",
+        is_flag=True,
+        default=None,
+        help="Search threads, streams and batch for what is fastest here, and measure that as well.",
+    ),
     "languages": click.option(
         "--lang",
         "languages",
@@ -173,7 +179,7 @@ RUNTIME = (
 )
 PARITY = ("atol", "rtol")
 EVALUATION = ("batch", "max_drop", "batch_sizes")
-BENCH = ("batch_sizes", "bench_seconds", "bench_input")
+BENCH = ("batch_sizes", "bench_seconds", "bench_input", "tune")
 DELIVERY = ("languages", "model_card")
 
 

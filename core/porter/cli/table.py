@@ -16,7 +16,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print one table; what a cell holds is text of unknown origin."""
     cells = [[one_line(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
-        _draw(columns, cells)
+        draw(columns, cells)
         return
     for line in plain_lines(columns, cells):
         click.echo(line)
@@ -31,7 +31,8 @@ def plain_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
     ]
 
 
-def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """The table as a terminal shows it. Cells are text, never markup."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

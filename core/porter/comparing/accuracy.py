@@ -19,7 +19,7 @@ from porter.records.run import RunRecord
 from porter.stages.paired import compare_paired
 from porter.statistics import interval_of_difference
 
-NOT_THE_GATE = "predictions.csv holds the score of one metric for each image, and this is another"
+NOT_THE_GATE = "predictions.csv holds the score of each image in the gate metric only"
 
 
 def compare_accuracy(folders: tuple[Path, Path], records: tuple[RunRecord, RunRecord]) -> tuple[MetricChange, ...]:

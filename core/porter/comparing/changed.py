@@ -12,8 +12,9 @@ from porter.records.run import RunRecord
 
 FILES = ("config", "checkpoint", "data", "labels", "class_map", "calibration")
 """Options that name files: what is in them counts, and is compared by content."""
-LOAD = "load_average"
-"""How busy a machine was is not what it is."""
+NOT_THE_MACHINE = ("python", "packages", "load_average")
+"""Versions stand apart, and how busy a machine was is not what it is."""
+MACHINE = "machine"
 
 
 def changed_inputs(first: RunRecord, second: RunRecord) -> tuple[Change, ...]:
@@ -27,13 +28,20 @@ def changed_options(first: RunRecord, second: RunRecord) -> tuple[Change, ...]:
 
 
 def changed_versions(first: RunRecord, second: RunRecord) -> tuple[Change, ...]:
-    """Packages, Python, and plugins, whose code counts as their version does."""
-    return changes(_versions(first), _versions(second))
+    """Packages, Python, and plugins, whose code counts as their version does.
+
+    Packages and Python only where both records have them: an imported one knows of no machine.
+    """
+    known = first.environment is not None and second.environment is not None
+    return changes(_versions(first, packages=known), _versions(second, packages=known))
 
 
 def changed_machine(first: RunRecord, second: RunRecord) -> tuple[Change, ...]:
-    """What bounds a measurement."""
-    return changes(_machine(first.environment), _machine(second.environment))
+    """What bounds a measurement; where one record knows of no machine, that alone."""
+    one, other = first.environment, second.environment
+    if one is None or other is None:
+        return changes({MACHINE: one.cpu} if one else {}, {MACHINE: other.cpu} if other else {})
+    return changes(_machine(one), _machine(other))
 
 
 def changes(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[Change, ...]:
@@ -57,9 +65,9 @@ def _options(request: RunRequest) -> dict[str, str]:
     return {name: _shown(value) for name, value in values.items() if value not in (None, ())}
 
 
-def _versions(record: RunRecord) -> dict[str, str]:
+def _versions(record: RunRecord, *, packages: bool) -> dict[str, str]:
     found = {"porter": record.porter}
-    if record.environment is not None:
+    if packages and record.environment is not None:
         found["python"] = record.environment.python
         found.update(record.environment.packages)
     for use in record.plugins:
@@ -68,11 +76,10 @@ def _versions(record: RunRecord) -> dict[str, str]:
     return found
 
 
-def _machine(environment: Environment | None) -> dict[str, str]:
-    if environment is None:
-        return {}
-    names = [field.name for field in fields(Environment) if field.name not in ("python", "packages", LOAD)]
-    return {name.replace("_", " "): _shown(getattr(environment, name)) for name in names}
+def _machine(environment: Environment) -> dict[str, str]:
+    names = [field.name for field in fields(Environment) if field.name not in NOT_THE_MACHINE]
+    values = {name.replace("_", " "): getattr(environment, name) for name in names}
+    return {name: _shown(value) for name, value in values.items() if value not in (None, "", ())}
 
 
 def _shown(value: object) -> str:

@@ -54,7 +54,8 @@ def read_scores(folder: Path, record: RunRecord) -> dict[str, Scores]:
             for row in rows:
                 image, label, evaluation, score = (row[place] for place in places)
                 scores = found.setdefault(evaluation, Scores())
-                scores.manifest.update(f"{image}\t{label}\n".encode())
+                # "./" keeps a name from being a formula, see `porter.stages.scoring.no_formula`.
+                scores.manifest.update(f"{image.removeprefix('./')}\t{label}\n".encode())
                 scores.values.append(float(score))
     except (ValueError, IndexError, csv.Error) as error:
         raise BadInput(f"{one_line(path)}: cannot be read: {one_line(error)}") from None

@@ -14,14 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from porter import __version__, machine
-from porter.comparing.changed import changes
+from porter.comparing.changed import MACHINE, changes
 from porter.comparing.compare import compare_runs
 from porter.errors import BadInput, one_line
 from porter.hashes import file_digest, folder_digest
 from porter.records.comparison import Change, ChangeOutcome, Presence, RunComparison
 from porter.records.run import InputFile, RunRecord
 
-OF_SPEED = ("cpu", "logical cpus", "affinity cpus", "cgroup cpus", "threads", "governor")
+OF_SPEED = (MACHINE, "cpu", "logical cpus", "affinity cpus", "cgroup cpus", "threads", "governor")
 """Properties of a machine that its speed depends on; those of the arithmetic are among them."""
 
 
@@ -38,10 +38,11 @@ def require_inputs(record: RunRecord) -> None:
 def other_versions(record: RunRecord) -> tuple[Change, ...]:
     """The packages, Python and plugins that are otherwise here than in the record."""
     then: dict[str, str] = {}
+    here: dict[str, str] = {}
     if record.environment is not None:
         then = {"python": record.environment.python, **record.environment.packages}
-    now = machine.describe(tuple(then))
-    here = {"python": now.python, **now.packages}
+        now = machine.describe(tuple(record.environment.packages))
+        here = {"python": now.python, **now.packages}
     for use in record.plugins:
         then.setdefault(use.distribution, use.version)
         here.setdefault(use.distribution, _installed(use.distribution))

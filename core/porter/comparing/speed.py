@@ -18,7 +18,6 @@ call of the one run was faster than every call of the other.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from porter.comparing.changed import changes
 from porter.comparing.pairs import pairs
@@ -33,12 +32,13 @@ NO_SPREAD = "the tool that measured gives no spread"
 
 def compare_speed(first: RunRecord, second: RunRecord) -> tuple[SpeedChange, ...]:
     """Every artefact at every batch size that either run measured."""
-    known = [{(one.artefact, one.batch): one for one in record.performance} for record in (first, second)]
     found = []
-    for one, other in pairs(_names(first.performance), _names(second.performance)):
-        sizes = sorted({b for name, b in known[0] if name == one} | {b for name, b in known[1] if name == other})
-        found += [_change((one, other), b, known[0].get((one, b)), known[1].get((other, b))) for b in sizes]
-    return tuple(found)
+    for batch in sorted({one.batch for record in (first, second) for one in record.performance}):
+        known = [{one.artefact: one for one in record.performance if one.batch == batch} for record in (first, second)]
+        for names in pairs(list(known[0]), list(known[1])):
+            found.append(_change(names, batch, known[0].get(names[0]), known[1].get(names[1])))
+    order = list(dict.fromkeys(one.artefact for record in (first, second) for one in record.performance))
+    return tuple(sorted(found, key=lambda one: order.index(one.first_artefact or one.second_artefact)))
 
 
 def noise_percent(first: Performance, second: Performance) -> float | None:
@@ -47,10 +47,6 @@ def noise_percent(first: Performance, second: Performance) -> float | None:
     if spreads[0] is None or spreads[1] is None:
         return None
     return max(LEAST_NOISE_PERCENT, math.hypot(spreads[0], spreads[1]))
-
-
-def _names(measured: Sequence[Performance]) -> list[str]:
-    return list(dict.fromkeys(one.artefact for one in measured))
 
 
 def _change(names: tuple[str, str], batch: int, first: Performance | None, second: Performance | None) -> SpeedChange:
@@ -90,6 +86,8 @@ def _judged(
 ) -> tuple[ChangeOutcome, str]:
     if ratio is None:
         return ChangeOutcome.UNKNOWN, "a time of zero"
+    if ratio == 1:
+        return ChangeOutcome.SAME, ""
     faster = ChangeOutcome.BETTER if ratio > 1 else ChangeOutcome.WORSE
     if not (first.steady and second.steady):
         if first.steady is None or second.steady is None:
@@ -97,8 +95,6 @@ def _judged(
         return (faster, "") if _apart(first, second) else (ChangeOutcome.UNKNOWN, NOT_STEADY)
     if noise is None:
         return ChangeOutcome.UNKNOWN, NO_SPREAD
-    if ratio == 1:
-        return ChangeOutcome.SAME, ""
     # The same distance either way: 5% are a ratio of 1.05 or of 1/1.05.
     return (ChangeOutcome.WITHIN_NOISE if max(ratio, 1 / ratio) <= 1 + noise / 100 else faster), ""
 

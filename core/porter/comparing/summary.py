@@ -150,5 +150,7 @@ def _files(comparison: RunComparison) -> Part:
         for one in differ
     )
     same = len(comparison.files) - len(differ)
-    below = (f"{same} of {len(comparison.files)} files are the same, byte for byte",)
-    return Part(title="Files", columns=("file", "first bytes", "second bytes", "content"), rows=rows, below=below)
+    said = (
+        f"{same} of {len(comparison.files)} files are the same, byte for byte" if comparison.files else "none recorded"
+    )
+    return Part(title="Files", columns=("file", "first bytes", "second bytes", "content"), rows=rows, below=(said,))

@@ -91,7 +91,9 @@ class SessionOptions:
     """How a session is opened."""
 
     threads: int
-    """Threads within an operator."""
+    """Threads of the session, all its streams together."""
+    streams: int = 1
+    """Calls of `Session.run` that will be made at once, from as many threads. `SessionInfo.streams` says what is so."""
     provider: str | None = None
     """Execution provider or device; None: the runtime's own default, recorded in `SessionInfo`."""
     batch: int | None = None
@@ -139,7 +141,8 @@ class Session(abc.ABC):
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         """Run one batch.
 
-        `batch` is N×… in the dtype and layout of the model's input. Returns every output by name, N rows each.
+        `batch` is N×… in the dtype and layout of the model's input. Returns every output by name, N rows each. Called
+        from `SessionOptions.streams` threads at once.
         """
 
     def measure(self, batch: int) -> Measured | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import porter
-from porter.ascend.kit import DOCUMENT, RESULTS, SUMS
+from porter.ascend.kit import DOCUMENT, RESULTS
 from porter.contracts.progress import Progress
 from porter.contracts.requests import ModelRequest
 from porter.contracts.task import DataRequest
@@ -18,9 +17,11 @@ from porter.data.labels import read_label_file
 from porter.errors import BadInput, did_you_mean, one_line
 from porter.hashes import file_digest
 from porter.importing.accuracy import Accuracy, Scored, compare_stated, score_folders, stated
+from porter.importing.doubts import doubts
 from porter.importing.found import Found, collect
 from porter.importing.speed import Naming, Speed, speed_of
 from porter.plugins.registry import Registry
+from porter.plugins.specs import SpecFault, checked_spec
 from porter.records.artefact import SessionInfo
 from porter.records.imported import Doubt, Imported, ImportFinding, ImportSource
 from porter.records.manifest import Item, Manifest
@@ -133,8 +134,11 @@ def _spec(request: ImportRequest, found: Found, registry: Registry) -> ModelSpec
             near = did_you_mean(request.variant, variants)
             raise BadInput(f"--variant {one_line(request.variant)}: model {name!r} has {listed}{near}")
         return variants[request.variant]
-    if kit is not None and kit.spec.name == name:
-        return kit.spec
+    if kit is not None and found.kit is not None and kit.spec.name == name:
+        try:
+            return checked_spec(kit.spec)
+        except SpecFault as fault:
+            raise BadInput(f"{one_line(found.kit.path)}: {fault}") from None
     if len(variants) == 1:
         return next(iter(variants.values()))
     raise BadInput(f"model {name!r} has the variants {', '.join(variants) or 'none'}: give --variant or --config")
@@ -208,7 +212,7 @@ def _session(found: Found) -> SessionInfo:
     device = f"{chip}, device {results.device}" if results else chip
     return SessionInfo(
         runtime=RUNTIME,
-        version=(results.cann if results else "") or NOT_REPORTED,
+        version=one_line(results.cann if results else "") or NOT_REPORTED,
         precision=kit.precision if kit and results else NOT_REPORTED,
         provider=one_line(device),
         threads=None,
@@ -257,8 +261,6 @@ def _imported(request: ImportRequest, found: Found, speed: Speed, accuracy: Accu
     gave = {**speed.gave}
     for path, what in accuracy.gave.items():
         gave.setdefault(path, []).extend(what)
-    findings = [*_broken(found), *_of_the_kit(found), *speed.findings, *accuracy.findings]
-    findings += [*_images_counted(found, speed), *_absent(found, speed, accuracy)]
     return Imported(
         runtime=RUNTIME,
         folder=str(request.folder),
@@ -269,7 +271,7 @@ def _imported(request: ImportRequest, found: Found, speed: Speed, accuracy: Accu
         devices_per_card=request.devices_per_card,
         sources=tuple(_source(found, path, what) for path, what in sorted(gave.items()) if path.is_file()),
         dataset_runs=tuple(speed.dataset_runs),
-        findings=tuple(findings),
+        findings=doubts(found, speed, accuracy),
         notes=(*speed.notes, *_of_the_accuracy(accuracy)),
     )
 
@@ -280,96 +282,12 @@ def _source(found: Found, path: Path, what: Sequence[Text]) -> ImportSource:
     )
 
 
-# --- what does not fit -----------------------------------------------------------------------------------------------
-
-
-def _broken(found: Found) -> Iterator[ImportFinding]:
-    for path, reason in found.broken:
-        text = Message("`{file}`: {reason}", file=found.name(path), reason=one_line(reason))
-        yield _finding(Doubt.UNREADABLE, text)
-
-
-def _of_the_kit(found: Found) -> Iterator[ImportFinding]:
-    """Whether the results are those of this kit, whole, and of every batch size."""
-    if found.kit is None:
-        return
-    if found.results is None:
-        if found.outputs or found.summaries or found.pure_infer:
-            text = Message("the kit left no `results.json`: its script did not come to its end")
-            yield _finding(Doubt.MISSING, text)
-        return
-    results, digest = found.results.content, file_digest(found.kit.path)
-    if results.kit_sha256 != digest:
-        text = Message("the results are of another kit than `{file}`", file=found.name(found.kit.path))
-        yield _finding(Doubt.INCONSISTENT, text)
-    for one in results.batches:
-        steps = (
-            (Message("the conversion by atc"), one.built),
-            (Message("pure inference"), one.pure),
-            (Message("the run of the data set"), one.dataset),
-        )
-        for step, done in steps[:1] if not one.built else steps:
-            if done is False:
-                text = Message("batch {batch}: {step} failed on the host", batch=one.batch, step=step)
-                yield _finding(Doubt.MISSING, text)
-    yield from _changed(found.results.path.parent, found)
-
-
-def _changed(results: Path, found: Found) -> Iterator[ImportFinding]:
-    """Files that are not as the script left them."""
-    try:
-        lines = (results / SUMS).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        text = Message("`{file}` is missing: whether the results are whole is not known", file=SUMS)
-        yield _finding(Doubt.MISSING, text)
-        return
-    wrong = []
-    for line in lines:
-        parts = re.fullmatch(r"([0-9a-f]{64}) [ *](?:\./)?(.+)", line)
-        path = results / parts[2] if parts else None
-        if parts is None or path is None or ".." in path.parts or not path.is_file() or file_digest(path) != parts[1]:
-            wrong.append(one_line(parts[2] if parts else line)[:80])
-    if wrong:
-        text = Message(
-            "{count} files of the results are missing or not as the host left them: {names}",
-            count=len(wrong),
-            names=tuple(wrong[:3]),
-        )
-        yield _finding(Doubt.INCONSISTENT, text)
-
-
-def _images_counted(found: Found, speed: Speed) -> Iterator[ImportFinding]:
-    """The data set of the speed and that of the accuracy are the same."""
-    for run in speed.dataset_runs:
-        for scores in found.scores:
-            if abs(run.images - scores.content.images) > 0.001 * scores.content.images:
-                text = Message(
-                    "`{report}` ran {ran} images, `{file}` is about {images}",
-                    report=run.source,
-                    ran=run.images,
-                    file=found.name(scores.path),
-                    images=scores.content.images,
-                )
-                yield _finding(Doubt.INCONSISTENT, text)
-
-
-def _absent(found: Found, speed: Speed, accuracy: Accuracy) -> Iterator[ImportFinding]:
-    if not accuracy.evaluations:
-        yield _finding(Doubt.MISSING, Message("no accuracy: neither predictions nor a `result.json` that can be read"))
-    if not speed.performance:
-        yield _finding(Doubt.MISSING, Message("no speed: no report that can be read"))
-
-
 def _of_the_accuracy(accuracy: Accuracy) -> Iterator[Text]:
     if any(evaluation.scored is None for evaluation in accuracy.evaluations):
         yield Message(
             "the accuracy is as the file states it, rounded to two places, and the images behind it are known by their "
             "number alone; without predictions it cannot be computed again"
         )
-
-
-def _finding(kind: Doubt, text: Text) -> ImportFinding:
-    return ImportFinding(kind=kind, text=text)
 
 
 # --- the record ------------------------------------------------------------------------------------------------------

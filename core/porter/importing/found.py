@@ -154,8 +154,12 @@ def _read_results(path: Path) -> KitResults:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Every file below, in an order that does not depend on the file system."""
+    """Every regular file below, in an order that does not depend on the file system.
+
+    A pipe would wait for ever, and a device never end.
+    """
     for place, folders, names in os.walk(folder):
         folders.sort()
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(place) / name for name in sorted(names) if not name.startswith("."))
+        paths = (Path(place) / name for name in sorted(names) if not name.startswith("."))
+        yield from (path for path in paths if path.is_file())

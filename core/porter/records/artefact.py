@@ -64,7 +64,9 @@ class SessionInfo:
     provider: str
     """Execution provider or device in use."""
     threads: int | None
-    """Threads within an operator; None: it does not run on processors."""
+    """Threads of the session, all its streams together; None: it does not run on processors."""
+    streams: int = 1
+    """Batches that it works on at once, each with its share of the threads."""
     batch: int | None = None
     """Batch size that the artefact or this session is fixed to; None: any."""
     layers: dict[str, int] = field(default_factory=dict)

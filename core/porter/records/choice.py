@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from porter.records.message import Text
+from porter.records.tuning import Setting
 
 
 class Outcome(enum.StrEnum):
@@ -37,18 +38,6 @@ class Untried:
     """The precision."""
     reason: str
     """Why not, in one line."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """How a candidate was run."""
-
-    batch: int
-    """Images a call."""
-    threads: int | None
-    """Threads of the session; None: the runtime does not say."""
-    streams: int | None = None
-    """Batches at once; None: one."""
 
 
 @dataclass(frozen=True, kw_only=True)

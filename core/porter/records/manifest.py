@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from porter.records.message import Text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """One image of the manifest."""
 

@@ -68,8 +68,20 @@ class Performance:
     images_per_second: float
     """batch × calls / wall time of the timed calls; by a tool: its own figure, of one device."""
     steady: bool | None
-    """Whether the medians of the two halves of the calls, and the mean and the median of all, agree within 10%; if not,
-    the figures are marked."""
+    """Whether warm-up settled, and the medians of the two halves of the calls, and the mean and the median of all,
+    agree within 10%; if not, the figures are marked."""
+    warmup_spread_percent: float | None = None
+    """How far apart the last three windows of the warm-up were: their largest median over their smallest, less 100%."""
+    settled: bool | None = None
+    """Whether warm-up ended because three windows agreed; False: because its time was over."""
+    load_average_before: float | None = None
+    """Of the last minute, before the session was opened: what else the machine was doing."""
+    load_average_after: float | None = None
+    """Of the last minute, after the last call; the calls themselves are in it."""
+    peak_memory_bytes: int | None = None
+    """Largest resident memory of the whole process so far, this measurement included."""
+    measured: str = ""
+    """Local time with offset, ISO 8601, when the timed calls ended; empty: the tool does not say."""
     clock: str = ""
     """Whose times these are: empty, wall times of calls from here; else the tool that measured its own."""
     copies: tuple[Copy, ...] = ()

@@ -67,6 +67,8 @@ class RunRequest:
     """Least time of the timed calls, for each batch size."""
     bench_input: str = "images"
     """`images` or `random`."""
+    tune: bool = False
+    """Whether threads, streams and batch are searched for what is fastest here."""
     languages: tuple[str, ...] = ("en", "zh")
     """Languages of the delivery README."""
     model_card: bool = False

@@ -21,6 +21,7 @@ from porter.records.quantization import Quantization
 from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec
 from porter.records.suspects import LabelFinding
+from porter.records.tuning import Tuning
 
 SCHEMA_VERSION = 1
 
@@ -218,6 +219,8 @@ class RunRecord:
     """The gate metric of each artefact against the reference and the published figure."""
     performance: tuple[Performance, ...] = ()
     """Each artefact at each batch size."""
+    tunings: tuple[Tuning, ...] = ()
+    """The search for the fastest threads, streams and batch of each artefact; empty where none was asked for."""
     kits: tuple[Kit, ...] = ()
     """What builds, runs and measures the model on other machines, for the runtimes that this one lacks."""
     imported: Imported | None = None

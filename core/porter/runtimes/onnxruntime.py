@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from porter import hookimpl
@@ -30,7 +31,8 @@ OTHER_BUILDS = (
 
 
 class OnnxRuntimeSession(Session):
-    """One `InferenceSession` with the outputs of the graph, in its order.
+    """`InferenceSession` with the outputs of the graph, in its order: one for each stream that has threads of its own,
+    one for all where a stream is the thread that calls.
 
     `optimise` False switches every graph optimisation off: each node runs as the file has it.
     """
@@ -38,11 +40,12 @@ class OnnxRuntimeSession(Session):
     def __init__(self, path: Path, artefact: Artefact, options: SessionOptions, *, optimise: bool = True) -> None:
         ort = _onnxruntime()
         provider = _provider(ort, options.provider)
-        self._precision, self._optimise = artefact.precision, optimise
+        self._precision, self._optimise, self._streams = artefact.precision, optimise, options.streams
+        per_stream = max(1, options.threads // options.streams)
 
         def opened(optimised: str = "") -> Any:
             settings = ort.SessionOptions()
-            settings.intra_op_num_threads = options.threads
+            settings.intra_op_num_threads = per_stream
             settings.inter_op_num_threads = 1
             settings.log_severity_level = 4  # what goes wrong is raised as well
             settings.optimized_model_filepath = optimised
@@ -54,11 +57,20 @@ class OnnxRuntimeSession(Session):
 
         try:
             self._session = opened()
+            others = [opened() for _ in range(options.streams - 1)] if per_stream > 1 else []
         except Exception as error:  # the runtime's exceptions share no base of their own
             raise BadInput(f"{path}: ONNX Runtime cannot load it: {one_line(error)}") from None
         used = self._session.get_providers()
         if used[0] != provider:
             raise Missing(f"provider {provider} was asked for, ONNX Runtime uses {used[0]}: check its installation")
+        self._placement = {} if provider == DEFAULT_PROVIDER else placement_of(self._session)
+        if self._placement and not self._placement.get(provider):
+            took = ", ".join(f"{name} ({count} nodes)" for name, count in self._placement.items())
+            raise Missing(f"provider {provider} was asked for and took no node of the graph; it runs on {took}")
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        """One entry for each further call that can be made at once."""
+        for n in range(options.streams):
+            self._free.put(others[n - 1] if others and n else self._session)
         self._opened = opened
         self._input = self._session.get_inputs()[0]
         self._outputs = [output.name for output in self._session.get_outputs()]
@@ -83,15 +95,17 @@ class OnnxRuntimeSession(Session):
             version=ort.__version__,
             precision=self._precision,
             provider=provider,
-            threads=settings.intra_op_num_threads,
+            threads=settings.intra_op_num_threads * self._streams,
+            streams=self._streams,
             batch=batch if isinstance(batch, int) else None,
             layers=layers,
-            placement={} if on_cpu else placement_of(self._session),
+            placement=self._placement,
         )
 
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        session = self._free.get()
         try:
-            values = self._session.run(self._outputs, {self._input.name: batch})
+            values = session.run(self._outputs, {self._input.name: batch})
         except Exception as error:  # as above
             if re.search(r"allocat|bad_alloc", str(error)):
                 raise BadInput(
@@ -99,6 +113,8 @@ class OnnxRuntimeSession(Session):
                     f"or --batch ({one_line(error)[:200]})"
                 ) from None
             raise BadInput(f"ONNX Runtime: {one_line(error)}") from None
+        finally:
+            self._free.put(session)
         return dict(zip(self._outputs, values, strict=True))
 
 

@@ -6,6 +6,7 @@ import importlib.metadata
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from porter import hookimpl
@@ -24,7 +25,7 @@ NAME = "openvino"
 
 
 class OpenVinoSession(Session):
-    """One compiled model with one inference request.
+    """One compiled model with one inference request for each stream.
 
     An artefact with a free batch is shaped for `SessionOptions.batch` where that is given, which makes it faster.
     """
@@ -37,16 +38,20 @@ class OpenVinoSession(Session):
             _fix_batch(model, options.batch, str(path))
             batch = options.batch
         with blobs(*_kept(artefact, options, batch)) as cache:
-            compiled = compile_model(model, str(path), artefact.precision, options.threads, cache)
+            compiled = compile_model(model, str(path), artefact.precision, options.threads, cache, options.streams)
         self._outputs = [result.get_friendly_name() for result in model.get_results()]
         self._dtype = model.inputs[0].get_element_type().to_dtype()
-        self._request: Any = compiled.model.create_infer_request()
+        self._requests: SimpleQueue[Any] = SimpleQueue()
+        """Those that no call uses."""
+        for _ in range(compiled.streams):
+            self._requests.put(compiled.model.create_infer_request())
         self.info = SessionInfo(
             runtime=NAME,
             version=importlib.metadata.version(NAME),
             precision=compiled.precision,
             provider=", ".join(compiled.model.get_property("EXECUTION_DEVICES")),
             threads=compiled.threads,
+            streams=compiled.streams,
             batch=batch,
             layers=compiled.layers,
             loaded_from_cache=compiled.from_cache,
@@ -55,17 +60,20 @@ class OpenVinoSession(Session):
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         if batch.dtype != self._dtype:  # OpenVINO would cast it
             raise BadInput(f"OpenVINO: the model takes {self._dtype}, was fed {batch.dtype}")
+        request = self._requests.get()
         try:
             # With one thread, the synchronous `infer` loses what the layers raise and gives stale outputs.
-            self._request.start_async([batch])
-            self._request.wait()
+            request.start_async([batch])
+            request.wait()
+            # Copies: the request writes its next outputs into the same memory.
+            return {name: request.get_output_tensor(n).data.copy() for n, name in enumerate(self._outputs)}
         except RuntimeError as error:
             raise BadInput(f"OpenVINO: {reason(error)}") from None
-        # Copies: the request writes its next outputs into the same memory.
-        return {name: self._request.get_output_tensor(n).data.copy() for n, name in enumerate(self._outputs)}
+        finally:
+            self._requests.put(request)
 
     def close(self) -> None:
-        self._request = None
+        self._requests = SimpleQueue()
 
 
 class OpenVino(Runtime):
@@ -132,8 +140,8 @@ def _kept(artefact: Artefact, options: SessionOptions, batch: int | None) -> tup
         return None, ""
     version = importlib.metadata.version(NAME)
     made_from = [file.sha256 for file in artefact.files]
-    key = "\n".join([version, artefact.precision, str(batch), str(options.threads), *made_from])
-    return options.cache / NAME / f"{artefact.id}-{batch or 'any'}-{options.threads}", key
+    key = "\n".join([version, artefact.precision, str(batch), str(options.threads), str(options.streams), *made_from])
+    return options.cache / NAME / f"{artefact.id}-{batch or 'any'}-{options.threads}-{options.streams}", key
 
 
 def _name_outputs(model: Any, names: Sequence[str], onnx: Path) -> None:

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from porter.contracts.runtime import Session
 from porter.stages.infer import infer
 from porter.stages.job import Job
 from porter.stages.judging import Answered
-from porter.stages.prepare import Prepared, batches
+from porter.stages.prepare import Batch, Prepared, batches
 
 
 def answer(job: Job, session: Session, prepared: Iterable[Prepared], batch_size: int) -> Iterator[Answered]:
-    """Infer a stream of prepared images, batch by batch; a session whose calls are dear is given more at a time."""
-    for batch in batches(prepared, max(batch_size, session.least_rows)):
-        started = time.perf_counter()
-        outputs = {} if batch.array is None else infer(job, session, batch.array)
-        yield Answered(batch=batch, outputs=outputs, infer_seconds=time.perf_counter() - started)
+    """Infer a stream of prepared images, batch by batch; a session whose calls are dear is given more at a time.
+
+    A session with streams is given as many batches at once. They come out in the order of the images.
+    """
+    size, streams = max(batch_size, session.least_rows), session.info.streams
+    if streams == 1:
+        for batch in batches(prepared, size):
+            yield _answer(job, session, batch)
+        return
+    window: deque[Future[Answered]] = deque()
+    pool = ThreadPoolExecutor(streams, thread_name_prefix="porter-stream")
+    try:
+        for batch in batches(prepared, size, ahead=streams):
+            window.append(pool.submit(_answer, job, session, batch))
+            if len(window) > streams:
+                yield window.popleft().result()
+        while window:
+            yield window.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _answer(job: Job, session: Session, batch: Batch) -> Answered:
+    started = time.perf_counter()
+    outputs = {} if batch.array is None else infer(job, session, batch.array)
+    return Answered(batch=batch, outputs=outputs, infer_seconds=time.perf_counter() - started)

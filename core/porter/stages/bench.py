@@ -2,59 +2,52 @@
 
 from __future__ import annotations
 
+import datetime
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from porter import machine
 from porter.contracts.runtime import Session
 from porter.errors import BadInput
 from porter.records.artefact import Artefact
 from porter.records.message import Message
 from porter.records.performance import Performance
+from porter.records.tuning import Setting, Tuning
 from porter.stages.job import Job
 from porter.stages.measured import performance_of
 from porter.stages.prepare import readable
-from porter.stages.timing import is_steady, latency_of
+from porter.stages.timing import is_steady, latency_of, timed, warm_up
 
 if TYPE_CHECKING:
     import numpy as np
 
-WARMUP_SECONDS = 0.5
-WARMUP_RUNS = 3
 MIN_CALLS = 10
-MAX_CALLS = 2000
+WARMUP_LIMIT = 5.0
+"""Seconds after which a warm-up that does not settle ends; the times of two benches where those are shorter."""
+WARMUP_LIMIT_FLOOR = 0.5
 
 
-def bench(job: Job, artefact: Artefact, images: Sequence[np.ndarray]) -> list[Performance]:
+def bench(
+    job: Job, artefact: Artefact, images: Sequence[np.ndarray], tuning: Tuning | None = None
+) -> list[Performance]:
     """Measure one artefact at every batch size of the request, each in a session of its own.
 
-    An artefact that is fixed to one batch size is measured at that one alone.
+    An artefact that is fixed to one batch size is measured at that one alone. `tuning` adds the settings that it found
+    best.
     """
-    results = []
     sizes = job.request.batch_sizes
     runtime = job.registry.runtime(artefact.runtime)
     if artefact.batch is not None and sizes != (artefact.batch,):
         if not runtime.fixed_batch:  # else every size has an artefact of its own
             job.progress.note(f"{artefact.id} is fixed to batch {artefact.batch}: measured at that batch size only")
         sizes = (artefact.batch,)
+    settings = [Setting(threads=job.threads, streams=job.streams, batch=batch) for batch in sizes]
+    if tuning is not None:
+        settings += [one for one in (tuning.throughput.best, tuning.latency.best) if one not in settings]
     job.require_built(artefact)
-    for batch in sizes:
-        with job.progress.step(f"bench {artefact.id} at batch {batch}"):
-            started = time.perf_counter()
-            session = job.open(artefact, check=False, batch=batch)
-            load_ms = 1000 * (time.perf_counter() - started)
-            try:
-                if session.info.batch not in (None, batch):
-                    raise BadInput(f"{artefact.path} is fixed to batch {session.info.batch}, not {batch}")
-                own = session.measure(batch)
-                if own is not None:
-                    results.append(performance_of(artefact.id, session.info, batch, own))
-                else:
-                    results.append(_measure(job, artefact, session, _stack(images, batch), load_ms))
-            finally:
-                session.close()
-    return results
+    return [_bench_one(job, artefact, images, setting) for setting in dict.fromkeys(settings)]
 
 
 def bench_images(job: Job) -> list[np.ndarray]:
@@ -70,27 +63,43 @@ def bench_images(job: Job) -> list[np.ndarray]:
     return list(generator.standard_normal(shape, dtype=np.float32))
 
 
-def timed(call: Callable[[], object], seconds: float) -> list[float]:
-    """Wall seconds of each call: at least ten calls, then until `seconds` have passed."""
-    times: list[float] = []
-    begun = time.perf_counter()
-    while len(times) < MIN_CALLS or (time.perf_counter() - begun < seconds and len(times) < MAX_CALLS):
+def open_for(job: Job, artefact: Artefact, setting: Setting) -> Session:
+    """A session of the artefact at a setting. Raises `BadInput` where it is fixed to another batch size."""
+    session = job.open(artefact, check=False, batch=setting.batch, threads=setting.threads, streams=setting.streams)
+    if session.info.batch not in (None, setting.batch):
+        session.close()
+        raise BadInput(f"{artefact.path} is fixed to batch {session.info.batch}, not {setting.batch}")
+    return session
+
+
+def _bench_one(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setting: Setting) -> Performance:
+    many = f", {setting.streams} streams" if setting.streams > 1 else ""
+    with job.progress.step(f"bench {artefact.id} at batch {setting.batch}{many}"):
+        load = machine.load_average()
         started = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - started)
-    return times
+        session = open_for(job, artefact, setting)
+        load_ms = 1000 * (time.perf_counter() - started)
+        try:
+            own = session.measure(setting.batch)
+            if own is not None:
+                return performance_of(artefact.id, session.info, setting.batch, own)
+            return _measure(job, artefact, session, stack(images, setting.batch), load_ms, load)
+        finally:
+            session.close()
 
 
-def _measure(job: Job, artefact: Artefact, session: Session, batch: np.ndarray, load_ms: float) -> Performance:
+def _measure(
+    job: Job, artefact: Artefact, session: Session, batch: np.ndarray, load_ms: float, load: float | None
+) -> Performance:
     def call() -> object:
         return job.hooks.infer(session, batch, job.spec)
 
     started = time.perf_counter()
     call()
     first = time.perf_counter() - started
-    warmups = _warm_up(call)
-    times = timed(call, job.request.bench_seconds)
-    latency = latency_of(times)
+    streams, seconds = session.info.streams, job.request.bench_seconds
+    warm = warm_up(call, max(WARMUP_LIMIT_FLOOR, min(WARMUP_LIMIT, 2 * seconds)), streams=streams)
+    found = timed(call, seconds, least=MIN_CALLS, streams=streams)
     return Performance(
         artefact=artefact.id,
         session=session.info,
@@ -98,24 +107,23 @@ def _measure(job: Job, artefact: Artefact, session: Session, batch: np.ndarray, 
         input=Message("real preprocessed images") if job.request.bench_input == "images" else Message("random values"),
         load_ms=load_ms,
         first_run_ms=1000 * first,
-        warmup_runs=warmups + 1,
-        calls=len(times),
-        latency=latency,
-        ms_per_image=1000 * statistics.median(times) / len(batch),
-        images_per_second=len(batch) * len(times) / sum(times),
-        steady=is_steady(times),
+        warmup_runs=warm.calls + 1,
+        calls=found.calls,
+        latency=latency_of(found.seconds),
+        ms_per_image=1000 * statistics.median(found.seconds) / len(batch),
+        images_per_second=len(batch) * found.calls / found.wall,
+        steady=warm.settled and is_steady(found.seconds),
+        warmup_spread_percent=100 * warm.spread,
+        settled=warm.settled,
+        load_average_before=load,
+        load_average_after=machine.load_average(),
+        peak_memory_bytes=machine.peak_memory_bytes(),
+        measured=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
     )
 
 
-def _warm_up(call: Callable[[], object]) -> int:
-    begun, runs = time.perf_counter(), 0
-    while runs < WARMUP_RUNS or time.perf_counter() - begun < WARMUP_SECONDS:
-        call()
-        runs += 1
-    return runs
-
-
-def _stack(images: Sequence[np.ndarray], batch: int) -> np.ndarray:
+def stack(images: Sequence[np.ndarray], batch: int) -> np.ndarray:
+    """One batch of images, from the first again where there are too few."""
     import numpy as np
 
     return np.stack([images[k % len(images)] for k in range(batch)])

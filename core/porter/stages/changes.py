@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from porter.contracts.task import Task
@@ -21,16 +24,18 @@ class Answers:
 
     answers: list[Hashable] = field(default_factory=list)
     """None where there is none."""
-    rankings: list[int] = field(default_factory=list)
+    rankings: array[int] = field(default_factory=lambda: array("q"))
     """Hash of the task's ranking; comparable within this process."""
-    margins: list[float | None] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
+    margins: array[float] = field(default_factory=lambda: array("d"))
+    """NaN where there is none."""
+    scores: array[float] = field(default_factory=lambda: array("d"))
 
     def add(self, task: Task, prediction: Any | None, score: float = 0.0) -> None:
         """Keep the next item's answer; items come in the manifest's order."""
         self.answers.append(None if prediction is None else task.answer(prediction))
         self.rankings.append(0 if prediction is None else hash(task.ranking(prediction)))
-        self.margins.append(None if prediction is None else task.margin(prediction))
+        margin = None if prediction is None else task.margin(prediction)
+        self.margins.append(math.nan if margin is None else margin)
         self.scores.append(score)
 
 
@@ -41,7 +46,7 @@ def changes(items: Sequence[Item], reference: Answers, candidate: Answers, max_d
     ranks = zip(reference.rankings, candidate.rankings, strict=True)
     moved = sum(a != b for a, b in ranks)
     judged = max_drop is not None and len(items) > 0
-    binary = judged and all(score in (0.0, 1.0) for score in (*reference.scores, *candidate.scores))
+    binary = judged and all(score in (0.0, 1.0) for score in chain(reference.scores, candidate.scores))
     return Changes(
         images=len(items),
         flipped=len(flipped),
@@ -52,7 +57,7 @@ def changes(items: Sequence[Item], reference: Answers, candidate: Answers, max_d
                 label=str(items[index].label),
                 reference=_shown(pairs[index][0]),
                 candidate=_shown(pairs[index][1]),
-                margin=reference.margins[index],
+                margin=None if math.isnan(reference.margins[index]) else reference.margins[index],
             )
             for index in flipped[:FLIPS_KEPT]
         ),
@@ -60,7 +65,7 @@ def changes(items: Sequence[Item], reference: Answers, candidate: Answers, max_d
     )
 
 
-def _paired(reference: list[float], candidate: list[float], max_drop: float) -> PairedComparison:
+def _paired(reference: Sequence[float], candidate: Sequence[float], max_drop: float) -> PairedComparison:
     return compare_paired([s == 1 for s in reference], [s == 1 for s in candidate], min(max_drop, 100.0))
 
 

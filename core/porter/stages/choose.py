@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from porter.records.artefact import Artefact
-from porter.records.choice import Candidate, Choice, Outcome, Setting
+from porter.records.choice import Candidate, Choice, Outcome
 from porter.records.evaluation import Evaluation
 from porter.records.message import Message, Text
 from porter.records.performance import Performance
 from porter.records.run import Comparison, RunRecord
+from porter.records.tuning import Setting
 from porter.stages.finals import time_finalists
 from porter.stages.job import Job
 
@@ -72,10 +73,15 @@ def _candidate(record: RunRecord, artefact: Artefact) -> Candidate:
         metric="" if against is None else against.metric,
         value=None if against is None else against.value,
         drop=None if against is None else against.drop,
-        setting=None if best is None else Setting(batch=best.batch, threads=best.session.threads),
+        setting=None if best is None else _setting(best),
         images_per_second=None if best is None else best.images_per_second,
         latency_ms=None if best is None or best.latency is None else best.latency.median_ms,
     )
+
+
+def _setting(best: Performance) -> Setting:
+    # A runtime that does not say its threads is not opened by them either.
+    return Setting(threads=best.session.threads or 1, streams=best.session.streams or 1, batch=best.batch)
 
 
 def _standing(

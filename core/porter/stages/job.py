@@ -116,7 +116,13 @@ class Job:
 
     @cached_property
     def threads(self) -> int:
-        return self.request.threads or machine.usable_threads()
+        usable = machine.usable_threads()
+        if self.request.threads is not None and self.request.threads > usable:
+            raise BadInput(
+                f"--threads {self.request.threads}: this process may use {usable} "
+                f"processor{'s' if usable > 1 else ''}; more threads would only hold each other up"
+            )
+        return self.request.threads or usable
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -188,7 +194,7 @@ class Job:
 
     def preflight(self) -> None:
         """Everything that can be wrong and is cheap to see, before the first expensive step."""
-        self.files, self.spec, self.task  # noqa: B018 - each is made, or raises, on first use
+        self.threads, self.files, self.spec, self.task  # noqa: B018 - each is made, or raises, on first use
         for runtime, precision in self.targets:
             require_target(runtime, precision, self.request, self.registry)
         for runtime, precision in self.plan.elsewhere:
@@ -247,8 +253,23 @@ class Job:
             if file_digest(path) != file.sha256:
                 raise BadInput(f"{path}: its content is not what this run built; export it again")
 
-    def open(self, artefact: Artefact, *, check: bool = True, batch: int | None = None) -> Session:
+    @property
+    def streams(self) -> int:
+        """Batches that a session works on at once."""
+        return self.request.streams or 1
+
+    def open(
+        self,
+        artefact: Artefact,
+        *,
+        check: bool = True,
+        batch: int | None = None,
+        threads: int | None = None,
+        streams: int | None = None,
+    ) -> Session:
         """Open an artefact of this run; `batch` is the only size that will be fed, None: any.
+
+        `threads` and `streams` take the place of what was asked for.
 
         `check` False leaves out `require_built`, and what a runtime has kept: for a file that may have changed, and
         where loading is timed.
@@ -256,7 +277,13 @@ class Job:
         if check:
             self.require_built(artefact)
         cache = self.folder / CACHE if check else None
-        options = SessionOptions(threads=self.threads, provider=self.request.provider, batch=batch, cache=cache)
+        options = SessionOptions(
+            threads=threads or self.threads,
+            streams=streams or self.streams,
+            provider=self.request.provider,
+            batch=batch,
+            cache=cache,
+        )
         runtime = self.registry.runtime(artefact.runtime)
         plugin, what = self.registry.provider_of("runtime", runtime.name), f"open() of runtime {runtime.name!r}"
         try:

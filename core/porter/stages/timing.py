@@ -1,9 +1,13 @@
-"""timing: the times of single calls to figures."""
+"""timing: calls timed, and their times to figures."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from porter.records.performance import Latency
 from porter.statistics import quantile
@@ -12,6 +16,86 @@ STEADY_WITHIN = 0.10
 """The medians of the two halves of the calls, and their mean and median, may differ by this share."""
 P90_FROM, P99_FROM = 10, 100
 """Calls that a quantile needs: below, it would be the maximum under another name."""
+MAX_CALLS = 2000
+WINDOW_SECONDS = 0.1
+"""Length of a window of the warm-up, at least one call for each stream."""
+WINDOWS = 3
+"""Windows in a row that must agree before anything is timed."""
+SETTLED_WITHIN = 0.05
+"""How far apart their medians may be."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """The times of calls, from one thread or from several at once."""
+
+    seconds: tuple[float, ...]
+    """Wall time of each call."""
+    wall: float
+    """From the first call to the end of the last."""
+
+    @property
+    def calls(self) -> int:
+        return len(self.seconds)
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """What the warm-up came to."""
+
+    calls: int
+    spread: float
+    """The largest median of the last windows over the smallest, less one."""
+    settled: bool
+
+
+def timed(call: Callable[[], object], seconds: float, *, least: int = 1, streams: int = 1) -> Timed:
+    """Call again and again, from as many threads as there are streams, until `seconds` have passed.
+
+    There are at least `least` calls, and one for each stream.
+    """
+    if streams == 1:
+        begun = time.perf_counter()
+        times = _repeat(call, begun + seconds, least)
+        return Timed(tuple(times), time.perf_counter() - begun)
+    start = threading.Barrier(streams + 1)
+
+    def work() -> list[float]:
+        start.wait()
+        return _repeat(call, time.perf_counter() + seconds, -(-least // streams))
+
+    with ThreadPoolExecutor(streams, thread_name_prefix="porter-stream") as pool:
+        running = [pool.submit(work) for _ in range(streams)]
+        start.wait()
+        begun = time.perf_counter()
+        each = [one.result() for one in running]
+        wall = time.perf_counter() - begun
+    return Timed(tuple(t for times in each for t in times), wall)
+
+
+def warm_up(call: Callable[[], object], limit: float, *, streams: int = 1) -> WarmUp:
+    """Call until the medians of three windows in a row agree within 5%, or `limit` seconds have passed."""
+    begun = time.perf_counter()
+    medians: list[float] = []
+    calls = 0
+    while True:
+        window = timed(call, WINDOW_SECONDS, streams=streams)
+        calls += window.calls
+        medians.append(statistics.median(window.seconds))
+        last = medians[-WINDOWS:]
+        spread = max(last) / min(last) - 1
+        settled = len(last) == WINDOWS and spread <= SETTLED_WITHIN
+        if settled or (len(last) == WINDOWS and time.perf_counter() - begun >= limit):
+            return WarmUp(calls, spread, settled)
+
+
+def _repeat(call: Callable[[], object], deadline: float, least: int) -> list[float]:
+    times: list[float] = []
+    while len(times) < max(least, 1) or (time.perf_counter() < deadline and len(times) < MAX_CALLS):
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return times
 
 
 def latency_of(times: Sequence[float]) -> Latency:

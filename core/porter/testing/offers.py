@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from porter.plugins.manager import create_registry
+from porter.records.message import Message
 from porter.records.spec import ModelSpec
 from porter.testing.subject import Problem, Subject
 
@@ -85,12 +86,18 @@ def cheap(subject: Subject) -> Iterator[Problem]:
 
 def tasks(subject: Subject) -> Iterator[Problem]:
     """A task has its attributes."""
-    wanted: dict[str, type] = {"title": str, "gate": str, "answer_name": str, "columns": tuple}
+    wanted: dict[str, tuple[type, ...]] = {
+        "title": (str,),
+        "gate": (str,),
+        "answer_name": (str, Message),
+        "columns": (tuple,),
+    }
     for task in subject.offered("porter_tasks"):
-        for name, kind in wanted.items():
+        for name, kinds in wanted.items():
             value = getattr(task, name, None)
-            if not isinstance(value, kind) or not value:
-                yield Problem("porter_tasks", f"{type(task).__name__}.{name} must be a {kind.__name__}, not {value!r}")
+            if not isinstance(value, kinds) or not value:
+                named = " or ".join(kind.__name__ for kind in kinds)
+                yield Problem("porter_tasks", f"{type(task).__name__}.{name} must be a {named}, not {value!r}")
 
 
 def _importable(module: ModuleType) -> bool:

@@ -30,7 +30,7 @@ def test_packaged_weights_load_whole_and_every_artefact_agrees(
     assert weights.stem.endswith(file_digest(weights)[:8])  # the name that its publisher gave it
     assert [one.passed for one in parity] == [True] and parity[0].changes.flipped == 0
     assert run.record.preprocessing is not None and run.record.preprocessing.identical
-    assert run.record.shipped.startswith("checkpoint. ")
+    assert str(run.record.shipped).startswith("checkpoint. ")
     assert export is not None and export.facts.opset == 11
     graph = onnx.load(run.job.folder / export.path).graph
     assert {node.op_type for node in graph.node} == {
@@ -45,7 +45,7 @@ def test_accuracy_on_photographs(start: Start, photos: dict[str, str]) -> None:
     top1 = [evaluation.metric("top1").value for evaluation in run.record.evaluations]
     assert len(top1) == 2 and min(top1) >= 80
     against = {one.against: one for one in run.record.comparisons}
-    assert against["published"].passed is None and "50 images" in against["published"].reason
+    assert against["published"].passed is None and "50 images" in str(against["published"].reason)
 
 
 def test_a_checkpoint_of_the_users_own(start: Start, noise: dict[str, str], tmp_path: Path) -> None:

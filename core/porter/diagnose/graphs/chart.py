@@ -57,7 +57,8 @@ class _Range:
     @classmethod
     def of(cls, diagnosis: GraphDiagnosis) -> _Range:
         errors = [error for entry in diagnosis.profile for error in (entry.relative_error, entry.introduced_error)]
-        shown = [error for error in (*errors, diagnosis.tolerance.rtol) if error and math.isfinite(error)]
+        found = [error for error in (*errors, diagnosis.tolerance.rtol) if error is not None and error > 0]
+        shown = [min(max(error, FLOOR), CEILING) for error in found]
         low = 10.0 ** (math.floor(math.log10(min(shown, default=FLOOR))) - 1)
         high = 10.0 ** (math.ceil(math.log10(max(shown, default=FLOOR))) + 1)
         return cls(min(max(low, FLOOR), CEILING / 100), max(min(high, CEILING), FLOOR * 100))

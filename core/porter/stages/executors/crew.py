@@ -26,6 +26,9 @@ PATIENCE = 60.0
 """Seconds without a worker after which the user is told that none has come."""
 
 
+KEYWORDS = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
+"""Resources that Ray finds by itself, and the arguments by which it takes them; others must be declared to it."""
+
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -47,8 +50,8 @@ class Crew(Answering):
         self._ray, self._work, self._count = ray, work, count
         self._progress: Progress = work.job.progress
         self._order: Order = order_for(work)
-        options = {"num_cpus": resources.get("CPU", 0), "num_gpus": resources.get("GPU", 0)}
-        others = {name: amount for name, amount in resources.items() if name not in ("CPU", "GPU")}
+        options = {KEYWORDS[name]: amount for name, amount in resources.items() if name in KEYWORDS}
+        others = {name: amount for name, amount in resources.items() if name not in KEYWORDS}
         self._kind = ray.remote(Worker).options(
             **options, resources=others, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD"
         )

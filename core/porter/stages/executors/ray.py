@@ -11,7 +11,7 @@ from typing import Any
 from porter import machine
 from porter.errors import BadInput, Missing, one_line
 from porter.stages.executors.base import Answering, Executor, Work
-from porter.stages.executors.crew import Crew
+from porter.stages.executors.crew import KEYWORDS, Crew
 
 OBJECT_STORE = 200 * 2**20
 """Bytes of the object store of a cluster of this machine alone, whose files need not be sent to it."""
@@ -71,7 +71,7 @@ class Ray(Executor):
         options: dict[str, Any] = {"address": self._address, "log_to_driver": False, "logging_level": "ERROR"}
         if self._address is None:
             room = max(machine.usable_threads(), int(processors * (self._workers or 1)))
-            others = {name: n * (self._workers or 1) for name, n in self._resources.items() if name not in STANDARD}
+            others = {name: n * (self._workers or 1) for name, n in self._resources.items() if name not in KEYWORDS}
             options |= {"address": "local", "num_cpus": room, "resources": others, "include_dashboard": False}
             options |= {"object_store_memory": OBJECT_STORE}
         handler = signal.getsignal(signal.SIGTERM)
@@ -110,7 +110,3 @@ def _imported() -> Any:
             f"--executor ray: Ray cannot be imported ({one_line(error)}): pip install 'porter-core[ray]'"
         ) from None
     return ray
-
-
-STANDARD = frozenset({"CPU", "GPU"})
-"""Resources that Ray finds by itself; others are declared when it is started."""

@@ -183,8 +183,9 @@ def _at_hand(order: Order) -> tuple[Path, RunRequest]:
 def _require_same(node: str, run: Installed, here: Installed) -> None:
     """Raise `BadInput` where a worker could answer otherwise than the machine of the run."""
     differs = [f"{there or 'nothing'}, the run has {ours}" for ours, there in _pairs(run.packages, here.packages)]
-    names = {use.role: use for use in here.plugins}
-    differs += [f"another {use.role} plugin {use.plugin!r}" for use in run.plugins if names.get(use.role) != use]
+    uses = {use.role: use for use in here.plugins}
+    others = [use for use in run.plugins if uses.get(use.role) != use]
+    differs += [f"other code of the {use.role} plugin {use.plugin!r}" for use in others]
     if differs:
         raise BadInput(f"worker on {node}: it has {'; '.join(differs)}: install the same on every machine")
 

@@ -1,0 +1,67 @@
+"""docs/benchmarks.md: one table, the machine, and how it was measured."""
+
+from __future__ import annotations
+
+import datetime
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+from porter import machine
+
+
+@dataclass(frozen=True)
+class Row:
+    """porter and another way, measured in turns; the n-th values of both are of the same round."""
+
+    what: str
+    unit: str
+    against: str
+    porter: list[float]
+    other: list[float]
+
+    @property
+    def ratios(self) -> list[float]:
+        """Of each round."""
+        return [ours / theirs for ours, theirs in zip(self.porter, self.other, strict=True)]
+
+    def line(self) -> str:
+        """As a line of the table."""
+        ours, theirs = statistics.median(self.porter), statistics.median(self.other)
+        spread = f"{min(self.ratios):.2f} to {max(self.ratios):.2f}"
+        ratio = f"**{statistics.median(self.ratios):.2f}**"
+        return f"| {self.what} | {ours:.1f} | {self.against} | {theirs:.1f} | {ratio} | {spread} |"
+
+
+def write_page(
+    path: Path, rows: list[Row], photos: str, rounds: int, load_before: float | None, seconds: float
+) -> None:
+    """Write the page."""
+    here = machine.describe()
+    packages = ", ".join(f"{name} {version}" for name, version in here.packages.items())
+    limits = f"{here.affinity_cpus} usable" + (f", quota {here.cgroup_cpus:g}" if here.cgroup_cpus else "")
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`; do not edit. porter beside other ways to do the same, all measured in one run on one",
+        f"machine. Each way was measured once in every one of {rounds} rounds, in turns. A rate is the median of its",
+        "rounds, a ratio the median of the rounds' own ratios, with the least and the greatest of them. Above 1, porter",
+        "is faster.",
+        "",
+        "| what | porter, images/s | against | images/s | ratio | of the rounds |",
+        "| --- | ---: | --- | ---: | ---: | --- |",
+        *(row.line() for row in rows),
+        "",
+        "Photos: " + photos + ". EfficientNet-Lite0 has its published weights; HRNet-W18 has the published size and",
+        "random weights from a fixed seed, which changes no time. Preprocessing is processor time on one thread, the",
+        "rest is time by the clock. The bound is what a processor could do that never waits: inference on all cores",
+        "alone, plus preprocessing spread over all cores alone.",
+        "",
+        f"- date: {datetime.date.today().isoformat()}; took {seconds / 60:.0f} min",
+        f"- processor: {here.cpu}, {here.logical_cpus} logical, {limits}; governor {here.governor}",
+        f"- memory: {here.memory_gib} GiB; {here.os}; Python {here.python}",
+        f"- load average before {load_before} and after {machine.load_average()}",
+        f"- JPEGs decoded by {here.jpeg_decoder}",
+        f"- {packages}",
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

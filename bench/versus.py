@@ -1,0 +1,300 @@
+"""porter against the other ways to do the same, all in one run and in turns.
+
+Usage: python bench/versus.py [--photos DIR --labels FILE] [--quick] [--out FILE]
+
+Measures preprocessing against a plain loop, pure inference against a bare ONNX Runtime session and OpenVINO's
+benchmark_app, and the whole evaluation against the three programs of the Ascend guides and against what this machine
+could do at best. Each figure is the median of the rounds, each ratio the median of the rounds' ratios. Writes a page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from page import Row, write_page
+from rivals import bare_session, benchmark_app, guides_way, plain_preprocess
+
+from porter import machine
+from porter.contracts.progress import Progress
+from porter.contracts.requests import Image
+from porter.images.decode import decode
+from porter.plugins.manager import create_registry
+from porter.records.artefact import Artefact
+from porter.records.request import RunRequest
+from porter.records.spec import PreprocessSpec
+from porter.run import Run, begin
+from porter.stages.bench import open_for, stack
+from porter.stages.evaluate import evaluate, predictions_file
+from porter.stages.executors.base import Work
+from porter.stages.executors.local import Local
+from porter.stages.prepare import readable
+from porter.stages.sources import Sources
+from porter.stages.subject import Subject
+from porter.stages.timing import timed, warm_up
+from porter.stages.tune import tune
+
+HERE = Path(__file__).resolve().parent
+OUTSIDE = HERE.parents[1] / "shared/data/imagenet-sample"
+SEED = 20240229
+BATCH = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How much is measured."""
+
+    rounds: int = 5
+    seconds: float = 1.0
+    """Of one measurement of pure inference."""
+    preprocessed: int = 200
+    photos: dict[str, int]
+    """Images of one evaluation, by model."""
+
+
+FULL = Effort(photos={"efficientnet_lite0": 320, "hrnet": 64})
+QUICK = Effort(rounds=3, seconds=0.3, preprocessed=40, photos={"efficientnet_lite0": 48, "hrnet": 16})
+
+
+def main() -> int:
+    """Measure everything and write the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--photos", type=Path, help="folder of photos [default: ../shared, else the shipped sample]")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and photos: to see that it works")
+    parser.add_argument("--out", type=Path, default=HERE.parent / "docs/benchmarks.md", help="the page to write")
+    options = parser.parse_args()
+    machine.let_threads_sleep()
+    effort = QUICK if options.quick else FULL
+    photos, origin = photos_of(options.photos)
+    load, began = machine.load_average(), time.perf_counter()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        for model in effort.photos:
+            say(f"{model}: export and build")
+            run = prepared_run(model, photos[: effort.photos[model]], Path(temporary) / model)
+            rows += preprocessing(run, model, photos[: effort.preprocessed], effort)
+            onnx, openvino = run.record.artefacts
+            rows += against_bare_loop(run, model, onnx, effort)
+            rows += against_benchmark_app(run, model, openvino, effort)
+            rows += end_to_end(run, model, onnx, effort)
+    write_page(options.out, rows, origin, effort.rounds, load, time.perf_counter() - began)
+    say(f"{options.out}: written")
+    return 0
+
+
+def photos_of(given: Path | None) -> tuple[list[Path], str]:
+    """The photos, and in words where they are from."""
+    if given is not None:
+        return sorted(path for path in given.iterdir() if path.is_file()), f"{given.name}, as given"
+    if (OUTSIDE / "val").is_dir():
+        return sorted((OUTSIDE / "val").iterdir()), "the sample of real photos beside the project"
+    from porter_hrnet.plugin import SAMPLE
+
+    say("no photos beside the project: the small pictures that ship with the plugin are used")
+    return sorted((SAMPLE / "val").rglob("*.*")), "the small pictures that ship with porter-hrnet, not full-size photos"
+
+
+def prepared_run(model: str, photos: list[Path], folder: Path) -> Run:
+    """The model exported and built for both runtimes, and `photos` as its data. Labels are made up: speed needs none."""
+    folder.mkdir()
+    data = folder / "photos"
+    data.mkdir()
+    for number, photo in enumerate(photos):
+        shutil.copyfile(photo, data / f"{number:05}{photo.suffix}")
+    labels = folder / "labels.txt"
+    labels.write_text("".join(f"{file.name} {n % 1000}\n" for n, file in enumerate(sorted(data.iterdir()))))
+    files = {"config": None, "checkpoint": None}
+    if model == "hrnet":
+        files = {"config": str(HERE / "hrnet_w18.yaml"), "checkpoint": str(seeded_weights(folder / "weights.pth"))}
+    request = RunRequest(
+        model=model,
+        **files,
+        data=str(data),
+        labels=str(labels),
+        runtimes=("onnxruntime", "openvino"),
+        batch_sizes=(1, BATCH),
+        batch=BATCH,
+    )
+    run = begin(folder / "out", request, create_registry(), Progress(), "bench/versus.py", fresh=True)
+    run.export()
+    run.verify()
+    return run
+
+
+def seeded_weights(path: Path) -> Path:
+    """A checkpoint of the plugin's network as it is initialised, from a fixed seed."""
+    import torch
+    from porter_hrnet.config import read_config
+    from porter_hrnet.network import HighResolutionNet
+
+    torch.manual_seed(SEED)
+    torch.save(HighResolutionNet(read_config(HERE / "hrnet_w18.yaml")).state_dict(), path)
+    return path
+
+
+def preprocessing(run: Run, model: str, photos: list[Path], effort: Effort) -> list[Row]:
+    """Processor time of one image on one thread, porter's way and the plain one, on the same bytes in memory."""
+    say(f"{model}: preprocessing")
+    spec = run.job.spec.preprocess
+    contents = [photo.read_bytes() for photo in photos]
+    out = np.empty((3, *spec.crop), np.float32)
+    for data in contents:
+        ours = porters_preprocess(run, data, spec, out)
+        if ours.tobytes() != plain_preprocess(data, spec).tobytes():
+            raise SystemExit("porter's tensor is not the plain loop's: the comparison would be of two different things")
+
+    def porter() -> float:
+        return cpu_seconds(lambda data: porters_preprocess(run, data, spec, out), contents)
+
+    def plain() -> float:
+        def into_row(data: bytes) -> None:
+            out[...] = plain_preprocess(data, spec)
+
+        return cpu_seconds(into_row, contents)
+
+    ours, theirs = in_turns(effort.rounds, porter, plain)
+    return [
+        Row(f"{model}, preprocessing, one core", "images/s", "a plain Pillow and numpy loop, same bytes", ours, theirs)
+    ]
+
+
+def porters_preprocess(run: Run, data: bytes, spec: PreprocessSpec, out: np.ndarray) -> np.ndarray:
+    """As porter's workers do it, the hook included."""
+    image = Image(id="photo", pixels=decode(data, "photo").pixels)
+    return run.job.hooks.preprocess(image, spec, out)
+
+
+def cpu_seconds(work: Callable[[bytes], object], contents: list[bytes]) -> float:
+    """Images a second of processor time: other programs on the machine change it less than the clock's."""
+    began = time.process_time()
+    for data in contents:
+        work(data)
+    return len(contents) / (time.process_time() - began)
+
+
+def against_bare_loop(run: Run, model: str, artefact: Artefact, effort: Effort) -> list[Row]:
+    """Pure inference through porter's hooks and session, and on a session without porter."""
+    rows = []
+    bare = bare_session(run.job.folder / artefact.path, run.job.threads)
+    images = [one.array for one in readable(run.job, BATCH) if one.array is not None]
+    for size in (1, BATCH):
+        say(f"{model}: pure inference, batch {size}")
+        batch = stack(images, size)
+        with closing(run.job.open(artefact, batch=size)) as session:
+
+            def porters() -> object:
+                return run.job.hooks.infer(session, batch, run.job.spec)  # noqa: B023 - called in this turn only
+
+            def theirs() -> object:
+                return bare(batch)  # noqa: B023 - as above
+
+            warm_up(porters, 2.0), warm_up(theirs, 2.0)
+            found = in_turns(
+                effort.rounds, lambda: rate(porters, size, effort.seconds), lambda: rate(theirs, size, effort.seconds)
+            )
+        rows.append(Row(f"{model} float32, ONNX Runtime, batch {size}", "images/s", "a bare loop on a session", *found))
+    return rows
+
+
+def rate(call: Callable[[], object], size: int, seconds: float, streams: int = 1) -> float:
+    """images/s of a call."""
+    found = timed(call, seconds, least=3, streams=streams)
+    return size * found.calls / found.wall
+
+
+def against_benchmark_app(run: Run, model: str, artefact: Artefact, effort: Effort) -> list[Row]:
+    """The setting that porter's search finds, and benchmark_app's throughput mode, at batch 1 as that has it."""
+    say(f"{model}: against benchmark_app")
+    images = [one.array for one in readable(run.job, BATCH) if one.array is not None]
+    setting = tune(run.job, artefact, images, seconds=effort.seconds / 2).throughput.best
+    seconds = max(2.0, 2 * effort.seconds)
+    shape = (1, 3, *run.job.spec.preprocess.crop)
+    with closing(open_for(run.job, artefact, setting)) as session:
+        batch = stack(images, setting.batch)
+
+        def porters() -> object:
+            return run.job.hooks.infer(session, batch, run.job.spec)
+
+        warm_up(porters, 2.0, streams=setting.streams)
+        found = in_turns(
+            effort.rounds,
+            lambda: rate(porters, setting.batch, seconds, setting.streams),
+            lambda: benchmark_app(run.job.folder / artefact.path, shape, "f32", seconds),
+        )
+    how = f"{setting.streams} streams, batch {setting.batch}"
+    return [Row(f"{model} float32, OpenVINO, throughput ({how})", "images/s", "benchmark_app -hint throughput", *found)]
+
+
+def end_to_end(run: Run, model: str, artefact: Artefact, effort: Effort) -> list[Row]:
+    """Photos to accuracy: porter, the guides' three programs, and the bound 1 / (t_infer + t_pre / cores)."""
+    say(f"{model}: end to end, {len(run.job.manifest.items)} photos")
+    job = run.job
+    items, spec = job.manifest.items, job.spec.preprocess
+    files = [Path(job.manifest.root) / item.id for item in items]
+    contents = [file.read_bytes() for file in files]
+    labels = [int(str(item.label)) for item in items]
+    bare = bare_session(job.folder / artefact.path, job.threads)
+    batch = stack([one.array for one in readable(job, BATCH) if one.array is not None], BATCH)
+    out = np.empty((3, *spec.crop), np.float32)
+
+    def bound() -> float:
+        infer = 1 / rate(lambda: bare(batch), BATCH, effort.seconds)
+        prepare = 1 / cpu_seconds(
+            lambda data: porters_preprocess(run, data, spec, out), contents[: effort.preprocessed]
+        )
+        return 1 / (infer + prepare / job.threads)
+
+    def porter() -> float:
+        return len(files) / seconds_of(lambda: evaluated(run, artefact))
+
+    def guide() -> float:
+        return len(files) / seconds_of(lambda: guides_way(files, labels, spec, bare, BATCH))
+
+    evaluated(run, artefact), bare(batch)
+    ours, theirs, best = in_turns(effort.rounds, porter, guide, bound)
+    name = f"{model} float32, {len(files)} photos to accuracy"
+    return [
+        Row(name, "images/s", "the guides' three programs, same session", ours, theirs),
+        Row(name, "images/s", "the bound, 1 / (inference + preprocessing / cores)", ours, best),
+    ]
+
+
+def evaluated(run: Run, artefact: Artefact) -> None:
+    """One whole evaluation of one artefact, nothing of an earlier one used."""
+    shutil.rmtree(run.job.folder / "cache/predictions", ignore_errors=True)
+    sources = Sources(run.job, run.record, from_files=False)
+    with predictions_file(run.job) as sink:
+        evaluate(Work(job=run.job, subject=Subject(artefact=artefact), sources=sources, start=0), Local(), sink)
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Wall time."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def in_turns(rounds: int, *measures: Callable[[], float]) -> tuple[list[float], ...]:
+    """Each measured once in every round, so that what else the machine does falls on all of them."""
+    found: tuple[list[float], ...] = tuple([] for _ in measures)
+    for _ in range(rounds):
+        for values, measure in zip(found, measures, strict=True):
+            values.append(measure())
+    return found
+
+
+def say(text: str) -> None:
+    """Progress."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""tune: the threads, streams and batch that run an artefact fastest on this machine, found by a short search."""
+
+from __future__ import annotations
+
+import datetime
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+from porter.contracts.runtime import Session
+from porter.errors import BadInput, Missing
+from porter.records.artefact import Artefact
+from porter.records.tuning import Gain, Setting, Trial, Tuning
+from porter.stages.bench import open_for, stack
+from porter.stages.job import Job
+from porter.stages.timing import timed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TRIAL_SECONDS = 0.4
+"""Timed calls of one trial; a third of it before them to warm up."""
+TURNS = 5
+"""How often the best setting and the plain one are measured in turns."""
+SIZES_TRIED = 3
+
+
+def tune(job: Job, artefact: Artefact, images: Sequence[np.ndarray], *, seconds: float = TRIAL_SECONDS) -> Tuning:
+    """Try settings, choose the best for throughput and for latency, and measure what each gains.
+
+    Throughput is searched over streams and batch sizes at all threads, latency over threads at the smallest batch.
+    `images` are float32 C×H×W. Raises `BadInput` where not one setting runs.
+    """
+    started = time.perf_counter()
+    trials = []
+    with job.progress.step(f"tune {artefact.id}"):
+        for setting in _settings(job, artefact):
+            trials.append(_try(job, artefact, images, setting, seconds))
+        ran = [trial for trial in trials if not trial.problem]
+        if not ran:
+            raise BadInput(f"{artefact.id}: no setting of threads and streams runs here: {trials[0].problem}")
+        fastest = max(ran, key=lambda trial: trial.images_per_second or 0.0).setting
+        smallest = [t for t in ran if t.setting.streams == 1 and t.setting.batch == ran[0].setting.batch] or ran
+        quickest = min(smallest, key=lambda trial: trial.median_ms or float("inf")).setting
+        throughput = _gain(job, artefact, images, fastest, _plain(job, ran, fastest.batch), seconds, _rate)
+        latency = _gain(job, artefact, images, quickest, _plain(job, ran, quickest.batch), seconds, _speed)
+    return Tuning(
+        artefact=artefact.id,
+        trials=tuple(trials),
+        throughput=throughput,
+        latency=latency,
+        seconds=time.perf_counter() - started,
+        measured=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+    )
+
+
+def _settings(job: Job, artefact: Artefact) -> list[Setting]:
+    """What is tried, the plain setting of the smallest batch first."""
+    wanted = sorted(job.request.batch_sizes) if artefact.batch is None else [artefact.batch]
+    places = sorted({0, (len(wanted) - 1) // 2, len(wanted) - 1})[:SIZES_TRIED]
+    counts = [count for count in (1, 2, 4, 8, 16, 32, 64) if count < job.threads] + [job.threads]
+    small = wanted[0]
+    found = [Setting(threads=count, streams=1, batch=small) for count in reversed(counts)]
+    found += [
+        Setting(threads=job.threads, streams=streams, batch=wanted[place]) for place in places for streams in counts
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _plain(job: Job, ran: Sequence[Trial], batch: int) -> Setting:
+    """What would run without a search: all threads, one stream, at the same batch size."""
+    plain = Setting(threads=job.threads, streams=1, batch=batch)
+    return plain if any(trial.setting == plain for trial in ran) else ran[0].setting
+
+
+def _try(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setting: Setting, seconds: float) -> Trial:
+    try:
+        with closing(open_for(job, artefact, setting)) as session:
+            call = _caller(job, session, stack(images, setting.batch))
+            timed(call, seconds / 3, streams=setting.streams)
+            return _trial(call, setting, seconds, least=3)
+    except (BadInput, Missing) as error:
+        return Trial(setting=setting, calls=0, median_ms=None, images_per_second=None, problem=str(error))
+
+
+def _caller(job: Job, session: Session, batch: np.ndarray) -> Callable[[], object]:
+    return lambda: job.hooks.infer(session, batch, job.spec)
+
+
+def _trial(call: Callable[[], object], setting: Setting, seconds: float, *, least: int) -> Trial:
+    found = timed(call, seconds, least=least, streams=setting.streams)
+    return Trial(
+        setting=setting,
+        calls=found.calls,
+        median_ms=1000 * statistics.median(found.seconds),
+        images_per_second=setting.batch * found.calls / found.wall,
+    )
+
+
+Value = Callable[[Trial], float]
+
+
+def _rate(trial: Trial) -> float:
+    assert trial.images_per_second is not None
+    return trial.images_per_second
+
+
+def _speed(trial: Trial) -> float:
+    assert trial.median_ms is not None
+    return trial.median_ms
+
+
+def _gain(
+    job: Job,
+    artefact: Artefact,
+    images: Sequence[np.ndarray],
+    best: Setting,
+    plain: Setting,
+    seconds: float,
+    value: Value,
+) -> Gain:
+    """Best and plain setting measured in turns, both sessions open all the while."""
+    settings = [best] if best == plain else [best, plain]
+    values: dict[Setting, list[float]] = {setting: [] for setting in settings}
+    with ExitStack() as stack_of_sessions:
+        calls = {}
+        for setting in settings:
+            session = stack_of_sessions.enter_context(closing(open_for(job, artefact, setting)))
+            calls[setting] = _caller(job, session, stack(images, setting.batch))
+            timed(calls[setting], seconds / 3, streams=setting.streams)
+        for _ in range(TURNS):
+            for setting, call in calls.items():
+                values[setting].append(value(_trial(call, setting, seconds / 2, least=2)))
+    pairs = list(zip(values[best], values[plain], strict=True))
+    better = [b / p if value is _rate else p / b for b, p in pairs]
+    return Gain(
+        best=best,
+        plain=plain,
+        best_value=statistics.median(values[best]),
+        plain_value=statistics.median(values[plain]),
+        gain_percent=100 * (statistics.median(better) - 1),
+        turns=TURNS,
+    )

@@ -1,0 +1,154 @@
+"""porter.stages.bench, timing and tune: what is timed, what is called settled, and the best setting found."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import start, write_photos
+
+from porter import machine
+from porter.errors import BadInput
+from porter.records.performance import Performance
+from porter.records.tuning import Setting
+from porter.run import Run
+from porter.stages.timing import timed, warm_up
+
+LABELS = [0, 1, 2, 1, 1]
+
+
+def sleeping(*milliseconds: float) -> Callable[[], object]:
+    """A call that takes each of these times in turn, and the last one from then on."""
+    times = itertools.chain(milliseconds, itertools.repeat(milliseconds[-1]))
+    return lambda: time.sleep(next(times) / 1000)
+
+
+def started(folder: Path, **options: object) -> Run:
+    labels = write_photos(folder / "val", LABELS)
+    run = start(folder / "out", folder / "val", labels, **options)
+    run.export()
+    return run
+
+
+def test_a_slow_start_is_warmed_away() -> None:
+    call = sleeping(*[60.0] * 4, 5.0)
+    found = warm_up(call, 10.0)
+    assert found.settled
+    assert found.spread <= 0.05
+    assert np.median(timed(call, 0.1).seconds) < 0.02
+
+
+def test_what_never_settles_is_stopped_and_said_to_be_unsettled() -> None:
+    times = itertools.count(1)
+    found = warm_up(lambda: time.sleep(0.02 * next(times)), 0.4)
+    assert not found.settled
+    assert found.spread > 0.05
+
+
+def test_streams_call_at_once_and_the_rate_counts_all() -> None:
+    together: list[int] = []
+    inside = 0
+    lock = threading.Lock()
+
+    def call() -> None:
+        nonlocal inside
+        with lock:
+            inside += 1
+            together.append(inside)
+        time.sleep(0.01)
+        with lock:
+            inside -= 1
+
+    found = timed(call, 0.2, streams=3)
+    assert max(together) == 3
+    assert found.calls == len(together)
+    assert found.calls / found.wall > 1.5 / 0.01 * 0.8
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("streams", [2, 3])
+def test_a_session_with_streams_gives_each_call_its_own_outputs(tmp_path: Path, runtime: str, streams: int) -> None:
+    pytest.importorskip(runtime)
+    usable = machine.usable_threads()
+    if runtime == "openvino" and streams > usable:
+        pytest.skip("OpenVINO makes no more streams than there are threads")
+    run = started(tmp_path, runtimes=(runtime,), threads=usable)
+    run.verify()
+    job, artefact = run.job, run.record.artefacts[0]
+    batches = [np.full((2, 3, 16, 16), value, np.float32) for value in range(24)]
+    plain = job.open(artefact, streams=1)
+    wanted = [plain.run(batch)["class"] for batch in batches]
+    session = job.open(artefact, streams=streams)
+    assert session.info.streams == streams
+    found: dict[int, np.ndarray] = {}
+
+    def work(own: range) -> None:
+        for n in own:
+            found[n] = session.run(batches[n])["class"]
+
+    threads = [threading.Thread(target=work, args=(range(n, 24, 6),)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for n, values in enumerate(wanted):
+        np.testing.assert_allclose(found[n], values, rtol=1e-5)
+
+
+def test_streams_change_no_answer(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", LABELS * 3)
+    (tmp_path / "val/photo 003.jpg").write_bytes(b"no picture")
+    tables = []
+    for streams in (1, 2):
+        run = start(tmp_path / f"out{streams}", tmp_path / "val", labels, batch=2, streams=streams, threads=1)
+        run.export(), run.evaluate()
+        assert run.record.evaluations[1].session.streams == streams
+        tables.append((tmp_path / f"out{streams}/predictions.csv").read_text())
+    assert tables[0] == tables[1]
+
+
+def test_a_measurement_says_what_it_was_made_under(tmp_path: Path) -> None:
+    run = started(tmp_path, batch_sizes=(1, 3))
+    run.bench()
+    assert [one.batch for one in run.record.performance] == [1, 3]
+    for one in run.record.performance:
+        assert isinstance(one, Performance)
+        assert one.measured and one.settled is not None and one.warmup_spread_percent is not None
+        assert one.load_average_before is not None and one.load_average_after is not None
+        assert one.peak_memory_bytes is not None and one.peak_memory_bytes > 10_000_000
+        assert one.calls is not None and one.calls >= 10
+        assert one.steady is False or one.settled
+    assert run.record.tunings == ()
+    assert run.record.environment is not None and run.record.environment.jpeg_decoder
+
+
+def test_tuning_tries_every_kind_of_setting_and_measures_its_choice(tmp_path: Path) -> None:
+    run = started(tmp_path, batch_sizes=(1, 4), tune=True, threads=None)
+    run.bench()
+    (tuning,) = run.record.tunings
+    tried = {trial.setting for trial in tuning.trials}
+    usable = machine.usable_threads()
+    assert {Setting(threads=usable, streams=1, batch=1), Setting(threads=usable, streams=usable, batch=4)} <= tried
+    assert all(trial.calls > 0 and not trial.problem for trial in tuning.trials)
+    assert tuning.throughput.best in tried and tuning.latency.best.batch == 1
+    for gain in (tuning.throughput, tuning.latency):
+        assert gain.turns >= 5
+        if gain.best == gain.plain:
+            assert gain.gain_percent == 0
+    measured = {
+        Setting(threads=one.session.threads, streams=one.session.streams, batch=one.batch)
+        for one in run.record.performance
+        if one.session.threads is not None
+    }
+    assert {tuning.throughput.best, tuning.latency.best} <= measured
+
+
+def test_more_threads_than_processors_are_refused(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", LABELS)
+    with pytest.raises(BadInput, match=r"^--threads 999: this process may use \d+ processors?"):
+        start(tmp_path / "out", tmp_path / "val", labels, threads=999).everything()
