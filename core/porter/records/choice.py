@@ -79,11 +79,11 @@ class Candidate:
     drop: float | None = None
     """Loss against the reference on the same images."""
     setting: Setting | None = None
-    """The fastest setting that was measured; None: not measured."""
+    """Its fastest setting, in the turns of the finalists or else by `bench`; None: not measured."""
     images_per_second: float | None = None
-    """At that setting, as `bench` measured it."""
+    """The most that `bench` measured, at whatever setting."""
     latency_ms: float | None = None
-    """Median latency of a call at that setting, in milliseconds."""
+    """Median latency of a call there, in milliseconds."""
     final: FinalTiming | None = None
     """The finalists' timing; None for the others."""
     ratio: float | None = None

@@ -21,7 +21,9 @@ FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 
 def html_environment(plain: jinja2.Environment) -> jinja2.Environment:
     """`plain` for HTML: everything is escaped, each text is on one line with control characters made visible."""
-    environment = plain.overlay(autoescape=True, finalize=shown)
+    from porter.report.compiled import compiled
+
+    environment = plain.overlay(autoescape=True, finalize=shown, bytecode_cache=compiled("html"))
     environment.filters = {**plain.filters, "text": text, "say": say, "code": code, "link": link, "csp": csp}
     return environment
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from porter.records.artefact import Artefact
-from porter.records.choice import Candidate, Choice, Outcome
+from porter.records.choice import Candidate, Choice, FinalTiming, Outcome
 from porter.records.evaluation import Evaluation
 from porter.records.message import Message, Text
 from porter.records.performance import Performance
 from porter.records.run import Comparison, RunRecord
 from porter.records.tuning import Setting
-from porter.stages.finals import time_finalists
+from porter.stages.finals import setting_of, time_finalists
 from porter.stages.job import Job
 
 BASELINE = "onnxruntime-fp32"
@@ -33,9 +33,9 @@ def choose(job: Job, record: RunRecord) -> RunRecord:
     baseline = next((one.artefact for one in candidates if one.artefact == BASELINE and one.setting is not None), "")
     # What a runtime's own tool measured elsewhere cannot take turns here.
     own_tool = {one.artefact for one in record.performance if one.clock}
-    timed = [one for one in candidates if one.artefact in {*fastest, baseline} - own_tool]
+    timed = [one.artefact for one in candidates if one.artefact in {*fastest, baseline} - own_tool]
     finals = time_finalists(job, timed, record) if fastest else {}
-    candidates = [replace(one, final=finals.get(one.artefact)) for one in candidates]
+    candidates = [_with_final(one, finals) for one in candidates]
     chosen = max((one for one in candidates if one.artefact in fastest), key=_speed, default=None)
     chosen_id = "" if chosen is None else chosen.artefact
     candidates = [_placed(one, chosen_id, candidates) for one in candidates]
@@ -73,15 +73,17 @@ def _candidate(record: RunRecord, artefact: Artefact) -> Candidate:
         metric="" if against is None else against.metric,
         value=None if against is None else against.value,
         drop=None if against is None else against.drop,
-        setting=None if best is None else _setting(best),
+        setting=None if best is None else setting_of(best),
         images_per_second=None if best is None else best.images_per_second,
         latency_ms=None if best is None or best.latency is None else best.latency.median_ms,
     )
 
 
-def _setting(best: Performance) -> Setting:
-    # A runtime that does not say its threads is not opened by them either.
-    return Setting(threads=best.session.threads or 1, streams=best.session.streams or 1, batch=best.batch)
+def _with_final(one: Candidate, finals: Mapping[str, tuple[Setting, FinalTiming]]) -> Candidate:
+    if one.artefact not in finals:
+        return one
+    setting, final = finals[one.artefact]
+    return replace(one, setting=setting, final=final)
 
 
 def _standing(

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 
-from porter.records.choice import Candidate, FinalTiming
+from porter.records.choice import FinalTiming
+from porter.records.performance import Performance
 from porter.records.run import RunRecord
 from porter.records.tuning import Setting
 from porter.stages.bench import bench_images, open_for, stack
@@ -17,39 +18,58 @@ from porter.stages.timing import Timed, timed
 ROUNDS = 5
 MIN_SECONDS = 0.05
 """Of one turn; a third of it before to warm up."""
+SETTINGS = 3
+"""Of each artefact."""
 
 Call = Callable[[], object]
+Entry = tuple[str, Setting]
 
 
-def time_finalists(job: Job, finalists: Sequence[Candidate], record: RunRecord) -> dict[str, FinalTiming]:
-    """Time each at its fastest setting, in `ROUNDS` turns whose order rotates; by artefact.
+def time_finalists(job: Job, finalists: Sequence[str], record: RunRecord) -> dict[str, tuple[Setting, FinalTiming]]:
+    """The fastest setting of each artefact, and its timing in `ROUNDS` turns whose order rotates.
 
-    `bench` measured one after the other, minutes apart: on a shared machine that alone can make one look faster.
+    `bench` measured one after the other, minutes apart: on a shared machine that alone can make one look faster. So
+    each takes part at the `SETTINGS` that bench found fastest.
     """
     artefacts = {artefact.id: artefact for artefact in record.artefacts}
-    settings = {one.artefact: one.setting for one in finalists if one.setting is not None}
+    entries = [(name, setting) for name in finalists for setting in _fastest(record, name)]
     images = bench_images(job)
-    calls: dict[str, Call] = {}
+    calls: dict[Entry, Call] = {}
     with ExitStack() as sessions:
-        for name, setting in settings.items():
+        for name, setting in entries:
             session = sessions.enter_context(closing(open_for(job, artefacts[name], setting)))
-            batch = stack(images, setting.batch)
-            calls[name] = partial(job.hooks.infer, session, batch, job.spec)
+            calls[name, setting] = partial(job.hooks.infer, session, stack(images, setting.batch), job.spec)
         with job.progress.step("time the finalists in turns", ROUNDS) as advance:
-            turns = _turns(calls, settings, max(job.request.bench_seconds / ROUNDS, MIN_SECONDS), advance)
-    return {name: _summary(found, settings[name].batch) for name, found in turns.items()}
+            turns = _turns(calls, max(job.request.bench_seconds / ROUNDS, MIN_SECONDS), advance)
+    timings = {entry: _summary(found, entry[1].batch) for entry, found in turns.items()}
+    best: dict[str, tuple[Setting, FinalTiming]] = {}
+    for (name, setting), timing in timings.items():
+        if name not in best or timing.images_per_second > best[name][1].images_per_second:
+            best[name] = (setting, timing)
+    return best
 
 
-def _turns(
-    calls: dict[str, Call], settings: dict[str, Setting], seconds: float, advance: Callable[[int], None]
-) -> dict[str, list[Timed]]:
-    names = list(calls)
-    found: dict[str, list[Timed]] = {name: [] for name in names}
+def setting_of(measured: Performance) -> Setting:
+    """How a session was opened and fed when it was measured."""
+    # A runtime that does not say its threads is not opened by them either.
+    return Setting(threads=measured.session.threads or 1, streams=measured.session.streams, batch=measured.batch)
+
+
+def _fastest(record: RunRecord, name: str) -> list[Setting]:
+    found = [one for one in record.performance if one.artefact == name]
+    found.sort(key=lambda one: -one.images_per_second)
+    return list(dict.fromkeys(setting_of(one) for one in found))[:SETTINGS]
+
+
+def _turns(calls: dict[Entry, Call], seconds: float, advance: Callable[[int], None]) -> dict[Entry, list[Timed]]:
+    entries = list(calls)
+    found: dict[Entry, list[Timed]] = {entry: [] for entry in entries}
     for turn in range(ROUNDS):
-        for place in range(len(names)):
-            name = names[(turn + place) % len(names)]
-            timed(calls[name], seconds / 3, streams=settings[name].streams)
-            found[name].append(timed(calls[name], seconds, streams=settings[name].streams))
+        for place in range(len(entries)):
+            entry = entries[(turn + place) % len(entries)]
+            streams = entry[1].streams
+            timed(calls[entry], seconds / 3, streams=streams)
+            found[entry].append(timed(calls[entry], seconds, streams=streams))
         advance(1)
     return found
 

@@ -49,6 +49,8 @@ def environment(
     import jinja2
     from jinja2.sandbox import SandboxedEnvironment
 
+    from porter.report.compiled import compiled
+
     core = jinja2.PackageLoader("porter.templates", "")
     own = [jinja2.FileSystemLoader(folder) for folder in templates.folders]
     prefixes: dict[str, jinja2.BaseLoader] = {CORE: core}
@@ -56,6 +58,7 @@ def environment(
         prefixes[PLUGIN] = jinja2.FileSystemLoader(templates.plugin)
     made = SandboxedEnvironment(
         loader=jinja2.ChoiceLoader([*own, core, jinja2.PrefixLoader(prefixes)]),
+        bytecode_cache=compiled("markdown"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

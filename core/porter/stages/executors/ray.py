@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
@@ -13,6 +15,8 @@ from porter.errors import BadInput, Missing, one_line
 from porter.stages.executors.base import Answering, Executor, Work
 from porter.stages.executors.crew import KEYWORDS, Crew
 
+PATIENCE = 5.0
+"""Seconds to wait for the machine of an address to answer."""
 OBJECT_STORE = 200 * 2**20
 """Bytes of the object store of a cluster of this machine alone, whose files need not be sent to it."""
 
@@ -74,6 +78,8 @@ class Ray(Executor):
             others = {name: n * (self._workers or 1) for name, n in self._resources.items() if name not in KEYWORDS}
             options |= {"address": "local", "num_cpus": room, "resources": others, "include_dashboard": False}
             options |= {"object_store_memory": OBJECT_STORE}
+        else:
+            _require_answer(self._address)
         handler = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(**options)
@@ -99,6 +105,17 @@ class Ray(Executor):
         if self._workers is not None and self._workers > room:
             work.job.progress.note(f"{self._workers} workers are asked for, the cluster has room for {room}")
         return self._workers or room
+
+
+def _require_answer(address: str) -> None:
+    """Raise `BadInput` where nothing listens at `HOST:PORT` or `ray://HOST:PORT`: Ray itself would try for minutes."""
+    match = re.fullmatch(r"(?:ray://)?(?P<host>[^/]+):(?P<port>[0-9]{1,5})", address)
+    if match is None:
+        return
+    try:
+        socket.create_connection((match["host"].strip("[]"), int(match["port"])), timeout=PATIENCE).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise BadInput(f"--ray-address {one_line(address)}: nothing answers there: {one_line(error)}") from None
 
 
 def _imported() -> Any:
