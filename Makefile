@@ -1,6 +1,7 @@
 # make run   set up .venv and run the main job on the shipped sample
 # make test  install what the tests need and run them all
 # make lint  ruff and mypy
+# make bench porter beside other ways to do the same, to docs/benchmarks.md; BENCH=--quick for a short one
 # make fuzz  damaged inputs for every reader, for SECONDS seconds
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -12,7 +13,7 @@ OUT ?= porter-out/hrnet
 SECONDS ?= 60
 
 .DELETE_ON_ERROR:
-.PHONY: run test fuzz lint docs clean
+.PHONY: run test fuzz bench lint docs clean
 
 run: .venv/installed
 	$(BIN)/porter run hrnet --out $(OUT)
@@ -22,6 +23,9 @@ test: .venv/tested
 
 fuzz: .venv/tested
 	$(BIN)/python tests/fuzzing/run.py --seconds $(SECONDS)
+
+bench: .venv/tested
+	$(BIN)/python bench/versus.py $(BENCH)
 
 lint: .venv/tested
 	$(BIN)/ruff check .

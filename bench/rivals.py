@@ -67,7 +67,7 @@ def guides_way(
             numbers = range(start, min(start + size, len(files)))
             batch = np.stack([np.fromfile(folder / f"{n}.bin", np.float32).reshape(3, *spec.crop) for n in numbers])
             for n, row in zip(numbers, run(batch), strict=True):
-                (folder / f"{n}_1.txt").write_text(" ".join("%f" % value for value in row))
+                (folder / f"{n}_1.txt").write_text(" ".join(f"{value:f}" for value in row))
         hits = 0
         for number, label in enumerate(labels):
             scores = [float(text) for text in (folder / f"{number}_1.txt").read_text().split()]

@@ -97,14 +97,17 @@ def run(folder: Path, images: int) -> dict[str, Any]:
 
 
 def compare(small: dict[str, Any], middle: dict[str, Any], large: dict[str, Any]) -> int:
-    """Say how the largest compares; 1 where it has grown beyond what it may. The time is held against the middle one: what
-    is spent once weighs on the smallest."""
+    """Say how the largest compares; 1 where it has grown beyond what it may.
+
+    The time is held against the middle one: what is spent once weighs on the smallest.
+    """
     memory = large["peak_mb"] - small["peak_mb"]
     slower = 100 * (large["evaluate_cpu_ms_per_image"] / middle["evaluate_cpu_ms_per_image"] - 1)
     record = large["run_json_kb"] / small["run_json_kb"]
     print(  # noqa: T201
         f"{large['images']:,} images against {small['images']:,}: {memory:+.1f} MB of memory, "
-        f"{slower:+.1f}% processor time of an image (against {middle['images']:,}), run.json {record:.2f} times as large"
+        f"{slower:+.1f}% processor time of an image (against {middle['images']:,}); "
+        f"run.json {record:.2f} times as large"
     )
     return int(memory > MEMORY or slower > SLOWER)
 

@@ -103,7 +103,7 @@ def photos_of(given: Path | None) -> tuple[list[Path], str]:
 
 
 def prepared_run(model: str, photos: list[Path], folder: Path) -> Run:
-    """The model exported and built for both runtimes, and `photos` as its data. Labels are made up: speed needs none."""
+    """The model exported and built for both runtimes, and `photos` as its data. Labels are made up."""
     folder.mkdir()
     data = folder / "photos"
     data.mkdir()
@@ -132,6 +132,7 @@ def prepared_run(model: str, photos: list[Path], folder: Path) -> Run:
 def seeded_weights(path: Path) -> Path:
     """A checkpoint of the plugin's network as it is initialised, from a fixed seed."""
     import torch
+
     from porter_hrnet.config import read_config
     from porter_hrnet.network import HighResolutionNet
 
@@ -182,26 +183,35 @@ def cpu_seconds(work: Callable[[bytes], object], contents: list[bytes]) -> float
 
 def against_bare_loop(run: Run, model: str, artefact: Artefact, effort: Effort) -> list[Row]:
     """Pure inference through porter's hooks and session, and on a session without porter."""
-    rows = []
     bare = bare_session(run.job.folder / artefact.path, run.job.threads)
     images = [one.array for one in readable(run.job, BATCH) if one.array is not None]
-    for size in (1, BATCH):
-        say(f"{model}: pure inference, batch {size}")
-        batch = stack(images, size)
-        with closing(run.job.open(artefact, batch=size)) as session:
+    return [_against_bare_loop(run, model, artefact, effort, bare, stack(images, size)) for size in (1, BATCH)]
 
-            def porters() -> object:
-                return run.job.hooks.infer(session, batch, run.job.spec)  # noqa: B023 - called in this turn only
 
-            def theirs() -> object:
-                return bare(batch)  # noqa: B023 - as above
+def _against_bare_loop(
+    run: Run,
+    model: str,
+    artefact: Artefact,
+    effort: Effort,
+    bare: Callable[[np.ndarray], np.ndarray],
+    batch: np.ndarray,
+) -> Row:
+    size = len(batch)
+    say(f"{model}: pure inference, batch {size}")
+    with closing(run.job.open(artefact, batch=size)) as session:
 
-            warm_up(porters, 2.0), warm_up(theirs, 2.0)
-            found = in_turns(
-                effort.rounds, lambda: rate(porters, size, effort.seconds), lambda: rate(theirs, size, effort.seconds)
-            )
-        rows.append(Row(f"{model} float32, ONNX Runtime, batch {size}", "images/s", "a bare loop on a session", *found))
-    return rows
+        def porters() -> object:
+            return run.job.hooks.infer(session, batch, run.job.spec)
+
+        def theirs() -> object:
+            return bare(batch)
+
+        warm_up(porters, 2.0)
+        warm_up(theirs, 2.0)
+        found = in_turns(
+            effort.rounds, lambda: rate(porters, size, effort.seconds), lambda: rate(theirs, size, effort.seconds)
+        )
+    return Row(f"{model} float32, ONNX Runtime, batch {size}", "images/s", "a bare loop on a session", *found)
 
 
 def rate(call: Callable[[], object], size: int, seconds: float, streams: int = 1) -> float:

@@ -202,6 +202,14 @@ class TestCalibration:
         with pytest.raises(BadInput, match="give others, or leave --calibration out"):
             begin(tmp_path / "out", photos, calibration=str(photos[0])).everything()
 
+    @pytest.mark.parametrize(("name", "said"), [("nowhere", "no such folder"), ("labels.txt", "a file, not a folder")])
+    def test_what_is_no_folder_is_refused(
+        self, tmp_path: Path, photos: tuple[Path, Path], name: str, said: str
+    ) -> None:
+        with pytest.raises(BadInput, match=rf"--calibration .*{name}: {said}"):
+            begin(tmp_path / "out", photos, calibration=str(photos[0].parent / name))
+        assert not (tmp_path / "out").exists()
+
     def test_broken_images_are_named_and_passed_over(self, tmp_path: Path, photos: tuple[Path, Path]) -> None:
         write_photos(tmp_path / "calibration", [2, 1, 0], size=(30, 22))
         (tmp_path / "calibration/photo 001.jpg").write_bytes(b"\xff\xd8\xff")

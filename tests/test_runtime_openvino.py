@@ -304,7 +304,9 @@ def test_a_precision_that_one_runtime_lacks_names_the_one_that_has_it(
     tmp_path: Path, photos: tuple[Path, Path]
 ) -> None:
     run = start(tmp_path / "out", *photos, runtimes=("onnxruntime", "openvino"), precisions=("fp64",))
-    with pytest.raises(BadInput, match="onnxruntime offers precision fp32, int8 here, not fp64; no runtime here offers it"):
+    with pytest.raises(
+        BadInput, match="onnxruntime offers precision fp32, int8 here, not fp64; no runtime here offers it"
+    ):
         run.everything()
     if "bf16" in OFFERED:
         run = start(tmp_path / "out", *photos, runtimes=("onnxruntime", "openvino"), precisions=("bf16",))

@@ -85,6 +85,16 @@ UNITS = {
     "MetricChange.second": "its `unit`",
     "MetricChange.difference": "its `unit`",
     "SpeedChange.ratio": "1",
+    "Attempt.options": "of the method",
+    "AttemptScore.drop": "of the metric",
+    "Candidate.drop": "of the metric",
+    "Candidate.ratio": "1",
+    "Candidate.value": "of the metric",
+    "Choice.allowed": "of the metric",
+    "FinalTiming.highest": "images/s",
+    "FinalTiming.lowest": "images/s",
+    "Quantization.allowed": "of the metric",
+    "SensitiveTensor.noise": "1",
 }
 """Unit of a field whose name does not tell. A figure must be in one of the two tables."""
 

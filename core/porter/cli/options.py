@@ -89,7 +89,13 @@ _OPTIONS: dict[str, Decorator] = {
     "class_map": click.option("--class-map", metavar="FILE", help="Lines FOLDER INDEX, for class folders."),
     "label_offset": click.option("--label-offset", type=int, metavar="N", help="Subtracted from every label."),
     "limit": click.option("--limit", type=_POSITIVE, metavar="N", help="Only N images, evenly spaced."),
-    "runtimes": click.option("--runtime", "runtimes", multiple=True, metavar="NAME", help="May be repeated."),
+    "runtimes": click.option(
+        "--runtime",
+        "runtimes",
+        multiple=True,
+        metavar="NAME",
+        help="May be repeated [default: onnxruntime; for auto all].",
+    ),
     "precisions": click.option(
         "--precision",
         "precisions",

@@ -38,6 +38,12 @@ def answer(job: Job, session: Session, prepared: Iterable[Prepared], batch_size:
 
 
 def _answer(job: Job, session: Session, batch: Batch) -> Answered:
+    alone = session.info.streams == 1 and session.info.threads is not None and session.info.threads >= job.threads
+    if alone:
+        job.processors_free.clear()
     started = time.perf_counter()
-    outputs = {} if batch.array is None else infer(job, session, batch.array)
+    try:
+        outputs = {} if batch.array is None else infer(job, session, batch.array)
+    finally:
+        job.processors_free.set()
     return Answered(batch=batch, outputs=outputs, infer_seconds=time.perf_counter() - started)

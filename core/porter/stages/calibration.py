@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from porter.data.listing import list_images
 from porter.data.selection import evenly_spaced
+from porter.data.store import ImageStore, open_store
 from porter.errors import BadInput, one_line
-from porter.hashes import file_digest
 from porter.records.manifest import Item, Manifest
 from porter.records.quantization import CalibrationData
 from porter.stages.infer import Listener
 from porter.stages.job import Job
 from porter.stages.prepare import Prepared, prepare
+from porter.urls import is_url
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,15 +33,15 @@ def calibration_manifest(job: Job) -> Manifest:
     """
     scored, folder = job.manifest, job.request.calibration
     if folder is None:
-        ids, root, found = scored.kept_apart, Path(scored.root), scored.found
+        ids, root, found = scored.kept_apart, scored.root, scored.found
     else:
-        root = Path(folder).resolve()
+        root = str(Path(folder).resolve())
         listed = list_images(Path(folder))
         ids = tuple(listed[place] for place in evenly_spaced(len(listed), job.request.calibration_images))
         found = len(listed)
-        _require_apart(folder, root, ids, scored)
+        _require_apart(folder, ids, scored)
     return Manifest(
-        root=str(root),
+        root=root,
         items=tuple(Item(name, "") for name in ids),
         found=found,
         selection="",
@@ -77,12 +78,12 @@ def calibrate_on(job: Job, manifest: Manifest) -> tuple[list[dict[str, np.ndarra
 
 def content_of(job: Job, data: CalibrationData) -> str:
     """What `content_sha256` would be now; empty where an image is gone."""
-    root = Path(job.request.calibration or job.manifest.root)
+    store = open_store(job.request.calibration or job.manifest.root)
     whole = hashlib.sha256()
     try:
         for name in data.ids:
-            whole.update(bytes.fromhex(file_digest(root / name)))
-    except BadInput:
+            whole.update(bytes.fromhex(store.digest(name)))
+    except (BadInput, OSError):
         return ""
     return whole.hexdigest()
 
@@ -98,19 +99,39 @@ def _stacked(good: list[Prepared], fixed: int | None) -> Iterator[np.ndarray]:
         yield np.stack(arrays)
 
 
-def _require_apart(folder: str, root: Path, ids: tuple[str, ...], scored: Manifest) -> None:
-    by_size: dict[int, list[Path]] = defaultdict(list)
+def _require_apart(folder: str, ids: tuple[str, ...], scored: Manifest) -> None:
+    """Stop where an image of the folder is scored as well."""
+    store, kept = open_store(scored.root), open_store(folder)
+    likely: dict[object, list[str]] = defaultdict(list)
     for item in scored.items:
-        path = Path(scored.root) / item.id
-        if path.is_file():
-            by_size[path.stat().st_size].append(path)
-    # Only files of the same size can have the same content, so hardly any needs to be read.
+        likely[_likeness(scored.root, item.id)].append(item.id)
     for name in ids:
-        path = root / name
-        alike = by_size.get(path.stat().st_size, ()) if path.is_file() else ()
-        twin = next((other for other in alike if other.samefile(path) or file_digest(other) == file_digest(path)), None)
+        others = likely.get(_likeness(scored.root, name, folder), ())
+        digest = _digest(kept, name) if others else ""
+        twin = next((other for other in others if digest and _digest(store, other) == digest), None)
         if twin is not None:
             raise BadInput(
                 f"--calibration {one_line(folder)}: {one_line(name)} is scored as well, as {one_line(twin)}: int8 must "
                 "be calibrated on images that are not scored; give others, or leave --calibration out"
             )
+
+
+def _likeness(root: str, name: str, folder: str = "") -> object:
+    """What two images of the same content share, so that hardly any needs to be read: their size.
+
+    Where the scored ones lie behind a URL, what can be had without reading them is the name of the file.
+    """
+    if is_url(root):
+        return PurePosixPath(name).name
+    try:
+        return (Path(folder or root) / name).stat().st_size
+    except OSError:
+        return None
+
+
+def _digest(store: ImageStore, name: str) -> str:
+    """SHA-256 of an image; empty where it cannot be read: it is then neither scored nor calibrated on."""
+    try:
+        return store.digest(name)
+    except (BadInput, OSError):
+        return ""

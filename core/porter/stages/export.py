@@ -49,7 +49,7 @@ def export(job: Job, record: RunRecord) -> RunRecord:
 
 
 def export_to(job: Job, path: Path, opset: int) -> tuple[Exported, OnnxFacts]:
-    """Write the model to `path` at an opset and check the file. Raises `BadInput` where it is not what was asked for."""
+    """Write the model at an opset, and check the file. Raises `BadInput` where it is not what was asked for."""
     exported = job.hooks.export(job.loaded, ExportRequest(path=path, opset=opset))
     if exported.path != path or not path.exists() or not path.stat().st_size:
         raise PluginError(f"plugin {job.hooks.plugin!r}: porter_export wrote nothing to the path it was given")

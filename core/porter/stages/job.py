@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -227,7 +228,7 @@ class Job:
 
     @property
     def batches(self) -> tuple[int, ...]:
-        """Batch sizes that an artefact is built for, where each takes one alone: those measured, and the evaluation's."""
+        """Batch sizes to build for, where an artefact takes one alone: those measured, and the evaluation's."""
         if self.spec.fixed_batch is not None:
             return (self.spec.fixed_batch,)
         return tuple(sorted({*self.request.batch_sizes, self.request.evaluation_batch}))
@@ -253,6 +254,16 @@ class Job:
             if file_digest(path) != file.sha256:
                 raise BadInput(f"{path}: its content is not what this run built; export it again")
 
+    @cached_property
+    def processors_free(self) -> threading.Event:
+        """Cleared while a batch is inferred on all processors: preprocessing then begins no further image.
+
+        Both at once would be twice as many threads as processors, which is slower than one after the other.
+        """
+        free = threading.Event()
+        free.set()
+        return free
+
     @property
     def streams(self) -> int:
         """Batches that a session works on at once."""
@@ -266,10 +277,11 @@ class Job:
         batch: int | None = None,
         threads: int | None = None,
         streams: int | None = None,
+        yielding: bool = False,
     ) -> Session:
         """Open an artefact of this run; `batch` is the only size that will be fed, None: any.
 
-        `threads` and `streams` take the place of what was asked for.
+        `threads` and `streams` take the place of what was asked for. `yielding`: see `SessionOptions`.
 
         `check` False leaves out `require_built`, and what a runtime has kept: for a file that may have changed, and
         where loading is timed.
@@ -280,6 +292,7 @@ class Job:
         options = SessionOptions(
             threads=threads or self.threads,
             streams=streams or self.streams,
+            yielding=yielding,
             provider=self.request.provider,
             batch=batch,
             cache=cache,
@@ -335,6 +348,7 @@ def _resolve_files(request: RunRequest, offer: ModelOffer) -> JobFiles:
         labels=_existing(request.labels, "--labels", folder=None),
         class_map=_existing(request.class_map, "--class-map", folder=False),
     )
+    _existing(request.calibration, "--calibration", folder=True)
     shipped = offer.shipped or Shipped()
     roles: list[str] = []
     if given.config is None and given.checkpoint is None:

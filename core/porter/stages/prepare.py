@@ -177,6 +177,7 @@ def _batch(members: Sequence[Prepared], slab: Slab | None) -> Batch:
 
 
 def _prepare_one(job: Job, index: int, item: Item, store: ImageStore, slab: Slab, row: int) -> Prepared:
+    job.processors_free.wait()
     started = time.perf_counter()
     try:
         data = store.read(item.id)

@@ -39,7 +39,7 @@ class Subject:
         if self.artefact is None:
             yield job.reference
             return
-        with closing(job.open(self.artefact)) as session:
+        with closing(job.open(self.artefact, yielding=True)) as session:
             yield session
 
 

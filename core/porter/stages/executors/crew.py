@@ -66,9 +66,19 @@ class Crew(Answering):
         self.lost = 0
         self._most = 0
         self._plan: Plan[list[JudgedBatch]] | None = None
-        for _ in range(count):
+
+    def start(self) -> None:
+        """Have the workers come, and wait until one has opened its session: what really runs must be known before the
+        first answer."""
+        for _ in range(self._count):
             self._hire()
-        self._await_first()
+        told = time.monotonic()
+        while self._plan is None:
+            for call in self._back():
+                list(self._settle(call))
+            if time.monotonic() - told > PATIENCE:
+                told = time.monotonic()
+                self._progress.note("no worker has come yet: the cluster may be busy, or starting machines")
 
     @property
     def workers(self) -> int:
@@ -93,16 +103,6 @@ class Crew(Answering):
         member = _Member(self._kind.remote())
         self._members.append(member)
         self._calls[member.actor.arrive.remote(self._handed)] = member
-
-    def _await_first(self) -> None:
-        """Until one worker has opened its session: what really runs must be known before the first answer."""
-        told = time.monotonic()
-        while self._plan is None:
-            for call in self._back():
-                list(self._settle(call))
-            if time.monotonic() - told > PATIENCE:
-                told = time.monotonic()
-                self._progress.note("no worker has come yet: the cluster may be busy, or starting machines")
 
     def _back(self) -> list[Any]:
         """The calls that have come back, after a short wait where there is none."""

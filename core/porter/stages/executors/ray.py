@@ -57,6 +57,7 @@ class Ray(Executor):
         ray = self._connected(needs["CPU"])
         count = self._count(ray, needs, work)
         with closing(Crew(ray, work, count, needs)) as crew:
+            crew.start()
             yield crew
 
     def close(self) -> None:
