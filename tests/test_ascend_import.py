@@ -62,6 +62,15 @@ def guide(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
     return read_record(out)
 
 
+@needs_guide
+@pytest.mark.parametrize("options", [(), ("--model", "hrnet")])
+def test_the_reports_name_the_model(tmp_path: Path, options: tuple[str, ...]) -> None:
+    pytest.importorskip("porter_hrnet")
+    assert run("import", "ascend", str(GUIDE), *options, "--out", str(tmp_path)) == 0
+    model = read_record(tmp_path).model
+    assert model is not None and (model.name, model.variant) == ("hrnet", "w18")
+
+
 def test_the_recorded_accuracy_passes_against_the_published_one(guide: RunRecord) -> None:
     [evaluation] = guide.evaluations
     assert (evaluation.metric("top1").value, evaluation.metric("top5").value) == (76.46, 93.14)
@@ -295,7 +304,7 @@ def test_the_rate_on_the_data_set_is_held_against_pure_inference(tmp_path: Path,
     [
         ({}, "nothing to import; looked for perf_vision"),
         ({"folder": "absent"}, "absent: no such folder"),
-        ({"model": None}, "no kit says which model this is: give --model NAME"),
+        ({"model": None}, "nothing there says which model this is: give --model NAME"),
         ({"model": "tinny"}, "no installed plugin offers the model 'tinny'; did you mean 'tiny'"),
         ({"variant": "w18"}, "--variant w18: model 'tiny' has tiny"),
         ({"variant": "tiny", "config": Path("c.yaml")}, "--config and --variant exclude each other"),

@@ -31,7 +31,7 @@ from porter.records.artefact import SessionInfo
 from porter.records.comparison import ChangeOutcome, Presence, RunComparison
 from porter.records.performance import Latency, Performance
 from porter.records.request import RunRequest
-from porter.records.run import RunRecord
+from porter.records.run import SCHEMA_VERSION, RunRecord
 from porter.records.store import read_record, write_record
 from porter.statistics import interval_of_difference, wilson
 
@@ -384,7 +384,7 @@ def test_the_exit_code_and_the_words(runs: Path, tmp_path: Path, capsys: pytest.
 def test_a_mistake_is_one_line(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     newer = copied(runs, tmp_path / "newer")
     record = newer / "run.json"
-    record.write_text(record.read_text().replace('"schema_version": 1', '"schema_version": 99'))
+    record.write_text(record.read_text().replace(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 99'))
     a = runs / "a"
     for arguments, says in {
         (a, a / "."): "are the same folder",

@@ -19,7 +19,7 @@ from porter.commands import commands_of
 from porter.errors import BadInput
 from porter.records.load import LoadReport
 from porter.records.request import RunRequest
-from porter.records.run import RunRecord
+from porter.records.run import SCHEMA_VERSION, RunRecord
 from porter.records.store import read_record, write_record
 from porter.stages.deliver import READMES, deliver, render
 from porter.stages.markdown import code, link, num, shell, text
@@ -29,7 +29,8 @@ HOSTILE = "<script>alert(1)</script> | `a``b` *x* [y](http://z) \n# head \u202eg
 
 def record_with(option: str, value: object) -> bytes:
     request = {"model": "tiny", option: value}
-    return json.dumps({"schema_version": 1, "porter": "0", "created": "", "command": "", "request": request}).encode()
+    known = {"schema_version": SCHEMA_VERSION, "porter": "0", "created": "", "command": ""}
+    return json.dumps({**known, "request": request}).encode()
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +184,7 @@ def test_an_undefined_name_is_an_error_with_its_place(monkeypatch: pytest.Monkey
         (b"{}", "not a run record"),
         (b"\xff\xfe", "not a run record"),
         (b'{"schema_version": 99}', "schema_version is 99"),
-        (b'{"schema_version": 1, "porter": 3}', "not a run record"),
+        (b'{"schema_version": %d, "porter": 3}' % SCHEMA_VERSION, "not a run record"),
         (record_with("threads", -1), "threads must be at least 1"),
         (record_with("batch_sizes", []), "batch_sizes must be at least 1"),
         (b"[" * 100_000, "not a run record"),

@@ -200,7 +200,7 @@ def test_the_command_line_compares_with_openvino(saved: Path, tmp_path: Path) ->
     low = porter(*both, "--candidate-precision", "bf16", "--rtol", "1e-4", "--chart", chart)
     assert low.returncode == 1, low.stderr
     assert low.stdout.startswith(
-        f"model or runtime: network.onnx in OpenVINO bf16 leaves {saved} first at Conv '/stem/"
+        f"model or runtime: network.onnx in OpenVINO bf16 leaves {saved} first at Conv `/stem/"
     )
     assert "output scores: relative error 0.00" in low.stdout and "bf16 7" in low.stdout
     assert chart.read_bytes().startswith(b"<?xml")

@@ -199,7 +199,7 @@ def test_a_pass_on_too_few_images_is_called_that(tmp_path: Path) -> None:
     assert f"too few images to tell; it would take {changes.paired.needed} images" in evidence(run, ACCURACY)
     note = f"too few images to tell, it would take {changes.paired.needed}"
     assert [str(verdict.note) for verdict in run.record.verdicts] == ["", "", "", note]
-    assert f"**PASS: all verdicts; accuracy: {note}**" in (tmp_path / "out/README.md").read_text()
+    assert f"**PASS: all verdicts; Accuracy: {note}**" in (tmp_path / "out/README.md").read_text()
 
 
 def test_flips_are_listed_with_their_margin(tmp_path: Path) -> None:

@@ -45,6 +45,20 @@ def test_both_ways_are_in_use_here() -> None:
     assert opencv.decoder().startswith("OpenCV ")
 
 
+@pytest.mark.usefixtures("without_opencv")
+def test_without_opencv_pillow_does_both_and_gives_the_same_bytes() -> None:
+    reason = "OpenCV cannot be imported"
+    assert reason in str(opencv.unusable()) and reason in str(resample.unusable())
+    assert opencv.decoder().startswith("Pillow ")
+    data = jpeg(noise(300, 400), quality=90)
+    plain = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    np.testing.assert_array_equal(decode(data, "a.jpg").pixels, plain)
+    whole = Image.fromarray(plain).resize((341, 256), Image.Resampling.BILINEAR)
+    bytes_in = np.asarray(whole.crop((58, 16, 58 + 224, 16 + 224)), np.float32) / np.float32(255)
+    spec = PreprocessSpec(resize=256, crop=(224, 224), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    assert reference_pipeline(plain, spec).tobytes() == bytes_in.transpose(2, 0, 1).tobytes()
+
+
 @settings(deadline=None, max_examples=200)
 @given(
     old=st.tuples(st.integers(1, 400), st.integers(1, 400)),

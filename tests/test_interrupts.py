@@ -14,6 +14,7 @@ import sys, time
 from porter.cli.interrupts import Interrupts
 interrupts = Interrupts("bye")
 try:
+    interrupts.answer()
     print("ready", flush=True)
     {work}
 except KeyboardInterrupt:

@@ -18,7 +18,10 @@ def test_a_second_command_is_told_and_the_first_is_left_alone(tmp_path: Path) ->
     with FolderLock(tmp_path):
         with pytest.raises(BadInput, match="another porter is at work there"), FolderLock(tmp_path):
             pass
-        code = f"from porter.lock import FolderLock\nfrom pathlib import Path\nwith FolderLock(Path({str(tmp_path)!r})): pass"
+        code = (
+            "from porter.lock import FolderLock\nfrom pathlib import Path\n"
+            f"with FolderLock(Path({str(tmp_path)!r})): pass"
+        )
         assert b"BadInput" in subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).stderr
     with FolderLock(tmp_path):
         pass

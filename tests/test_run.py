@@ -30,7 +30,11 @@ def test_everything_is_delivered(tmp_path: Path) -> None:
     assert run.everything() is ExitCode.OK
     out = tmp_path / "out"
     names = {path.name for path in out.rglob("*") if path.is_file()}
-    assert names == {"README.md", "run.json", "result.json", "predictions.csv", "reproduce.sh", "tiny.onnx"}
+    documents = {"README.md", "README.zh.md", "report.html", "reproduce.sh"}
+    results = {"run.json", "result.json", "predictions.csv", "tiny.onnx"}
+    journals = {"reference.jsonl", "onnxruntime-fp32.jsonl"}
+    assert names == documents | results | journals
+    assert {path.name for path in (out / "cache/predictions").iterdir()} == journals
     model = onnx.load(out / "models/tiny.onnx")
     assert [entry.version for entry in model.opset_import] == [11]
     assert [value.name for value in model.graph.input] == ["image"]
@@ -140,9 +144,9 @@ def test_a_stage_alone_takes_away_the_documents_of_the_record_before_it(tmp_path
     labels, out = write_photos(tmp_path / "val", [0, 1, 2]), tmp_path / "out"
     start(out, tmp_path / "val", labels).everything()
     start(out, tmp_path / "val", labels, limit=2, fresh=False).evaluate()
-    assert {path.name for path in out.iterdir()} == {"run.json", "predictions.csv", "result.json", "models"}
+    assert {path.name for path in out.iterdir()} == {"run.json", "predictions.csv", "result.json", "models", "cache"}
     start(out, tmp_path / "val", labels, opset=13, fresh=False).export()
-    assert {path.name for path in out.iterdir()} == {"run.json", "models"}
+    assert {path.name for path in out.iterdir()} == {"run.json", "models", "cache"}
 
 
 def test_agreement_with_the_reference_is_over_the_images_that_have_an_answer(tmp_path: Path) -> None:
@@ -175,7 +179,7 @@ def test_verify_judges_the_file_that_is_there(tmp_path: Path) -> None:
     onnx.save(model, path)
     again = start(tmp_path / "out", tmp_path / "val", labels, fresh=False)
     assert again.verify() is ExitCode.VERDICT_FAILED
-    assert again.record.artefacts[0].command == "changed after it was built"
+    assert str(again.record.artefacts[0].command) == "changed after it was built"
     assert again.record.evaluations == (), "figures of the file before it was changed must not stand"
 
 
@@ -190,7 +194,7 @@ def test_guessing_never_passes(tmp_path: Path) -> None:
     assert run.everything() is ExitCode.VERDICT_FAILED
     evaluation = run.record.evaluations[1]
     assert evaluation.metric("top1").hits == 5, "a constant output must not score above its share"
-    assert "near chance" in evaluation.chance
+    assert "near chance" in str(evaluation.chance)
     assert "near chance" in (tmp_path / "out/README.md").read_text()
 
 
@@ -216,7 +220,7 @@ def test_nan_rows_are_wrong_and_counted(tmp_path: Path) -> None:
     evaluation = run.record.evaluations[1]
     assert (evaluation.nonfinite, evaluation.scored, evaluation.listed) == (2, 6, 8)
     assert evaluation.metric("top1").value == 75.0
-    assert "2 images with NaN" in (tmp_path / "out/README.md").read_text()
+    assert "**NaN or infinite outputs: 2 images.**" in (tmp_path / "out/README.md").read_text()
 
 
 def test_a_file_that_fails_parity_is_not_scored(tmp_path: Path) -> None:
@@ -276,7 +280,7 @@ def test_the_published_figure_is_compared_only_on_its_own_images(tmp_path: Path,
     run = start(tmp_path / "out", tmp_path / "val", labels, plugin=plugin)
     run.everything()
     comparison = run.record.comparisons[1]
-    assert (comparison.against, comparison.passed, comparison.reason) == ("published", None, reason)
+    assert (comparison.against, comparison.passed, str(comparison.reason)) == ("published", None, reason)
     assert f"not comparable: {reason}" in (tmp_path / "out/README.md").read_text()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from segmentation.runs import start, write_inputs
 from segmentation.task import SemanticSegmentation
 
 from porter import hookimpl
+from porter.comparing.compare import compare_records
 from porter.contracts.task import Task
 from porter.errors import PluginError
+from porter.records.comparison import Presence
 from porter.records.evaluation import Metric
 from porter.records.spec import ModelSpec
 
@@ -55,8 +58,11 @@ def test_a_file_of_the_tasks_own_is_delivered(few: Path, tmp_path: Path) -> None
     run.everything()
     assert (tmp_path / "out/overlap.txt").read_text().startswith("Mean IoU: ")
     assert "overlap.txt" in {file.path for file in run.record.files}
-    for document in ("README.md", "reproduce.sh"):
-        assert "overlap.txt" in (tmp_path / "out" / document).read_text()
+    assert "overlap.txt" in (tmp_path / "out/README.md").read_text()
+    # What `reproduce.sh` holds against the new run.
+    folders, records = (tmp_path / "out", tmp_path / "again"), (run.record, replace(run.record, files=()))
+    presence = {file.path: file.presence for file in compare_records(folders, records).files}
+    assert presence["overlap.txt"] is Presence.ONLY_FIRST
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 from corpus.case import Case, Content
 from corpus.good import YAML
+from porter.records.run import SCHEMA_VERSION
 
 REPORT = "report out"
 
@@ -58,13 +59,16 @@ CASES = [
         name="not UTF-8",
         command=REPORT,
         says="not a run record",
-        files=_raw(b'{"schema_version": 1, "porter": "\xff"}'),
+        files=_raw(b'{"schema_version": %d, "porter": "\xff"}' % SCHEMA_VERSION),
     ),
-    Case(
-        name="another schema",
-        command=REPORT,
-        says="schema_version is 999, this porter reads",
-        files=_record(lambda d: d.update(schema_version=999)),
+    *(
+        Case(
+            name=f"{age} schema",
+            command=REPORT,
+            says=f"schema_version is {version}, this porter reads {SCHEMA_VERSION}; read it with the porter that wrote",
+            files=_record(lambda d, version=version: d.update(schema_version=version)),  # type: ignore[misc]
+        )
+        for age, version in (("an older", SCHEMA_VERSION - 1), ("a newer", SCHEMA_VERSION + 1))
     ),
     Case(
         name="a field missing",

@@ -104,13 +104,14 @@ def _run(out: Path, as_json: bool, *, trust: bool) -> int:
     import msgspec
 
     from porter.cli.progress import TerminalProgress
+    from porter.lock import FolderLock
     from porter.plugins.manager import create_registry
     from porter.records.store import read_record
     from porter.run import begin
 
     record = read_record(out)
     request = replace(record.request, trust_checkpoint=trust)
-    with TerminalProgress() as progress:
+    with TerminalProgress() as progress, FolderLock(out):
         run = begin(out, request, create_registry(), progress, record.command, fresh=False)
         run.diagnose()
     found = run.record.diagnosis

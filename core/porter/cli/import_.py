@@ -13,6 +13,7 @@ from porter.cli.options import BatchSizes, FiniteFloat
 from porter.cli.progress import TerminalProgress
 from porter.cli.summary import summary_json, summary_lines
 from porter.importing.ascend import ImportRequest, import_ascend
+from porter.lock import FolderLock
 from porter.plugins.manager import create_registry
 from porter.run import exit_code
 
@@ -57,7 +58,7 @@ def ascend(folder: Path, out: Path | None, as_json: bool, **given: object) -> in
     command = shlex.join(["porter", *sys.argv[1:]])
     request = ImportRequest(folder=folder, command=command, **given)  # type: ignore[arg-type]
     where = out if out is not None else Path("porter-out") / f"{request.model or folder.resolve().name}-ascend"
-    with TerminalProgress() as progress:
+    with TerminalProgress() as progress, FolderLock(where):
         record = import_ascend(request, where, create_registry(), progress)
     code = exit_code(record)
     if as_json:

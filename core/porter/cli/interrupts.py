@@ -27,6 +27,9 @@ class Interrupts:
         self.came: list[int] = []
         """The signals that came, so far."""
         self._farewell = farewell
+
+    def answer(self) -> None:
+        """Answer signals from now on."""
         if threading.current_thread() is not threading.main_thread():
             return
         kinds = ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL))

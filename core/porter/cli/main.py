@@ -20,6 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
     _open_closed_streams()
     interrupts = Interrupts(_farewell(sys.argv[1:] if arguments is None else arguments))
     try:
+        interrupts.answer()
         import click
 
         from porter.cli.group import porter

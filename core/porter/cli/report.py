@@ -10,6 +10,7 @@ import click
 
 from porter.cli.options import DELIVERY, options, templates_option
 from porter.errors import PorterError, one_line
+from porter.lock import FolderLock
 from porter.records.run import RunRecord
 from porter.records.store import read_record
 from porter.stages.deliver import deliver, require_templates
@@ -27,8 +28,9 @@ def report(out: Path, templates: Path | None, **given: Any) -> None:
     record = read_record(out)
     changes = {name: value for name, value in given.items() if value is not None}
     record = replace(record, request=replace(record.request, **changes))
-    for path in deliver(out, record, Templates(user=templates, plugin=_of_plugin(record))):
-        click.echo(path)
+    with FolderLock(out):
+        for path in deliver(out, record, Templates(user=templates, plugin=_of_plugin(record))):
+            click.echo(path)
 
 
 def _of_plugin(record: RunRecord) -> Path | None:

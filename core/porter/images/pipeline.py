@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from porter.errors import BadInput, ImageError
 from porter.images import resample
@@ -87,12 +87,27 @@ def reference_pipeline(
     elif out.shape != (3, crop_height, crop_width) or out.dtype != np.float32:
         raise ValueError(f"out must be float32 {(3, crop_height, crop_width)}, got {out.dtype} {out.shape}")
 
-    cropped = _resized_and_cropped(pixels, spec)
-    order = (0, 1, 2) if spec.channels == "RGB" else (2, 1, 0)
+    _look_up(_resized_and_cropped(pixels, spec), table, (0, 1, 2) if spec.channels == "RGB" else (2, 1, 0), out)
+    return out
+
+
+def _look_up(
+    cropped: NDArray[np.uint8], table: NDArray[np.float32], order: tuple[int, int, int], out: NDArray[np.float32]
+) -> None:
+    """Channel `order[c]` of `cropped` (uint8 H×W×3) by row c of `table` (float32 3×256) into `out[c]`."""
+    import numpy as np
+
+    if resample.unusable() is None and out.flags.c_contiguous:  # OpenCV writes into no other kind of array
+        import cv2
+
+        look_up: Any = cv2.LUT  # its stub knows no table of float32
+        planes = cv2.split(cropped)
+        for c, source in enumerate(order):
+            look_up(planes[source], table[c], dst=out[c])
+        return
     for c, source in enumerate(order):
         # A byte is always within the table: "clip" only spares numpy the range check and a buffer.
         np.take(table[c], cropped[:, :, source], out=out[c], mode="clip")
-    return out
 
 
 def _resized_and_cropped(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.uint8]:
@@ -109,8 +124,7 @@ def _resized_and_cropped(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDA
         )
     top, left = crop_corner(new_height, spec.crop[0]), crop_corner(new_width, spec.crop[1])
     inside = spec.crop[0] <= new_height and spec.crop[1] <= new_width
-    known = spec.interpolation in resample.SUPPORT and resample.rows_first(old, size)
-    if size != old and inside and known and resample.unusable() is None:
+    if size != old and inside and resample.covers(old, size, spec.interpolation) and resample.unusable() is None:
         return resample.resize_window(pixels, size, (top, left), spec.crop, spec.interpolation)
     image = Image.fromarray(pixels)
     if size != old:

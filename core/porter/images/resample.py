@@ -1,9 +1,10 @@
 """Pillow's resize of the part of an image that a crop needs, bit for bit, and faster.
 
 Pillow resizes rows first, then columns. Each pass is a sum of bytes times weights of 22 fractional bits, rounded to a
-byte (`Resample.c`: `precompute_coeffs`, `normalize_coeffs_8bpc`, `ImagingResampleHorizontal_8bpc`). Such a sum is exact
-in float64, whatever the order of its terms. So here it is a matrix product for each few output lines, and lines that
-the crop leaves out are not computed at all; Pillow has to, since its `box` is held in float32.
+byte (`Resample.c`: `precompute_coeffs`, `normalize_coeffs_8bpc`, `ImagingResampleHorizontal_8bpc`). Here each weight is
+the sum of a coarse one of 14 bits and the fine rest, and the sums of either are exact in float32, whatever the order of
+their terms. So both are one matrix product for each few output lines. Lines that the crop leaves out are not computed
+at all; Pillow has to, since its `box` is held in float32.
 """
 
 from __future__ import annotations
@@ -24,13 +25,19 @@ if TYPE_CHECKING:
 SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}
 """Radius of the filters that are computed here, in pixels of the smaller image."""
 _PRECISION_BITS = 22
-_HALF_UP = (2.0**-24, 0.0, 0.0, 0.0)
-"""Added before rounding half to even, it rounds halves up, as Pillow does; all else lies 2^-22 or more from a half."""
-_LINES = 8
+_COARSE_BITS = 14
+"""Fractional bits of the coarse weights: with the 8 bits of a byte, 22 of float32's 24."""
+_MOST_TAPS = 500
+"""Pixels that a sum may have: a byte times a fine weight of 7 bits, 514 times, is 24 bits."""
+_HALF_UP = 2.0**-16
+"""Added before rounding half to even, it rounds halves up, as Pillow does; all else lies 2^-14 or more from a half."""
+_LINES = 6
 """Output lines of one matrix product: more would multiply more zeros."""
-_STRETCH = 512
-"""Length of the lines that are worked on at a time, in bytes: what lies in the cache, in few calls. Each call gives up
-Python's lock and has to get it back, which costs most where several threads preprocess."""
+_CACHED = 1 << 15
+"""Output bytes that are worked on at a time: what is made of them on the way lies in the cache."""
+_ALONE = 1 << 18
+"""Multiplications below which OpenBLAS starts no threads for a product (`interface/gemm.c`: `SMP_THRESHOLD_MIN` times
+`GEMM_MULTITHREAD_THRESHOLD`): images are preprocessed in threads already."""
 
 
 _CHECKED = (
@@ -54,8 +61,15 @@ class _Plan:
     """Output lines, of which the last block may have less than its share."""
     lines: NDArray[np.intp]
     """B×K: the input lines of each block, counted from `source`."""
-    weights: NDArray[np.float64]
-    """B×_LINES×K."""
+    weights: NDArray[np.float32]
+    """B×2·_LINES×K, in units of 2^-14: the coarse weights of each line, then the fine ones."""
+
+
+def covers(old: tuple[int, int], new: tuple[int, int], name: str) -> bool:
+    """Whether `resize_window` gives Pillow's bytes by the filter `name` from `old` to `new`, both (height, width)."""
+    if name not in SUPPORT or not rows_first(old, new):
+        return False
+    return 2 * SUPPORT[name] * max(old[0] / new[0], old[1] / new[1]) < _MOST_TAPS
 
 
 def rows_first(old: tuple[int, int], new: tuple[int, int]) -> bool:
@@ -75,7 +89,7 @@ def resize_window(
     """`pixels` (uint8 H×W×3) resized to `size` by the filter `name` of `SUPPORT`, cut to `window` at `corner`.
 
     Sizes are (height, width), corners (top, left), in pixels of the resized image, which holds the whole window.
-    The bytes are Pillow's where `rows_first` holds.
+    The bytes are Pillow's where `covers` says so.
     """
     import cv2
 
@@ -84,7 +98,8 @@ def resize_window(
     needed = pixels[rows.source : rows.source_stop, columns.source : columns.source_stop]
     # A pass works along the first axis, so that each line is one long row of a matrix.
     transpose: Any = cv2.transpose  # its stub gives back any type of array
-    return _pass(transpose(_pass(transpose(needed), columns)), rows)
+    narrowed = transpose(_pass(transpose(needed), columns, name))
+    return _pass(narrowed, rows, name)
 
 
 @functools.cache
@@ -127,27 +142,51 @@ class _Workspace(threading.local):
 _workspace = _Workspace()
 
 
-def _pass(image: NDArray[np.uint8], plan: _Plan) -> NDArray[np.uint8]:
+def _pass(image: NDArray[np.uint8], plan: _Plan, name: str) -> NDArray[np.uint8]:
     """The output lines of a plan, from input lines `plan.source` on along the first axis of `image`."""
-    import cv2
     import numpy as np
 
-    add: Any = cv2.add  # its stub knows no scalars beside float64
     lines = image.reshape(image.shape[0], -1)
     length, (blocks, taps) = lines.shape[1], plan.lines.shape
     result = np.empty((blocks * _LINES, length), np.uint8)
-    for start in range(0, length, _STRETCH):
-        stop = min(start + _STRETCH, length)
-        wide = stop - start
-        gathered = _workspace.take("gathered", "u1", (blocks, taps, wide))
-        source = _workspace.take("source", "f8", (blocks, taps, wide))
-        sums = _workspace.take("sums", "f8", (blocks, _LINES, wide))
-        np.take(lines[:, start:stop], plan.lines, axis=0, out=gathered, mode="clip")  # "clip": no check, no buffer
-        source[...] = gathered
-        np.matmul(plan.weights, source, out=sums)
-        # Rounds half to even and clips to a byte.
-        add(sums.reshape(-1, wide), _HALF_UP, dst=result[:, start:stop], dtype=cv2.CV_8U)
+    stretch = min(length, max(1, _ALONE // (2 * _LINES * taps)))
+    step = max(1, _CACHED // (_LINES * stretch))
+    for left in range(0, length, stretch):
+        for first in range(0, blocks, step):
+            part = slice(first, min(first + step, blocks))
+            sums = _sums(lines[:, left : left + stretch], plan.lines[part], plan.weights[part])
+            if name != "bilinear":  # whose weights are all positive
+                np.maximum(sums, 0.0, out=sums)
+            _round(sums, result[first * _LINES : part.stop * _LINES, left : left + stretch])
     return result[: plan.count].reshape(plan.count, *image.shape[1:])
+
+
+def _sums(lines: NDArray[np.uint8], taken: NDArray[np.intp], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """float32 B·_LINES×W: weighted sums of lines (uint8 H×W), cut to 14 fractional bits, in units of the last of them.
+
+    What is cut off is positive and less than one unit, and so cannot change how the sum is rounded to a byte.
+    """
+    import numpy as np
+
+    (blocks, taps), wide = taken.shape, lines.shape[1]
+    gathered = _workspace.take("gathered", "u1", (blocks, taps, wide))
+    source = _workspace.take("source", "f4", (blocks, taps, wide))
+    both = _workspace.take("both", "f4", (blocks, 2 * _LINES, wide))
+    sums = _workspace.take("sums", "f4", (blocks, _LINES, wide))
+    np.take(lines, taken, axis=0, out=gathered, mode="clip")  # "clip": no check, no buffer
+    source[...] = gathered
+    np.matmul(weights, source, out=both)
+    coarse, fine = both[:, :_LINES], both[:, _LINES:]
+    np.floor(fine, out=fine)
+    np.add(coarse, fine, out=sums)
+    return sums.reshape(-1, wide)
+
+
+def _round(sums: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+    """Sums of `_sums`, none of them negative, to bytes: halves up, and what is above 255 to 255."""
+    import cv2
+
+    cv2.convertScaleAbs(sums, dst=out, alpha=2.0**-_COARSE_BITS, beta=_HALF_UP)
 
 
 @functools.lru_cache(maxsize=512)
@@ -163,10 +202,12 @@ def _plan(old: int, new: int, first: int, count: int, name: str) -> _Plan:
     matrices = np.zeros((len(starts), _LINES, taps + weights.shape[1]))
     place = (low - sources[line // _LINES])[:, None] + np.arange(weights.shape[1])
     matrices[line[:, None] // _LINES, line[:, None] % _LINES, place] = weights
+    coarse = np.rint(matrices * 2.0**_COARSE_BITS)
+    both = np.concatenate([coarse, matrices * 2.0**_COARSE_BITS - coarse], axis=1)[:, :, :taps]
     source, source_stop = int(low[0]), int(high[-1])
     # A block near the end may reach past it; the weights there are zero, and any line will do.
     lines = np.minimum(sources[:, None] + np.arange(taps), source_stop - 1) - source
-    return _Plan(source, source_stop, count, lines, np.ascontiguousarray(matrices[:, :, :taps]))
+    return _Plan(source, source_stop, count, lines, np.ascontiguousarray(both, np.float32))
 
 
 def _weights(

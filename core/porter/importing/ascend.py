@@ -19,6 +19,7 @@ from porter.hashes import file_digest
 from porter.importing.accuracy import Accuracy, Scored, compare_stated, score_folders, stated
 from porter.importing.doubts import doubts
 from porter.importing.found import Found, collect
+from porter.importing.naming import named_in
 from porter.importing.speed import Naming, Speed, speed_of
 from porter.plugins.registry import Registry
 from porter.plugins.specs import SpecFault, checked_spec
@@ -89,7 +90,7 @@ def import_ascend(request: ImportRequest, out: Path, registry: Registry, progres
     """Import into the run's folder `out`, and write the documents. Raises `BadInput` where nothing of use was found."""
     _require_free(out)
     found = collect(request.folder)
-    spec = _spec(request, found, registry)
+    spec = _spec(request, found, registry, progress)
     if found.is_empty:
         raise BadInput(_nothing(found))
     job = _job(request, spec, out, registry, progress)
@@ -116,12 +117,17 @@ def import_ascend(request: ImportRequest, out: Path, registry: Registry, progres
 # --- what it is held against -----------------------------------------------------------------------------------------
 
 
-def _spec(request: ImportRequest, found: Found, registry: Registry) -> ModelSpec:
-    """The model: by its config, its variant, or as the kit has it."""
+def _spec(request: ImportRequest, found: Found, registry: Registry, progress: Progress) -> ModelSpec:
+    """The model: by its config, its variant, as the kit has it, or as the reports name it."""
     kit = None if found.kit is None else found.kit.content
     name = request.model or (kit.spec.name if kit else None)
+    if request.config is None and request.variant is None and kit is None:
+        named = named_in(found, registry, name)
+        if named is not None:
+            progress.note(f"the reports name {named[1]!r}: taken for {named[0].name} {named[0].variant}".rstrip())
+            return named[0]
     if name is None:
-        raise BadInput(f"{one_line(request.folder)}: no kit says which model this is: give --model NAME")
+        raise BadInput(f"{one_line(request.folder)}: nothing there says which model this is: give --model NAME")
     offer, hooks = registry.model(name)
     if request.config is not None and request.variant is not None:
         raise BadInput("--config and --variant exclude each other: the config says which variant it is")

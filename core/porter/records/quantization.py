@@ -6,6 +6,10 @@ import enum
 from dataclasses import dataclass, field
 
 from porter.records.evaluation import Metric
+from porter.records.message import Message, Text
+
+WEIGHTS = Message("int8, symmetric, one scale for each output channel")
+ACTIVATIONS = Message("uint8, asymmetric, one scale for each tensor")
 
 
 class SearchEnd(enum.StrEnum):
@@ -114,9 +118,9 @@ class Quantization:
     """`exported`: the delivered ONNX file was quantised; `beside it`: the model was exported a second time for this."""
     tool: str
     """What quantised it, with its version."""
-    weights: str = "int8, symmetric, one scale for each output channel"
+    weights: Text = WEIGHTS
     """How weights are represented."""
-    activations: str = "uint8, asymmetric, one scale for each tensor"
+    activations: Text = ACTIVATIONS
     """How activations are represented."""
     reduced_range: bool = False
     """Whether weights take seven bits, since this processor's int8 products could overflow."""

@@ -23,7 +23,7 @@ from porter.records.spec import ModelSpec
 from porter.records.suspects import LabelFinding
 from porter.records.tuning import Tuning
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class State(enum.StrEnum):

@@ -109,6 +109,8 @@ class ModelSpec:
     """Where it is described."""
     code: str = ""
     """Where its authors' code is."""
+    code_commit: str = ""
+    """The commit of that code which the plugin was held against; empty: none in particular."""
     licence: str = ""
     """Licence of the weights."""
     num_classes: int | None = None

@@ -111,7 +111,10 @@ def read_record(folder: Path) -> RunRecord:
     try:
         version = msgspec.json.decode(data, type=_Version).schema_version
         if version != SCHEMA_VERSION:
-            raise BadInput(f"{path}: schema_version is {version}, this porter reads {SCHEMA_VERSION}")
+            raise BadInput(
+                f"{path}: schema_version is {version}, this porter reads {SCHEMA_VERSION}; "
+                "read it with the porter that wrote it"
+            )
         record = msgspec.json.decode(data, type=RunRecord)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{path}: not a run record: {one_line(error)}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from porter.records.performance import Performance
@@ -12,12 +13,12 @@ REFERENCE = "reference"
 
 @dataclass(frozen=True)
 class Line:
-    """Speeds at several batch sizes that one line may join: of the same model file but for its batch, fed alike."""
+    """Speeds at several batch sizes that one line may join: of the same model file but for its batch, fed and set alike."""
 
     name: str
     """The artefact's id, without the batch size that it is fixed to."""
     label: str
-    """The name, with what was fed where several lines share it."""
+    """The name, with what was fed and how the session was set where several lines share it."""
     look: int
     """Number of its look; that of its artefact's bars where it is an artefact's first line."""
     points: dict[int, Performance]
@@ -43,22 +44,30 @@ def speeds_of(record: RunRecord, name: str) -> tuple[Performance, ...]:
 
 def lines(record: RunRecord) -> tuple[Line, ...]:
     """All speeds as lines, in the order of the `names`."""
-    groups: dict[tuple[str, str], list[Performance]] = {}
+    groups: dict[tuple[str, str, int | None, int], list[Performance]] = {}
     for name in names(record):
         for one in speeds_of(record, name):
-            groups.setdefault((_without_batch(one), str(one.input)), []).append(one)
+            key = (_without_batch(one), str(one.input), one.session.threads, one.session.streams)
+            groups.setdefault(key, []).append(one)
     found: list[Line] = []
     taken: set[int] = set()
-    several = [base for base, _ in groups]
-    for (base, fed), group in groups.items():
+    for key, group in groups.items():
+        base = key[0]
         first = group[0].artefact if group[0].artefact in names(record) else base
         look = names(record).index(first)
         if look in taken:
             look = max(len(names(record)), max(taken) + 1)
         taken.add(look)
-        label = f"{base}, {fed}" if several.count(base) > 1 else base
-        found.append(Line(base, label, look, {one.batch: one for one in group}))
+        found.append(Line(base, _label(key, groups), look, {one.batch: one for one in group}))
     return tuple(found)
+
+
+def _label(key: tuple[str, str, int | None, int], all_keys: Iterable[tuple[str, str, int | None, int]]) -> str:
+    """The name, and of what is fed, threads and streams that in which the lines of that name differ."""
+    alike = [other for other in all_keys if other[0] == key[0]]
+    words = (key[1], f"{key[2]} threads", f"{key[3]} streams")
+    differing = [word for place, word in enumerate(words, start=1) if len({other[place] for other in alike}) > 1]
+    return ", ".join((key[0], *differing))
 
 
 def _without_batch(one: Performance) -> str:

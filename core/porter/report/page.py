@@ -1,9 +1,10 @@
-"""What the template of report.html finds under the name `page`: drawings, and what stands in no single record field."""
+"""What the templates of README.md and report.html find under the name `page`: drawings, and what stands in no single record field."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from markupsafe import Markup
 
@@ -11,7 +12,7 @@ from porter.errors import one_line
 from porter.records.diagnosis import GraphDiagnosis
 from porter.records.evaluation import Metric, Table
 from porter.records.interval import Interval
-from porter.records.message import Text
+from porter.records.message import Message, Text
 from porter.records.parity import Parity
 from porter.records.performance import Performance
 from porter.records.run import Comparison, RunRecord, State
@@ -20,6 +21,8 @@ from porter.report.depth import depth_chart
 from porter.report.lines import lines, names, speeds_of
 from porter.report.shares import share_chart
 from porter.report.speed import latency_chart, throughput_chart
+
+T = TypeVar("T")
 
 INCOMPLETE = "incomplete"
 """No verdict fails, and some were not looked at."""
@@ -37,6 +40,25 @@ class Glance:
     """By `reference` and `published`."""
     best: Performance | None
     """Where its throughput is highest."""
+
+
+def _dated(what: Message, times: tuple[str, ...]) -> Message:
+    """A figure with when it was measured, the first of several to the last."""
+    known = sorted({time for time in times if time})
+    if not known:
+        return what
+    if len(known) == 1:
+        return Message("{what} (measured {when})", what=what, when=known[0])
+    return Message("{what} (measured {first} to {last})", what=what, first=known[0], last=known[-1])
+
+
+def distinct(values: Iterable[T]) -> tuple[T, ...]:
+    """Each value once, in order; sentences cannot be hashed."""
+    found: list[T] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return tuple(found)
 
 
 class Page:
@@ -123,6 +145,33 @@ class Page:
         if answer.isascii() and answer.isdecimal() and len(answer) < 8 and int(answer) < len(names):
             return f"{answer} {one_line(names[int(answer)])}"
         return one_line(answer)
+
+    def kept(self) -> tuple[Message, ...]:
+        """What of an earlier run's figures still held and was not measured again, with when it was measured."""
+        record = self._record
+        dated = {
+            "parity": (Message("parity"), ()),
+            "evaluations": (Message("accuracy"), tuple(one.measured for one in record.evaluations)),
+            "performance": (Message("speed"), tuple(one.measured for one in record.performance)),
+            "choice": (Message("the choice"), () if record.choice is None else (record.choice.measured,)),
+        }
+        return tuple(_dated(what, times) for name, (what, times) in dated.items() if name in record.kept)
+
+    def fed(self, clock: str = "") -> tuple[Text, ...]:
+        """What pure inference was fed, each once: by calls from here, or by the tool of that name."""
+        return distinct(one.input for one in self._record.performance if one.clock == clock)
+
+    def tools(self) -> tuple[str, ...]:
+        """The tools that measured with a clock of their own."""
+        return tuple(dict.fromkeys(one.clock for one in self._record.performance if one.clock))
+
+    def incomparable(self) -> tuple[tuple[str, Text, tuple[str, ...]], ...]:
+        """What accuracy was held against in vain, why, and of which artefacts."""
+        missed = [one for one in self._record.comparisons if one.passed is None]
+        return tuple(
+            (against, reason, tuple(one.evaluation for one in missed if (one.against, one.reason) == (against, reason)))
+            for against, reason in distinct((one.against, one.reason) for one in missed)
+        )
 
     # --- the drawings -----------------------------------------------------------------------------------------
 

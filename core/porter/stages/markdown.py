@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,8 @@ from porter.errors import one_line
 from porter.records.message import Markup
 
 NOT_MEASURED = "not measured"
+UNKNOWN = "–"
+"""What a cell holds that has no figure, in a table where that says enough."""
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 
 
@@ -54,6 +57,16 @@ def shell(value: object) -> str:
     longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join([f"{fence}sh", *lines, fence])
+
+
+def table(rows: Sequence[Sequence[str]], heads: Sequence[str], numbers: Sequence[int] = ()) -> str:
+    """A table of cells that are written already; `numbers` are its columns of numbers.
+
+    A column in which nothing is known, whose every cell is a dash, is left out.
+    """
+    kept = [place for place in range(len(heads)) if any(row[place] != UNKNOWN for row in rows)]
+    ruler = ["---:" if place in numbers else "---" for place in range(len(heads))]
+    return "\n".join(f"| {' | '.join(line[place] for place in kept)} |" for line in (heads, ruler, *rows))
 
 
 def dims(shape: Any) -> str:

@@ -73,6 +73,7 @@ def environment(
         link=markdown.link,
         shell=markdown.shell,
         dims=markdown.dims,
+        table=markdown.table,
         tuple=tuple,
         q=shlex.quote,
     )

@@ -15,6 +15,9 @@ NAME = "hrnet"
 IMAGENET_CLASSES = 1000
 CROP_RATIO = 0.875
 """The short side is `int(size / 0.875)`: the authors' validation transform, `Resize(int(size / 0.875))`."""
+CODE = "https://github.com/HRNet/HRNet-Image-Classification"
+CODE_COMMIT = "f760c988482cdb8a1f69b10b219d669721144582"
+"""Of `CODE`, 27 January 2021: its network and ours were given the same weights and inputs, in all nine variants."""
 SAMPLE = Path(__file__).parent / "sample"
 
 
@@ -81,7 +84,8 @@ def spec_for(variant: str, image_size: tuple[int, int], num_classes: int, class_
         title=f"HRNet {variant} image classification" if variant in TABLE else "HRNet image classification",
         description=DESCRIPTION,
         paper="Deep High-Resolution Representation Learning for Visual Recognition, arXiv 1908.07919",
-        code="https://github.com/HRNet/HRNet-Image-Classification",
+        code=CODE,
+        code_commit=CODE_COMMIT,
         inputs=(TensorSpec(name="image", shape=("N", 3, height, width)),),
         outputs=(TensorSpec(name="class", shape=("N", num_classes)),),
         preprocess=PreprocessSpec(resize=int(min(height, width) / CROP_RATIO), crop=(height, width)),
