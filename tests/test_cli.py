@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from corpus.case import porter as in_this_process
 
 from porter.cli.group import COMMANDS
 from porter.cli.options import request_from
@@ -57,11 +58,19 @@ def porter(*arguments: str, cwd: Path | None = None, **environment: str) -> subp
         (["report", "empty"], 2, "no run record here"),
     ],
 )
-def test_a_mistake_is_one_line(tmp_path: Path, arguments: list[str], code: int, message: str) -> None:
-    done = porter(*arguments, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (code, "")
-    assert done.stderr.startswith("porter: error: ") and done.stderr.count("\n") == 1
-    assert message in done.stderr
+def test_a_mistake_is_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = in_this_process(shlex.join(arguments), capfd.readouterr)
+    assert (ended.code, ended.out) == (code, "")
+    assert ended.err.startswith("porter: error: ") and ended.err.count("\n") == 1
+    assert message in ended.err
     assert list(tmp_path.iterdir()) == [], "a mistake must leave nothing behind"
 
 
@@ -71,10 +80,10 @@ def test_no_name_can_forge_the_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_every_command_has_help() -> None:
+def test_every_command_has_help(capfd: pytest.CaptureFixture[str]) -> None:
     for command in COMMANDS:
-        done = porter(command, "--help")
-        assert done.returncode == 0 and "Usage:" in done.stdout
+        ended = in_this_process(f"{command} --help", capfd.readouterr)
+        assert ended.code == 0 and ended.out.startswith(f"Usage: porter {command} ")
 
 
 def test_doctor_names_the_runtime_and_its_precisions() -> None:

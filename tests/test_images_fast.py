@@ -87,6 +87,21 @@ def test_tall_pictures_are_left_to_pillow() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(resample.SUPPORT))
+@pytest.mark.parametrize(("old", "new"), [((1500, 2000), (40, 53)), ((600, 900), (500, 750)), ((900, 1300), (16, 23))])
+def test_large_pictures_are_worked_on_in_parts(old: tuple[int, int], new: tuple[int, int], name: str) -> None:
+    assert resample.covers(old, new, name)
+    pixels = np.where(noise(*old) > 127, np.uint8(255), np.uint8(0))  # the largest sums, and what bicubic overshoots
+    whole = np.asarray(Image.fromarray(pixels).resize((new[1], new[0]), Image.Resampling[name.upper()]))
+    np.testing.assert_array_equal(resample.resize_window(pixels, new, (0, 0), new, name), whole)
+
+
+def test_sums_of_too_many_pixels_are_left_to_pillow() -> None:
+    assert resample.covers((2000, 2000), (16, 16), "bilinear")
+    assert not resample.covers((2000, 2000), (16, 16), "bicubic")
+    assert not resample.covers((400, 400), (200, 200), "lanczos")
+
+
+@pytest.mark.parametrize("name", sorted(resample.SUPPORT))
 @pytest.mark.parametrize("size", [(3000, 4000), (375, 500), (500, 333), (640, 480), (900, 400), (90, 4000), (256, 257)])
 def test_sizes_of_real_photos(size: tuple[int, int], name: Any) -> None:
     pixels = noise(*size) // 255 * 255  # black and white: the cubic filter overshoots at every edge

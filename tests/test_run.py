@@ -281,7 +281,8 @@ def test_the_published_figure_is_compared_only_on_its_own_images(tmp_path: Path,
     run.everything()
     comparison = run.record.comparisons[1]
     assert (comparison.against, comparison.passed, str(comparison.reason)) == ("published", None, reason)
-    assert f"not comparable: {reason}" in (tmp_path / "out/README.md").read_text()
+    readme = (tmp_path / "out/README.md").read_text()
+    assert f"onnxruntime-fp32 against the published figure: not comparable, {reason}" in readme
 
 
 def test_a_drop_against_the_published_figure_fails(tmp_path: Path) -> None:

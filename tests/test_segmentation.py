@@ -106,7 +106,7 @@ def test_the_documents_speak_of_this_task_alone(delivered: Run) -> None:
     stated = f"{metric.value:.2f} [{metric.interval.low:.2f}, {metric.interval.high:.2f}]"
     assert f"| onnxruntime fp32 | {stated} |" in readme
     assert "Mean IoU (%)" in readme and "percentile bootstrap over images" in readme
-    assert "### IoU by class, onnxruntime fp32" in readme and "semantic\\_segmentation" in readme
+    assert "### IoU by class\n" in readme and "semantic\\_segmentation" in readme
     assert "| 24 |" in readme, "the masks are an input with a digest"
     for path in out.rglob("*"):
         if path.is_file() and path.suffix != ".onnx":

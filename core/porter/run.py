@@ -21,8 +21,8 @@ from porter.records.request import RunRequest
 from porter.records.run import OutputFile, RunRecord, State
 from porter.records.store import RECORD_NAME, read_record, require_no_way_out, write_record, write_whole
 from porter.sections import clear, stale_after, stale_between
+from porter.stages import approximate, verdicts, verify
 from porter.stages import bench as benching
-from porter.stages import verdicts, verify
 from porter.stages.answer import answer
 from porter.stages.build import as_they_are, build
 from porter.stages.choose import choose
@@ -183,6 +183,8 @@ class Run:
         suspects = self.job.task.explain_labels(passes[0].answers.answers, self.job.manifest.items, self.job.spec)
         evaluations = with_thumbnails(self.job, [one.evaluation for one in passes])
         self.record = replace(self.record, evaluations=evaluations, label_suspects=suspects)
+        if self.job.request.approximate_decode:
+            self.record = replace(self.record, approximation=approximate.measure(self.job, passes[0]))
         self.record = verdicts.compare(self.record, self.job.spec, self.job.task, self.job.manifest)
         if len(passes) > 1:
             self._write_task_files(passes[1].evaluation)

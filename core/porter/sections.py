@@ -12,7 +12,7 @@ MADE_FROM = {
     "load": ("model", "config", "checkpoint", "checkpoint_sha256", "checkpoint_md5", "weights", "trust_checkpoint"),
     "export": ("opset",),
     "artefacts": ("runtimes", "precisions", "soc_version", "calibration", "calibration_images", "search_seconds"),
-    "data": ("data", "labels", "class_map", "label_offset", "limit"),
+    "data": ("data", "labels", "class_map", "label_offset", "limit", "approximate_decode"),
     "quantization": ("runtimes", "precisions", "calibration", "calibration_images", "search_seconds", "max_drop"),
     "preprocessing": (),
     "parity": ("atol", "rtol", "provider", "threads", "streams"),
@@ -45,7 +45,7 @@ NEEDS = {
 WITH = {
     "load": ("model", "shipped", "plugins", "inputs", "load_failure"),
     "artefacts": ("untried",),
-    "evaluations": ("task_files", "label_suspects"),
+    "evaluations": ("task_files", "label_suspects", "approximation"),
     "performance": ("tunings",),
 }
 """Fields that are cleared along with a section."""

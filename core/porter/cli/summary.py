@@ -25,7 +25,11 @@ def summary_lines(folder: Path, record: RunRecord) -> list[str]:
         lines.append(f"{evaluation.title}: {', '.join(shown)} on {evaluation.listed} images")
         if evaluation.chance:
             lines.append(f"WARNING: {evaluation.title} is {evaluation.chance}")
-    lines += [speed_line(one) for one in record.performance]
+    measured = [(one.artefact, one.batch) for one in record.performance]
+    for one in record.performance:
+        lines.append(speed_line(one, with_setting=measured.count((one.artefact, one.batch)) > 1 and not one.clock))
+    if record.choice is not None:
+        lines.append(f"Choice: {record.choice.reason}")
     for kit in record.kits:
         lines.append(f"NOT MEASURED on {kit.runtime} ({kit.target}): run {folder / kit.path / kit.script} on a host")
         lines.append(f"         that has it, bring the folder back, then: {kit.take_back}")
@@ -35,9 +39,10 @@ def summary_lines(folder: Path, record: RunRecord) -> list[str]:
     return [*lines, f"Record: {folder / RECORD_NAME}", *readmes]
 
 
-def speed_line(one: Performance) -> str:
-    """The speed of one artefact at one batch size."""
-    rate = f"{one.artefact} at batch {one.batch}: {num(one.images_per_second)} images/s"
+def speed_line(one: Performance, *, with_setting: bool = False) -> str:
+    """The speed of one artefact at one batch size, with threads and streams where they tell it from another."""
+    setting = f", {one.session.threads} threads, {one.session.streams} streams" if with_setting else ""
+    rate = f"{one.artefact} at batch {one.batch}{setting}: {num(one.images_per_second)} images/s"
     if one.clock:
         rate += f" on one device, by {one.clock}, fed {one.input}"
     if one.card_images_per_second is not None:
@@ -58,11 +63,16 @@ def verdict_lines(verdicts: Iterable[Verdict]) -> list[str]:
 
 
 def summary_json(folder: Path, record: RunRecord, code: int) -> dict[str, Any]:
-    """The same for a program."""
+    """The same for a program. Of several settings at one batch size the fastest is given."""
+    rates: dict[str, float] = {}
+    for one in record.performance:
+        name = f"{one.artefact}@{one.batch}"
+        rates[name] = max(one.images_per_second, rates.get(name, 0.0))
     return {
         "out": str(folder),
         "exit_code": int(code),
         "verdicts": {verdict.name: verdict.state.value for verdict in record.verdicts},
         "accuracy": {e.name: {m.name: m.value for m in e.metrics} for e in record.evaluations},
-        "images_per_second": {f"{p.artefact}@{p.batch}": p.images_per_second for p in record.performance},
+        "images_per_second": rates,
+        "chosen": None if record.choice is None else record.choice.chosen,
     }

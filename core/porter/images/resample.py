@@ -31,7 +31,7 @@ _MOST_TAPS = 500
 """Pixels that a sum may have: a byte times a fine weight of 7 bits, 514 times, is 24 bits."""
 _HALF_UP = 2.0**-16
 """Added before rounding half to even, it rounds halves up, as Pillow does; all else lies 2^-14 or more from a half."""
-_LINES = 6
+_LINES = 4
 """Output lines of one matrix product: more would multiply more zeros."""
 _CACHED = 1 << 15
 """Output bytes that are worked on at a time: what is made of them on the way lies in the cache."""

@@ -13,7 +13,7 @@ _BATCH = re.compile(r"[-_.]?bs\d+$", re.IGNORECASE)
 
 
 def named_in(found: Found, registry: Registry, model: str | None) -> tuple[ModelSpec, str] | None:
-    """The one published variant that the reports name, `hrnet_w18_bs16.om` say, and the name; None unless it is one.
+    """The one published variant that the reports name, as `MODEL_VARIANT_bs16.om`, and the name; None unless it is one.
 
     `model` narrows the search to one model.
     """

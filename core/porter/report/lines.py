@@ -13,7 +13,7 @@ REFERENCE = "reference"
 
 @dataclass(frozen=True)
 class Line:
-    """Speeds at several batch sizes that one line may join: of the same model file but for its batch, fed and set alike."""
+    """Speeds at several batch sizes that one line may join: of one model file but for its batch, fed and set alike."""
 
     name: str
     """The artefact's id, without the batch size that it is fixed to."""

@@ -1,4 +1,4 @@
-"""What the templates of README.md and report.html find under the name `page`: drawings, and what stands in no single record field."""
+"""What the templates of README.md and report.html find as `page`: drawings, and what stands in no single field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from porter.errors import one_line
 from porter.records.diagnosis import GraphDiagnosis
-from porter.records.evaluation import Metric, Table
+from porter.records.evaluation import Execution, Metric, Table
 from porter.records.interval import Interval
 from porter.records.message import Message, Text
 from porter.records.parity import Parity
@@ -171,6 +171,29 @@ class Page:
         return tuple(
             (against, reason, tuple(one.evaluation for one in missed if (one.against, one.reason) == (against, reason)))
             for against, reason in distinct((one.against, one.reason) for one in missed)
+        )
+
+    def resumed(self) -> tuple[tuple[int, int, tuple[Text, ...]], ...]:
+        """How many of how many images an earlier command had answered, and of which evaluations."""
+        found = [
+            ((one.end_to_end.resumed, one.end_to_end.images), one.title)
+            for one in self._record.evaluations
+            if one.end_to_end is not None and one.end_to_end.resumed
+        ]
+        return tuple(
+            (*key, tuple(title for same, title in found if same == key)) for key in distinct(k for k, _ in found)
+        )
+
+    def spread(self) -> tuple[tuple[Execution, tuple[Text, ...]], ...]:
+        """Where images were answered by more than the process of the command, and of which evaluations."""
+        found = [
+            (place, one.title)
+            for one in self._record.evaluations
+            for place in one.executions
+            if place.executor != "local" or place.workers > 1
+        ]
+        return tuple(
+            (key, tuple(title for same, title in found if same == key)) for key in distinct(k for k, _ in found)
         )
 
     # --- the drawings -----------------------------------------------------------------------------------------

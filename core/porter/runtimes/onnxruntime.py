@@ -29,6 +29,9 @@ OTHER_BUILDS = (
     "onnxruntime-openvino, onnxruntime-cann"
 )
 
+_layers: dict[str, dict[str, int]] = {}
+"""Of each int8 file, by its SHA-256: its layers by the precision that they run in."""
+
 
 class OnnxRuntimeSession(Session):
     """`InferenceSession` with the outputs of the graph, in its order: one for each stream that has threads of its own,
@@ -41,6 +44,7 @@ class OnnxRuntimeSession(Session):
         ort = _onnxruntime()
         provider = _provider(ort, options.provider)
         self._precision, self._optimise, self._streams = artefact.precision, optimise, options.streams
+        self._path = path
         per_stream = max(1, options.threads // options.streams)
 
         def opened(optimised: str = "") -> Any:
@@ -86,7 +90,7 @@ class OnnxRuntimeSession(Session):
         batch = self._input.shape[0] if self._input.shape else None
         provider = self._session.get_providers()[0]
         on_cpu = provider == DEFAULT_PROVIDER
-        layers = layers_of(self._opened) if self._precision == INT8 and on_cpu and self._optimise else {}
+        layers = self._layers() if self._precision == INT8 and on_cpu and self._optimise else {}
         if layers and INT8 not in layers:
             raise Missing(
                 f"ONNX Runtime runs none of {layers['fp32']} convolutions and matrix products in int8 here: "
@@ -103,6 +107,13 @@ class OnnxRuntimeSession(Session):
             layers=layers,
             placement=self._placement,
         )
+
+    def _layers(self) -> dict[str, int]:
+        """They depend on the file and this process, and take as long to find as the session takes to open."""
+        content = file_digest(self._path)  # that of the record may be of the file before somebody changed it
+        if content not in _layers:
+            _layers[content] = layers_of(self._opened)
+        return _layers[content]
 
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         session = self._free.get()

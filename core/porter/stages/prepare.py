@@ -79,8 +79,8 @@ class Batch:
         return tuple(one for one in self.members if one.reason)
 
 
-def prepare(job: Job, indices: Sequence[int] | None = None) -> Iterator[Prepared]:
-    """Preprocess the manifest's images (or those at `indices`), in order."""
+def prepare(job: Job, indices: Sequence[int] | None = None, *, exact: bool = False) -> Iterator[Prepared]:
+    """Preprocess the manifest's images (or those at `indices`), in order; `exact`: whatever the request says."""
     import numpy as np
 
     items, store = job.manifest.items, open_store(job.manifest.root)
@@ -92,13 +92,14 @@ def prepare(job: Job, indices: Sequence[int] | None = None) -> Iterator[Prepared
     free: deque[np.ndarray] = deque()
     slab = Slab(np.empty(0, np.float32), free)
     window: deque[Future[Prepared]] = deque()
+    short_side = job.spec.preprocess.resize if job.request.approximate_decode and not exact else None
     seen: tuple[int, ...] | None = None
     pool = ThreadPoolExecutor(job.threads, thread_name_prefix="porter-preprocess")
     try:
         for place, index in enumerate(wanted):
             if place % rows == 0:
                 slab = Slab(free.popleft() if free else np.empty(shape, np.float32), free)
-            window.append(pool.submit(_prepare_one, job, index, items[index], store, slab, place % rows))
+            window.append(pool.submit(_prepare_one, job, index, items[index], store, slab, place % rows, short_side))
             while len(window) >= ahead or (window and place == len(wanted) - 1):
                 ready = window.popleft().result()
                 seen = _check(ready, seen, job)
@@ -176,7 +177,9 @@ def _batch(members: Sequence[Prepared], slab: Slab | None) -> Batch:
     )
 
 
-def _prepare_one(job: Job, index: int, item: Item, store: ImageStore, slab: Slab, row: int) -> Prepared:
+def _prepare_one(
+    job: Job, index: int, item: Item, store: ImageStore, slab: Slab, row: int, short_side: int | None
+) -> Prepared:
     job.processors_free.wait()
     started = time.perf_counter()
     try:
@@ -188,7 +191,7 @@ def _prepare_one(job: Job, index: int, item: Item, store: ImageStore, slab: Slab
     array, reason = None, ""
     conversions: tuple[str, ...] = ()
     try:
-        decoded = decode(data, item.id)
+        decoded = decode(data, item.id, short_side)
         conversions = decoded.conversions
         array = _into_row(job, Image(id=item.id, pixels=decoded.pixels), slab, row)
     except ImageError as error:

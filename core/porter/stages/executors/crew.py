@@ -57,8 +57,8 @@ class Crew(Answering):
         )
         self._handed = ray.put(self._order)
         self._members: list[_Member] = []
-        self._calls: dict[Any, _Member] = {}
-        """Calls that have not come back, with who does them."""
+        self._calls: dict[Any, tuple[_Member, Shard | None]] = {}
+        """Calls that have not come back, with who does them and the shard that they answer."""
         self._sent: list[list[Any]] | None = None
         self._unopened = 0
         """Workers lost before they had opened a session, since the last one that did."""
@@ -102,7 +102,7 @@ class Crew(Answering):
     def _hire(self) -> None:
         member = _Member(self._kind.remote())
         self._members.append(member)
-        self._calls[member.actor.arrive.remote(self._handed)] = member
+        self._calls[member.actor.arrive.remote(self._handed)] = member, None
 
     def _back(self) -> list[Any]:
         """The calls that have come back, after a short wait where there is none."""
@@ -122,13 +122,13 @@ class Crew(Answering):
                     return
                 member.shards.append(shard)
                 call = member.actor.answer.remote(shard.start, items[shard.start : shard.stop])
-                self._calls[call] = member
+                self._calls[call] = member, shard
 
     def _settle(self, call: Any) -> Iterator[list[JudgedBatch]]:
         """Take what a call brought back; gives the answers whose turn has come."""
-        member = self._calls.pop(call, None)
-        if member is None:  # of a worker that was lost in the meantime
+        if call not in self._calls:  # of a worker that was lost in the meantime
             return
+        member, shard = self._calls.pop(call)
         try:
             result = self._ray.get(call)
         except self._ray.exceptions.RayTaskError as error:
@@ -141,8 +141,9 @@ class Crew(Answering):
         elif isinstance(result, Opened):
             self._opened(member, result)
         else:
-            assert self._plan is not None
-            yield from self._plan.answered(member.shards.popleft(), result)
+            assert self._plan is not None and shard is not None
+            member.shards.remove(shard)  # not always its first: Ray may show the later of two answers first
+            yield from self._plan.answered(shard, result)
 
     def _arrived(self, member: _Member, arrived: Arrived) -> None:
         member.node = arrived.node
@@ -152,7 +153,7 @@ class Crew(Answering):
                 f"worker on {arrived.node}: another processor ({arrived.processor}); "
                 "the last digits of its scores may be others than those of a run on one machine"
             )
-        self._calls[member.actor.open.remote(self._contents() if arrived.lacks_files else None)] = member
+        self._calls[member.actor.open.remote(self._contents() if arrived.lacks_files else None)] = member, None
 
     def _contents(self) -> list[list[Any]]:
         """The files of the bundle in the object store, put there once, when the first worker lacks them."""
@@ -177,7 +178,7 @@ class Crew(Answering):
         """Have another worker answer what a lost one had, unless that has cost too many already."""
         reason = _reason(error)
         self._members.remove(member)
-        self._calls = {call: by for call, by in self._calls.items() if by is not member}
+        self._calls = {call: one for call, one in self._calls.items() if one[0] is not member}
         self.lost += 1
         self._ray.kill(member.actor)  # it may live on where nobody can reach it
         if not member.opened:
