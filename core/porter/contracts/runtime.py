@@ -95,7 +95,7 @@ class SessionOptions:
     streams: int = 1
     """Calls of `Session.run` that will be made at once, from as many threads. `SessionInfo.streams` says what is so."""
     yielding: bool = False
-    """Whether other threads of this process work beside the session: its own are then to sleep while they wait."""
+    """Whether other threads of this process work beside the session: its own are then to sleep between calls."""
     provider: str | None = None
     """Execution provider or device; None: the runtime's own default, recorded in `SessionInfo`."""
     batch: int | None = None

@@ -52,7 +52,7 @@ class OnnxRuntimeSession(Session):
             settings.intra_op_num_threads = per_stream
             settings.inter_op_num_threads = 1
             if options.yielding:
-                settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+                settings.add_session_config_entry("session.force_spinning_stop", "1")
             settings.log_severity_level = 4  # what goes wrong is raised as well
             settings.optimized_model_filepath = optimised
             if not optimise:

@@ -25,6 +25,8 @@ TRIAL_SECONDS = 0.4
 TURNS = 5
 """How often the best setting and the plain one are measured in turns."""
 SIZES_TRIED = 3
+FINALISTS = 3
+"""So many of the fastest settings are measured again, in turns: one trial alone can be a lucky one."""
 
 
 def tune(job: Job, artefact: Artefact, images: Sequence[np.ndarray], *, seconds: float = TRIAL_SECONDS) -> Tuning:
@@ -41,7 +43,8 @@ def tune(job: Job, artefact: Artefact, images: Sequence[np.ndarray], *, seconds:
         ran = [trial for trial in trials if not trial.problem]
         if not ran:
             raise BadInput(f"{artefact.id}: no setting of threads and streams runs here: {trials[0].problem}")
-        fastest = max(ran, key=lambda trial: trial.images_per_second or 0.0).setting
+        ranked = sorted(ran, key=lambda trial: trial.images_per_second or 0.0, reverse=True)
+        fastest = _fastest(job, artefact, images, [trial.setting for trial in ranked[:FINALISTS]], seconds)
         smallest = [t for t in ran if t.setting.streams == 1 and t.setting.batch == ran[0].setting.batch] or ran
         quickest = min(smallest, key=lambda trial: trial.median_ms or float("inf")).setting
         throughput = _gain(job, artefact, images, fastest, _plain(job, ran, fastest.batch), seconds, _rate)
@@ -112,6 +115,34 @@ def _speed(trial: Trial) -> float:
     return trial.median_ms
 
 
+def _fastest(
+    job: Job, artefact: Artefact, images: Sequence[np.ndarray], settings: Sequence[Setting], seconds: float
+) -> Setting:
+    """The setting of the greatest median rate over `TURNS` turns, all sessions open all the while."""
+    rates = {
+        setting: statistics.median(map(_rate, turns))
+        for setting, turns in _in_turns(job, artefact, images, settings, seconds).items()
+    }
+    return max(rates, key=lambda setting: rates[setting])
+
+
+def _in_turns(
+    job: Job, artefact: Artefact, images: Sequence[np.ndarray], settings: Sequence[Setting], seconds: float
+) -> dict[Setting, list[Trial]]:
+    """Trials of each setting, one a turn."""
+    found: dict[Setting, list[Trial]] = {setting: [] for setting in settings}
+    with ExitStack() as sessions:
+        calls = {}
+        for setting in settings:
+            session = sessions.enter_context(closing(open_for(job, artefact, setting)))
+            calls[setting] = _caller(job, session, stack(images, setting.batch))
+            timed(calls[setting], seconds / 3, streams=setting.streams)
+        for _ in range(TURNS):
+            for setting, call in calls.items():
+                found[setting].append(_trial(call, setting, seconds / 2, least=2))
+    return found
+
+
 def _gain(
     job: Job,
     artefact: Artefact,
@@ -121,18 +152,10 @@ def _gain(
     seconds: float,
     value: Value,
 ) -> Gain:
-    """Best and plain setting measured in turns, both sessions open all the while."""
+    """Best and plain setting measured in turns."""
     settings = [best] if best == plain else [best, plain]
-    values: dict[Setting, list[float]] = {setting: [] for setting in settings}
-    with ExitStack() as stack_of_sessions:
-        calls = {}
-        for setting in settings:
-            session = stack_of_sessions.enter_context(closing(open_for(job, artefact, setting)))
-            calls[setting] = _caller(job, session, stack(images, setting.batch))
-            timed(calls[setting], seconds / 3, streams=setting.streams)
-        for _ in range(TURNS):
-            for setting, call in calls.items():
-                values[setting].append(value(_trial(call, setting, seconds / 2, least=2)))
+    turns = _in_turns(job, artefact, images, settings, seconds)
+    values = {setting: [value(trial) for trial in trials] for setting, trials in turns.items()}
     pairs = list(zip(values[best], values[plain], strict=True))
     better = [b / p if value is _rate else p / b for b, p in pairs]
     return Gain(
