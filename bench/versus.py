@@ -32,15 +32,15 @@ from porter.records.artefact import Artefact
 from porter.records.request import RunRequest
 from porter.records.spec import PreprocessSpec
 from porter.run import Run, begin
-from porter.stages.bench import open_for, stack
-from porter.stages.evaluate import evaluate, predictions_file
-from porter.stages.executors.base import Work
-from porter.stages.executors.local import Local
-from porter.stages.prepare import readable
-from porter.stages.sources import Sources
-from porter.stages.subject import Subject
-from porter.stages.timing import timed, warm_up
-from porter.stages.tune import tune
+from porter.stages.evaluation.evaluate import evaluate, predictions_file
+from porter.stages.evaluation.executors.base import Work
+from porter.stages.evaluation.executors.local import Local
+from porter.stages.evaluation.prepare import readable
+from porter.stages.evaluation.sources import Sources
+from porter.stages.evaluation.subject import Subject
+from porter.stages.speed.bench import open_for, stack
+from porter.stages.speed.timing import timed, warm_up
+from porter.stages.speed.tune import tune
 
 HERE = Path(__file__).resolve().parent
 OUTSIDE = HERE.parents[1] / "shared/data/imagenet-sample"

@@ -15,7 +15,7 @@ from porter.contracts.requests import Image
 from porter.errors import BadInput
 from porter.hashes import file_digest
 from porter.records.manifest import Item, Manifest
-from porter.stages.files import INDEX, ArrayFolder, Entry, read_index
+from porter.stages.evaluation.files import INDEX, ArrayFolder, Entry, read_index
 
 COUNT = 10
 

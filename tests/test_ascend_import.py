@@ -23,7 +23,7 @@ from porter.importing.found import collect
 from porter.plugins.manager import create_registry
 from porter.records.run import RunRecord, State
 from porter.records.store import read_record
-from porter.stages.deliver import deliver
+from porter.stages.documents.deliver import deliver
 
 SHARED = Path(__file__).resolve().parents[1] / "../shared/ascend"
 GUIDE = SHARED / "guide"

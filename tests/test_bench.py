@@ -1,4 +1,4 @@
-"""porter.stages.bench, timing and tune: what is timed, what is called settled, and the best setting found."""
+"""porter.stages.speed.bench, timing and tune: what is timed, what is called settled, and the best setting found."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from porter.errors import BadInput
 from porter.records.performance import Performance
 from porter.records.tuning import Setting
 from porter.run import Run
-from porter.stages.timing import timed, warm_up
+from porter.stages.speed.timing import timed, warm_up
 
 LABELS = [0, 1, 2, 1, 1]
 

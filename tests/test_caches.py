@@ -18,7 +18,7 @@ from porter.lock import FolderLock
 from porter.records.cached import Cached, CacheKind, CacheReport, CacheState
 from porter.run import Run
 from porter.stages.caches import Caches
-from porter.stages.files import INDEX
+from porter.stages.evaluation.files import INDEX
 
 LABELS = [0, 1, 2] * 4
 

@@ -16,8 +16,8 @@ from porter.errors import BadInput, ExitCode
 from porter.records.choice import Candidate, Choice, Outcome
 from porter.records.run import RunRecord, State
 from porter.records.store import read_record
-from porter.stages.choose import choose
-from porter.stages.finals import ROUNDS
+from porter.stages.precision.choose import choose
+from porter.stages.speed.finals import ROUNDS
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ from porter.records.load import LoadReport
 from porter.records.request import RunRequest
 from porter.records.run import SCHEMA_VERSION, RunRecord
 from porter.records.store import read_record, write_record
-from porter.stages.deliver import READMES, deliver, render
-from porter.stages.markdown import code, link, num, shell, text
+from porter.stages.documents.deliver import READMES, deliver, render
+from porter.stages.documents.markdown import code, link, num, shell, text
 
 HOSTILE = "<script>alert(1)</script> | `a``b` *x* [y](http://z) \n# head \u202egnp.\x1b[31m" + "w" * 200
 

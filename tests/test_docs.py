@@ -17,7 +17,7 @@ from tiny import SPEC, start, write_photos
 from porter.errors import ExitCode
 from porter.records.evaluation import Metric
 from porter.records.run import RunRecord
-from porter.stages.judging import NONFINITE, OK, UNREADABLE
+from porter.stages.evaluation.judging import NONFINITE, OK, UNREADABLE
 from porter.tasks.classification import Classification
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -20,9 +20,9 @@ from porter.languages import CHINESE, ENGLISH
 from porter.records.run import RunRecord
 from porter.records.spec import Published, PublishedMetric
 from porter.records.store import read_record, write_record
-from porter.stages.deliver import READMES, deliver, render
-from porter.stages.modelcard import front_matter, metadata
-from porter.stages.templates import Templates
+from porter.stages.documents.deliver import READMES, deliver, render
+from porter.stages.documents.modelcard import front_matter, metadata
+from porter.stages.documents.templates import Templates
 
 README = "README.md.j2"
 

@@ -17,8 +17,8 @@ from porter.records.message import Message
 from porter.records.performance import Copy, Latency
 from porter.records.run import RunRecord
 from porter.records.tuning import Gain, Setting, Tuning
-from porter.stages.deliver import render
-from porter.stages.markdown import table
+from porter.stages.documents.deliver import render
+from porter.stages.documents.markdown import table
 
 README, REPORT = "README.md.j2", "report.html.j2"
 WHEN = "2026-01-02T03:04:05+00:00"

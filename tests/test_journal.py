@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from porter.hashes import file_digest
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Item, Manifest
-from porter.stages.journal import Journal
-from porter.stages.judging import Judged, JudgedBatch
+from porter.stages.evaluation.journal import Journal
+from porter.stages.evaluation.judging import Judged, JudgedBatch
 
 SESSION = SessionInfo(runtime="r", version="1", precision="fp32", provider="cpu", threads=1)
 

@@ -18,8 +18,8 @@ from porter.quantize.sensitivity import channel_noise
 from porter.records.quantization import SearchEnd
 from porter.records.run import RunRecord, State
 from porter.records.store import read_record
-from porter.stages import quantize as quantizing
-from porter.stages.search import Search
+from porter.stages.precision import quantize as quantizing
+from porter.stages.precision.search import Search
 
 OUTLIER = 1e4
 """Larger than what eight bits can hold beside the rest; see `convnet`."""
@@ -314,6 +314,6 @@ def test_a_graph_of_which_nothing_is_int8_is_no_int8(tmp_path: Path, photos: tup
 
 def _made(attempt: Any) -> Any:
     from porter.quantize.ranges import METHODS
-    from porter.stages.search import Made
+    from porter.stages.precision.search import Made
 
     return Made(attempt=attempt, path=Path(), method=METHODS[0])

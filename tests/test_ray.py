@@ -23,13 +23,13 @@ from porter.cli.executors import executor_from
 from porter.errors import BadInput, ExitCode, PluginError
 from porter.records.store import read_record
 from porter.run import Run
-from porter.stages.executors.base import Work
-from porter.stages.executors.crew import Crew
-from porter.stages.executors.ray import Ray
-from porter.stages.executors.worker import Worker, _require_same, order_for
-from porter.stages.judging import JudgedBatch
-from porter.stages.sources import Sources
-from porter.stages.subject import Subject, subjects
+from porter.stages.evaluation.executors.base import Work
+from porter.stages.evaluation.executors.crew import Crew
+from porter.stages.evaluation.executors.ray import Ray
+from porter.stages.evaluation.executors.worker import Worker, _require_same, order_for
+from porter.stages.evaluation.judging import JudgedBatch
+from porter.stages.evaluation.sources import Sources
+from porter.stages.evaluation.subject import Subject, subjects
 
 ray = pytest.importorskip("ray")
 HERE = Path(__file__).parent

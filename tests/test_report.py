@@ -29,8 +29,8 @@ from porter.records.run import RunRecord
 from porter.records.spec import Published, PublishedMetric
 from porter.records.store import read_record
 from porter.report.html import link, say, text
-from porter.stages.deliver import REPORT, deliver, render
-from porter.stages.templates import Templates
+from porter.stages.documents.deliver import REPORT, deliver, render
+from porter.stages.documents.templates import Templates
 
 HOSTILE = (
     "<script>alert(1)</script></script><svg onload=alert(1)> \" ' | `a` \n# \u202egnp.\x1b[31m \u05d0\u05d1" + "w" * 200

@@ -23,7 +23,7 @@ from porter.records.store import read_record
 from porter.records.tuning import Gain, Setting, Trial, Tuning
 from porter.report.lines import lines, names
 from porter.report.page import Page
-from porter.stages.deliver import render
+from porter.stages.documents.deliver import render
 
 
 @pytest.fixture(scope="module")

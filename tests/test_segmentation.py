@@ -31,7 +31,7 @@ from porter.records.run import State
 from porter.records.spec import PreprocessSpec
 from porter.records.store import read_record
 from porter.run import Run
-from porter.stages.deliver import DOCUMENTS, render
+from porter.stages.documents.deliver import DOCUMENTS, render
 from porter.statistics import wilson
 
 OTHER_TASK = re.compile(r"top.?1|top.?5", re.IGNORECASE)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from porter.records.paired import PairedVerdict
-from porter.stages.paired import compare_paired
+from porter.stages.evaluation.paired import compare_paired
 from porter.statistics import (
     Z80,
     Z95,

@@ -11,8 +11,8 @@ from porter.cli.main import main
 from porter.errors import BadInput
 from porter.records.run import RunRecord
 from porter.records.store import read_record
-from porter.stages.deliver import deliver, require_templates
-from porter.stages.templates import Templates
+from porter.stages.documents.deliver import deliver, require_templates
+from porter.stages.documents.templates import Templates
 
 EXTENDS = '{% extends "porter/README.md.j2" %}\n'
 

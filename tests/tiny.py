@@ -17,7 +17,7 @@ from porter.records.load import LoadReport
 from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 from porter.run import Run, begin
-from porter.stages.executors.base import Executor
+from porter.stages.evaluation.executors.base import Executor
 
 SIZE = 16
 CLASSES = ("red", "green", "blue")

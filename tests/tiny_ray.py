@@ -11,7 +11,7 @@ from tiny import start
 from porter.cli import group
 from porter.cli.main import main
 from porter.lock import FolderLock
-from porter.stages.executors.ray import Ray
+from porter.stages.evaluation.executors.ray import Ray
 
 
 @click.command()

@@ -21,32 +21,33 @@ from porter.records.request import RunRequest
 from porter.records.run import OutputFile, RunRecord, State
 from porter.records.store import RECORD_NAME, read_record, require_no_way_out, write_record, write_whole
 from porter.sections import clear, stale_after, stale_between
-from porter.stages import approximate, verdicts, verify
-from porter.stages import bench as benching
-from porter.stages.answer import answer
+from porter.stages import verdicts, verify
 from porter.stages.build import as_they_are, build
-from porter.stages.choose import choose
-from porter.stages.deliver import DOCUMENTS, deliver
 from porter.stages.diagnose import diagnose
-from porter.stages.evaluate import PREDICTIONS, Pass, evaluate, predictions_file
-from porter.stages.executors.base import Executor, Work
-from porter.stages.executors.local import Local
+from porter.stages.documents.deliver import DOCUMENTS, deliver
+from porter.stages.documents.templates import Templates
+from porter.stages.evaluation import approximate
+from porter.stages.evaluation.answer import answer
+from porter.stages.evaluation.evaluate import PREDICTIONS, Pass, evaluate, predictions_file
+from porter.stages.evaluation.executors.base import Executor, Work
+from porter.stages.evaluation.executors.local import Local
+from porter.stages.evaluation.files import OUTPUTS, TENSORS, output_entries, tensor_entries
+from porter.stages.evaluation.judging import NONFINITE_REASON
+from porter.stages.evaluation.prepare import Prepared, prepare
+from porter.stages.evaluation.scoring import FAILURES_KEPT
+from porter.stages.evaluation.sources import Sources
+from porter.stages.evaluation.subject import Subject, subjects
+from porter.stages.evaluation.thumbnails import with_thumbnails
 from porter.stages.export import MODELS, export
-from porter.stages.files import OUTPUTS, TENSORS, output_entries, tensor_entries
 from porter.stages.job import CACHE, Job
-from porter.stages.judging import NONFINITE_REASON
 from porter.stages.kits import write_kits
 from porter.stages.listing import listing
 from porter.stages.load import MODEL_FILES, check_digests, load, require_unchanged, with_data_of
-from porter.stages.prepare import Prepared, prepare
-from porter.stages.scoring import FAILURES_KEPT
-from porter.stages.sources import Sources
+from porter.stages.precision.choose import choose
+from porter.stages.speed import bench as benching
+from porter.stages.speed.tune import TRIAL_SECONDS, tune
 from porter.stages.standing import remove_own_files, sections_of, standing
-from porter.stages.subject import Subject, subjects
-from porter.stages.templates import Templates
-from porter.stages.thumbnails import with_thumbnails
 from porter.stages.tolerance import bound_for
-from porter.stages.tune import TRIAL_SECONDS, tune
 from porter.stages.written import written
 
 Advance = Callable[[int], None]
@@ -209,7 +210,7 @@ class Run:
     def deliver(self, templates: Path | None = None) -> ExitCode:
         """Write the documents from the record alone; answers with the exit code that the verdicts give.
 
-        `templates` is a folder of the user's own, see `porter.stages.deliver`.
+        `templates` is a folder of the user's own, see `porter.stages.documents.deliver`.
         """
         of_plugin = self.job.offer.templates
         self.record = replace(self.record, templates="" if of_plugin is None else self.job.hooks.plugin)

@@ -45,10 +45,10 @@ from porter.records.request import RunRequest
 from porter.records.run import OutputFile, RunRecord
 from porter.records.spec import PreprocessSpec, TensorSpec
 from porter.records.store import RECORD_NAME, read_record
-from porter.stages.deliver import deliver
-from porter.stages.journal import Journal
-from porter.stages.judging import Judged, JudgedBatch
-from porter.stages.lines import line_of
+from porter.stages.documents.deliver import deliver
+from porter.stages.evaluation.journal import Journal
+from porter.stages.evaluation.judging import Judged, JudgedBatch
+from porter.stages.evaluation.lines import line_of
 from porter.tasks.classification import Classified
 from porter.yamlfile import read_yaml
 

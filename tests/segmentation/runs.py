@@ -13,7 +13,7 @@ from porter.contracts.progress import Progress
 from porter.plugins.manager import create_registry
 from porter.records.request import RunRequest
 from porter.run import Run, begin
-from porter.stages.prepare import prepare
+from porter.stages.evaluation.prepare import prepare
 from segmentation import plugin
 from segmentation.network import weights
 from segmentation.shapes import write_shapes

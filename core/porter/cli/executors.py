@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from porter.errors import BadInput
-from porter.stages.executors.base import Executor
-from porter.stages.executors.local import Local
+from porter.stages.evaluation.executors.base import Executor
+from porter.stages.evaluation.executors.local import Local
 
 EXECUTION = ("executor", "ray_address", "workers", "worker_resources")
 """Names of the options. They say how the work is done, not what: they are no part of a `RunRequest`."""
@@ -47,7 +47,7 @@ def executor_from(given: Mapping[str, Any]) -> tuple[Executor, dict[str, Any]]:
             if value is not None:
                 raise BadInput(f"--{name.replace('_', '-')} goes with --executor ray only")
         return Local(), rest
-    from porter.stages.executors.ray import Ray
+    from porter.stages.evaluation.executors.ray import Ray
 
     executor = Ray(settings["ray_address"], settings["workers"], settings["worker_resources"])
     executor.require()

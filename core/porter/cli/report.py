@@ -13,8 +13,8 @@ from porter.errors import PorterError, one_line
 from porter.lock import FolderLock
 from porter.records.run import RunRecord
 from porter.records.store import read_record
-from porter.stages.deliver import deliver, require_templates
-from porter.stages.templates import Templates
+from porter.stages.documents.deliver import deliver, require_templates
+from porter.stages.documents.templates import Templates
 
 
 @click.command()

@@ -33,7 +33,7 @@ from porter.errors import ExitCode
 from porter.lock import FolderLock
 from porter.plugins.manager import create_registry
 from porter.run import Run, begin
-from porter.stages.deliver import require_templates
+from porter.stages.documents.deliver import require_templates
 
 _out = click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -10,8 +10,8 @@ from porter.errors import one_line
 from porter.records.performance import Performance
 from porter.records.run import RunRecord, Verdict
 from porter.records.store import RECORD_NAME
-from porter.stages.deliver import READMES
-from porter.stages.markdown import num
+from porter.stages.documents.deliver import READMES, REPORT
+from porter.stages.documents.markdown import num
 
 
 def summary_lines(folder: Path, record: RunRecord) -> list[str]:
@@ -36,7 +36,7 @@ def summary_lines(folder: Path, record: RunRecord) -> list[str]:
     if record.imported is not None:
         lines += [f"{one.kind.upper():12} {one.text}" for one in record.imported.findings]
     readmes = [f"README: {folder / name}" for language, name in READMES.items() if language in record.request.languages]
-    return [*lines, f"Record: {folder / RECORD_NAME}", *readmes]
+    return [*lines, f"Record: {folder / RECORD_NAME}", *readmes, f"Report: {folder / REPORT}"]
 
 
 def speed_line(one: Performance, *, with_setting: bool = False) -> str:

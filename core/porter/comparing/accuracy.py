@@ -16,7 +16,7 @@ from porter.records.evaluation import Evaluation, Metric
 from porter.records.interval import Interval
 from porter.records.paired import PairedComparison
 from porter.records.run import RunRecord
-from porter.stages.paired import compare_paired
+from porter.stages.evaluation.paired import compare_paired
 from porter.statistics import interval_of_difference
 
 NOT_THE_GATE = "predictions.csv holds the score of each image in the gate metric only"

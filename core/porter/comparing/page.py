@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from porter.records.comparison import RunComparison
-from porter.stages.templates import Templates, environment_of
+from porter.stages.documents.templates import Templates, environment_of
 
 TEMPLATE = "compare.html.j2"
 

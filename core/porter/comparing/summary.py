@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from porter.records.comparison import Change, ChangeOutcome, MetricChange, Presence, RunComparison, SpeedChange
 from porter.records.paired import PairedComparison
-from porter.stages.markdown import num
+from porter.stages.documents.markdown import num
 
 DASH = "-"
 HASH_LENGTH = 64

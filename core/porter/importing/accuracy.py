@@ -17,11 +17,11 @@ from porter.records.artefact import SessionInfo
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.imported import Doubt, ImportFinding
 from porter.records.message import Message, Text
-from porter.stages.evaluate import predictions_file
+from porter.stages.evaluation.evaluate import predictions_file
+from porter.stages.evaluation.judging import NONFINITE, OK, UNREADABLE, Answered, JudgedBatch, judge
+from porter.stages.evaluation.prepare import Batch, Prepared
+from porter.stages.evaluation.scoring import Scoring, Sink
 from porter.stages.job import Job
-from porter.stages.judging import NONFINITE, OK, UNREADABLE, Answered, JudgedBatch, judge
-from porter.stages.prepare import Batch, Prepared
-from porter.stages.scoring import Scoring, Sink
 from porter.statistics import wilson
 
 if TYPE_CHECKING:

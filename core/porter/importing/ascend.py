@@ -32,7 +32,7 @@ from porter.records.run import Comparison, InputFile, RunRecord
 from porter.records.spec import ModelSpec
 from porter.records.store import RECORD_NAME, read_record, write_record, write_whole
 from porter.stages import verdicts
-from porter.stages.deliver import deliver
+from porter.stages.documents.deliver import deliver
 from porter.stages.job import Job
 from porter.stages.listing import listing
 from porter.stages.written import written

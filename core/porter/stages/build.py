@@ -14,8 +14,8 @@ from porter.records.run import RunRecord
 from porter.stages import verify
 from porter.stages.export import MODELS
 from porter.stages.job import Job
-from porter.stages.quantize import quantize
-from porter.stages.targets import INT8
+from porter.stages.precision.quantize import quantize
+from porter.stages.precision.targets import INT8
 
 
 def build(job: Job, record: RunRecord) -> RunRecord:

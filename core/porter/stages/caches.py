@@ -18,11 +18,11 @@ from porter.hashes import file_digest
 from porter.records.cached import Cached, CacheKind, CacheState
 from porter.records.run import RunRecord
 from porter.records.store import require_no_way_out
-from porter.stages.files import INDEX, OUTPUTS, TENSORS, ArrayFolder, name_of, read_index
+from porter.stages.evaluation.files import INDEX, OUTPUTS, TENSORS, ArrayFolder, name_of, read_index
+from porter.stages.evaluation.journal import look
+from porter.stages.evaluation.sources import JOURNALS, Sources
+from porter.stages.evaluation.subject import subjects
 from porter.stages.job import CACHE, Job
-from porter.stages.journal import look
-from porter.stages.sources import JOURNALS, Sources
-from porter.stages.subject import subjects
 
 PLACES = (TENSORS, OUTPUTS, CACHE)
 OWN_ARRAYS = re.compile(rf"[0-9]{{8}}\.npz|{re.escape(INDEX)}")

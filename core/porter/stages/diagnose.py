@@ -23,10 +23,10 @@ from porter.records.diagnosis import GraphDiagnosis
 from porter.records.run import RunRecord
 from porter.records.store import write_whole
 from porter.runtimes.onnxruntime import OnnxRuntimeSession
-from porter.stages.changes import Answers, changes
-from porter.stages.infer import Listener, infer
+from porter.stages.evaluation.changes import Answers, changes
+from porter.stages.evaluation.infer import Listener, infer
+from porter.stages.evaluation.prepare import Prepared, readable
 from porter.stages.job import Job
-from porter.stages.prepare import Prepared, readable
 from porter.stages.tolerance import bound_for
 from porter.stages.verify import preprocess_samples
 

@@ -25,7 +25,7 @@ from porter.records.message import Message, Text
 from porter.records.request import RunRequest
 from porter.records.run import InputFile, PluginUse
 from porter.records.spec import ModelSpec
-from porter.stages.targets import Targets, int8_obstacle, require_target, runtimes_of, targets_of
+from porter.stages.precision.targets import Targets, int8_obstacle, require_target, runtimes_of, targets_of
 from porter.urls import is_url, require_no_password
 
 DEFAULT_OPSET = 11

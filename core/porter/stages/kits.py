@@ -10,8 +10,8 @@ from porter.contracts.runtime import KitRequest, Preprocessed
 from porter.plugins.registry import raise_as_plugin_error
 from porter.records.kit import Kit
 from porter.records.run import RunRecord
+from porter.stages.evaluation.prepare import Prepared, prepare
 from porter.stages.job import Job
-from porter.stages.prepare import Prepared, prepare
 
 FOLDER = "kit"
 

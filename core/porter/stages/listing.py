@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from porter.records.run import DataReport
-from porter.stages.files import manifest_sha256
+from porter.stages.evaluation.files import manifest_sha256
 from porter.stages.job import Job
 
 

@@ -14,9 +14,9 @@ from porter.hashes import file_digest
 from porter.records.manifest import Item, Manifest
 from porter.records.run import OutputFile, RunRecord
 from porter.sections import NEEDS, clear, stale_after
-from porter.stages.calibration import content_of
 from porter.stages.job import Job
 from porter.stages.load import MODEL_FILES
+from porter.stages.precision.calibration import content_of
 
 SECTION_OF_ROLE = {"model": "load", "task": "data"}
 """Role of a plugin: the section that its code makes first; a runtime's is `artefacts`."""

@@ -11,10 +11,10 @@ from porter.records.changes import Changes
 from porter.records.manifest import Item
 from porter.records.message import Message, Text
 from porter.records.parity import OutputParity, Parity, PreprocessParity, Tolerance
-from porter.stages.changes import Answers, changes
-from porter.stages.infer import infer
+from porter.stages.evaluation.changes import Answers, changes
+from porter.stages.evaluation.infer import infer
+from porter.stages.evaluation.prepare import Prepared, readable
 from porter.stages.job import Job
-from porter.stages.prepare import Prepared, readable
 from porter.stages.tolerance import Bound
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from porter.hashes import file_digest
 from porter.records.message import Message, Text
 from porter.records.run import OutputFile, RunRecord
-from porter.stages.evaluate import PREDICTIONS
+from porter.stages.evaluation.evaluate import PREDICTIONS
 
 
 def written(folder: Path, record: RunRecord) -> tuple[OutputFile, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from porter.stages.infer import infer
+from porter.stages.evaluation.infer import infer
 from porter.testing.subject import Problem, Subject
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from porter.records.store import read_record
-from porter.stages.deliver import README, deliver
-from porter.stages.markdown import text
+from porter.stages.documents.deliver import README, deliver
+from porter.stages.documents.markdown import text
 from porter.testing.subject import Problem, Subject
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from porter.contracts.requests import ModelRequest
 from porter.records.parity import Tolerance
 from porter.records.spec import ModelSpec, TensorSpec
-from porter.stages.infer import infer
+from porter.stages.evaluation.infer import infer
 from porter.stages.job import Job
 from porter.stages.verify import compare
 from porter.testing.subject import Problem, Subject

@@ -13,8 +13,8 @@ from porter.contracts.requests import Image
 from porter.plugins.registry import Registry
 from porter.records.request import RunRequest
 from porter.run import Run, begin
+from porter.stages.evaluation.prepare import readable
 from porter.stages.job import Job
-from porter.stages.prepare import readable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from porter.contracts.runtime import Session
 from porter.errors import PluginError, PorterError
 from porter.records.evaluation import Metric
-from porter.stages.infer import infer
+from porter.stages.evaluation.infer import infer
+from porter.stages.evaluation.judging import NONFINITE, Answered, judge
+from porter.stages.evaluation.prepare import Batch, batches, prepare
+from porter.stages.evaluation.scoring import Scoring
 from porter.stages.job import Job
-from porter.stages.judging import NONFINITE, Answered, judge
-from porter.stages.prepare import Batch, batches, prepare
-from porter.stages.scoring import Scoring
 
 
 @dataclass(frozen=True, kw_only=True)

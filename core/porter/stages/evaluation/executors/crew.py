@@ -11,10 +11,10 @@ from typing import Any
 
 from porter.contracts.progress import Progress
 from porter.errors import PluginError, PorterError, one_line
-from porter.stages.executors.base import Answering, Work
-from porter.stages.executors.shards import Plan, Shard, shards
-from porter.stages.executors.worker import Arrived, Opened, Order, Worker, order_for
-from porter.stages.judging import JudgedBatch
+from porter.stages.evaluation.executors.base import Answering, Work
+from porter.stages.evaluation.executors.shards import Plan, Shard, shards
+from porter.stages.evaluation.executors.worker import Arrived, Opened, Order, Worker, order_for
+from porter.stages.evaluation.judging import JudgedBatch
 
 POLL = 0.2
 """Seconds after which a wait for the workers looks whether the user has interrupted it."""

@@ -13,7 +13,7 @@ from porter.contracts.task import Task
 from porter.records.changes import Changes, Flip
 from porter.records.manifest import Item
 from porter.records.paired import PairedComparison
-from porter.stages.paired import compare_paired
+from porter.stages.evaluation.paired import compare_paired
 
 FLIPS_KEPT = 50
 

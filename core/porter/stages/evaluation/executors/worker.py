@@ -18,13 +18,13 @@ from porter.records.manifest import Item, Manifest
 from porter.records.request import RunRequest
 from porter.records.run import PluginUse
 from porter.records.spec import ModelSpec
-from porter.stages.answer import answer
-from porter.stages.executors.base import Work
-from porter.stages.executors.bundle import Bundle, Needed, needed
+from porter.stages.evaluation.answer import answer
+from porter.stages.evaluation.executors.base import Work
+from porter.stages.evaluation.executors.bundle import Bundle, Needed, needed
+from porter.stages.evaluation.judging import JudgedBatch, judge
+from porter.stages.evaluation.prepare import prepare
+from porter.stages.evaluation.subject import Subject
 from porter.stages.job import Job
-from porter.stages.judging import JudgedBatch, judge
-from porter.stages.prepare import prepare
-from porter.stages.subject import Subject
 
 INPUTS = "inputs"
 """Folder of a bundle in which the model's own files lie."""

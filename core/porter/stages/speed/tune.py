@@ -13,9 +13,9 @@ from porter.contracts.runtime import Session
 from porter.errors import BadInput, Missing
 from porter.records.artefact import Artefact
 from porter.records.tuning import Gain, Setting, Trial, Tuning
-from porter.stages.bench import open_for, stack
 from porter.stages.job import Job
-from porter.stages.timing import timed
+from porter.stages.speed.bench import open_for, stack
+from porter.stages.speed.timing import timed
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from porter.records.approximation import Approximation
 from porter.records.evaluation import Evaluation
-from porter.stages.answer import answer
-from porter.stages.changes import Answers
-from porter.stages.evaluate import Pass
+from porter.stages.evaluation.answer import answer
+from porter.stages.evaluation.changes import Answers
+from porter.stages.evaluation.evaluate import Pass
+from porter.stages.evaluation.judging import judge
+from porter.stages.evaluation.prepare import prepare
+from porter.stages.evaluation.sources import IMAGES
 from porter.stages.job import Job
-from porter.stages.judging import judge
-from porter.stages.prepare import prepare
-from porter.stages.sources import IMAGES
 
 REDUCED = "reduced"
 """The conversion that `porter.images.decode` notes."""

@@ -10,9 +10,9 @@ from porter.languages import CHINESE, ENGLISH, LANGUAGES
 from porter.records.run import RunRecord
 from porter.records.store import write_whole
 from porter.report.page import Page
-from porter.stages import templates as jinja
-from porter.stages.modelcard import front_matter
-from porter.stages.templates import Templates
+from porter.stages.documents import templates as jinja
+from porter.stages.documents.modelcard import front_matter
+from porter.stages.documents.templates import Templates
 
 README, REPRODUCE, REPORT = "README.md", "reproduce.sh", "report.html"
 READMES = {ENGLISH: README, CHINESE: "README.zh.md"}

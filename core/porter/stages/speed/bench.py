@@ -15,10 +15,10 @@ from porter.records.artefact import Artefact
 from porter.records.message import Message
 from porter.records.performance import Performance
 from porter.records.tuning import Setting, Tuning
+from porter.stages.evaluation.prepare import readable
 from porter.stages.job import Job
-from porter.stages.measured import performance_of
-from porter.stages.prepare import readable
-from porter.stages.timing import is_steady, latency_of, timed, warm_up
+from porter.stages.speed.measured import performance_of
+from porter.stages.speed.timing import is_steady, latency_of, timed, warm_up
 
 if TYPE_CHECKING:
     import numpy as np

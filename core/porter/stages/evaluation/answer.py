@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from porter.contracts.runtime import Session
-from porter.stages.infer import infer
+from porter.stages.evaluation.infer import infer
+from porter.stages.evaluation.judging import Answered
+from porter.stages.evaluation.prepare import Batch, Prepared, batches
 from porter.stages.job import Job
-from porter.stages.judging import Answered
-from porter.stages.prepare import Batch, Prepared, batches
 
 
 def answer(job: Job, session: Session, prepared: Iterable[Prepared], batch_size: int) -> Iterator[Answered]:

@@ -19,10 +19,10 @@ from porter.quantize.sensitivity import sensitive_tensors
 from porter.records.evaluation import Metric
 from porter.records.quantization import Attempt, AttemptScore, SearchEnd, SensitiveTensor
 from porter.stages.export import MODELS
-from porter.stages.gate import drop, passes
 from porter.stages.job import Job
-from porter.stages.targets import INT8
-from porter.stages.trial import Scored, score
+from porter.stages.precision.gate import drop, passes
+from porter.stages.precision.targets import INT8
+from porter.stages.precision.trial import Scored, score
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,12 +17,12 @@ from porter.records.evaluation import Metric
 from porter.records.quantization import Quantization
 from porter.records.run import RunRecord
 from porter.records.store import whole_file
-from porter.stages.calibration import calibrate_on, calibration_manifest
 from porter.stages.export import MODELS, export_to
 from porter.stages.job import Job
-from porter.stages.search import Search
-from porter.stages.targets import INT8, INT8_OPSET
-from porter.stages.trial import score
+from porter.stages.precision.calibration import calibrate_on, calibration_manifest
+from porter.stages.precision.search import Search
+from porter.stages.precision.targets import INT8, INT8_OPSET
+from porter.stages.precision.trial import score
 
 SEARCH_IMAGES = 1000
 """Attempts are scored on so many images at most; the verdict is on all."""

@@ -11,9 +11,9 @@ from porter.records.choice import FinalTiming
 from porter.records.performance import Performance
 from porter.records.run import RunRecord
 from porter.records.tuning import Setting
-from porter.stages.bench import bench_images, open_for, stack
 from porter.stages.job import Job
-from porter.stages.timing import Timed, timed
+from porter.stages.speed.bench import bench_images, open_for, stack
+from porter.stages.speed.timing import Timed, timed
 
 ROUNDS = 5
 MIN_SECONDS = 0.05

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from porter.records.artefact import SessionInfo
+from porter.stages.evaluation.judging import JudgedBatch
+from porter.stages.evaluation.sources import Sources
+from porter.stages.evaluation.subject import Subject
 from porter.stages.job import Job
-from porter.stages.judging import JudgedBatch
-from porter.stages.sources import Sources
-from porter.stages.subject import Subject
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from porter.contracts.runtime import Measured
 from porter.records.artefact import SessionInfo
 from porter.records.performance import Performance
-from porter.stages.timing import is_steady, latency_of
+from porter.stages.speed.timing import is_steady, latency_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from porter.records.message import Message, Text
 from porter.records.performance import Performance
 from porter.records.run import Comparison, RunRecord
 from porter.records.tuning import Setting
-from porter.stages.finals import setting_of, time_finalists
 from porter.stages.job import Job
+from porter.stages.speed.finals import setting_of, time_finalists
 
 BASELINE = "onnxruntime-fp32"
 FINALISTS = 3

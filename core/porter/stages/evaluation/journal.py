@@ -26,8 +26,8 @@ import msgspec
 from porter.data.store import ImageStore, open_store
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Manifest
-from porter.stages.judging import Judged, JudgedBatch
-from porter.stages.lines import line_of, value_of
+from porter.stages.evaluation.judging import Judged, JudgedBatch
+from porter.stages.evaluation.lines import line_of, value_of
 
 SYNC_EVERY = 2.0
 """Seconds between two writes through to the disk: what a power cut can cost."""

@@ -12,9 +12,9 @@ from porter.contracts.task import Scorer
 from porter.errors import PluginError
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import Failure
-from porter.stages.changes import Answers
+from porter.stages.evaluation.changes import Answers
+from porter.stages.evaluation.judging import STAGES, Judged, JudgedBatch
 from porter.stages.job import Job
-from porter.stages.judging import STAGES, Judged, JudgedBatch
 
 FAILURES_KEPT = 100
 

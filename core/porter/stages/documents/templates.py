@@ -13,7 +13,7 @@ from porter.errors import BadInput, one_line
 from porter.languages import ENGLISH, Catalogue, catalogue, placeholders, read_catalogue, say_from
 from porter.records.message import Markup, Message, Value
 from porter.report.html import html_environment
-from porter.stages import markdown
+from porter.stages.documents import markdown
 
 if TYPE_CHECKING:
     import jinja2

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from porter.contracts.runtime import Session
-from porter.stages.executors.base import Answering, Executor, Work
-from porter.stages.judging import JudgedBatch, judge
+from porter.stages.evaluation.executors.base import Answering, Executor, Work
+from porter.stages.evaluation.judging import JudgedBatch, judge
 
 
 class Local(Executor):

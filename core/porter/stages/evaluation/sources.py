@@ -9,12 +9,12 @@ from typing import Any
 
 from porter.contracts.runtime import Session
 from porter.records.run import RunRecord
-from porter.stages.answer import answer
-from porter.stages.files import OUTPUTS, TENSORS, ArrayFolder, manifest_sha256, read_outputs, read_tensors
+from porter.stages.evaluation.answer import answer
+from porter.stages.evaluation.files import OUTPUTS, TENSORS, ArrayFolder, manifest_sha256, read_outputs, read_tensors
+from porter.stages.evaluation.journal import Journal
+from porter.stages.evaluation.judging import Answered
+from porter.stages.evaluation.prepare import Prepared, prepare
 from porter.stages.job import CACHE, Job
-from porter.stages.journal import Journal
-from porter.stages.judging import Answered
-from porter.stages.prepare import Prepared, prepare
 
 IMAGES = "images"
 JOURNALS = f"{CACHE}/predictions"

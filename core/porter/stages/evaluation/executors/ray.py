@@ -12,8 +12,8 @@ from typing import Any
 
 from porter import machine
 from porter.errors import BadInput, Missing, one_line
-from porter.stages.executors.base import Answering, Executor, Work
-from porter.stages.executors.crew import KEYWORDS, Crew
+from porter.stages.evaluation.executors.base import Answering, Executor, Work
+from porter.stages.evaluation.executors.crew import KEYWORDS, Crew
 
 PATIENCE = 5.0
 """Seconds to wait for the machine of an address to answer."""

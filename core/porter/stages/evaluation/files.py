@@ -18,9 +18,9 @@ from porter.errors import BadInput, one_line
 from porter.hashes import file_digest
 from porter.records.manifest import Manifest
 from porter.records.store import write_whole
-from porter.stages.judging import Answered
-from porter.stages.lines import line_of, value_of
-from porter.stages.prepare import Batch, Prepared
+from porter.stages.evaluation.judging import Answered
+from porter.stages.evaluation.lines import line_of, value_of
+from porter.stages.evaluation.prepare import Batch, Prepared
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from porter.errors import PluginError
+from porter.stages.evaluation.prepare import Batch
 from porter.stages.job import Job
-from porter.stages.prepare import Batch
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,9 +14,9 @@ from porter.data.store import ImageStore, open_store
 from porter.errors import BadInput, one_line
 from porter.records.manifest import Item, Manifest
 from porter.records.quantization import CalibrationData
-from porter.stages.infer import Listener
+from porter.stages.evaluation.infer import Listener
+from porter.stages.evaluation.prepare import Prepared, prepare
 from porter.stages.job import Job
-from porter.stages.prepare import Prepared, prepare
 from porter.urls import is_url
 
 if TYPE_CHECKING:

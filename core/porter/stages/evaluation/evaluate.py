@@ -14,14 +14,14 @@ from porter.records.artefact import SessionInfo
 from porter.records.evaluation import EndToEnd, Evaluation, Execution, Metric, StageTime
 from porter.records.message import Message
 from porter.records.store import whole_file
-from porter.stages.changes import Answers, changes
-from porter.stages.executors.base import Answering, Executor, Work
-from porter.stages.files import OUTPUTS
+from porter.stages.evaluation.changes import Answers, changes
+from porter.stages.evaluation.executors.base import Answering, Executor, Work
+from porter.stages.evaluation.files import OUTPUTS
+from porter.stages.evaluation.journal import Journal
+from porter.stages.evaluation.judging import NONFINITE, OK, UNREADABLE, JudgedBatch
+from porter.stages.evaluation.scoring import Scoring, Sink
+from porter.stages.evaluation.subject import Subject
 from porter.stages.job import Job
-from porter.stages.journal import Journal
-from porter.stages.judging import NONFINITE, OK, UNREADABLE, JudgedBatch
-from porter.stages.scoring import Scoring, Sink
-from porter.stages.subject import Subject
 from porter.statistics import wilson
 
 PREDICTIONS = "predictions.csv"

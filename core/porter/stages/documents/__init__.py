@@ -1,0 +1,1 @@
+"""The README, report.html and reproduce.sh, made from the record alone."""

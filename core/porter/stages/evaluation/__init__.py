@@ -1,0 +1,1 @@
+"""Images to accuracy: preprocessed in batches, inferred, judged, journalled and scored."""
