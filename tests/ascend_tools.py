@@ -234,7 +234,7 @@ class Host:
             (packages / "ais_bench/__init__.py").write_text("")
             (packages / "ais_bench/__main__.py").write_text(AIS_BENCH)
             (packages / "ais_bench/stub_runner.py").write_text(RUNNER)
-        else:
+        elif tool:
             self._python(f"benchmark.{platform.machine()}", BENCHMARK)
             (self.bin / "stub_runner.py").write_text(RUNNER)
         path = f"{self.bin}{os.pathsep}{os.environ['PATH']}"

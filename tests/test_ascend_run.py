@@ -190,6 +190,32 @@ def test_without_the_tools_a_kit_is_written_and_the_run_goes_on(tmp_path: Path, 
     assert "runtime ascend" in unmeasured and "kit" in unmeasured
 
 
+def test_atc_alone_builds_what_the_kit_will_build(
+    tmp_path: Path, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host(tmp_path, monkeypatch, tool="")
+    run = ascend_run(tmp_path / "out", photos, soc_version="Ascend310", batch_sizes=(1, 4, 8, 16, 32))
+    assert run.everything() is ExitCode.OK
+    [kit] = run.record.kits
+    assert [one.batch for one in kit.built] == [1, 4, 8, 16, 32] and run.record.artefacts == ()
+    shapes = [next(a for a in call if a.startswith("--input_shape=")) for call in host.calls("atc")]
+    assert shapes == [f"--input_shape=image:{batch},3,{SIZE},{SIZE}" for batch in (1, 4, 8, 16, 32)]
+    assert {one.path for kit in run.record.kits for one in kit.built} <= {file.path for file in run.record.files}
+    assert kit.lacks.startswith("this machine lacks ais_bench or benchmark")
+
+
+@pytest.mark.parametrize("how", ["operators", "nothing", "empty", "fails after writing"])
+def test_what_atc_alone_refuses_ends_the_run(
+    tmp_path: Path, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    Host(tmp_path, monkeypatch, tool="")
+    monkeypatch.setenv("STUB_ATC", how)
+    run = ascend_run(tmp_path / "out", photos, soc_version="Ascend310")
+    with pytest.raises(BadInput, match="atc"):
+        run.everything()
+    assert list((tmp_path / "out/models").glob("*.om")) == []
+
+
 def test_a_stage_alone_says_that_nothing_is_built(tmp_path: Path, photos: tuple[Path, Path]) -> None:
     run = ascend_run(tmp_path / "out", photos, soc_version="Ascend310")
     run.job.progress = notes = Notes()

@@ -93,6 +93,16 @@ def test_doctor_names_the_runtime_and_its_precisions() -> None:
     assert document["machine"]["threads"] >= 1
 
 
+def test_a_reader_that_goes_away_hears_of_no_bug() -> None:
+    """`porter … | head`: the pipe is closed before anything is written."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "porter.cli.main", "plugins"]
+    process = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (process.returncode, process.stderr) == (1, "")
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_command_in_one_line_and_leaves_no_half_file(
     tmp_path: Path, number: signal.Signals, code: int

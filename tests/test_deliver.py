@@ -15,12 +15,13 @@ import pytest
 from figures import figures, unfounded
 from tiny import SPEC, TinyPlugin, start, write_photos
 
-from porter.commands import commands_of
+from porter.commands import FLAGS, STAGES, commands_of
 from porter.errors import BadInput
 from porter.records.load import LoadReport
 from porter.records.request import RunRequest
 from porter.records.run import SCHEMA_VERSION, RunRecord
 from porter.records.store import read_record, write_record
+from porter.sections import MADE_FROM
 from porter.stages.documents.deliver import READMES, deliver, render
 from porter.stages.documents.markdown import code, link, num, shell, text
 
@@ -106,6 +107,35 @@ def assert_harmless(document: str) -> None:
     assert "<script" not in outside and "<img" not in outside and not re.search(r"(?<!\\)\]\(http", outside)
     assert "\x1b" not in document and "\u202e" not in document
     assert not any(line.startswith("# head") for line in document.splitlines())
+
+
+def test_hostile_figures_stay_text(finished: Path) -> None:
+    """What a task or a record by another hand names: metrics, units, stages, and where the items were read from."""
+    record = read_record(finished)
+    first = record.evaluations[0]
+    assert first.end_to_end is not None
+    stages = tuple(replace(stage, name=f"{number} {HOSTILE}") for number, stage in enumerate(first.end_to_end.stages))
+    odd = replace(
+        first,
+        metrics=tuple(replace(metric, title=HOSTILE, unit=HOSTILE) for metric in first.metrics),
+        end_to_end=replace(first.end_to_end, source=HOSTILE, stages=stages),
+    )
+    altered = replace(record, evaluations=(odd, *record.evaluations[1:]))
+    for language in READMES:
+        assert_harmless(render("README.md.j2", altered, language=language))
+    page = render("report.html.j2", altered)
+    assert page.count("<script") == 1 and "\u202e" not in page and "\x1b" not in page
+
+
+def test_every_command_of_a_delivery_is_one_that_porter_takes() -> None:
+    """With every option away from its default."""
+    from porter.cli import stages
+
+    request = RunRequest(model="tiny")
+    for name, sections in STAGES.items():
+        taken = {option for parameter in getattr(stages, name).params for option in parameter.opts}
+        named = {field for section in sections for field in MADE_FROM[section] if hasattr(request, field)} - {"model"}
+        assert {FLAGS.get(field, f"--{field.replace('_', '-')}") for field in named} <= taken, name
 
 
 def test_the_script_quotes_what_a_shell_would_mind(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,6 +11,10 @@ from pathlib import Path
 
 import pytest
 from tiny import write_photos
+
+from porter.errors import PluginError
+from porter.plugins.registry import raise_as_plugin_error
+from porter.quantize.graph import quantiser
 
 HERE = Path(__file__).parent
 SIZES = (48, 72, 96, 120)
@@ -58,3 +63,41 @@ def test_it_ends_in_one_line_and_goes_on_when_there_is_room(tmp_path: Path, smal
     for name in ("predictions.csv", "result.json"):
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert list(out.rglob("*.part")) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_the_machines_fault_whoever_was_writing(number: int, tmp_path: Path) -> None:
+    full = OSError(number, os.strerror(number), "there")
+    with pytest.raises(OSError) as raised:
+        raise_as_plugin_error(full, "tiny", "porter_export")
+    assert raised.value is full
+    with pytest.raises(OSError) as raised, quantiser(tmp_path / "model.onnx"):
+        raise full
+    assert raised.value is full
+
+
+def test_another_error_of_a_file_stays_the_plugins() -> None:
+    with pytest.raises(PluginError, match="porter_export raised PermissionError"):
+        try:
+            raise PermissionError(errno.EACCES, "no right", "there")
+        except OSError as error:
+            raise_as_plugin_error(error, "tiny", "porter_export")
+
+
+def test_openvino_on_a_full_disk_is_told_from_other_failures(small_disk: Path) -> None:
+    openvino = pytest.importorskip("openvino")
+    import numpy as np
+
+    from porter.runtimes.openvino import _save
+
+    ops = openvino.opset13
+    image = ops.parameter([1, 65536], np.float32)
+    weights = ops.constant(np.random.default_rng(0).random((1, 65536), dtype=np.float32))
+    model = openvino.Model([ops.add(image, weights)], [image], "wide")
+    target = small_disk / "wide.xml"
+    (small_disk / "filler").write_bytes(bytes(64 * 1024))
+    with pytest.raises(OSError) as raised:
+        _save(model, target, target.with_suffix(".bin"))
+    assert raised.value.errno == errno.ENOSPC
+    assert raised.value.filename == str(target)
+    assert [one.name for one in small_disk.iterdir()] == ["filler"]

@@ -59,10 +59,10 @@ def test_the_template_page_does_what_it_says(
     assert document.startswith("# Strongest channel\n")
     assert "Delivered by Example Ltd. to " in document
     assert "## Environment" not in document and "## Performance" in document
-    assert "pytorch fp32 (reference) was not compared with the reference." in document
+    assert "pytorch fp32 (reference): any image but the 3 listed." in document
     chinese = (tmp_path / "out/README.zh.md").read_text(encoding="utf-8")
     assert "由示例公司交付，运行于 " in chinese and "## 模型简介" in chinese
-    assert "pytorch fp32（参考模型） 未与参考模型比对。" in chinese
+    assert "pytorch fp32（参考模型）：所列 3 张以外的图片。" in chinese
 
 
 def test_the_page_on_two_models_prints_what_it_shows(

@@ -11,7 +11,7 @@ import pytest
 from browser import PHONE, WIDE, chromium, opened
 from tiny import start, write_photos
 
-SPEED = "table:has(caption:text-is('Speed of every artefact at every batch size'))"
+SPEED = "table:has(caption span:text-is('Speed of every artefact at every batch size'))"
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,13 @@ def test_it_is_quiet_self_contained_and_fits(browser: Any, report: Path, width: 
             "[...document.querySelectorAll('.plot')].filter((plot) => plot.getBoundingClientRect().width < 250).length"
         )
         assert found.page.evaluate(lost) == 0, "every drawing has a size to read"
+
+
+def test_captions_stand_in_the_window_whole_while_tables_scroll(browser: Any, report: Path) -> None:
+    with opened(browser, report, width=PHONE) as found:
+        ends = "[...document.querySelectorAll('caption span')].map((one) => one.getBoundingClientRect().right)"
+        shown = [end for end in found.page.evaluate(ends) if end]
+        assert shown and max(shown) <= PHONE
 
 
 def test_the_policy_stops_what_a_stranger_would_add(browser: Any, report: Path, tmp_path: Path) -> None:

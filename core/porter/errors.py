@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import enum
+import errno
 from collections.abc import Iterable
 
 
@@ -46,6 +47,11 @@ class PluginError(PorterError):
 
 class ImageError(PorterError):
     """One image cannot be read whole. It is counted as wrong; the run goes on."""
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether `error` says that no room is left: of the machine, whoever was writing. It passes through as it is."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def one_line(text: object) -> str:

@@ -36,10 +36,18 @@ def main(arguments: list[str] | None = None) -> None:
             interrupts.end()
         _report(error)
     except SystemExit as error:
-        if isinstance(error.__context__, BrokenPipeError):  # click's answer to a reader that went away
+        if _of_click(error):
             raise
         _internal(error)  # a task or runtime that exits must not pass for a run that has ended well
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
+
+
+def _of_click(error: SystemExit) -> bool:
+    """Whether click ended the program, as it does when who reads the output went away: no bug, and nobody to tell."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and str(last.tb_frame.f_globals.get("__name__")).startswith("click.")
 
 
 def _farewell(arguments: list[str]) -> str:

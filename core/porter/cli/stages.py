@@ -107,7 +107,9 @@ verify = _alone(
     "verify", Run.verify, "Compare every artefact with the reference on real images.", DATA, RUNTIME, PARITY, TRUST
 )
 preprocess = _alone("preprocess", Run.preprocess, "Write the tensors of all images to tensors/.", CONFIG, DATA)
-infer = _alone("infer", Run.infer, "Write the outputs for all images to outputs/.", DATA, RUNTIME, ("batch",), TRUST)
+infer = _alone(
+    "infer", Run.infer, "Write the outputs for all images to outputs/.", DATA, RUNTIME, ("batch", "batch_sizes"), TRUST
+)
 evaluate = _alone(
     "evaluate", Run.evaluate, "Score the reference and every artefact.", DATA, RUNTIME, EVALUATION, EXECUTION, TRUST
 )

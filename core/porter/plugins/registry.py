@@ -14,7 +14,7 @@ import pluggy
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelOffer, ModelRequest
 from porter.contracts.runtime import Runtime, RuntimeStatus, Session
 from porter.contracts.task import Task
-from porter.errors import BadInput, Missing, PluginError, PorterError, did_you_mean, one_line
+from porter.errors import BadInput, Missing, PluginError, PorterError, did_you_mean, is_full_disk, one_line
 from porter.plugins.hooks import HookSet
 from porter.plugins.info import PluginInfo
 from porter.plugins.offers import OfferFault, Offers, ask
@@ -227,9 +227,9 @@ def _status(runtime: Runtime, plugin: str) -> RuntimeStatus:
 def raise_as_plugin_error(error: Exception | SystemExit, plugin: str, hook: str) -> NoReturn:
     """Raise `error` as a `PluginError` that says where it came from, or as `Missing` where a package is.
 
-    What is a `PorterError` passes as it is, and so does `MemoryError`, which is the machine's.
+    What is a `PorterError` passes as it is, and so do `MemoryError` and a full disk, which are the machine's.
     """
-    if isinstance(error, PorterError | MemoryError):
+    if isinstance(error, PorterError | MemoryError) or is_full_disk(error):
         raise error
     if isinstance(error, ModuleNotFoundError) and error.name:
         raise Missing(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from porter.errors import BadInput, one_line
+from porter.errors import BadInput, is_full_disk, one_line
 from porter.onnxfile import all_graphs, all_nodes, read_onnx
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def quantiser(path: Path) -> Iterator[None]:
     except BadInput:
         raise
     except Exception as error:  # the quantiser raises whatever its parts raise
+        if is_full_disk(error):
+            raise
         raise BadInput(f"{one_line(path)}: ONNX Runtime cannot quantise it: {one_line(error)[:400]}") from None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from porter.records.artefact import Artefact
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kit:
@@ -31,6 +33,8 @@ class Kit:
     """Batch sizes that are built and measured."""
     scored: tuple[int, ...]
     """Those of them that run every image."""
+    built: tuple[Artefact, ...] = ()
+    """Artefacts that this machine could build, though not run; the script builds them again."""
     images: int
     """Preprocessed images in it."""
     size_bytes: int

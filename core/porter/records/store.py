@@ -129,7 +129,7 @@ def _paths(record: RunRecord) -> Iterator[str]:
     yield from (file.path for file in record.files)
     if record.export is not None:
         yield record.export.path
-    for artefact in record.artefacts:
+    for artefact in (*record.artefacts, *(one for kit in record.kits for one in kit.built)):
         yield artefact.id  # names folders of arrays
         yield artefact.path
         yield from (part.path for part in artefact.parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from porter.report.style import LABEL_LENGTH, short
 from porter.svg import PAPER
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def frame(axes: Axes, rows: int, low: float, high: float, unit: str) -> None:
     axes.set_xlim(low, high)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(unit)
+    axes.set_xlabel(short(unit, 2 * LABEL_LENGTH))
     axes.grid(visible=True, axis="x")
     axes.set_axisbelow(True)
 

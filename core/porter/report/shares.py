@@ -42,7 +42,7 @@ def share_chart(record: RunRecord) -> Markup:
                     facecolor=PAPER,
                     edgecolor=look.colour,
                     hatch=look.hatch,
-                    label=stage.name if row == 0 else None,
+                    label=short(stage.name) if row == 0 else None,
                 )
                 if stage.share_percent >= TELLABLE:
                     place = left + stage.share_percent / 2

@@ -109,10 +109,13 @@ class Ascend(Runtime):
             scored=request.scored,
             manifest=replace(request.manifest, items=()),
         )
+        host = Host.find()
+        built = self._built_here(request) if host.has_atc else ()
         written = kit.write_kit(request.folder, document, request.onnx, request.images, request.manifest.items)
         return Kit(
             runtime=NAME,
-            lacks=Host.find().lacks(),
+            lacks=host.lacks(),
+            built=built,
             path=request.folder.name,
             list=f"{request.folder.name}/{kit.DOCUMENT}",
             sha256=written.sha256,
@@ -125,6 +128,17 @@ class Ascend(Runtime):
             images=written.images,
             size_bytes=written.size_bytes,
         )
+
+    def _built_here(self, request: KitRequest) -> tuple[Artefact, ...]:
+        """What atc makes on this machine, though nothing here can run it: an operator it refuses shows at once."""
+        plain = BuildRequest(
+            onnx=request.onnx,
+            spec=request.spec,
+            folder=request.onnx.parent,
+            precision=request.precision,
+            target=request.target,
+        )
+        return tuple(self.build(replace(plain, batch=size)) for size in request.batches)
 
 
 @hookimpl

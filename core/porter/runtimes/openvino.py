@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
+import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from porter import hookimpl
 from porter.blobcache import blobs
 from porter.contracts.runtime import BuildRequest, Runtime, RuntimeStatus, Session, SessionOptions
-from porter.errors import BadInput, Missing, one_line
+from porter.errors import BadInput, Missing, is_full_disk, one_line
 from porter.hashes import file_digest
 from porter.openvino import ADVICE, DEVICE, compile_model, cpu_precisions, import_openvino, read_model, reason
 from porter.records.artefact import Artefact, ArtefactPart, SessionInfo
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 NAME = "openvino"
+TEXT_BYTES = 4096
+"""Of one operation in an IR, at most; a large network with many branches takes 470."""
 
 
 class OpenVinoSession(Session):
@@ -179,14 +184,29 @@ def _save(model: Any, target: Path, weights: Path) -> None:
         ):
             written = Path(place) / target.name
             # OpenVINO's own default would store the weights in half precision.
-            import_openvino().save_model(model, str(written), compress_to_fp16=False)
+            try:
+                import_openvino().save_model(model, str(written), compress_to_fp16=False)
+            except RuntimeError:
+                # It does not say why: the room that is left does.
+                if shutil.disk_usage(place).free < _most_bytes(model):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+                raise
             read_model(written)
             written.with_suffix(".bin").replace(weights_file)
             written.replace(graph_file)
     except OSError as error:
+        if is_full_disk(error):
+            raise OSError(error.errno, error.strerror, str(target)) from None
         raise BadInput(f"{target}: cannot be written: {error.strerror}") from None
     except RuntimeError as error:
         raise BadInput(f"{target}: OpenVINO cannot write it: {reason(error)}") from None
+
+
+def _most_bytes(model: Any) -> int:
+    """Bytes that the IR of `model` takes at most: its constants, and the text of the graph."""
+    operations = model.get_ops()
+    constants = [one for one in operations if one.get_type_name() == "Constant"]
+    return sum(int(one.get_byte_size()) for one in constants) + TEXT_BYTES * len(operations)
 
 
 def _below(path: Path, request: BuildRequest) -> str:

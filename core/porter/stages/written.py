@@ -17,7 +17,7 @@ def written(folder: Path, record: RunRecord) -> tuple[OutputFile, ...]:
         found.append((record.export.path, Message("ONNX, opset {opset}", opset=record.export.facts.opset)))
     found += [
         (file.path, Message("artefact {artefact}", artefact=artefact.id))
-        for artefact in record.artefacts
+        for artefact in (*record.artefacts, *(one for kit in record.kits for one in kit.built))
         for file in artefact.files
     ]
     if record.evaluations:
