@@ -188,11 +188,10 @@ def _provider(ort: Any, asked: str | None) -> str:
     available = ort.get_available_providers()
     if asked is None:
         return DEFAULT_PROVIDER
-    short = {name.removesuffix("ExecutionProvider").lower(): name for name in available}
+    known = ort.get_all_providers()
+    short = {name.removesuffix("ExecutionProvider").lower(): name for name in known}
     provider = short.get(asked.lower(), asked)
     if provider not in available:
-        raise Missing(
-            f"this ONNX Runtime has no provider {one_line(asked)!r}{did_you_mean(asked, available)}; "
-            f"it has {', '.join(available)}"
-        )
+        way_out = f"; {OTHER_BUILDS}" if provider in known else did_you_mean(asked, [*available, *short])
+        raise Missing(f"this ONNX Runtime has no provider {one_line(asked)!r}, it has {', '.join(available)}{way_out}")
     return str(provider)
