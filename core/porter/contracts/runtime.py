@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from porter.errors import BadInput, Missing
+from porter.errors import BadInput, Missing, PluginError
 from porter.records.artefact import Artefact, SessionInfo
 from porter.records.kit import Kit
 from porter.records.manifest import Manifest
@@ -191,7 +191,7 @@ class Runtime(abc.ABC):
 
     def write_kit(self, request: KitRequest) -> Kit:
         """Write the kit, whole or not at all. Called only where `has_kit` is true."""
-        raise NotImplementedError(self.name)
+        raise PluginError(f"runtime {self.name!r} says that it has a kit, and writes none")
 
     @abc.abstractmethod
     def build(self, request: BuildRequest) -> Artefact:
