@@ -24,6 +24,7 @@ from page import Row, write_page
 from rivals import bare_session, benchmark_app, guides_way, plain_preprocess
 
 from porter import machine
+from porter.begin import begin
 from porter.contracts.progress import Progress
 from porter.contracts.requests import Image
 from porter.images.decode import decode
@@ -31,7 +32,7 @@ from porter.plugins.manager import create_registry
 from porter.records.artefact import Artefact
 from porter.records.request import RunRequest
 from porter.records.spec import PreprocessSpec
-from porter.run import Run, begin
+from porter.run import Run
 from porter.stages.evaluation.evaluate import evaluate, predictions_file
 from porter.stages.evaluation.executors.base import Work
 from porter.stages.evaluation.executors.local import Local

@@ -17,6 +17,7 @@ import pytest
 from tiny import SPEC, TinyPlugin, start, strongest_channel, write_photos
 
 from porter import hookimpl, hookspecs
+from porter.begin import begin
 from porter.checkpoints.load import load_into
 from porter.checkpoints.read import read_checkpoint
 from porter.checkpoints.unwrap import find_weights
@@ -39,7 +40,7 @@ from porter.plugins.manager import create_registry
 from porter.records.request import RunRequest
 from porter.records.run import State
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
-from porter.run import Run, begin
+from porter.run import Run
 from porter.runtimes.onnxruntime import OnnxRuntime
 from porter.tasks.classification import Classification, Classified, classify
 

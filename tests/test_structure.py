@@ -21,12 +21,24 @@ LAYERS = (
     (
         *("images", "data", "checkpoints", "yamlfile", "yamlsection", "openvino", "blobcache", "ortgraph", "quantize"),
         *("ascend",),
-        *("diagnose", "machine", "onnxfile", "statistics", "hashes", "sections", "commands", "lock", "languages"),
+        *(
+            "diagnose",
+            "machine",
+            "onnxfile",
+            "statistics",
+            "hashes",
+            "sections",
+            "commands",
+            "lock",
+            "languages",
+            "clock",
+        ),
         *("report", "svg"),
     ),
     ("runtimes", "tasks", "defaults"),
     ("stages",),
     ("run", "importing", "comparing"),
+    ("begin",),
     ("testing", "cli"),
 )
 """From the bottom up. A module imports from its own layer and from those before it."""

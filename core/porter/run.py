@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-import datetime
-import os
-from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 
-import porter
-from porter import machine
+from porter.clock import now
 from porter.commands import commands_of
-from porter.contracts.progress import Progress
-from porter.errors import BadInput, ExitCode, PluginError, PorterError, one_line
-from porter.plugins.registry import Registry
+from porter.errors import BadInput, ExitCode, PluginError, PorterError
 from porter.records.evaluation import Evaluation, Failure
-from porter.records.request import RunRequest
-from porter.records.run import OutputFile, RunRecord, State
-from porter.records.store import RECORD_NAME, read_record, require_no_way_out, write_record, write_whole
-from porter.sections import clear, stale_after, stale_between
+from porter.records.run import OutputFile, RunRecord
+from porter.records.store import RECORD_NAME, write_record, write_whole
+from porter.sections import clear, stale_after
 from porter.stages import verdicts, verify
 from porter.stages.build import as_they_are, build
 from porter.stages.diagnose import diagnose
 from porter.stages.documents.deliver import DOCUMENTS, deliver
 from porter.stages.documents.templates import Templates
 from porter.stages.evaluation import approximate
-from porter.stages.evaluation.answer import answer
 from porter.stages.evaluation.evaluate import PREDICTIONS, Pass, evaluate, predictions_file
 from porter.stages.evaluation.executors.base import Executor, Work
 from porter.stages.evaluation.executors.local import Local
-from porter.stages.evaluation.files import OUTPUTS, TENSORS, output_entries, tensor_entries
 from porter.stages.evaluation.judging import NONFINITE_REASON
-from porter.stages.evaluation.prepare import Prepared, prepare
+from porter.stages.evaluation.kept import write_outputs, write_tensors
 from porter.stages.evaluation.scoring import FAILURES_KEPT
 from porter.stages.evaluation.sources import Sources
-from porter.stages.evaluation.subject import Subject, subjects
+from porter.stages.evaluation.subject import subjects
 from porter.stages.evaluation.thumbnails import with_thumbnails
-from porter.stages.export import MODELS, export
+from porter.stages.export import export
 from porter.stages.job import CACHE, Job
 from porter.stages.kits import write_kits
 from porter.stages.listing import listing
@@ -49,8 +40,6 @@ from porter.stages.speed.tune import TRIAL_SECONDS, tune
 from porter.stages.standing import remove_own_files, sections_of, standing
 from porter.stages.tolerance import bound_for
 from porter.stages.written import written
-
-Advance = Callable[[int], None]
 
 
 class Run:
@@ -138,13 +127,7 @@ class Run:
     def preprocess(self) -> ExitCode:
         """Write the preprocessed tensors of every image of the manifest to `tensors/`; those that hold are kept."""
         self._list()
-        folder, total = self._sources().tensors(), len(self.job.manifest.items)
-        with self.job.progress.step("preprocess", total) as advance:
-            kept = folder.standing()
-            self._say_kept(len(kept), total)
-            advance(len(kept))
-            prepared = _counted(prepare(self.job, range(len(kept), total)), advance)
-            entries = folder.write(tensor_entries(prepared, self.job.manifest), kept)
+        entries = write_tensors(self.job, self._sources())
         failed = [Failure(id=entry.id, reason=entry.reason) for entry in entries if entry.reason]
         assert self.record.data is not None
         data = replace(
@@ -163,7 +146,7 @@ class Run:
         self._list()
         self._build()
         for subject in subjects(self.record):
-            self._infer(subject)
+            write_outputs(self.job, self._sources(), subject)
         return self._save()
 
     def evaluate(self) -> ExitCode:
@@ -216,31 +199,9 @@ class Run:
         self.record = replace(self.record, templates="" if of_plugin is None else self.job.hooks.plugin)
         self._save()
         deliver(self.job.folder, self.record, Templates(user=templates, plugin=of_plugin))
-        return exit_code(self.record)
+        return verdicts.exit_code(self.record)
 
     # --- what they share --------------------------------------------------------------------------------------
-
-    def _infer(self, subject: Subject) -> None:
-        """The outputs of one subject, from the first batch on that is not there whole."""
-        folder, total = self._sources().outputs(subject.name), len(self.job.manifest.items)
-        with self.job.progress.step(f"infer {subject.name}", total) as advance:
-            kept = folder.standing()
-            if len(kept) == total:
-                self._say_kept(total, total)
-                advance(total)
-                return
-            with subject.opened(self.job) as session:
-                size = max(self.job.request.evaluation_batch, session.least_rows)
-                kept = kept[: len(kept) // size * size]
-                self._say_kept(len(kept), total)
-                advance(len(kept))
-                prepared = _counted(self._sources().prepared(len(kept))[0], advance)
-                stream = answer(self.job, session, prepared, self.job.request.evaluation_batch)
-                folder.write(output_entries(stream, self.job.manifest), kept)
-
-    def _say_kept(self, kept: int, total: int) -> None:
-        if kept:
-            self.job.progress.note(f"kept from an earlier command: {kept} of {total} images")
 
     def _forget(self, *names: str) -> None:
         """Remove files of an earlier run or stage: beside a new record they would be taken for what it says."""
@@ -377,7 +338,7 @@ class Run:
     def _save(self) -> ExitCode:
         self.record = replace(
             self.record,
-            finished=_now(),
+            finished=now(),
             commands=commands_of(self.record.request, self.job.folder),
             files=written(self.job.folder, self.record),
         )
@@ -386,83 +347,4 @@ class Run:
         if not self.record.evaluations:
             self._forget(PREDICTIONS, *self.job.task.files)
         write_record(self.job.folder, self.record)
-        return exit_code(self.record)
-
-
-def begin(
-    folder: Path,
-    request: RunRequest,
-    registry: Registry,
-    progress: Progress,
-    command: str,
-    *,
-    fresh: bool,
-    executor: Executor | None = None,
-) -> Run:
-    """Start a run in `folder`, or go on with the record that lies there.
-
-    What the record holds and the changed options make stale is cleared, so that no figure outlives what it was
-    measured on. `executor` answers the images of an evaluation; None: this process. Raises `BadInput` where the folder
-    cannot be written.
-    """
-    machine.let_threads_sleep()
-    job = Job(folder=folder, request=request, registry=registry, progress=progress)
-    job.files  # noqa: B018 - a wrong model or file stops before a folder is made
-    _require_writable(folder)
-    require_no_way_out(folder, (MODELS, TENSORS, OUTPUTS, CACHE))
-    is_run = (folder / RECORD_NAME).exists()
-    if folder.exists() and not is_run:
-        _require_free(folder, (*DOCUMENTS, PREDICTIONS, *job.task.files))
-    before = _earlier(folder, fresh=fresh) if is_run else None
-    if before is None or fresh:
-        record = RunRecord(porter=porter.__version__, created=_now(), command=command, request=request)
-    else:
-        record = clear(before, stale_between(before.request, request))
-    environment = record.environment or job.environment
-    # Of this command's leave to unpickle, the record keeps whether its weights needed it: so does who makes them again.
-    unpickled = record.load is not None and not record.load.safe
-    request = replace(request, trust_checkpoint=request.trust_checkpoint or unpickled)
-    record = replace(record, porter=porter.__version__, request=request, command=command, environment=environment)
-    return Run(job, record, fresh=fresh, before=() if before is None else before.files, executor=executor)
-
-
-def _earlier(folder: Path, *, fresh: bool) -> RunRecord | None:
-    """The record that lies in the folder. One that cannot be read is in the way, unless all is made anew."""
-    try:
-        return read_record(folder)
-    except BadInput as error:
-        if fresh:
-            return None
-        raise BadInput(f"{error}; `porter run` with --fresh makes all anew") from None
-
-
-def exit_code(record: RunRecord) -> ExitCode:
-    """1 where a verdict fails, else 0."""
-    failed = any(verdict.state is State.FAIL for verdict in record.verdicts)
-    return ExitCode.VERDICT_FAILED if failed else ExitCode.OK
-
-
-def _require_writable(folder: Path) -> None:
-    """Stop where the folder could not be written, without making it: a mistake must leave nothing behind."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise BadInput(f"--out {one_line(folder)}: {one_line(there)} is a file")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise BadInput(f"--out {one_line(folder)}: {one_line(there)} cannot be written")
-
-
-def _require_free(folder: Path, names: tuple[str, ...]) -> None:
-    """Stop where a run would write over files that no run wrote, as in a project of the user's own."""
-    taken = [name for name in names if (folder / name).exists()]
-    if taken:
-        raise BadInput(f"--out {one_line(folder)}: holds a {taken[0]} that no run wrote; name another folder")
-
-
-def _counted(prepared: Iterable[Prepared], advance: Advance) -> Iterator[Prepared]:
-    for one in prepared:
-        advance(1)
-        yield one
-
-
-def _now() -> str:
-    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        return verdicts.exit_code(self.record)

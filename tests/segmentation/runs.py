@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from porter.begin import begin
 from porter.contracts.progress import Progress
 from porter.plugins.manager import create_registry
 from porter.records.request import RunRequest
-from porter.run import Run, begin
+from porter.run import Run
 from porter.stages.evaluation.prepare import prepare
 from segmentation import plugin
 from segmentation.network import weights

@@ -103,11 +103,11 @@ def _run(out: Path, as_json: bool, *, trust: bool) -> int:
 
     import msgspec
 
+    from porter.begin import begin
     from porter.cli.progress import TerminalProgress
     from porter.lock import FolderLock
     from porter.plugins.manager import create_registry
     from porter.records.store import read_record
-    from porter.run import begin
 
     record = read_record(out)
     request = replace(record.request, trust_checkpoint=trust)

@@ -15,7 +15,7 @@ from porter.cli.summary import summary_json, summary_lines
 from porter.importing.ascend import ImportRequest, import_ascend
 from porter.lock import FolderLock
 from porter.plugins.manager import create_registry
-from porter.run import exit_code
+from porter.stages.verdicts import exit_code
 
 
 @click.group("import")

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from porter.begin import begin
 from porter.cli.executors import executor_from
 from porter.cli.options import (
     BENCH,
@@ -32,7 +33,7 @@ from porter.cli.summary import summary_json, summary_lines, verdict_lines
 from porter.errors import ExitCode
 from porter.lock import FolderLock
 from porter.plugins.manager import create_registry
-from porter.run import Run, begin
+from porter.run import Run
 from porter.stages.documents.deliver import require_templates
 
 _out = click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")

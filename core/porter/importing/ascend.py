@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import porter
 from porter.ascend.kit import DOCUMENT, RESULTS
+from porter.clock import now
 from porter.contracts.progress import Progress
 from porter.contracts.requests import ModelRequest
 from porter.contracts.task import DataRequest
@@ -100,7 +100,7 @@ def import_ascend(request: ImportRequest, out: Path, registry: Registry, progres
     accuracy = _accuracy(found, job, manifest, info)
     record = RunRecord(
         porter=porter.__version__,
-        created=_now(),
+        created=now(),
         command=request.command,
         request=job.request,
         model=spec,
@@ -306,7 +306,7 @@ def _deliver(job: Job, record: RunRecord, manifest: Manifest | None) -> RunRecor
         for name, data in documents.items():
             write_whole(job.folder / name, data)
         record = replace(record, task_files=tuple(documents))
-    record = replace(record, finished=_now(), files=written(job.folder, record), commands=_commands(job, record))
+    record = replace(record, finished=now(), files=written(job.folder, record), commands=_commands(job, record))
     record = verdicts.judge(record)
     write_record(job.folder, record)
     deliver(job.folder, record)
@@ -357,7 +357,3 @@ def _require_free(out: Path) -> None:
             raise BadInput(f"--out {one_line(out)}: holds a run that was measured here; name another folder")
     elif any(out.iterdir()):
         raise BadInput(f"--out {one_line(out)}: holds files that no import wrote; name another folder")
-
-
-def _now() -> str:
-    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from porter.clock import now
 from porter.contracts.runtime import KitRequest, Preprocessed
 from porter.plugins.registry import raise_as_plugin_error
 from porter.records.kit import Kit
@@ -33,7 +33,7 @@ def write_kits(job: Job, record: RunRecord) -> RunRecord:
                 scored=tuple(sorted({job.batches[0], _evaluation_batch(job)})),
                 manifest=job.manifest,
                 images=_preprocessed(prepare(job), advance),
-                created=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+                created=now(),
             )
             try:
                 kit = runtime.write_kit(request)

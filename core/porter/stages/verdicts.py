@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from porter.contracts.task import Task
+from porter.errors import ExitCode
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.manifest import Manifest
 from porter.records.message import Message, Text, Value
@@ -24,6 +25,12 @@ from porter.stages.causes import (
 )
 
 REFERENCE, PUBLISHED = "reference", "published"
+
+
+def exit_code(record: RunRecord) -> ExitCode:
+    """1 where a verdict fails, else 0."""
+    failed = any(verdict.state is State.FAIL for verdict in record.verdicts)
+    return ExitCode.VERDICT_FAILED if failed else ExitCode.OK
 
 
 def judge(record: RunRecord) -> RunRecord:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from porter.begin import begin
 from porter.contracts.progress import Progress
 from porter.errors import ExitCode
 from porter.plugins.registry import Registry
 from porter.records.request import RunRequest
 from porter.records.run import RunRecord
-from porter.run import begin
 from porter.testing.conformance import QUICK, check_conformance, plugin_name, registry_of
 from porter.testing.images import ImageSet, write_image_set
 

@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from porter.begin import begin
 from porter.contracts.progress import Progress
 from porter.contracts.requests import Image
 from porter.plugins.registry import Registry
 from porter.records.request import RunRequest
-from porter.run import Run, begin
+from porter.run import Run
 from porter.stages.evaluation.prepare import readable
 from porter.stages.job import Job
 

@@ -16,6 +16,7 @@ import pytest
 from onnx import TensorProto
 
 import porter_onnx.plugin
+from porter.begin import begin
 from porter.contracts.progress import Progress
 from porter.contracts.runtime import Session
 from porter.errors import BadInput, ExitCode
@@ -23,7 +24,7 @@ from porter.plugins.manager import create_registry
 from porter.records.request import RunRequest
 from porter.records.run import State
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
-from porter.run import Run, begin
+from porter.run import Run
 
 WriteModel = Callable[..., Path]
 WritePhotos = Callable[[Sequence[int]], tuple[Path, Path]]

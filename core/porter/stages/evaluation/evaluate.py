@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import datetime
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 
+from porter.clock import now
 from porter.errors import PluginError
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import EndToEnd, Evaluation, Execution, Metric, StageTime
@@ -126,7 +126,7 @@ class Journalled:
             self._count(self._executor.name, answering.workers, batch)
             yield batch
         self.wall = time.perf_counter() - begun
-        self.measured = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        self.measured = now()
 
     def _journal(self) -> Journal | None:
         """None where predictions are of a type that the task does not name, or were made by an earlier stage."""

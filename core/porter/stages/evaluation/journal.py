@@ -11,7 +11,6 @@ comes after it is written anew. A whole journal is the cache of an evaluation.
 
 from __future__ import annotations
 
-import datetime
 import os
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from porter.clock import now
 from porter.data.store import ImageStore, open_store
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Manifest
@@ -130,7 +130,7 @@ class Journal:
     def append(self, batch: JudgedBatch, wall: float, executor: str = "local", workers: int = 1) -> None:
         """Write one batch; it survives the end of the process at once, and a power cut after `SYNC_EVERY`."""
         self.wall = wall
-        self.at = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        self.at = now()
         line: dict[str, object] = {
             "start": batch.start,
             "images": [_plain(image) for image in batch.images],

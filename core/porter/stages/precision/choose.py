@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from porter.clock import now
 from porter.records.artefact import Artefact
 from porter.records.choice import Candidate, Choice, FinalTiming, Outcome
 from porter.records.evaluation import Evaluation
@@ -49,7 +49,7 @@ def choose(job: Job, record: RunRecord) -> RunRecord:
         candidates=(*candidates, *untried),
         chosen=chosen_id,
         reason=_reason(candidates),
-        measured=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        measured=now(),
     )
     job.progress.note(str(choice.reason))
     return replace(record, choice=choice)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 import statistics
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from porter import machine
+from porter.clock import now
 from porter.contracts.runtime import Session
 from porter.errors import BadInput
 from porter.records.artefact import Artefact
@@ -118,7 +118,7 @@ def _measure(
         load_average_before=load,
         load_average_after=machine.load_average(),
         peak_memory_bytes=machine.peak_memory_bytes(),
-        measured=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        measured=now(),
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
+from porter.clock import now
 from porter.contracts.runtime import Session
 from porter.errors import BadInput, Missing
 from porter.records.artefact import Artefact
@@ -55,7 +55,7 @@ def tune(job: Job, artefact: Artefact, images: Sequence[np.ndarray], *, seconds:
         throughput=throughput,
         latency=latency,
         seconds=time.perf_counter() - started,
-        measured=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        measured=now(),
     )
 
 
