@@ -19,6 +19,19 @@ def file_digest(path: Path, algorithm: str = "sha256") -> str:
         raise BadInput(f"{one_line(path)}: cannot be read: {error.strerror}") from None
 
 
+def has_digest(path: Path, sha256: str) -> bool:
+    """Whether a file can be read and has that SHA-256."""
+    return bool(sha256) and digest_or_empty(path) == sha256
+
+
+def digest_or_empty(path: Path) -> str:
+    """SHA-256 of a file; empty where it cannot be read, so that it equals the digest of none."""
+    try:
+        return file_digest(path)
+    except BadInput:
+        return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FolderDigest:
     """The content of a folder."""

@@ -177,7 +177,9 @@ def _by_ais_bench(found: Found, speed: Speed) -> Iterator[_Figure]:
             )
         pure = content.pure if content.pure is not None else _pure_by_name(report.path)
         fed = {True: ZEROS, False: IMAGES, None: UNKNOWN}[pure]
-        yield _Figure(path=report.path, batch=batch, measured=replace(measured_by_ais_bench(content, batch), input=fed))
+        # How often the tool warmed up is in no report.
+        measured = replace(measured_by_ais_bench(content, batch), input=fed, warmup_runs=None)
+        yield _Figure(path=report.path, batch=batch, measured=measured)
     if found.summaries or found.logs:
         speed.notes.append(
             Message("the latency of ais_bench is that of the chip alone; copying to it and back is not in it")

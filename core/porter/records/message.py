@@ -105,11 +105,11 @@ def _shown(value: Value, form: str, translate: Translate, markup: Markup) -> str
     if isinstance(value, tuple):
         return translate(", ").join(render(one, translate, markup) for one in value)
     if isinstance(value, float) or (isinstance(value, int) and form.endswith(("e", "f"))):
-        return markup.text(_number(value, form))
+        return markup.text(number(value, form))
     return markup.text(str(value))
 
 
-def _number(value: float, form: str) -> str:
+def number(value: float, form: str) -> str:
     """A figure; one that rounds to nothing has no sign."""
     text = format(value, form)
     return text.removeprefix("-") if float(text) == 0 else text

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from porter.records.evaluation import Evaluation, Metric
+from porter.records.message import number
 from porter.records.paired import PairedComparison
 from porter.records.run import RunRecord
 from porter.report.inline import chart
@@ -106,12 +107,7 @@ def _figure(metric: Metric) -> str:
 
 
 def _drop(paired: PairedComparison) -> str:
-    return f"{_plain(paired.drop)} [{_plain(paired.interval.low)}, {_plain(paired.interval.high)}]"
-
-
-def _plain(value: float) -> str:
-    shown = f"{value:.2f}"
-    return shown.removeprefix("-") if float(shown) == 0 else shown
+    return f"{number(paired.drop, '.2f')} [{number(paired.interval.low, '.2f')}, {number(paired.interval.high, '.2f')}]"
 
 
 def _reach(bars: Sequence[_Bar]) -> float:

@@ -14,7 +14,7 @@ from shutil import rmtree
 
 from porter.blobcache import intact
 from porter.errors import BadInput, PorterError, one_line
-from porter.hashes import file_digest
+from porter.hashes import digest_or_empty
 from porter.records.cached import Cached, CacheKind, CacheState
 from porter.records.run import RunRecord
 from porter.records.store import require_no_way_out
@@ -118,7 +118,7 @@ class Caches:
         if expected is None or index.key != expected.key:
             return Found(state=CacheState.STALE, reason=OTHERWISE, entries=count)
         for number, entry in enumerate(index.entries):
-            if not entry.reason and _digest(path / name_of(number)) != entry.file_sha256:
+            if not entry.reason and digest_or_empty(path / name_of(number)) != entry.file_sha256:
                 reason = f"{name_of(number)} is not what was written"
                 return Found(state=CacheState.DAMAGED, reason=reason, entries=count)
         return self._counted(count)
@@ -163,13 +163,6 @@ class Caches:
 
 def _inside(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
-
-
-def _digest(path: Path) -> str:
-    try:
-        return file_digest(path)
-    except BadInput:
-        return ""
 
 
 def _iso(seconds: float) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from porter.data.store import ImageStore, open_store
 from porter.errors import BadInput, one_line
-from porter.hashes import file_digest
+from porter.hashes import has_digest
 from porter.records.manifest import Item, Manifest
 from porter.records.run import OutputFile, RunRecord
 from porter.sections import NEEDS, clear, stale_after
@@ -102,36 +102,29 @@ def _inputs(job: Job, record: RunRecord) -> Changed:
 
 
 def _files(job: Job, record: RunRecord) -> Changed:
-    if record.export is not None and not _same(job.folder / record.export.path, record.export.sha256):
+    if record.export is not None and not has_digest(job.folder / record.export.path, record.export.sha256):
         yield "export", f"{record.export.path} is not what was exported"
     if record.quantization is not None:
-        if not _same(job.folder / record.quantization.path, record.quantization.sha256):
+        if not has_digest(job.folder / record.quantization.path, record.quantization.sha256):
             yield "quantization", f"{record.quantization.path} is not what was quantised"
         if content_of(job, record.quantization.calibration) != record.quantization.calibration.content_sha256:
             yield "quantization", "the calibration images changed"
     for artefact in record.artefacts:
         for file in artefact.files:
-            if not _same(job.folder / file.path, file.sha256):
+            if not has_digest(job.folder / file.path, file.sha256):
                 yield "artefacts", f"{file.path} is not what was built"
     for kit in record.kits:
-        if not _same(job.folder / kit.list, kit.sha256):
+        if not has_digest(job.folder / kit.list, kit.sha256):
             yield "kits", f"{kit.path} is not what was written"
     if record.evaluations:
         models = {file.path for artefact in record.artefacts for file in artefact.files}
         for left in record.files:
-            if left.path not in models and not _same(job.folder / left.path, left.sha256):
+            if left.path not in models and not has_digest(job.folder / left.path, left.sha256):
                 yield "evaluations", f"{left.path} is not what was written"
-
-
-def _same(path: Path, sha256: str) -> bool:
-    try:
-        return file_digest(path) == sha256
-    except BadInput:
-        return False
 
 
 def remove_own_files(folder: Path, files: tuple[OutputFile, ...]) -> None:
     """Remove what an earlier run wrote, each file only while it is what that run wrote."""
     for file in files:
-        if _same(folder / file.path, file.sha256):
+        if has_digest(folder / file.path, file.sha256):
             (folder / file.path).unlink()

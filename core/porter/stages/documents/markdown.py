@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from porter.errors import one_line
-from porter.records.message import Markup
+from porter.records.message import Markup, number
 
 NOT_MEASURED = "not measured"
 UNKNOWN = "–"
@@ -21,8 +21,7 @@ def num(value: float | None, digits: int = 2) -> str:
     """A figure with so many places; None reads "not measured"."""
     if value is None:
         return NOT_MEASURED
-    shown = f"{value:.{digits}f}"
-    return shown.removeprefix("-") if float(shown) == 0 else shown
+    return number(value, f".{digits}f")
 
 
 def text(value: object) -> str:

@@ -80,7 +80,7 @@ def metadata(record: RunRecord) -> dict[str, Any]:
 
 
 def _result(record: RunRecord, evaluation: Evaluation) -> dict[str, Any]:
-    name = _dataset(record, evaluation)
+    name = _dataset(record)
     return {
         "task": {"type": _task(record), "name": _task(record).replace("-", " ").capitalize()},
         "dataset": {"name": name, "type": _identifier(name)},
@@ -95,8 +95,8 @@ def _result(record: RunRecord, evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _dataset(record: RunRecord, evaluation: Evaluation) -> str:
-    """The published set of images where the result can be held against its figure, else the folder's name."""
+def _dataset(record: RunRecord) -> str:
+    """The published set of images where the run's are those, else the folder's name."""
     published = record.model.published if record.model is not None else None
     compared = [one for one in record.comparisons if one.against == "published" and one.passed is not None]
     if published is not None and compared:

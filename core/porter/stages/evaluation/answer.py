@@ -22,13 +22,13 @@ def answer(job: Job, session: Session, prepared: Iterable[Prepared], batch_size:
     size, streams = max(batch_size, session.least_rows), session.info.streams
     if streams == 1:
         for batch in batches(prepared, size):
-            yield _answer(job, session, batch)
+            yield answer_batch(job, session, batch)
         return
     window: deque[Future[Answered]] = deque()
     pool = ThreadPoolExecutor(streams, thread_name_prefix="porter-stream")
     try:
         for batch in batches(prepared, size, ahead=streams):
-            window.append(pool.submit(_answer, job, session, batch))
+            window.append(pool.submit(answer_batch, job, session, batch))
             if len(window) > streams:
                 yield window.popleft().result()
         while window:
@@ -37,7 +37,8 @@ def answer(job: Job, session: Session, prepared: Iterable[Prepared], batch_size:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _answer(job: Job, session: Session, batch: Batch) -> Answered:
+def answer_batch(job: Job, session: Session, batch: Batch) -> Answered:
+    """Infer one batch; preprocessing begins no image while that holds all processors."""
     alone = session.info.streams == 1 and session.info.threads is not None and session.info.threads >= job.threads
     if alone:
         job.processors_free.clear()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from porter.data.store import ImageStore, open_store
 from porter.errors import BadInput, one_line
-from porter.hashes import file_digest
+from porter.hashes import digest_or_empty
 from porter.records.manifest import Manifest
 from porter.records.store import write_whole
 from porter.stages.evaluation.judging import Answered
@@ -141,27 +141,21 @@ class ArrayFolder:
                 f"{self.folder}: {len(missing)} of {len(entries)} files are gone, those of {some}{more}; make it again"
             )
         for number, entry in enumerate(entries[start:], start):
-            if entry.digest and self._digest(entry) != entry.digest:  # it would be scored by what it no longer shows
+            # Of an image that changed, an array would score what it no longer shows.
+            if entry.digest and self._store.digest_or_empty(entry.id) != entry.digest:
                 name = self._store.name(entry.id)
                 raise BadInput(f"{one_line(name)}: changed since {self.folder} was made from it; make that again")
             yield number, entry, None if entry.reason else self._load(number, entry)
 
     def _holds(self, number: int, entry: Entry) -> bool:
         """Whether image and file of an entry are what they were."""
-        if entry.id != self.manifest.items[number].id or self._digest(entry) != entry.digest:
+        if entry.id != self.manifest.items[number].id or self._store.digest_or_empty(entry.id) != entry.digest:
             return False
-        return bool(entry.reason) or _digest_of(self.folder / name_of(number)) == entry.file_sha256
+        return bool(entry.reason) or digest_or_empty(self.folder / name_of(number)) == entry.file_sha256
 
     @cached_property
     def _store(self) -> ImageStore:
         return open_store(self.manifest.root)
-
-    def _digest(self, entry: Entry) -> str:
-        """SHA-256 of an image; empty where it cannot be read."""
-        try:
-            return self._store.digest(entry.id)
-        except OSError:
-            return ""
 
     def _load(self, number: int, entry: Entry) -> dict[str, np.ndarray]:
         import numpy as np
@@ -214,14 +208,6 @@ def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> str:
     temporary.write_bytes(buffer.getbuffer())
     temporary.replace(path)
     return hashlib.sha256(buffer.getbuffer()).hexdigest()
-
-
-def _digest_of(path: Path) -> str:
-    """SHA-256 of a file; empty where it cannot be read."""
-    try:
-        return file_digest(path)
-    except BadInput:
-        return ""
 
 
 def tensor_entries(

@@ -16,14 +16,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import repeat
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
 from porter.clock import now
-from porter.data.store import ImageStore, open_store
+from porter.data.store import open_store
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Manifest
 from porter.stages.evaluation.judging import Judged, JudgedBatch
@@ -105,7 +104,7 @@ class Journal:
                 if expected > len(manifest.items):
                     return
                 ids = [item.id for item in manifest.items[line.start : expected]]
-                digests = pool.map(_digest, repeat(store), ids)
+                digests = pool.map(store.digest_or_empty, ids)
                 if list(digests) != [image.digest for image in line.images]:
                     return
                 try:
@@ -207,11 +206,3 @@ def _plain(image: Judged) -> dict[str, object]:
     """The fields that say something."""
     values = {name: getattr(image, name) for name in ("prediction", "reason", "digest", "conversions")}
     return {"status": image.status, **{name: value for name, value in values.items() if value}}
-
-
-def _digest(store: ImageStore, image_id: str) -> str:
-    """SHA-256 of an image file; empty where it cannot be read."""
-    try:
-        return store.digest(image_id)
-    except OSError:
-        return ""

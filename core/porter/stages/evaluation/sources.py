@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import astuple
+from functools import cached_property
 from typing import Any
 
 from porter.contracts.runtime import Session
@@ -49,7 +50,7 @@ class Sources:
 
     def tensors(self) -> ArrayFolder:
         """The folder that `porter preprocess` writes."""
-        return ArrayFolder(self._job.folder / TENSORS, self._tensor_key(), self._job.manifest)
+        return ArrayFolder(self._job.folder / TENSORS, self._tensor_key, self._job.manifest)
 
     def outputs(self, name: str) -> ArrayFolder:
         """The folder that `porter infer` writes for the reference or an artefact."""
@@ -72,11 +73,12 @@ class Sources:
         artefacts = [artefact for artefact in self._record.artefacts if artefact.id == name]
         made_by = [file.sha256 for artefact in artefacts for file in artefact.files]
         made_by += [entry.sha256 for entry in self._record.inputs if entry.role in ("config", "checkpoint")]
-        return _hash(self._tensor_key(), name, str(self._job.request.weights), *made_by)
+        return _hash(self._tensor_key, name, str(self._job.request.weights), *made_by)
 
     def _decoding(self) -> str:
         return "approximate" if self._job.request.approximate_decode else ""
 
+    @cached_property
     def _tensor_key(self) -> str:
         plugin = self._job.registry.use("model", self._job.hooks.plugin)
         return _hash(

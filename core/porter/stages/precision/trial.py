@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from porter.contracts.runtime import Session
 from porter.errors import PluginError, PorterError
 from porter.records.evaluation import Metric
-from porter.stages.evaluation.infer import infer
-from porter.stages.evaluation.judging import NONFINITE, Answered, judge
+from porter.stages.evaluation.answer import answer_batch
+from porter.stages.evaluation.judging import NONFINITE, judge
 from porter.stages.evaluation.prepare import Batch, batches, prepare
 from porter.stages.evaluation.scoring import Scoring
 from porter.stages.job import Job
@@ -60,14 +59,12 @@ class _Trial:
     def take(self, batch: Batch) -> None:
         if self._problem:
             return
-        started = time.perf_counter()
         try:
-            outputs = {} if batch.array is None else infer(self._job, self._session, batch.array)
+            answered = answer_batch(self._job, self._session, batch)
         except PorterError as error:
             self._problem = str(error)
             return
-        seconds = time.perf_counter() - started
-        self._scoring.take(judge(self._job, Answered(batch=batch, outputs=outputs, infer_seconds=seconds)))
+        self._scoring.take(judge(self._job, answered))
         self._inferred += len(batch.indices)
 
     def result(self) -> Scored:

@@ -24,7 +24,6 @@ TRIAL_SECONDS = 0.4
 """Timed calls of one trial; a third of it before them to warm up."""
 TURNS = 5
 """How often the best setting and the plain one are measured in turns."""
-SIZES_TRIED = 3
 FINALISTS = 3
 """So many of the fastest settings are measured again, in turns: one trial alone can be a lucky one."""
 
@@ -62,7 +61,7 @@ def tune(job: Job, artefact: Artefact, images: Sequence[np.ndarray], *, seconds:
 def _settings(job: Job, artefact: Artefact) -> list[Setting]:
     """What is tried, the plain setting of the smallest batch first."""
     wanted = sorted(job.request.batch_sizes) if artefact.batch is None else [artefact.batch]
-    places = sorted({0, (len(wanted) - 1) // 2, len(wanted) - 1})[:SIZES_TRIED]
+    places = sorted({0, (len(wanted) - 1) // 2, len(wanted) - 1})
     counts = [count for count in (1, 2, 4, 8, 16, 32, 64) if count < job.threads] + [job.threads]
     small = wanted[0]
     found = [Setting(threads=count, streams=1, batch=small) for count in reversed(counts)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from porter.errors import BadInput, one_line
-from porter.hashes import file_digest
+from porter.hashes import has_digest
 from porter.records.store import whole_file
 
 try:
@@ -35,7 +35,7 @@ class Needed:
 
     def lies_there(self) -> bool:
         """Whether this machine has it at its origin."""
-        return _has(Path(self.origin), self.sha256)
+        return has_digest(Path(self.origin), self.sha256)
 
     def chunks(self) -> Iterator[bytes]:
         """Its content, in pieces."""
@@ -65,7 +65,7 @@ class Bundle:
     @property
     def was_sent(self) -> bool:
         """Whether this machine has every file, sent to it before."""
-        return all(_has(self.folder / file.place, file.sha256) for file in self.files)
+        return all(has_digest(self.folder / file.place, file.sha256) for file in self.files)
 
     def receive(self, contents: Iterable[Iterable[bytes]]) -> None:
         """Write the content of each file, once on a machine. Raises `BadInput` where one is not what was sent."""
@@ -109,10 +109,3 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _has(path: Path, sha256: str) -> bool:
-    try:
-        return file_digest(path) == sha256
-    except BadInput:
-        return False

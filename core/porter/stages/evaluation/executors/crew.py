@@ -63,7 +63,6 @@ class Crew(Answering):
         self._unopened = 0
         """Workers lost before they had opened a session, since the last one that did."""
         self._processors = {self._order.installed.processor}
-        self.lost = 0
         self._most = 0
         self._plan: Plan[list[JudgedBatch]] | None = None
 
@@ -179,7 +178,6 @@ class Crew(Answering):
         reason = _reason(error)
         self._members.remove(member)
         self._calls = {call: one for call, one in self._calls.items() if one[0] is not member}
-        self.lost += 1
         self._ray.kill(member.actor)  # it may live on where nobody can reach it
         if not member.opened:
             self._unopened += 1

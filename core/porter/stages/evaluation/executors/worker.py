@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -118,10 +117,6 @@ class Worker:
         stream = answer(job, self._session, prepare(job), job.request.evaluation_batch)
         judged = (judge(job, answered) for answered in stream)
         return [replace(batch, start=batch.start + start) for batch in judged]
-
-    def process(self) -> int:
-        """Number of its process."""
-        return os.getpid()
 
 
 def order_for(work: Work) -> Order:
