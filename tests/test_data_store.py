@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import os
+import tarfile
+import threading
+import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny import SPEC, start, write_photos
@@ -12,9 +19,11 @@ from tiny import SPEC, start, write_photos
 from porter.contracts.task import DataRequest
 from porter.data.store import open_store
 from porter.errors import BadInput, Missing
+from porter.stages.evaluation.prepare import prepare
 from porter.urls import is_url, require_no_password
 
 fsspec = pytest.importorskip("fsspec")
+LocalFileSystem = pytest.importorskip("fsspec.implementations.local").LocalFileSystem
 
 
 @pytest.fixture
@@ -47,6 +56,46 @@ def test_a_url_gives_the_bytes_of_the_folder(tmp_path: Path, photos: tuple[Path,
     assert (tmp_path / "url/predictions.csv").read_bytes() == (tmp_path / "folder/predictions.csv").read_bytes()
     assert run.record.data is not None and run.record.data.root == url
     assert (run.record.data.found, run.record.data.failed) == (12, 1)
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_an_archive_is_read_right_by_many_threads(tmp_path: Path, kind: str) -> None:
+    """A tar has one place for all its files: threads that read at once got each other's bytes."""
+    contents = {f"{number:03}.jpg": os.urandom(100_000) for number in range(60)}
+    path = tmp_path / f"photos.{kind}"
+    with zipfile.ZipFile(path, "w") if kind == "zip" else tarfile.open(path, "w") as archive:
+        for name, data in contents.items():
+            if isinstance(archive, zipfile.ZipFile):
+                archive.writestr(name, data)
+            else:
+                entry = tarfile.TarInfo(name)
+                entry.size = len(data)
+                archive.addfile(entry, io.BytesIO(data))
+    store = open_store(f"{kind}://::{path.as_uri()}")
+    with ThreadPoolExecutor(8) as pool:
+        assert dict(zip(contents, pool.map(store.read, contents), strict=True)) == contents
+
+
+def test_answers_that_take_long_are_waited_for_together(tmp_path: Path, photos: tuple[Path, Path]) -> None:
+    """Not one after the other, and not by whoever could preprocess meanwhile."""
+    run = start(tmp_path / "out", photos[0].as_uri(), photos[1], batch=4)
+    now = most = 0
+    lock, plain = threading.Lock(), LocalFileSystem.cat_file
+
+    def slow(files: Any, path: str, **options: Any) -> bytes:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.05)
+        with lock:
+            now -= 1
+        return bytes(plain(files, path, **options))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalFileSystem, "cat_file", slow)
+        assert sum(one.array is not None for one in prepare(run.job)) == 11
+    assert most > run.job.threads
 
 
 def test_an_interrupted_evaluation_of_a_url_goes_on(tmp_path: Path, photos: tuple[Path, Path], memory: str) -> None:

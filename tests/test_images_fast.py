@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +98,39 @@ def test_large_pictures_are_worked_on_in_parts(old: tuple[int, int], new: tuple[
     np.testing.assert_array_equal(resample.resize_window(pixels, new, (0, 0), new, name), whole)
 
 
-def test_sums_of_too_many_pixels_are_left_to_pillow() -> None:
-    assert resample.covers((2000, 2000), (16, 16), "bilinear")
-    assert not resample.covers((2000, 2000), (16, 16), "bicubic")
+def test_other_filters_are_left_to_pillow() -> None:
+    assert resample.covers((2000, 2000), (16, 16), "bicubic")
     assert not resample.covers((400, 400), (200, 200), "lanczos")
+
+
+def test_without_numba_pillow_resizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels, spec = noise(90, 120), PreprocessSpec(resize=64, crop=(56, 56))
+    fast = reference_pipeline(pixels, spec)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    resample.unusable.cache_clear()
+    try:
+        assert "Numba cannot be imported" in str(resample.unusable())
+        assert reference_pipeline(pixels, spec).tobytes() == fast.tobytes()
+    finally:
+        resample.unusable.cache_clear()
+
+
+@pytest.mark.parametrize("fault", ["no folder can be written", "what was kept is damaged"])
+def test_compiled_code_that_cannot_be_kept_is_made_again(tmp_path: Path, fault: str) -> None:
+    """In a process of its own, whose package and home are read-only or hold rubbish."""
+    folder = tmp_path / "kept"
+    script = "from porter.images import resample; print(resample.unusable())"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder)}
+    if fault == "no folder can be written":
+        folder.write_text("a file, where a folder is wanted")
+    else:
+        subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+        kept = [path for path in folder.rglob("*") if path.is_file()]
+        assert kept
+        for path in kept:
+            path.write_bytes(b"rubbish")
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("None\n", 0), done.stderr
 
 
 @pytest.mark.parametrize("name", sorted(resample.SUPPORT))

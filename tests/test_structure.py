@@ -43,7 +43,7 @@ LAYERS = (
 )
 """From the bottom up. A module imports from its own layer and from those before it."""
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-HEAVY = frozenset({"torch", "onnx", "onnxruntime", "openvino", "cv2", "matplotlib"})
+HEAVY = frozenset({"torch", "onnx", "onnxruntime", "openvino", "cv2", "matplotlib", "numba"})
 """Packages that take long to import: `porter plugins` must answer at once."""
 
 MODULES = sorted(CORE.rglob("*.py"))
@@ -128,7 +128,12 @@ def test_core_and_templates_name_no_model() -> None:
     assert "hrnet" in names
     words = (names - {"onnx"}) | {f"porter_{name}" for name in names} | {"efficientnet", "segmentation"}
     forbidden = re.compile("|".join(sorted(re.sub(r"[-_]", "[-_ ]?", word) for word in words)), re.IGNORECASE)
-    texts = [path for folder in (CORE, TEMPLATES) for path in folder.rglob("*") if path.suffix not in (".pyc", "")]
+    texts = [
+        path
+        for folder in (CORE, TEMPLATES)
+        for path in folder.rglob("*")
+        if path.suffix and "__pycache__" not in path.parts
+    ]
     assert len(texts) > len(MODULES)
     found = [
         f"{path.relative_to(ROOT)}, line {number}: {line.strip()}"

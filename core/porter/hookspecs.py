@@ -133,7 +133,7 @@ def porter_preprocess(image: Image, spec: PreprocessSpec, out: np.ndarray | None
 def porter_infer(session: Session, batch: np.ndarray, spec: ModelSpec) -> Mapping[str, np.ndarray] | None:
     """Run one batch (float32 N×C×H×W) and return every output by name, N rows each.
 
-    Core's default is `session.run(batch)`. `spec` says what the model takes.
+    Core's default is `session.run(batch)`. `spec` says what the model takes. Called from several threads at once.
 
     Example:
         >>> from porter import hookimpl

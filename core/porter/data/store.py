@@ -6,7 +6,9 @@ import abc
 import errno
 import hashlib
 import re
+import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,6 +21,8 @@ TRIES = 3
 """Times that a file behind a URL is asked for before the run stops."""
 WAIT = 0.5
 """Seconds before the second try; twice as many before the next."""
+READS_AT_ONCE = 16
+"""Files behind a URL that are asked for at a time: an answer takes long, and costs this machine nothing."""
 
 
 class ImageStore(abc.ABC):
@@ -28,13 +32,19 @@ class ImageStore(abc.ABC):
         self.root = root
         """Absolute path of the folder, or its URL: what `Manifest.root` says."""
 
+    @property
+    def reads_at_once(self) -> int:
+        """Calls of `read` that should be under way at a time beside the work on what they bring; 0: a read takes so
+        little that it is part of that work."""
+        return 0
+
     @abc.abstractmethod
     def list(self) -> tuple[str, ...]:
         """Identifiers of all images, sorted by code point. Raises `BadInput` where there is none."""
 
     @abc.abstractmethod
     def read(self, image_id: str) -> bytes:
-        """The bytes of one image.
+        """The bytes of one image. Called from several threads at once.
 
         Raises OSError where that one file is at fault, and `BadInput` where the storage does not answer: an image
         must not count as unreadable because the network was down.
@@ -86,6 +96,13 @@ class _Remote(ImageStore):
     def __init__(self, url: str) -> None:
         super().__init__(url.rstrip("/"))
         self._files, self._folder = _filesystem(self.root)
+        self._archive = threading.Lock() if _is_archive(self._files) else None
+        """Held while one file is read: all files of an archive come through one, whose place is that of whoever moved
+        it last (`tarfile.ExFileObject`)."""
+
+    @property
+    def reads_at_once(self) -> int:
+        return READS_AT_ONCE if self._archive is None else 1
 
     def list(self) -> tuple[str, ...]:
         """An image is a file with one of `IMAGE_SUFFIXES`: to look into each of the others would take a request each.
@@ -123,7 +140,8 @@ class _Remote(ImageStore):
     def _bytes(self, path: str) -> bytes:
         # Inside an archive a few bytes may stand for gigabytes. Elsewhere a range would cost some servers' answer.
         limit = MAX_FILE_BYTES + 1 if "::" in self.root else None
-        data = bytes(self._files.cat_file(path, end=limit))
+        with self._archive or nullcontext():
+            data = bytes(self._files.cat_file(path, end=limit))
         if len(data) > MAX_FILE_BYTES:
             raise ImageFileTooLarge(errno.EFBIG, f"more than the limit of {MAX_FILE_BYTES} bytes", path)
         return data
@@ -149,6 +167,15 @@ def _filesystem(url: str) -> tuple[Any, str]:
     except Exception as error:  # every driver has errors of its own
         raise BadInput(f"--data {one_line(url)}: cannot be opened: {_reason(error)}") from None
     return files, str(folder).rstrip("/")
+
+
+def _is_archive(files: Any) -> bool:
+    """Whether an archive is among the file systems that lie behind each other."""
+    from fsspec.archive import AbstractArchiveFileSystem
+
+    while files is not None and not isinstance(files, AbstractArchiveFileSystem):
+        files = getattr(files, "fs", None)
+    return files is not None
 
 
 def _is_image(name: str) -> bool:

@@ -1,17 +1,15 @@
 """Pillow's resize of the part of an image that a crop needs, bit for bit, and faster.
 
 Pillow resizes rows first, then columns. Each pass is a sum of bytes times weights of 22 fractional bits, rounded to a
-byte (`Resample.c`: `precompute_coeffs`, `normalize_coeffs_8bpc`, `ImagingResampleHorizontal_8bpc`). Here each weight is
-the sum of a coarse one of 14 bits and the fine rest, and the sums of either are exact in float32, whatever the order of
-their terms. So both are one matrix product for each few output lines. Lines that the crop leaves out are not computed
-at all; Pillow has to, since its `box` is held in float32.
+byte (`Resample.c`: `precompute_coeffs`, `normalize_coeffs_8bpc`, `ImagingResampleHorizontal_8bpc`). Here the same
+integers are added a whole line at a time, compiled for the processor at hand and without Python's lock. Lines that the
+crop leaves out are not computed at all; Pillow has to, since its `box` is held in float32.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,21 +22,8 @@ if TYPE_CHECKING:
 
 SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}
 """Radius of the filters that are computed here, in pixels of the smaller image."""
-_PRECISION_BITS = 22
-_COARSE_BITS = 14
-"""Fractional bits of the coarse weights: with the 8 bits of a byte, 22 of float32's 24."""
-_MOST_TAPS = 500
-"""Pixels that a sum may have: a byte times a fine weight of 7 bits, 514 times, is 24 bits."""
-_HALF_UP = 2.0**-16
-"""Added before rounding half to even, it rounds halves up, as Pillow does; all else lies 2^-14 or more from a half."""
-_LINES = 4
-"""Output lines of one matrix product: more would multiply more zeros."""
-_CACHED = 1 << 15
-"""Output bytes that are worked on at a time: what is made of them on the way lies in the cache."""
-_ALONE = 1 << 18
-"""Multiplications below which OpenBLAS starts no threads for a product (`interface/gemm.c`: `SMP_THRESHOLD_MIN` times
-`GEMM_MULTITHREAD_THRESHOLD`): images are preprocessed in threads already."""
-
+PRECISION_BITS = 22
+"""Fractional bits of a weight, as in Pillow."""
 
 _CHECKED = (
     ((75, 100), (52, 69)),
@@ -52,24 +37,22 @@ _CHECKED = (
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """One pass along an axis: B blocks of `_LINES` output lines, each from K input lines."""
+    """One pass along an axis: N output lines, each the sum of up to K input lines."""
 
     source: int
     """First input line that is needed."""
     source_stop: int
-    count: int
-    """Output lines, of which the last block may have less than its share."""
-    lines: NDArray[np.intp]
-    """B×K: the input lines of each block, counted from `source`."""
-    weights: NDArray[np.float32]
-    """B×2·_LINES×K, in units of 2^-14: the coarse weights of each line, then the fine ones."""
+    low: NDArray[np.int32]
+    """N: the first input line of each output line, counted from `source`."""
+    taps: NDArray[np.int32]
+    """N: how many it takes."""
+    weights: NDArray[np.int32]
+    """N×K, in units of 2^-22."""
 
 
 def covers(old: tuple[int, int], new: tuple[int, int], name: str) -> bool:
     """Whether `resize_window` gives Pillow's bytes by the filter `name` from `old` to `new`, both (height, width)."""
-    if name not in SUPPORT or not rows_first(old, new):
-        return False
-    return 2 * SUPPORT[name] * max(old[0] / new[0], old[1] / new[1]) < _MOST_TAPS
+    return name in SUPPORT and rows_first(old, new)
 
 
 def rows_first(old: tuple[int, int], new: tuple[int, int]) -> bool:
@@ -98,13 +81,13 @@ def resize_window(
     needed = pixels[rows.source : rows.source_stop, columns.source : columns.source_stop]
     # A pass works along the first axis, so that each line is one long row of a matrix.
     transpose: Any = cv2.transpose  # its stub gives back any type of array
-    narrowed = transpose(_pass(transpose(needed), columns, name))
-    return _pass(narrowed, rows, name)
+    narrowed = transpose(_pass(transpose(needed), columns))
+    return _pass(narrowed, rows)
 
 
 @functools.cache
 def unusable() -> Message | None:
-    """Why `resize_window` cannot stand for Pillow in this process; None where it can. Takes milliseconds, once."""
+    """Why `resize_window` cannot stand for Pillow in this process; None where it can. Takes a second at most, once."""
     import numpy as np
     import PIL
     from PIL import Image
@@ -113,6 +96,10 @@ def unusable() -> Message | None:
         import cv2  # noqa: F401
     except ImportError as error:
         return Message("OpenCV cannot be imported ({reason})", reason=one_line(error))
+    try:
+        import numba  # noqa: F401
+    except ImportError as error:  # there is none for this Python yet, or none that takes the numpy installed
+        return Message("Numba cannot be imported ({reason})", reason=one_line(error))
     noise = np.random.default_rng(7).integers(0, 256, (90, 120, 3), np.uint8)
     for (height, width), size in _CHECKED:
         pixels = noise[:height, :width]
@@ -123,70 +110,16 @@ def unusable() -> Message | None:
     return None
 
 
-class _Workspace(threading.local):
-    """Memory that a thread uses again and again: fresh pages cost more than the arithmetic."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, NDArray[Any]] = {}
-
-    def take(self, name: str, dtype: str, shape: tuple[int, int, int]) -> NDArray[Any]:
-        import numpy as np
-
-        size = math.prod(shape)
-        held = self._held.get(name)
-        if held is None or held.size < size:
-            held = self._held[name] = np.empty(size, dtype)
-        return held[:size].reshape(shape)
-
-
-_workspace = _Workspace()
-
-
-def _pass(image: NDArray[np.uint8], plan: _Plan, name: str) -> NDArray[np.uint8]:
+def _pass(image: NDArray[np.uint8], plan: _Plan) -> NDArray[np.uint8]:
     """The output lines of a plan, from input lines `plan.source` on along the first axis of `image`."""
     import numpy as np
 
+    from porter.images.compiled import add_lines
+
     lines = image.reshape(image.shape[0], -1)
-    length, (blocks, taps) = lines.shape[1], plan.lines.shape
-    result = np.empty((blocks * _LINES, length), np.uint8)
-    stretch = min(length, max(1, _ALONE // (2 * _LINES * taps)))
-    step = max(1, _CACHED // (_LINES * stretch))
-    for left in range(0, length, stretch):
-        for first in range(0, blocks, step):
-            part = slice(first, min(first + step, blocks))
-            sums = _sums(lines[:, left : left + stretch], plan.lines[part], plan.weights[part])
-            if name != "bilinear":  # whose weights are all positive
-                np.maximum(sums, 0.0, out=sums)
-            _round(sums, result[first * _LINES : part.stop * _LINES, left : left + stretch])
-    return result[: plan.count].reshape(plan.count, *image.shape[1:])
-
-
-def _sums(lines: NDArray[np.uint8], taken: NDArray[np.intp], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """float32 B·_LINES×W: weighted sums of lines (uint8 H×W), cut to 14 fractional bits, in units of the last of them.
-
-    What is cut off is positive and less than one unit, and so cannot change how the sum is rounded to a byte.
-    """
-    import numpy as np
-
-    (blocks, taps), wide = taken.shape, lines.shape[1]
-    gathered = _workspace.take("gathered", "u1", (blocks, taps, wide))
-    source = _workspace.take("source", "f4", (blocks, taps, wide))
-    both = _workspace.take("both", "f4", (blocks, 2 * _LINES, wide))
-    sums = _workspace.take("sums", "f4", (blocks, _LINES, wide))
-    np.take(lines, taken, axis=0, out=gathered, mode="clip")  # "clip": no check, no buffer
-    source[...] = gathered
-    np.matmul(weights, source, out=both)
-    coarse, fine = both[:, :_LINES], both[:, _LINES:]
-    np.floor(fine, out=fine)
-    np.add(coarse, fine, out=sums)
-    return sums.reshape(-1, wide)
-
-
-def _round(sums: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
-    """Sums of `_sums`, none of them negative, to bytes: halves up, and what is above 255 to 255."""
-    import cv2
-
-    cv2.convertScaleAbs(sums, dst=out, alpha=2.0**-_COARSE_BITS, beta=_HALF_UP)
+    result = np.empty((len(plan.low), lines.shape[1]), np.uint8)
+    add_lines()(lines, plan.low, plan.taps, plan.weights, result)
+    return result.reshape(len(result), *image.shape[1:])
 
 
 @functools.lru_cache(maxsize=512)
@@ -195,25 +128,21 @@ def _plan(old: int, new: int, first: int, count: int, name: str) -> _Plan:
     import numpy as np
 
     low, high, weights = _weights(old, new, first, count, name)
-    starts = np.arange(0, count, _LINES)
-    sources = low[starts]
-    taps = int((high[np.minimum(starts + _LINES, count) - 1] - sources).max())
-    line = np.arange(count)
-    matrices = np.zeros((len(starts), _LINES, taps + weights.shape[1]))
-    place = (low - sources[line // _LINES])[:, None] + np.arange(weights.shape[1])
-    matrices[line[:, None] // _LINES, line[:, None] % _LINES, place] = weights
-    coarse = np.rint(matrices * 2.0**_COARSE_BITS)
-    both = np.concatenate([coarse, matrices * 2.0**_COARSE_BITS - coarse], axis=1)[:, :, :taps]
     source, source_stop = int(low[0]), int(high[-1])
-    # A block near the end may reach past it; the weights there are zero, and any line will do.
-    lines = np.minimum(sources[:, None] + np.arange(taps), source_stop - 1) - source
-    return _Plan(source, source_stop, count, lines, np.ascontiguousarray(both, np.float32))
+    return _Plan(
+        source,
+        source_stop,
+        (low - source).astype(np.int32),
+        (high - low).astype(np.int32),
+        np.ascontiguousarray(weights, np.int32),
+    )
 
 
 def _weights(
     old: int, new: int, first: int, count: int, name: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """First and last (exclusive) input pixel of each output pixel, and its weights, zero beyond the last.
+    """First and last (exclusive) input pixel of each output pixel, and its weights: in units of 2^-22, zero beyond the
+    last.
 
     Every step is the one of Pillow's `precompute_coeffs`, in the same order and in double precision.
     """
@@ -232,8 +161,7 @@ def _weights(
     for column in weights.T:  # one by one: numpy's sum adds in another order
         total += column
     weights /= total[:, None]
-    whole = np.trunc(weights * 2.0**_PRECISION_BITS + np.copysign(0.5, weights))
-    return low, high, whole * 2.0**-_PRECISION_BITS
+    return low, high, np.trunc(weights * 2.0**PRECISION_BITS + np.copysign(0.5, weights))
 
 
 def _filter(x: NDArray[np.float64], name: str) -> NDArray[np.float64]:

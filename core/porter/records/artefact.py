@@ -75,3 +75,8 @@ class SessionInfo:
     """Whether it was compiled by an earlier session and loaded from disk: its load time is then no other's."""
     placement: dict[str, int] = field(default_factory=dict)
     """Nodes of the graph by the provider that runs them; empty where the runtime does not say."""
+
+    @property
+    def threads_a_stream(self) -> int:
+        """Processors that one batch is inferred on; 0 where that is done elsewhere."""
+        return 0 if self.threads is None else max(1, self.threads // self.streams)

@@ -68,7 +68,7 @@ class OpenVinoSession(Session):
         request = self._requests.get()
         try:
             # With one thread, the synchronous `infer` loses what the layers raise and gives stale outputs.
-            request.start_async([batch])
+            request.start_async([batch], share_inputs=True)  # not copied: the batch stays until the call is over
             request.wait()
             # Copies: the request writes its next outputs into the same memory.
             return {name: request.get_output_tensor(n).data.copy() for n, name in enumerate(self._outputs)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +25,7 @@ from porter.records.request import RunRequest
 from porter.records.run import InputFile, PluginUse
 from porter.records.spec import ModelSpec
 from porter.stages.precision.targets import Targets, int8_obstacle, require_target, runtimes_of, targets_of
+from porter.stages.processors import Processors, streams_for
 from porter.urls import is_url, require_no_password
 
 DEFAULT_OPSET = 11
@@ -255,19 +255,19 @@ class Job:
                 raise BadInput(f"{path}: its content is not what this run built; export it again")
 
     @cached_property
-    def processors_free(self) -> threading.Event:
-        """Cleared while a batch is inferred on all processors: preprocessing then begins no further image.
-
-        Both at once would be twice as many threads as processors, which is slower than one after the other.
-        """
-        free = threading.Event()
-        free.set()
-        return free
+    def processors(self) -> Processors:
+        """Those that this run may use."""
+        return Processors(self.threads)
 
     @property
     def streams(self) -> int:
-        """Batches that a session works on at once."""
+        """Batches that a session works on at once where it is measured alone."""
         return self.request.streams or 1
+
+    @property
+    def evaluation_streams(self) -> int:
+        """Batches that a session works on at once where it is evaluated."""
+        return self.request.streams or streams_for(self.threads)
 
     def open(
         self,

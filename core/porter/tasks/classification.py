@@ -157,10 +157,14 @@ def classify(scores: np.ndarray) -> list[Classified]:
     """
     import numpy as np
 
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH]
-    best = np.take_along_axis(scores, order, axis=1)
+    if scores.shape[1] > DEPTH:  # sort no more than the best
+        least = np.partition(scores, -DEPTH, axis=1)[:, -DEPTH]
+        candidates = [np.flatnonzero(row >= bound) for row, bound in zip(scores, least, strict=True)]
+    else:
+        candidates = [np.arange(scores.shape[1])] * len(scores)
+    orders = [of[np.argsort(-row[of], kind="stable")[:DEPTH]] for row, of in zip(scores, candidates, strict=True)]
     return [
-        Classified(tuple(classes), tuple(values)) for classes, values in zip(order.tolist(), best.tolist(), strict=True)
+        Classified(tuple(order.tolist()), tuple(row[order].tolist())) for row, order in zip(scores, orders, strict=True)
     ]
 
 

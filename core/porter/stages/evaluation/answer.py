@@ -12,12 +12,14 @@ from porter.stages.evaluation.infer import infer
 from porter.stages.evaluation.judging import Answered
 from porter.stages.evaluation.prepare import Batch, Prepared, batches
 from porter.stages.job import Job
+from porter.stages.processors import end
 
 
 def answer(job: Job, session: Session, prepared: Iterable[Prepared], batch_size: int) -> Iterator[Answered]:
     """Infer a stream of prepared images, batch by batch; a session whose calls are dear is given more at a time.
 
-    A session with streams is given as many batches at once. They come out in the order of the images.
+    A session with streams is given as many batches at once. They come out in the order of the images. Where they are
+    inferred on processors, that is done by the threads that preprocess: more would only take turns.
     """
     size, streams = max(batch_size, session.least_rows), session.info.streams
     if streams == 1:
@@ -25,7 +27,9 @@ def answer(job: Job, session: Session, prepared: Iterable[Prepared], batch_size:
             yield answer_batch(job, session, batch)
         return
     window: deque[Future[Answered]] = deque()
-    pool = ThreadPoolExecutor(streams, thread_name_prefix="porter-stream")
+    elsewhere = session.info.threads is None
+    own = ThreadPoolExecutor(streams, thread_name_prefix="porter-stream") if elsewhere else None
+    pool = own or job.processors.pool
     try:
         for batch in batches(prepared, size, ahead=streams):
             window.append(pool.submit(answer_batch, job, session, batch))
@@ -34,17 +38,16 @@ def answer(job: Job, session: Session, prepared: Iterable[Prepared], batch_size:
         while window:
             yield window.popleft().result()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        end(window)
+        if own is not None:
+            own.shutdown()
 
 
 def answer_batch(job: Job, session: Session, batch: Batch) -> Answered:
-    """Infer one batch; preprocessing begins no image while that holds all processors."""
-    alone = session.info.streams == 1 and session.info.threads is not None and session.info.threads >= job.threads
-    if alone:
-        job.processors_free.clear()
-    started = time.perf_counter()
-    try:
-        outputs = {} if batch.array is None else infer(job, session, batch.array)
-    finally:
-        job.processors_free.set()
-    return Answered(batch=batch, outputs=outputs, infer_seconds=time.perf_counter() - started)
+    """Infer one batch, on processors that nothing else works on."""
+    if batch.array is None:
+        return Answered(batch=batch, outputs={}, infer_seconds=0.0)
+    with job.processors.for_batch(session.info.threads_a_stream):
+        started = time.perf_counter()
+        outputs = infer(job, session, batch.array)
+        return Answered(batch=batch, outputs=outputs, infer_seconds=time.perf_counter() - started)

@@ -20,6 +20,7 @@ from porter.stages.evaluation.files import OUTPUTS
 from porter.stages.evaluation.journal import Journal
 from porter.stages.evaluation.judging import NONFINITE, OK, UNREADABLE, JudgedBatch
 from porter.stages.evaluation.scoring import Scoring, Sink
+from porter.stages.evaluation.sources import IMAGES
 from porter.stages.evaluation.subject import Subject
 from porter.stages.job import Job
 from porter.statistics import wilson
@@ -165,7 +166,7 @@ def _evaluation(
         agreement=None if reference is None else _agreement(job, scored.answers.answers, reference.answers),
         changes=compared,
         chance=job.task.chance(job.spec, metrics),
-        end_to_end=_end_to_end(scored.seconds, answering, len(items), job.threads),
+        end_to_end=_end_to_end(scored, answering, job.threads),
         measured=answering.measured,
         executions=tuple(answering.ran.values()),
     )
@@ -187,9 +188,12 @@ def _agreement(job: Job, answers: Sequence[Hashable], reference: Sequence[Hashab
     )
 
 
-def _end_to_end(seconds: dict[str, float], answering: Journalled, images: int, threads: int) -> EndToEnd:
+def _end_to_end(scored: Scoring, answering: Journalled, threads: int) -> EndToEnd:
+    seconds, images = scored.seconds, scored.seen
     busy = sum(seconds.values()) or 1.0
-    many = {"read", "preprocess"} if answering.source == "images" else set()
+    many = {"infer": scored.info.streams}
+    if answering.source == IMAGES:
+        many |= {"read": threads, "preprocess": threads}
     processes = max((one.workers for one in answering.ran.values()), default=1)
     return EndToEnd(
         images=images,
@@ -202,7 +206,7 @@ def _end_to_end(seconds: dict[str, float], answering: Journalled, images: int, t
                 name=name,
                 seconds=spent,
                 share_percent=100 * spent / busy,
-                workers=processes * (threads if name in many else 1),
+                workers=processes * many.get(name, 1),
             )
             for name, spent in seconds.items()
         ),

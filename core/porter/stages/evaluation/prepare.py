@@ -9,25 +9,24 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from porter.contracts.requests import Image
-from porter.data.store import ImageStore, open_store
+from porter.data.store import open_store
 from porter.errors import BadInput, ImageError, PluginError, one_line
 from porter.images.decode import decode
-from porter.records.manifest import Item
 from porter.stages.job import Job
+from porter.stages.processors import end
 
 if TYPE_CHECKING:
     import numpy as np
 
 READ_AHEAD = 4
-"""Images under way for each worker, at least."""
-BATCHES_AHEAD = 2
-"""Batches under way, at least: while one is inferred the next is made, so that a device need not wait."""
+"""Images under way for each thread, at least. A batch more than are inferred at once is under way in any case."""
 
 
 class Slab:
@@ -86,7 +85,7 @@ def prepare(job: Job, indices: Sequence[int] | None = None, *, exact: bool = Fal
     items, store = job.manifest.items, open_store(job.manifest.root)
     wanted = range(len(items)) if indices is None else indices
     rows = min(job.request.evaluation_batch, max(len(wanted), 1))
-    ahead = max(READ_AHEAD * job.threads, BATCHES_AHEAD * rows)
+    ahead = max(READ_AHEAD * job.threads, (1 + job.evaluation_streams) * rows)
     height, width = job.spec.preprocess.crop
     shape = (rows, len(job.spec.preprocess.mean), max(height, 0), max(width, 0))
     free: deque[np.ndarray] = deque()
@@ -94,18 +93,23 @@ def prepare(job: Job, indices: Sequence[int] | None = None, *, exact: bool = Fal
     window: deque[Future[Prepared]] = deque()
     short_side = job.spec.preprocess.resize if job.request.approximate_decode and not exact else None
     seen: tuple[int, ...] | None = None
-    pool = ThreadPoolExecutor(job.threads, thread_name_prefix="porter-preprocess")
+    readers = ThreadPoolExecutor(store.reads_at_once, "porter-read") if store.reads_at_once else None
     try:
         for place, index in enumerate(wanted):
             if place % rows == 0:
                 slab = Slab(free.popleft() if free else np.empty(shape, np.float32), free)
-            window.append(pool.submit(_prepare_one, job, index, items[index], store, slab, place % rows, short_side))
+            here = partial(store.read, items[index].id)
+            read = here if readers is None else readers.submit(here).result
+            started = job.processors.pool.submit(_prepare_one, job, index, read, slab, place % rows, short_side)
+            window.append(started)
             while len(window) >= ahead or (window and place == len(wanted) - 1):
                 ready = window.popleft().result()
                 seen = _check(ready, seen, job)
                 yield ready
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        end(window)
+        if readers is not None:
+            readers.shutdown(cancel_futures=True)
 
 
 def batches(prepared: Iterable[Prepared], size: int, ahead: int = 0) -> Iterator[Batch]:
@@ -178,32 +182,38 @@ def _batch(members: Sequence[Prepared], slab: Slab | None) -> Batch:
 
 
 def _prepare_one(
-    job: Job, index: int, item: Item, store: ImageStore, slab: Slab, row: int, short_side: int | None
+    job: Job, index: int, read: Callable[[], bytes], slab: Slab, row: int, short_side: int | None
 ) -> Prepared:
-    job.processors_free.wait()
     started = time.perf_counter()
     try:
-        data = store.read(item.id)
+        data = read()
     except OSError as error:
         return Prepared(index=index, array=None, reason=f"cannot be read: {error.strerror or error}")
-    read = time.perf_counter()
+    read_seconds = time.perf_counter() - started
+    with job.processors.for_image():
+        one = _preprocessed(job, index, data, slab, row, short_side)
+    return replace(one, read_seconds=read_seconds)
+
+
+def _preprocessed(job: Job, index: int, data: bytes, slab: Slab, row: int, short_side: int | None) -> Prepared:
+    started = time.perf_counter()
+    name = job.manifest.items[index].id
     digest = hashlib.sha256(data).digest()
     array, reason = None, ""
     conversions: tuple[str, ...] = ()
     try:
-        decoded = decode(data, item.id, short_side)
+        decoded = decode(data, name, short_side)
         conversions = decoded.conversions
-        array = _into_row(job, Image(id=item.id, pixels=decoded.pixels), slab, row)
+        array = _into_row(job, Image(id=name, pixels=decoded.pixels), slab, row)
     except ImageError as error:
-        reason = str(error).removeprefix(f"{one_line(item.id)}: ")  # it stands beside the image's name already
+        reason = str(error).removeprefix(f"{one_line(name)}: ")  # it stands beside the image's name already
     return Prepared(
         index=index,
         array=array,
         reason=reason,
         conversions=conversions,
         digest=digest,
-        read_seconds=read - started,
-        preprocess_seconds=time.perf_counter() - read,
+        preprocess_seconds=time.perf_counter() - started,
         slab=slab,
         row=row,
     )
@@ -224,7 +234,7 @@ def _check(ready: Prepared, shape: tuple[int, ...] | None, job: Job) -> tuple[in
     if ready.array is None:
         return shape
     found = ready.array
-    if str(found.dtype) != "float32" or found.ndim != 3 or shape not in (None, found.shape):
+    if found.dtype != "float32" or found.ndim != 3 or shape not in (None, found.shape):
         raise PluginError(
             f"plugin {job.hooks.plugin!r}: porter_preprocess gave {found.dtype} {'×'.join(map(str, found.shape))}, "
             f"it must give float32 {'×'.join(map(str, shape)) if shape else 'C×H×W'}"

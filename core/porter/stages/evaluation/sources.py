@@ -66,8 +66,8 @@ class Sources:
 
     def _settings(self) -> tuple[str, ...]:
         """What changes the last digits of outputs."""
-        request = self._job.request
-        return tuple(map(str, (request.evaluation_batch, self._job.threads, request.streams, request.provider)))
+        job, request = self._job, self._job.request
+        return tuple(map(str, (request.evaluation_batch, job.threads, job.evaluation_streams, request.provider)))
 
     def _output_key(self, name: str) -> str:
         artefacts = [artefact for artefact in self._record.artefacts if artefact.id == name]

@@ -39,7 +39,7 @@ class Subject:
         if self.artefact is None:
             yield job.reference
             return
-        with closing(job.open(self.artefact, yielding=True)) as session:
+        with closing(job.open(self.artefact, streams=job.evaluation_streams, yielding=True)) as session:
             yield session
 
 
