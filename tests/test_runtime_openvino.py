@@ -189,7 +189,7 @@ def test_a_session_for_one_batch_size_is_shaped_for_it(built: Built, feed: np.nd
     session = built.open(batch=4)
     assert session.info.batch == 4
     assert distance(session.run(feed)["scores"], built.wanted(feed)) < 1e-5
-    with pytest.raises(BadInput, match=r"OpenVINO: .*\{3, 3, 16, 16\}|OpenVINO: .*\[3,3,16,16\]"):
+    with pytest.raises(BadInput, match=r"OpenVINO: .*3.3.16.16"):
         session.run(feed[:3])
 
 
