@@ -206,13 +206,13 @@ def test_a_device_that_is_not_the_cpu_is_an_error(built: Built) -> None:
     OpenVino().require("fp32", "cpu")
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("threads", "streams"), [(1, 1), (2, 1), (2, 2), (4, 2), (4, 4)])
 def test_a_shape_that_the_graph_cannot_take_is_an_error_at_every_thread_count(
-    built: Built, feed: np.ndarray, threads: int
+    built: Built, feed: np.ndarray, threads: int, streams: int
 ) -> None:
     if threads > len(os.sched_getaffinity(0)):
         pytest.skip("not as many processors here")
-    session = built.open(threads=threads)
+    session = built.open(threads=threads, streams=streams)
     with pytest.raises(BadInput, match="OpenVINO"):
         session.run(feed[:, :2])
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from porter.errors import BadInput, ImageError
 from porter.images import resample
@@ -97,13 +97,10 @@ def _look_up(
     """Channel `order[c]` of `cropped` (uint8 H×W×3) by row c of `table` (float32 3×256) into `out[c]`."""
     import numpy as np
 
-    if resample.unusable() is None and out.flags.c_contiguous:  # OpenCV writes into no other kind of array
-        import cv2
+    if resample.unusable() is None and cropped.flags.c_contiguous and out.flags.c_contiguous:
+        from porter.images.compiled import look_up
 
-        look_up: Any = cv2.LUT  # its stub knows no table of float32
-        planes = cv2.split(cropped)
-        for c, source in enumerate(order):
-            look_up(planes[source], table[c], dst=out[c])
+        look_up()(cropped, table, np.array(order, np.int32), out)
         return
     for c, source in enumerate(order):
         # A byte is always within the table: "clip" only spares numpy the range check and a buffer.

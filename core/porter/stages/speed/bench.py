@@ -111,7 +111,7 @@ def _measure(
         calls=found.calls,
         latency=latency_of(found.seconds),
         ms_per_image=1000 * statistics.median(found.seconds) / len(batch),
-        images_per_second=len(batch) * found.calls / found.wall,
+        images_per_second=len(batch) * found.rate,
         steady=warm.settled and is_steady(found.seconds),
         warmup_spread_percent=100 * warm.spread,
         settled=warm.settled,

@@ -13,11 +13,11 @@ from porter.records.run import RunRecord
 from porter.records.tuning import Setting
 from porter.stages.job import Job
 from porter.stages.speed.bench import bench_images, open_for, stack
-from porter.stages.speed.timing import Timed, timed
+from porter.stages.speed.timing import Timed, in_turns
 
 ROUNDS = 5
 MIN_SECONDS = 0.05
-"""Of one turn; a third of it before to warm up."""
+"""Of one turn."""
 SETTINGS = 3
 """Of each artefact."""
 
@@ -34,13 +34,15 @@ def time_finalists(job: Job, finalists: Sequence[str], record: RunRecord) -> dic
     artefacts = {artefact.id: artefact for artefact in record.artefacts}
     entries = [(name, setting) for name in finalists for setting in _fastest(record, name)]
     images = bench_images(job)
-    calls: dict[Entry, Call] = {}
+    calls: dict[Entry, tuple[Call, int]] = {}
     with ExitStack() as sessions:
         for name, setting in entries:
             session = sessions.enter_context(closing(open_for(job, artefacts[name], setting)))
-            calls[name, setting] = partial(job.hooks.infer, session, stack(images, setting.batch), job.spec)
+            call = partial(job.hooks.infer, session, stack(images, setting.batch), job.spec)
+            calls[name, setting] = call, setting.streams
         with job.progress.step("time the finalists in turns", ROUNDS) as advance:
-            turns = _turns(calls, max(job.request.bench_seconds / ROUNDS, MIN_SECONDS), advance)
+            seconds = max(job.request.bench_seconds / ROUNDS, MIN_SECONDS)
+            turns = in_turns(calls, ROUNDS, seconds, advance=advance)
     timings = {entry: _summary(found, entry[1].batch) for entry, found in turns.items()}
     best: dict[str, tuple[Setting, FinalTiming]] = {}
     for (name, setting), timing in timings.items():
@@ -61,21 +63,8 @@ def _fastest(record: RunRecord, name: str) -> list[Setting]:
     return list(dict.fromkeys(setting_of(one) for one in found))[:SETTINGS]
 
 
-def _turns(calls: dict[Entry, Call], seconds: float, advance: Callable[[int], None]) -> dict[Entry, list[Timed]]:
-    entries = list(calls)
-    found: dict[Entry, list[Timed]] = {entry: [] for entry in entries}
-    for turn in range(ROUNDS):
-        for place in range(len(entries)):
-            entry = entries[(turn + place) % len(entries)]
-            streams = entry[1].streams
-            timed(calls[entry], seconds / 3, streams=streams)
-            found[entry].append(timed(calls[entry], seconds, streams=streams))
-        advance(1)
-    return found
-
-
 def _summary(turns: Sequence[Timed], batch: int) -> FinalTiming:
-    rates = [batch * turn.calls / turn.wall for turn in turns]
+    rates = [batch * turn.rate for turn in turns]
     return FinalTiming(
         rounds=len(turns),
         calls=sum(turn.calls for turn in turns),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from porter.records.performance import Latency
 from porter.statistics import quantile
+
+K = TypeVar("K")
 
 STEADY_WITHIN = 0.10
 """The medians of the two halves of the calls, and their mean and median, may differ by this share."""
@@ -37,6 +40,11 @@ class Timed:
     @property
     def calls(self) -> int:
         return len(self.seconds)
+
+    @property
+    def rate(self) -> float:
+        """Calls a second."""
+        return self.calls / self.wall
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,28 @@ def timed(call: Callable[[], object], seconds: float, *, least: int = 1, streams
         each = [one.result() for one in running]
         wall = time.perf_counter() - begun
     return Timed(tuple(t for times in each for t in times), wall)
+
+
+def in_turns(
+    calls: Mapping[K, tuple[Callable[[], object], int]],
+    turns: int,
+    seconds: float,
+    *,
+    least: int = 1,
+    advance: Callable[[int], object] = lambda _n: None,
+) -> dict[K, list[Timed]]:
+    """Each call, made from as many threads as its number says, timed once a turn, so that whatever the machine does
+    meanwhile happens to all of them. The order rotates, and a third of `seconds` goes before to warm up."""
+    keys = list(calls)
+    found: dict[K, list[Timed]] = {key: [] for key in keys}
+    for turn in range(turns):
+        for place in range(len(keys)):
+            key = keys[(turn + place) % len(keys)]
+            call, streams = calls[key]
+            timed(call, seconds / 3, streams=streams)
+            found[key].append(timed(call, seconds, least=least, streams=streams))
+        advance(1)
+    return found
 
 
 def warm_up(call: Callable[[], object], limit: float, *, streams: int = 1) -> WarmUp:

@@ -15,7 +15,7 @@ from porter.records.artefact import Artefact
 from porter.records.tuning import Gain, Setting, Trial, Tuning
 from porter.stages.job import Job
 from porter.stages.speed.bench import open_for, stack
-from porter.stages.speed.timing import timed
+from porter.stages.speed.timing import Timed, in_turns, timed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +82,7 @@ def _try(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setting: Se
         with closing(open_for(job, artefact, setting)) as session:
             call = _caller(job, session, stack(images, setting.batch))
             timed(call, seconds / 3, streams=setting.streams)
-            return _trial(call, setting, seconds, least=3)
+            return _trial(setting, timed(call, seconds, least=3, streams=setting.streams))
     except (BadInput, Missing) as error:
         return Trial(setting=setting, calls=0, median_ms=None, images_per_second=None, problem=str(error))
 
@@ -91,13 +91,12 @@ def _caller(job: Job, session: Session, batch: np.ndarray) -> Callable[[], objec
     return lambda: job.hooks.infer(session, batch, job.spec)
 
 
-def _trial(call: Callable[[], object], setting: Setting, seconds: float, *, least: int) -> Trial:
-    found = timed(call, seconds, least=least, streams=setting.streams)
+def _trial(setting: Setting, found: Timed) -> Trial:
     return Trial(
         setting=setting,
         calls=found.calls,
         median_ms=1000 * statistics.median(found.seconds),
-        images_per_second=setting.batch * found.calls / found.wall,
+        images_per_second=setting.batch * found.rate,
     )
 
 
@@ -129,17 +128,13 @@ def _in_turns(
     job: Job, artefact: Artefact, images: Sequence[np.ndarray], settings: Sequence[Setting], seconds: float
 ) -> dict[Setting, list[Trial]]:
     """Trials of each setting, one a turn."""
-    found: dict[Setting, list[Trial]] = {setting: [] for setting in settings}
     with ExitStack() as sessions:
         calls = {}
         for setting in settings:
             session = sessions.enter_context(closing(open_for(job, artefact, setting)))
-            calls[setting] = _caller(job, session, stack(images, setting.batch))
-            timed(calls[setting], seconds / 3, streams=setting.streams)
-        for _ in range(TURNS):
-            for setting, call in calls.items():
-                found[setting].append(_trial(call, setting, seconds / 2, least=2))
-    return found
+            calls[setting] = _caller(job, session, stack(images, setting.batch)), setting.streams
+        turns = in_turns(calls, TURNS, seconds / 2, least=2)
+    return {setting: [_trial(setting, one) for one in found] for setting, found in turns.items()}
 
 
 def _gain(
