@@ -270,7 +270,7 @@ def against_benchmark_app(run: Run, model: str, artefact: Artefact, effort: Effo
 
         warm_up(porters, 2.0, streams=setting.streams)
         found = in_turns(
-            effort.rounds,
+            2 * effort.rounds,
             lambda: rate(porters, setting.batch, seconds, setting.streams),
             lambda: benchmark_app(run.job.folder / artefact.path, shape, "f32", seconds),
         )

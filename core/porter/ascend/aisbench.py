@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from porter.ascend.figures import NUMBER, Times, optional, positive
-from porter.data.textfile import read_text
+from porter.data.textfile import read_json, read_text
 from porter.errors import BadInput, one_line
 
 TOOL = "ais_bench"
@@ -75,12 +73,7 @@ def pure_arguments(om: Path, output: Path, name: str, batch: int, device: int, l
 
 def read_summary(path: Path) -> AisBench:
     """Read `NAME_summary.json`. Raises `BadInput`, naming file and key, for anything that is not one."""
-    try:
-        document = msgspec.json.decode(read_text(path, "summary of ais_bench").text)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise BadInput(f"{one_line(path)}: not JSON: {one_line(error)[:200]}") from None
-    if not isinstance(document, dict):
-        raise BadInput(f"{one_line(path)}: not a summary of {TOOL}: no object of keys")
+    document = read_json(path, f"summary of {TOOL}", dict[str, Any])
     npu = _times(document, "NPU_compute_time", path)
     if npu is None:
         raise BadInput(f"{one_line(path)}: not a summary of {TOOL}: no NPU_compute_time")

@@ -15,7 +15,7 @@ import msgspec
 from porter.ascend.atc import PRECISION_MODES, input_shape
 from porter.ascend.inputs import SUFFIX, bin_names, info_lines, write_bin
 from porter.contracts.runtime import Preprocessed
-from porter.data.textfile import read_text
+from porter.data.textfile import read_json
 from porter.errors import BadInput, one_line
 from porter.hashes import file_digest
 from porter.records.manifest import Item, Manifest
@@ -146,10 +146,7 @@ def write_kit(
 
 def read_kit(path: Path) -> KitDocument:
     """Read kit.json. Raises `BadInput` where it is not one."""
-    try:
-        return msgspec.json.decode(read_text(path, "list of the kit").text, type=KitDocument)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise BadInput(f"{one_line(path)}: not the list of a kit: {one_line(error)[:200]}") from None
+    return read_json(path, "list of a kit", KitDocument)
 
 
 def _fill(

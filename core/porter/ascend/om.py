@@ -7,8 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from porter.data.textfile import read_text
-from porter.errors import BadInput, one_line
+from porter.data.textfile import read_json
 from porter.records.spec import TensorSpec
 from porter.records.store import write_whole
 
@@ -40,7 +39,4 @@ def write_tensors(om: Path, tensors: OmTensors) -> Path:
 def read_tensors(om: Path) -> OmTensors:
     """Read the file beside `om`. Raises `BadInput` where it is absent or not one."""
     path = om.with_name(om.name + SUFFIX)
-    try:
-        return msgspec.json.decode(read_text(path, "list of tensors").text, type=OmTensors)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise BadInput(f"{one_line(path)}: not the list of tensors of an .om: {one_line(error)[:200]}") from None
+    return read_json(path, "list of an .om's tensors", OmTensors)

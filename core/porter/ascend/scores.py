@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from porter.ascend.figures import NUMBER
-from porter.data.textfile import read_text
+from porter.data.textfile import read_json
 from porter.errors import BadInput, one_line
 
 _TOP = re.compile(r"Top(\d{1,4}) accuracy")
@@ -40,14 +40,11 @@ class _Document(msgspec.Struct):
 
 def read_scores(path: Path) -> Scores:
     """Read `result.json`. Raises `BadInput`, naming file and key, for anything that is not one."""
-    try:
-        document = msgspec.json.decode(read_text(path, "accuracy file").text, type=_Document)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise BadInput(f"{one_line(path)}: not an accuracy file: {one_line(error)[:200]}") from None
+    document = read_json(path, "accuracy file", _Document)
     values = {entry.key: entry.value for entry in document.value}
     top = {int(found[1]): _percent(text, key, path) for key, text in values.items() if (found := _TOP.fullmatch(key))}
     if 1 not in top:
-        raise BadInput(f"{one_line(path)}: not an accuracy file: no `Top1 accuracy`")
+        raise BadInput(f"{one_line(path)}: no accuracy file: no `Top1 accuracy`")
     ordered = [top[k] for k in sorted(top)]
     if any(later < earlier for earlier, later in itertools.pairwise(ordered)):
         raise BadInput(f"{one_line(path)}: the accuracies fall as k grows, which they cannot")

@@ -1,4 +1,4 @@
-"""Small UTF-8 text files that a user writes by hand: label files and class maps."""
+"""Small UTF-8 text files: label files and class maps that a user writes by hand, and JSON that tools write."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from porter.errors import BadInput, one_line
+
+T = TypeVar("T")
 
 MAX_BYTES = 256 * 1024 * 1024
 """Larger files are refused unread: the labels of ImageNet's whole training set take 40 MB."""
@@ -53,6 +58,14 @@ def read_text(path: Path, what: str) -> TextFile:
         line = data.count(b"\n", 0, error.start) + 1
         raise BadInput(f"{shown}, line {line}: not UTF-8; save the {what} as UTF-8") from None
     return TextFile(text, hashlib.sha256(data).hexdigest())
+
+
+def read_json(path: Path, what: str, kind: type[T]) -> T:
+    """Read a JSON file as `kind`. Raises `BadInput` where `read_text` does, and where it is something else."""
+    try:
+        return msgspec.json.decode(read_text(path, what).text, type=kind)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise BadInput(f"{one_line(path)}: no {what}: {one_line(error)[:200]}") from None
 
 
 def entries(text: str) -> list[tuple[int, str]]:

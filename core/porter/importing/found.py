@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-import msgspec
-
 from porter.ascend import aisbench, benchmark, outputs, scores
 from porter.ascend.kit import DOCUMENT, RESULTS, KitDocument, read_kit
-from porter.data.textfile import read_text
+from porter.data.textfile import read_json
 from porter.errors import BadInput, one_line
 
 T = TypeVar("T")
@@ -147,10 +145,7 @@ def _read(found: Found, path: Path, read: Callable[[Path], T]) -> Read[T] | None
 
 
 def _read_results(path: Path) -> KitResults:
-    try:
-        return msgspec.json.decode(read_text(path, "list of results").text, type=KitResults)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise BadInput(f"{one_line(path)}: not the list of a kit's results: {one_line(error)[:200]}") from None
+    return read_json(path, "list of a kit's results", KitResults)
 
 
 def _files(folder: Path) -> Iterator[Path]:

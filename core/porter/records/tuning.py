@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Setting:
     """How a session is opened and fed."""
 
-    threads: int
-    """Threads of the session, all its streams together."""
+    threads: int | None
+    """Threads of the session, all its streams together; None: it does not run on processors."""
     streams: int
     """Batches that it works on at once."""
     batch: int

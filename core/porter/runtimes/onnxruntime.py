@@ -29,6 +29,15 @@ OTHER_BUILDS = (
     "onnxruntime-openvino, onnxruntime-cann"
 )
 
+ELSEWHERE = frozenset(
+    f"{name}ExecutionProvider"
+    for name in (
+        *("CUDA", "Tensorrt", "NvTensorRTRTX", "ROCM", "MIGraphX", "CANN", "Dml", "CoreML", "QNN", "VitisAI", "Rknpu"),
+        *("WebGpu", "Nnapi"),
+    )
+)
+"""Providers of devices of their own: while one of them works, the processors are free."""
+
 _layers: dict[str, dict[str, int]] = {}
 """Of each int8 file, by its SHA-256: its layers by the precision that they run in."""
 
@@ -101,7 +110,7 @@ class OnnxRuntimeSession(Session):
             version=ort.__version__,
             precision=self._precision,
             provider=provider,
-            threads=settings.intra_op_num_threads * self._streams,
+            threads=None if provider in ELSEWHERE else settings.intra_op_num_threads * self._streams,
             streams=self._streams,
             batch=batch if isinstance(batch, int) else None,
             layers=layers,

@@ -184,7 +184,8 @@ class Job:
         return self.request.calibrates and self.request.calibration is None and not int8_obstacle(self.spec)
 
     def on(self, manifest: Manifest) -> Job:
-        """The same job on other images, with all that was made for this one so far."""
+        """The same job on other images, with all that was made for this one so far, and the same processors."""
+        self.processors  # noqa: B018 - made here where it was not yet
         other = copy.copy(self)
         other.manifest = manifest
         return other

@@ -9,6 +9,7 @@ from porter.stages.evaluation.changes import Answers
 from porter.stages.evaluation.evaluate import Pass
 from porter.stages.evaluation.judging import judge
 from porter.stages.evaluation.prepare import prepare
+from porter.stages.evaluation.scoring import gate_metric
 from porter.stages.evaluation.sources import IMAGES
 from porter.stages.job import Job
 
@@ -33,7 +34,7 @@ def measure(job: Job, reference: Pass) -> Approximation:
     return Approximation(
         images=len(items),
         reduced=reference.conversions.get(REDUCED, 0),
-        exact=next(metric for metric in scorer.metrics() if metric.name == job.task.gate),
+        exact=gate_metric(job, scorer.metrics()),
         approximate=reference.evaluation.metric(job.task.gate),
         answers_changed=changed,
         exact_images_per_second=len(items) / seconds,

@@ -19,7 +19,7 @@ from porter.stages.evaluation.executors.base import Answering, Executor, Work
 from porter.stages.evaluation.files import OUTPUTS
 from porter.stages.evaluation.journal import Journal
 from porter.stages.evaluation.judging import NONFINITE, OK, UNREADABLE, JudgedBatch
-from porter.stages.evaluation.scoring import Scoring, Sink
+from porter.stages.evaluation.scoring import Scoring, Sink, gate_metric
 from porter.stages.evaluation.sources import IMAGES
 from porter.stages.evaluation.subject import Subject
 from porter.stages.job import Job
@@ -147,8 +147,8 @@ def _evaluation(
     job: Job, subject: Subject, scored: Scoring, answering: Journalled, reference: Answers | None
 ) -> Evaluation:
     metrics = scored.scorer.metrics()
-    if metrics and job.task.gate not in [metric.name for metric in metrics]:
-        raise PluginError(f"task {job.task.name!r}: no metric is named {job.task.gate!r}, its gate")
+    if metrics:
+        gate_metric(job, metrics)
     items = job.manifest.items
     compared = None if reference is None else changes(items, reference, scored.answers, job.request.max_drop)
     return Evaluation(

@@ -191,11 +191,12 @@ def _prepare_one(
         return Prepared(index=index, array=None, reason=f"cannot be read: {error.strerror or error}")
     read_seconds = time.perf_counter() - started
     with job.processors.for_image():
-        one = _preprocessed(job, index, data, slab, row, short_side)
-    return replace(one, read_seconds=read_seconds)
+        return _preprocessed(job, index, data, slab, row, short_side, read_seconds)
 
 
-def _preprocessed(job: Job, index: int, data: bytes, slab: Slab, row: int, short_side: int | None) -> Prepared:
+def _preprocessed(
+    job: Job, index: int, data: bytes, slab: Slab, row: int, short_side: int | None, read_seconds: float
+) -> Prepared:
     started = time.perf_counter()
     name = job.manifest.items[index].id
     digest = hashlib.sha256(data).digest()
@@ -213,6 +214,7 @@ def _preprocessed(job: Job, index: int, data: bytes, slab: Slab, row: int, short
         reason=reason,
         conversions=conversions,
         digest=digest,
+        read_seconds=read_seconds,
         preprocess_seconds=time.perf_counter() - started,
         slab=slab,
         row=row,

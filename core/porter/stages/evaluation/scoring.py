@@ -11,7 +11,7 @@ from typing import Protocol
 from porter.contracts.task import Scorer
 from porter.errors import PluginError
 from porter.records.artefact import SessionInfo
-from porter.records.evaluation import Failure
+from porter.records.evaluation import Failure, Metric
 from porter.stages.evaluation.changes import Answers
 from porter.stages.evaluation.judging import STAGES, Judged, JudgedBatch
 from porter.stages.job import Job
@@ -31,6 +31,7 @@ class Scoring:
     def __init__(self, job: Job, name: str, info: SessionInfo, sink: Sink) -> None:
         self.job, self.name, self.info, self.sink = job, name, info, sink
         self.scorer: Scorer = job.task.scorer(job.spec, job.manifest)
+        self._columns = tuple(job.task.columns)
         self.answers = Answers()
         self.seen = 0
         self.statuses: Counter[str] = Counter()
@@ -76,17 +77,25 @@ class Scoring:
         if image.prediction is None:
             if len(self.failures) < FAILURES_KEPT:
                 self.failures.append(Failure(id=item.id, reason=image.reason))
-            fields: Sequence[str] = [""] * len(task.columns)
+            fields: Sequence[str] = [""] * len(self._columns)
         else:
             fields = task.row(image.prediction)
-            if len(fields) != len(task.columns):
+            if len(fields) != len(self._columns):
                 raise PluginError(
-                    f"task {task.name!r}: row() gave {len(fields)} fields for the {len(task.columns)} columns "
-                    f"{', '.join(task.columns)}"
+                    f"task {task.name!r}: row() gave {len(fields)} fields for the {len(self._columns)} columns "
+                    f"{', '.join(self._columns)}"
                 )
         info = self.info
         status = [self.name, info.runtime, info.precision, image.status, f"{score:g}"]
         self.sink([no_formula(item.id), str(item.label), *status, *fields])
+
+
+def gate_metric(job: Job, metrics: Sequence[Metric]) -> Metric:
+    """The metric that the task's gate reads. Raises `PluginError` where there is none of that name."""
+    for metric in metrics:
+        if metric.name == job.task.gate:
+            return metric
+    raise PluginError(f"task {job.task.name!r}: no metric is named {job.task.gate!r}, its gate")
 
 
 def no_formula(image_id: str) -> str:

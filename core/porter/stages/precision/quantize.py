@@ -11,7 +11,7 @@ from pathlib import Path
 from porter.data.selection import evenly_spaced
 from porter.errors import BadInput
 from porter.hashes import file_digest
-from porter.quantize.graph import float_graph
+from porter.quantize.graph import MIN_OPSET, float_graph
 from porter.quantize.qdq import products_overflow
 from porter.records.evaluation import Metric
 from porter.records.quantization import Quantization
@@ -21,7 +21,7 @@ from porter.stages.export import MODELS, export_to
 from porter.stages.job import Job
 from porter.stages.precision.calibration import calibrate_on, calibration_manifest
 from porter.stages.precision.search import Search
-from porter.stages.precision.targets import INT8, INT8_OPSET
+from porter.stages.precision.targets import INT8
 from porter.stages.precision.trial import score
 
 SEARCH_IMAGES = 1000
@@ -43,7 +43,7 @@ def quantize(job: Job, record: RunRecord) -> RunRecord:
     (job.folder / MODELS).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=job.folder / MODELS, prefix=".int8.", suffix=".part") as place:
         graph = Path(place) / "float.onnx"
-        exported = record.export.facts.opset >= INT8_OPSET
+        exported = record.export.facts.opset >= MIN_OPSET
         with job.progress.step("float graph for int8"):
             opset = float_graph(source if exported else _export_again(job, Path(place)), graph)
         feeds, calibration = calibrate_on(job, calibration_manifest(job))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from porter.contracts.runtime import Runtime
 from porter.errors import BadInput, PorterError
 from porter.plugins.registry import Registry, raise_as_plugin_error
+from porter.quantize.graph import MIN_OPSET
 from porter.records.choice import Untried
 from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec
@@ -16,8 +17,6 @@ DEFAULT_RUNTIME = "onnxruntime"
 DEFAULT_PRECISIONS = ("fp32",)
 """Of a request that names none; a runtime without it then builds its own, see `Runtime.own_precision`."""
 INT8 = "int8"
-INT8_OPSET = 13
-"""DequantizeLinear takes one scale for each channel from this opset on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +70,9 @@ def require_target(
 
 def int8_obstacle(spec: ModelSpec) -> str:
     """Why the model cannot be quantised, in words; empty where it can."""
-    if spec.opset is not None and spec.opset < INT8_OPSET:
+    if spec.opset is not None and spec.opset < MIN_OPSET:
         return (
-            f"the model comes as ONNX of opset {spec.opset}, int8 needs {INT8_OPSET} or later; "
+            f"the model comes as ONNX of opset {spec.opset}, int8 needs {MIN_OPSET} or later; "
             "export it again at a later opset"
         )
     return ""

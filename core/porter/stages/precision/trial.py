@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from porter.contracts.runtime import Session
-from porter.errors import PluginError, PorterError
+from porter.errors import PorterError
 from porter.records.evaluation import Metric
 from porter.stages.evaluation.answer import answer_batch
 from porter.stages.evaluation.judging import NONFINITE, judge
 from porter.stages.evaluation.prepare import Batch, batches, prepare
-from porter.stages.evaluation.scoring import Scoring
+from porter.stages.evaluation.scoring import Scoring, gate_metric
 from porter.stages.job import Job
 
 
@@ -39,14 +39,6 @@ def score(job: Job, sessions: Mapping[str, Session], title: str) -> dict[str, Sc
                 trial.take(batch)
             advance(len(batch.members))
     return {name: trial.result() for name, trial in trials.items()}
-
-
-def gate_metric(job: Job, metrics: Sequence[Metric]) -> Metric:
-    """The metric that the task's gate reads. Raises `PluginError` where there is none of that name."""
-    for metric in metrics:
-        if metric.name == job.task.gate:
-            return metric
-    raise PluginError(f"task {job.task.name!r}: no metric is named {job.task.gate!r}, its gate")
 
 
 class _Trial:

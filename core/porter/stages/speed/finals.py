@@ -53,8 +53,7 @@ def time_finalists(job: Job, finalists: Sequence[str], record: RunRecord) -> dic
 
 def setting_of(measured: Performance) -> Setting:
     """How a session was opened and fed when it was measured."""
-    # A runtime that does not say its threads is not opened by them either.
-    return Setting(threads=measured.session.threads or 1, streams=measured.session.streams, batch=measured.batch)
+    return Setting(threads=measured.session.threads, streams=measured.session.streams, batch=measured.batch)
 
 
 def _fastest(record: RunRecord, name: str) -> list[Setting]:
