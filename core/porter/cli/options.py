@@ -121,7 +121,13 @@ _OPTIONS: dict[str, Decorator] = {
     ),
     "provider": click.option("--provider", metavar="NAME", help="Execution provider; absent ones are an error."),
     "threads": click.option("--threads", type=_POSITIVE, metavar="N", help="Threads of a session."),
-    "streams": click.option("--streams", type=_POSITIVE, metavar="N", help="Batches that a session runs at once."),
+    "streams": click.option(
+        "--streams",
+        type=_POSITIVE,
+        metavar="N",
+        help="Batches that a session runs at once; else 1 where it is measured, and as many as there are processors, "
+        "up to 4, where it is evaluated.",
+    ),
     "atol": click.option(
         "--atol", type=_NOT_NEGATIVE, metavar="X", help="Parity: absolute tolerance [default: 1e-05]."
     ),

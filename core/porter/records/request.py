@@ -56,7 +56,8 @@ class RunRequest:
     threads: int | None = None
     """Threads of a session; None: the processors that this process may use."""
     streams: int | None = None
-    """Batches that a session runs at once; None: one."""
+    """Batches that a session runs at once; None: one where it is measured, as many as there are processors, up to 4,
+    where it is evaluated."""
     atol: float | None = None
     """Absolute part of the parity tolerance; None: by precision."""
     rtol: float | None = None
