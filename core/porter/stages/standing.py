@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from porter import machine
 from porter.data.store import ImageStore, open_store
 from porter.errors import BadInput, one_line
 from porter.hashes import has_digest
@@ -72,9 +73,10 @@ Changed = Iterator[tuple[str, str]]
 
 
 def _machine(job: Job, record: RunRecord) -> Changed:
-    then, now = record.environment, job.environment
+    then = record.environment
     if then is None:
         return
+    now = machine.describe(images=False)
     if then.cpu != now.cpu:
         yield "load", "another processor"
     if then.python != now.python:
