@@ -360,7 +360,7 @@ def test_what_is_missing_or_changed_in_the_results_is_named(tmp_path: Path, back
     report.write_text("{")
     record = taken_back(back, tmp_path / "imported", max_drop=50.0)
     told = "\n".join(findings(record))
-    assert f"unreadable: `{report.relative_to(back)}`: not" in told
+    assert f"unreadable: `{report.relative_to(back)}`: no" in told
     assert "missing: `results/predictions_bs4` has outputs of 11 of 12 images; those of photo_005_00000005" in told
     assert "inconsistent: 3 files of the results are missing or not as the host left them" in told
     first, second = record.evaluations

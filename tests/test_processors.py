@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,28 @@ def test_as_many_batches_at_once_as_the_session_has_streams(
     assert [one.batch.indices for one in answered] == [(n, n + 1) for n in range(0, 24, 2)]
     assert session.most == most
     assert {name or "MainThread" for name in session.names} == {where}
+
+
+@pytest.mark.parametrize(
+    ("options", "streams"),
+    [
+        ({}, 2),
+        ({"provider": "CPUExecutionProvider"}, 2),
+        ({"provider": "CPU"}, 2),
+        ({"provider": "CUDAExecutionProvider"}, 1),
+        ({"provider": "CUDAExecutionProvider", "streams": 3}, 3),
+        ({"streams": 1}, 1),
+    ],
+)
+def test_a_device_is_given_one_stream_unless_more_are_asked_for(
+    tmp_path: Path, options: dict[str, Any], streams: int
+) -> None:
+    """Each stream may hold the weights once more, and a device has little memory."""
+    labels = write_photos(tmp_path / "val", [0, 1, 2])
+    run = start(tmp_path / "out", tmp_path / "val", labels, threads=2)
+    run.job.request = replace(run.job.request, **options)
+    assert run.job.evaluation_streams == streams
+    assert run.job.streams == options.get("streams", 1)
 
 
 class Slow(TinyPlugin):

@@ -126,7 +126,7 @@ _OPTIONS: dict[str, Decorator] = {
         type=_POSITIVE,
         metavar="N",
         help="Batches that a session runs at once; else 1 where it is measured, and as many as there are processors, "
-        "up to 4, where it is evaluated.",
+        "up to 4, where it is evaluated on them.",
     ),
     "atol": click.option(
         "--atol", type=_NOT_NEGATIVE, metavar="X", help="Parity: absolute tolerance [default: 1e-05]."

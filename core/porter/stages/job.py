@@ -267,8 +267,10 @@ class Job:
 
     @property
     def evaluation_streams(self) -> int:
-        """Batches that a session works on at once where it is evaluated."""
-        return self.request.streams or streams_for(self.threads)
+        """Batches that a session works on at once where it is evaluated: one on a device that was asked for, which may
+        hold the weights once for each stream."""
+        provider = self.request.provider or "CPU"
+        return self.request.streams or (streams_for(self.threads) if provider.upper().startswith("CPU") else 1)
 
     def open(
         self,
