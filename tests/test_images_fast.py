@@ -115,6 +115,13 @@ def test_without_numba_pillow_resizes(monkeypatch: pytest.MonkeyPatch) -> None:
         resample.unusable.cache_clear()
 
 
+def test_where_numba_compiles_nothing_pillow_resizes() -> None:
+    script = "from porter.images import resample; print(resample.unusable())"
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "Numba is switched off (NUMBA_DISABLE_JIT)\n"
+
+
 @pytest.mark.parametrize("fault", ["no folder can be written", "what was kept is damaged"])
 def test_compiled_code_that_cannot_be_kept_is_made_again(tmp_path: Path, fault: str) -> None:
     """In a process of its own, whose package and home are read-only or hold rubbish."""
