@@ -100,7 +100,7 @@ def unusable() -> Message | None:
         import numba
     except ImportError as error:  # there is none for this Python yet, or none that takes the numpy installed
         return Message("Numba cannot be imported ({reason})", reason=one_line(error))
-    if numba.config.DISABLE_JIT:  # its functions would then be Python's, thousands of times slower
+    if getattr(numba.config, "DISABLE_JIT", False):  # its functions would then be Python's, thousands of times slower
         return Message("Numba is switched off (NUMBA_DISABLE_JIT)")
     noise = np.random.default_rng(7).integers(0, 256, (90, 120, 3), np.uint8)
     for (height, width), size in _CHECKED:
