@@ -41,7 +41,7 @@ def other_versions(record: RunRecord) -> tuple[Change, ...]:
     here: dict[str, str] = {}
     if record.environment is not None:
         then = {"python": record.environment.python, **record.environment.packages}
-        now = machine.describe(tuple(record.environment.packages))
+        now = machine.describe(tuple(record.environment.packages), images=False)
         here = {"python": now.python, **now.packages}
     for use in record.plugins:
         then.setdefault(use.distribution, use.version)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from porter import machine
 from porter.contracts.progress import Progress
-from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest, Shipped
+from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest
 from porter.contracts.runtime import BuildRequest, Runtime, Session, SessionOptions
 from porter.contracts.task import DataRequest, Scorer, Task
 from porter.errors import BadInput, PluginError, one_line
-from porter.hashes import file_digest, folder_digest
+from porter.hashes import file_digest
 from porter.plugins.guard import guarded
 from porter.plugins.registry import ModelHooks, Registry, raise_as_plugin_error
 from porter.records.artefact import Artefact
@@ -24,9 +24,9 @@ from porter.records.message import Message, Text
 from porter.records.request import RunRequest
 from porter.records.run import InputFile, PluginUse
 from porter.records.spec import ModelSpec
+from porter.stages.inputs import JobFiles, input_file, resolve_files
 from porter.stages.precision.targets import Targets, int8_obstacle, require_target, runtimes_of, targets_of
 from porter.stages.processors import Processors, streams_for
-from porter.urls import is_url, require_no_password
 
 DEFAULT_OPSET = 11
 CACHE = "cache"
@@ -38,20 +38,6 @@ SHIPPED_ROLES = {
     "labels": Message("labels"),
 }
 ONLY_TOGETHER = " (the shipped images go only with the shipped model)"
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobFiles:
-    """The input files of a job, the user's or the plugin's."""
-
-    config: Path | None
-    checkpoint: Path | None
-    data: str | None
-    """A folder, or a URL."""
-    labels: Path | None
-    class_map: Path | None
-    shipped: frozenset[str] = frozenset()
-    """Roles that the plugin's shipped files fill."""
 
 
 @dataclass
@@ -77,7 +63,7 @@ class Job:
 
     @cached_property
     def files(self) -> JobFiles:
-        return _resolve_files(self.request, self.offer)
+        return resolve_files(self.request, self.offer)
 
     @cached_property
     def spec(self) -> ModelSpec:
@@ -315,7 +301,7 @@ class Job:
         roles = {role: getattr(self.files, role) for role in ("config", "checkpoint", "labels", "class_map")}
         roles["checkpoint"] = self.checkpoint
         return tuple(
-            _input(role, path, getattr(self.request, role), shipped=role in self.files.shipped)
+            input_file(role, path, getattr(self.request, role), shipped=role in self.files.shipped)
             for role, path in roles.items()
             if path is not None
         )
@@ -336,67 +322,3 @@ class Job:
             return ""
         roles = tuple(SHIPPED_ROLES[role] for role in sorted(self.files.shipped))
         return Message("{roles}. {note}", roles=roles, note=self.offer.shipped.note)
-
-
-def _resolve_files(request: RunRequest, offer: ModelOffer) -> JobFiles:
-    """The user's files, and where a pair is wholly absent the plugin's.
-
-    Config and checkpoint belong together, as do data and labels: a file of the user's never meets a shipped one
-    of the same pair, and shipped images go only with the shipped model.
-    """
-    given = JobFiles(
-        config=_existing(request.config, "--config", folder=False),
-        checkpoint=_existing(request.checkpoint, "--checkpoint", folder=False),
-        data=_existing_data(request.data),
-        labels=_existing(request.labels, "--labels", folder=None),
-        class_map=_existing(request.class_map, "--class-map", folder=False),
-    )
-    _existing(request.calibration, "--calibration", folder=True)
-    shipped = offer.shipped or Shipped()
-    roles: list[str] = []
-    if given.config is None and given.checkpoint is None:
-        given = replace(given, config=shipped.config, checkpoint=shipped.checkpoint)
-        roles += [role for role in ("config", "checkpoint") if getattr(shipped, role) is not None]
-        if given.data is None and given.labels is None:
-            given = replace(given, data=None if shipped.data is None else str(shipped.data), labels=shipped.labels)
-            roles += [role for role in ("data", "labels") if getattr(shipped, role) is not None]
-    if given.labels is not None and given.data is None:
-        raise BadInput(f"--labels {request.labels}: give --data DIR as well")
-    if offer.needs_checkpoint and given.checkpoint is None:
-        raise BadInput(f"model {offer.name!r} needs --checkpoint FILE beside --config {request.config}")
-    return replace(given, shipped=frozenset(roles))
-
-
-def _input(role: str, path: Path, given: str | None, *, shipped: bool) -> InputFile:
-    shown = given or (path.name if shipped else str(path))
-    if path.is_dir():
-        whole = folder_digest(path)
-        return InputFile(
-            role=role, path=shown, sha256=whole.sha256, size_bytes=whole.size_bytes, files=whole.files, shipped=shipped
-        )
-    return InputFile(role=role, path=shown, sha256=file_digest(path), size_bytes=path.stat().st_size, shipped=shipped)
-
-
-def _existing_data(text: str | None) -> str | None:
-    """The folder, which must be there, or the URL, which is looked at when the images are listed."""
-    if text is None or not is_url(text):
-        folder = _existing(text, "--data", folder=True)
-        return None if folder is None else str(folder)
-    require_no_password("--data", text)
-    return text
-
-
-def _existing(text: str | None, option: str, *, folder: bool | None) -> Path | None:
-    """The path that an option names; `folder` says which kind it must be, None: either."""
-    if text is None:
-        return None
-    path = Path(text)
-    try:
-        is_there = path.exists()
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{option} {text!r}: not a usable path: {error}") from None
-    if not is_there:
-        raise BadInput(f"{option} {text}: no such {'folder' if folder else 'file'}")
-    if folder is not None and path.is_dir() != folder:
-        raise BadInput(f"{option} {text}: a {'file' if folder else 'folder'}, not a {'folder' if folder else 'file'}")
-    return path
