@@ -173,7 +173,8 @@ class TestSpoilt:
         run.verify()
         assert run.evaluate() is ExitCode.VERDICT_FAILED
         [lost] = [one for one in run.record.comparisons if one.against == "reference"]
-        assert (lost.passed, lost.drop) == (False, pytest.approx(200 / 3))
+        # The class is taken for one other or for both: that turns on rounding, which differs between processors.
+        assert not lost.passed and lost.drop in (pytest.approx(100 / 3), pytest.approx(200 / 3))
 
     def test_the_next_run_makes_it_anew(self, tmp_path: Path, photos: tuple[Path, Path]) -> None:
         run = begin(tmp_path / "out", photos)
