@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -67,6 +68,17 @@ def test_what_is_written_is_replayed_to_the_last_digit(tmp_path: Path, manifest:
     journal = Journal(tmp_path / "j", "k", Answer)
     assert list(journal.replay(manifest)) == batches
     assert (journal.session, journal.wall) == (SESSION, 3.0) and journal.at
+
+
+@pytest.mark.parametrize("prediction", [0, 0.0, "", (), False])
+def test_a_prediction_that_is_falsy_is_one(tmp_path: Path, manifest: Manifest, prediction: Any) -> None:
+    journal = Journal(tmp_path / "j", "k", type(prediction))
+    image = Judged(status="ok", prediction=prediction, digest=file_digest(Path(manifest.root) / "0.jpg"))
+    journal.start(SESSION)
+    journal.append(JudgedBatch(start=0, images=(image,)), wall=1.0)
+    journal.close()
+    [found] = Journal(tmp_path / "j", "k", type(prediction)).replay(manifest)
+    assert found.images == (image,) and found.images[0].prediction is not None
 
 
 def test_it_goes_on_after_the_last_line_that_holds(tmp_path: Path, manifest: Manifest) -> None:

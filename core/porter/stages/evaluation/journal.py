@@ -132,7 +132,7 @@ class Journal:
         self.at = now()
         line: dict[str, object] = {
             "start": batch.start,
-            "images": [_plain(image) for image in batch.images],
+            "images": batch.images,
             "seconds": batch.seconds,
             "wall": wall,
             "at": self.at,
@@ -200,9 +200,3 @@ def look(path: Path) -> Look | None:
                 return Look(key=header.key, images=images, problem="" if torn else f"line {number} is damaged")
             images += len(line.images)
     return Look(key=header.key, images=images, problem="")
-
-
-def _plain(image: Judged) -> dict[str, object]:
-    """The fields that say something."""
-    values = {name: getattr(image, name) for name in ("prediction", "reason", "digest", "conversions")}
-    return {"status": image.status, **{name: value for name, value in values.items() if value}}

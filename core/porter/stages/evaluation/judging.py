@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from porter.errors import PluginError
 from porter.stages.evaluation.prepare import Batch
 from porter.stages.job import Job
@@ -28,9 +30,8 @@ class Answered:
     infer_seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Judged:
-    """What became of one image."""
+class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one image, as the journal has it: fields that say nothing are left out there."""
 
     status: str
     """`ok`, `unreadable` or `non-finite`."""

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,7 @@ class Batch:
     """Consecutive images of the manifest, the readable ones in one array."""
 
     members: tuple[Prepared, ...]
-    """All of them, in order, without their arrays."""
+    """All of them, in order. Their arrays may have been moved: only `array` holds what they are."""
     indices: tuple[int, ...]
     """Places in the manifest of the rows of `array`."""
     array: np.ndarray | None
@@ -175,7 +175,7 @@ def _batch(members: Sequence[Prepared], slab: Slab | None) -> Batch:
     elif good:
         array = np.stack([one.array for one in good if one.array is not None])
     return Batch(
-        members=tuple(replace(one, array=None, slab=None) for one in members),
+        members=tuple(members),
         indices=tuple(one.index for one in good),
         array=array,
     )
