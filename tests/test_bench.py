@@ -138,8 +138,9 @@ def test_tuning_tries_every_kind_of_setting_and_measures_its_choice(tmp_path: Pa
     assert tuning.throughput.best in tried and tuning.latency.best.batch == 1
     for gain in (tuning.throughput, tuning.latency):
         assert gain.turns >= 5
+        assert gain.least_gain_percent <= gain.gain_percent <= gain.most_gain_percent
         if gain.best == gain.plain:
-            assert gain.gain_percent == 0
+            assert gain.least_gain_percent == gain.most_gain_percent == 0
     measured = {
         Setting(threads=one.session.threads, streams=one.session.streams, batch=one.batch)
         for one in run.record.performance

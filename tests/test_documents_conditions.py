@@ -84,7 +84,15 @@ def test_speed_is_shown_with_its_conditions(record: RunRecord) -> None:
 
 def test_tuning_kits_and_inexact_decoding_are_told(record: RunRecord) -> None:
     best, plain = Setting(threads=1, streams=1, batch=4), Setting(threads=2, streams=1, batch=4)
-    gain = Gain(best=best, plain=plain, best_value=120.5, plain_value=100.25, gain_percent=20.2, turns=5)
+    gain = Gain(
+        best=best,
+        plain=plain,
+        best_value=120.5,
+        plain_value=100.25,
+        gain_percent=20.2,
+        turns=5,
+        least_gain_percent=-1.5,
+    )
     tuning = Tuning(artefact="onnxruntime-fp32", trials=(), throughput=gain, latency=gain, seconds=9.5, measured=WHEN)
     kit = Kit(
         runtime="device",
@@ -112,7 +120,7 @@ def test_tuning_kits_and_inexact_decoding_are_told(record: RunRecord) -> None:
         approximate_images_per_second=None,
     )
     english, report = documents(replace(record, tunings=(tuning,), kits=(kit,), approximation=rough))
-    assert "| onnxruntime-fp32 | most images/s | 1 | 1 | 4 | 120.50 | 100.25 | 20.2 |" in english
+    assert "| onnxruntime-fp32 | most images/s | 1 | 1 | 4 | 120.50 | 100.25 | 20.2 | -1.5 |" in english
     for document in (english, report):
         assert "7 of 12 images were decoded to a fraction of their size" in document
         assert "Everything on the runtime device (Chip1): this machine lacks it." in document and "4321" in document

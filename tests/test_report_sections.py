@@ -208,7 +208,15 @@ def test_int8_shows_every_attempt(finished: RunRecord) -> None:
 
 def test_tuning_shows_the_gain_and_every_trial(finished: RunRecord) -> None:
     best, plain = Setting(threads=2, streams=2, batch=8), Setting(threads=2, streams=1, batch=8)
-    gain = Gain(best=best, plain=plain, best_value=520.5, plain_value=410.25, gain_percent=26.9, turns=5)
+    gain = Gain(
+        best=best,
+        plain=plain,
+        best_value=520.5,
+        plain_value=410.25,
+        gain_percent=26.9,
+        turns=5,
+        least_gain_percent=-0.5,
+    )
     trials = (
         Trial(setting=best, calls=31, median_ms=15.2, images_per_second=520.5),
         Trial(setting=plain, calls=0, median_ms=None, images_per_second=None, problem="out of memory"),
@@ -222,5 +230,5 @@ def test_tuning_shows_the_gain_and_every_trial(finished: RunRecord) -> None:
         measured="today",
     )
     page = shown(replace(finished, tunings=(tuning,)))
-    assert "other-fp16 images/s 2 2 8 520.50 410.25 26.9 5" in page
+    assert "other-fp16 images/s 2 2 8 520.50 410.25 26.9 -0.5 – 5" in page
     assert "2 1 8 – – 0 out of memory" in page and "The search took 12.3 s" in page

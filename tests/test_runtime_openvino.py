@@ -135,6 +135,15 @@ def test_a_fixed_batch_is_built_on_request(tmp_path: Path, feed: np.ndarray) -> 
         session.run(feed[:1])
 
 
+def test_an_array_lies_in_memory_as_it_likes(built: Built, feed: np.ndarray) -> None:
+    session = built.open()
+    wanted = session.run(feed)["scores"]
+    read_only = feed.copy()
+    read_only.flags.writeable = False
+    for given in (np.asfortranarray(feed), np.repeat(feed, 2, axis=0)[::2], read_only):
+        assert np.array_equal(session.run(given)["scores"], wanted)
+
+
 # --- the precision that really runs ---------------------------------------------------------------------------
 
 

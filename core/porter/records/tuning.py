@@ -52,6 +52,10 @@ class Gain:
     """Median over the turns of how much better the best one was; 0 where it is the plain one."""
     turns: int
     """How often both were measured."""
+    least_gain_percent: float | None = None
+    """The least of the turns' gains in percent; below 0 the plain one was better in that turn. None: older records."""
+    most_gain_percent: float | None = None
+    """The greatest of them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,7 @@ class OpenVinoSession(Session):
             compiled = compile_model(model, str(path), artefact.precision, options.threads, cache, options.streams)
         self._outputs = [result.get_friendly_name() for result in model.get_results()]
         self._dtype = model.inputs[0].get_element_type().to_dtype()
+        self._tensor = import_openvino().Tensor
         self._requests: SimpleQueue[Any] = SimpleQueue()
         """Those that no call uses."""
         for _ in range(compiled.streams):
@@ -63,16 +64,18 @@ class OpenVinoSession(Session):
         )
 
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        import numpy as np
+
         if batch.dtype != self._dtype:  # OpenVINO would cast it
             raise BadInput(f"OpenVINO: the model takes {self._dtype}, was fed {batch.dtype}")
+        # `infer`, given the array, takes 0.2 ms more to do the same, and with one thread it loses what the layers
+        # raise and gives stale outputs.
+        fed = self._tensor(np.require(batch, requirements=("C", "W")), shared_memory=True)
         request = self._requests.get()
         try:
-            # Nothing is copied on the way in: the batch stays until the call is over.
-            if self.info.threads == 1:  # there `infer` loses what the layers raise, and gives stale outputs
-                request.start_async([batch], share_inputs=True)
-                request.wait()
-            else:
-                request.infer([batch], share_inputs=True, share_outputs=True)
+            request.set_input_tensor(0, fed)
+            request.start_async()
+            request.wait()
             # Copies: the request writes its next outputs into the same memory.
             return {name: request.get_output_tensor(n).data.copy() for n, name in enumerate(self._outputs)}
         except RuntimeError as error:

@@ -151,12 +151,14 @@ def _gain(
     turns = _in_turns(job, artefact, images, settings, seconds)
     values = {setting: [value(trial) for trial in trials] for setting, trials in turns.items()}
     pairs = list(zip(values[best], values[plain], strict=True))
-    better = [b / p if value is _rate else p / b for b, p in pairs]
+    gains = [100 * ((b / p if value is _rate else p / b) - 1) for b, p in pairs]
     return Gain(
         best=best,
         plain=plain,
         best_value=statistics.median(values[best]),
         plain_value=statistics.median(values[plain]),
-        gain_percent=100 * (statistics.median(better) - 1),
+        gain_percent=statistics.median(gains),
         turns=TURNS,
+        least_gain_percent=min(gains),
+        most_gain_percent=max(gains),
     )
