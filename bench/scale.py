@@ -5,7 +5,7 @@ Usage: python bench/scale.py [--images 1000,10000,20000] [--keep DIR]
 Makes folders of that many image files, which are hard links to a few real ones, and runs the whole path on each in a
 process of its own: export, verify, evaluate (PyTorch and ONNX Runtime), bench and documents, of a model so small that
 the rest is what is measured; then once more, when all is kept. Prints a line for each, and how the largest compares
-with the others. The exit code is 1 where memory grew by more than 100 MB, or the time of an image by more than 10%:
+with the others. The exit code is 1 where memory grew by more than 50 MB, or the time of an image by more than 10%:
 the processors' time, which other programs on the machine change less than the clock's.
 """
 
@@ -25,7 +25,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = 30
-MEMORY, SLOWER = 100.0, 10.0
+MEMORY, SLOWER = 50.0, 10.0
 """Megabytes and percent that the largest may have more than the smallest."""
 
 

@@ -41,6 +41,7 @@ from porter.stages.evaluation.prepare import readable
 from porter.stages.evaluation.sources import Sources
 from porter.stages.evaluation.subject import Subject
 from porter.stages.speed.bench import open_for, stack
+from porter.stages.speed.timing import in_turns as alternating
 from porter.stages.speed.timing import timed, warm_up
 from porter.stages.speed.tune import tune
 
@@ -58,18 +59,24 @@ class Effort:
     rounds: int = 5
     seconds: float = 1.0
     """Of one measurement of pure inference."""
-    pieces: int = 3
-    """Into which it is cut where two ways differ by a percent: each is then a round, so that what else the machine does
-    falls on both alike."""
+    turn_seconds: float = 0.3
+    """The same, one call at least, where two ways differ by a percent: what else the machine does must fall on both
+    alike."""
+    total_seconds: float = 15.0
+    """Of all such turns of one way; there are three times `rounds` at least."""
     preprocessed: int = 200
     photos: dict[str, int]
     """Images of one evaluation, by model."""
 
 
 FULL = Effort(photos={"efficientnet_lite0": 1000, "hrnet": 1000})
-QUICK = Effort(rounds=3, seconds=0.3, preprocessed=40, photos={"efficientnet_lite0": 48, "hrnet": 16})
+QUICK = Effort(
+    rounds=3, seconds=0.3, total_seconds=2.0, preprocessed=40, photos={"efficientnet_lite0": 48, "hrnet": 16}
+)
 INT8 = ("efficientnet_lite0",)
 """Models that are measured end to end in int8 as well."""
+SHORT = 10.0
+"""Seconds: a shorter evaluation is measured twice as often, since chance weighs more on it."""
 PREPROCESSING, BARE_LOOP, BENCHMARK_APP, BOUND = 1.4, 0.98, 1.0, 0.95
 GUIDES_WAY = {"efficientnet_lite0": 1.5}
 """Ratios that porter is meant to reach. Where inference takes most of the time, no other way is much slower."""
@@ -240,17 +247,24 @@ def _against_bare_loop(
 
         warm_up(porters, 2.0)
         warm_up(theirs, 2.0)
-        seconds = effort.seconds / effort.pieces
-        found = in_turns(
-            effort.rounds * effort.pieces, lambda: rate(porters, size, seconds), lambda: rate(theirs, size, seconds)
-        )
+        seconds = max(effort.turn_seconds, 1 / timed(porters, effort.turn_seconds).rate)
+        turns = max(3 * effort.rounds, round(effort.total_seconds / seconds))
+        # Each turn is warmed up: threads of the session before still spin, and its weights are in the caches.
+        found = alternating({"porter": (porters, 1), "bare": (theirs, 1)}, turns, seconds)
+        ours, bare_rates = ([size * one.rate for one in found[way]] for way in ("porter", "bare"))
     return Row(
-        f"{model} float32, ONNX Runtime, batch {size}", "images/s", "a bare loop on a session", *found, BARE_LOOP
+        f"{model} float32, ONNX Runtime, batch {size}",
+        "images/s",
+        "a bare loop on a session",
+        ours,
+        bare_rates,
+        BARE_LOOP,
     )
 
 
 def rate(call: Callable[[], object], size: int, seconds: float, streams: int = 1) -> float:
-    """images/s of a call."""
+    """images/s of a call, warmed up before: what ran last has left its own in the caches."""
+    timed(call, seconds / 3, streams=streams)
     found = timed(call, seconds, least=3, streams=streams)
     return size * found.rate
 
@@ -270,7 +284,7 @@ def against_benchmark_app(run: Run, model: str, artefact: Artefact, effort: Effo
 
         warm_up(porters, 2.0, streams=setting.streams)
         found = in_turns(
-            2 * effort.rounds,
+            3 * effort.rounds,
             lambda: rate(porters, setting.batch, seconds, setting.streams),
             lambda: benchmark_app(run.job.folder / artefact.path, shape, "f32", seconds),
         )
@@ -310,8 +324,9 @@ def end_to_end(run: Run, model: str, artefact: Artefact, effort: Effort) -> list
     def guide() -> float:
         return len(files) / seconds_of(lambda: guides_way(files, labels, spec, bare, BATCH))
 
-    evaluated(run, artefact), bare(batch)
-    ours, theirs, best = in_turns(effort.rounds, porter, guide, bound)
+    bare(batch)
+    short = len(files) / evaluated(run, artefact) < SHORT
+    ours, theirs, best = in_turns(effort.rounds * (2 if short else 1), porter, guide, bound)
     precision = {"fp32": "float32"}.get(artefact.precision, artefact.precision)
     name = f"{model} {precision}, {len(files)} photos to accuracy"
     return [
@@ -340,11 +355,12 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 
 def in_turns(rounds: int, *measures: Callable[[], float]) -> tuple[list[float], ...]:
-    """Each measured once in every round, so that what else the machine does falls on all of them."""
+    """Each measured once in every round, so that what else the machine does falls on all of them. The order rotates."""
     found: tuple[list[float], ...] = tuple([] for _ in measures)
-    for _ in range(rounds):
-        for values, measure in zip(found, measures, strict=True):
-            values.append(measure())
+    for turn in range(rounds):
+        for place in range(len(measures)):
+            which = (turn + place) % len(measures)
+            found[which].append(measures[which]())
     return found
 
 
