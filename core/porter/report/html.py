@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from porter.bidi import isolated
 from porter.errors import one_line
 from porter.records import message
+from porter.urls import is_web_address
 
 if TYPE_CHECKING:
     import jinja2
-
-FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 
 
 def html_environment(plain: jinja2.Environment) -> jinja2.Environment:
@@ -42,10 +40,7 @@ def shown(value: Any) -> Any:
 
 def text(value: object) -> Markup:
     """Text of unknown origin: one line without markup. Letters from right to left turn nothing beside them."""
-    line = one_line(value)
-    if any(unicodedata.bidirectional(character) in ("R", "AL") for character in line):
-        line = f"{FIRST_STRONG_ISOLATE}{line}{POP_ISOLATE}"
-    return escape(line)
+    return escape(isolated(one_line(value)))
 
 
 def say(sentence: message.Text) -> Markup:
@@ -61,7 +56,7 @@ def code(value: object) -> Markup:
 def link(value: object) -> Markup:
     """A web address as a link; any other text, such as a script in the form of an address, as text."""
     address = str(value)
-    if not re.fullmatch(r"https?://[!-~]+", address):
+    if not is_web_address(address):
         return text(address)
     return Markup('<a href="{0}" rel="noreferrer">{0}</a>').format(address)
 

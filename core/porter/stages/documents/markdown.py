@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
+from porter.bidi import isolated
 from porter.errors import one_line
 from porter.records.message import Markup, number
+from porter.urls import is_web_address
 
 NOT_MEASURED = "not measured"
 UNKNOWN = "–"
 """What a cell holds that has no figure, in a table where that says enough."""
-FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 
 
 def num(value: float | None, digits: int = 2) -> str:
@@ -27,7 +27,7 @@ def num(value: float | None, digits: int = 2) -> str:
 def text(value: object) -> str:
     """Text of unknown origin for Markdown, in a table or out of it: one line, no markup, no HTML."""
     plain = one_line(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _isolated("".join(f"\\{c}" if c in "\\`*_[]|#~" else c for c in plain))
+    return isolated("".join(f"\\{c}" if c in "\\`*_[]|#~" else c for c in plain))
 
 
 def code(value: object) -> str:
@@ -36,13 +36,13 @@ def code(value: object) -> str:
     longest = max(map(len, re.findall("`+", plain)), default=0)
     fence = "`" * (longest + 1)
     pad = " " if plain.startswith("`") or plain.endswith("`") else ""
-    return _isolated(f"{fence}{pad}{plain}{pad}{fence}")
+    return isolated(f"{fence}{pad}{plain}{pad}{fence}")
 
 
 def link(value: object) -> str:
     """An address as a link; any other text as `text` has it."""
     plain = str(value)
-    if not re.fullmatch(r"https?://[!-~]+", plain):
+    if not is_web_address(plain):
         return text(plain)
     return f"<{quote(plain, safe=':/?#@!$&()*+,;=%~._-')}>"
 
@@ -71,13 +71,6 @@ def table(rows: Sequence[Sequence[str]], heads: Sequence[str], numbers: Sequence
 def dims(shape: Any) -> str:
     """A shape, e.g. N×3×224×224."""
     return "×".join(map(str, shape))
-
-
-def _isolated(shown: str) -> str:
-    """Text with letters that run from right to left, kept from turning what stands beside it."""
-    if any(unicodedata.bidirectional(c) in ("R", "AL") for c in shown):
-        return f"{FIRST_STRONG_ISOLATE}{shown}{POP_ISOLATE}"
-    return shown
 
 
 MARKDOWN = Markup(text=text, code=code)

@@ -72,11 +72,6 @@ class Batch:
     """float32 N×C×H×W, N = len(indices); None where there is nothing to infer. It is written over once `batches` is
     asked for the batch after `ahead` others."""
 
-    @property
-    def failed(self) -> tuple[Prepared, ...]:
-        """The members that cannot be read."""
-        return tuple(one for one in self.members if one.reason)
-
 
 def prepare(job: Job, indices: Sequence[int] | None = None, *, exact: bool = False) -> Iterator[Prepared]:
     """Preprocess the manifest's images (or those at `indices`), in order; `exact`: whatever the request says."""
