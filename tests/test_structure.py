@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE, TEMPLATES = ROOT / "core/porter", ROOT / "templates"
 
 LAYERS = (
-    ("errors", "urls"),
+    ("bidi", "errors", "urls"),
     ("records",),
     ("contracts",),
     ("hookspecs",),
