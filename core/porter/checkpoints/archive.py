@@ -32,7 +32,7 @@ def check_archive(path: Path) -> None:
                 _check_record(path, archive, record)
     except BadInput:
         raise
-    # A forged archive makes zipfile raise much besides BadZipFile: struct.error, NotImplementedError, EOFError, …
+    # A forged archive makes zipfile raise much besides BadZipFile: struct.error, EOFError, RuntimeError, …
     except Exception as error:
         raise BadInput(
             f"{one_line(path)}: the zip archive is damaged or cut short ({one_line(error)}); copy or download it again"
