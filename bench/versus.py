@@ -262,10 +262,10 @@ def _against_bare_loop(
     )
 
 
-def rate(call: Callable[[], object], size: int, seconds: float, streams: int = 1) -> float:
+def rate(call: Callable[[], object], size: int, seconds: float, callers: int = 1) -> float:
     """images/s of a call, warmed up before: what ran last has left its own in the caches."""
-    timed(call, seconds / 3, streams=streams)
-    found = timed(call, seconds, least=3, streams=streams)
+    timed(call, seconds / 3, callers=callers)
+    found = timed(call, seconds, least=3, callers=callers)
     return size * found.rate
 
 
@@ -282,13 +282,14 @@ def against_benchmark_app(run: Run, model: str, artefact: Artefact, effort: Effo
         def porters() -> object:
             return run.job.hooks.infer(session, batch, run.job.spec)
 
-        warm_up(porters, 2.0, streams=setting.streams)
+        warm_up(porters, 2.0, callers=setting.callers)
         found = in_turns(
             3 * effort.rounds,
-            lambda: rate(porters, setting.batch, seconds, setting.streams),
+            lambda: rate(porters, setting.batch, seconds, setting.callers),
             lambda: benchmark_app(run.job.folder / artefact.path, shape, "f32", seconds),
         )
-    how = f"{setting.streams} streams, batch {setting.batch}"
+    queued = f", {setting.queued} queued" if setting.queued else ""
+    how = f"{setting.streams} streams, batch {setting.batch}{queued}"
     return [
         Row(
             f"{model} float32, OpenVINO, throughput ({how})",

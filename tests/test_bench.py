@@ -17,6 +17,7 @@ from porter.errors import BadInput
 from porter.records.performance import Performance
 from porter.records.tuning import Setting
 from porter.run import Run
+from porter.stages.speed.finals import setting_of
 from porter.stages.speed.timing import timed, warm_up
 
 LABELS = [0, 1, 2, 1, 1]
@@ -64,7 +65,7 @@ def test_streams_call_at_once_and_the_rate_counts_all() -> None:
         with lock:
             inside -= 1
 
-    found = timed(call, 0.2, streams=3)
+    found = timed(call, 0.2, callers=3)
     assert max(together) == 3
     assert found.calls == len(together)
     assert found.calls / found.wall > 1.5 / 0.01 * 0.8
@@ -141,12 +142,25 @@ def test_tuning_tries_every_kind_of_setting_and_measures_its_choice(tmp_path: Pa
         assert gain.least_gain_percent <= gain.gain_percent <= gain.most_gain_percent
         if gain.best == gain.plain:
             assert gain.least_gain_percent == gain.most_gain_percent == 0
-    measured = {
-        Setting(threads=one.session.threads, streams=one.session.streams, batch=one.batch)
-        for one in run.record.performance
-        if one.session.threads is not None
-    }
-    assert {tuning.throughput.best, tuning.latency.best} <= measured
+    assert {tuning.throughput.best, tuning.latency.best} <= {setting_of(one) for one in run.record.performance}
+    assert not any(one.queued for one in tried), "ONNX Runtime lines nothing up"
+
+
+@pytest.mark.parametrize(("least_gain_percent", "chosen"), [(-1000.0, True), (1000.0, False)])
+def test_calls_in_line_are_chosen_where_they_gain_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least_gain_percent: float, chosen: bool
+) -> None:
+    pytest.importorskip("openvino")
+    monkeypatch.setattr("porter.stages.speed.tune.QUEUE_GAIN_PERCENT", least_gain_percent)
+    run = started(tmp_path, runtimes=("openvino",), batch_sizes=(1,), tune=True, threads=None)
+    run.bench()
+    (tuning,) = run.record.tunings
+    (queued,) = (trial for trial in tuning.trials if trial.setting.queued)
+    assert queued.setting.queued == queued.setting.streams and queued.calls > 0 and not queued.problem
+    best = tuning.throughput.best
+    assert (best.queued > 0) is chosen and best.callers == best.streams * (2 if chosen else 1)
+    assert best in {setting_of(one) for one in run.record.performance}
+    assert tuning.latency.best.queued == tuning.throughput.plain.queued == 0
 
 
 def test_more_threads_than_processors_are_refused(tmp_path: Path) -> None:

@@ -287,6 +287,14 @@ def test_other_conditions_are_named_beside_the_ratio() -> None:
     assert one.ratio == 2.0 and [(c.name, c.first, c.second) for c in one.conditions] == [("threads", "1", "2")]
 
 
+def test_a_setting_that_a_search_added_is_not_held_against_the_plain_one() -> None:
+    first, second = speed_of(1.0), speed_of(1.0)
+    plain = second.performance[0]
+    searched = replace(plain, session=replace(plain.session, streams=2), queued=2, ms_per_image=4.0)
+    [one] = compare_speed(first, replace(second, performance=(plain, searched)))
+    assert (one.outcome, one.conditions) == (ChangeOutcome.SAME, ())
+
+
 # --- what they were made from, and reproduction ----------------------------------------------------------------------
 
 

@@ -82,6 +82,17 @@ def test_speed_is_shown_with_its_conditions(record: RunRecord) -> None:
     )
 
 
+def test_calls_that_waited_in_line_are_told(record: RunRecord) -> None:
+    first = record.performance[0]
+    waited = replace(first, queued=2, session=replace(first.session, streams=2, threads=2))
+    told = "Queued calls wait in line"
+    assert not any(told in document for document in documents(record))
+    english, report = documents(replace(record, performance=(*record.performance, waited)))
+    assert told in english and told in report
+    assert "| onnxruntime-fp32 | 1 | 2 | 2 + 2 queued | " in english and ">2 + 2 queued</td>" in report
+    assert "2 streams + 2 queued" in report, "the drawing tells its lines apart"
+
+
 def test_tuning_kits_and_inexact_decoding_are_told(record: RunRecord) -> None:
     best, plain = Setting(threads=1, streams=1, batch=4), Setting(threads=2, streams=1, batch=4)
     gain = Gain(

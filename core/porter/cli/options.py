@@ -165,7 +165,7 @@ _OPTIONS: dict[str, Decorator] = {
         "--tune",
         is_flag=True,
         default=None,
-        help="Search threads, streams and batch for what is fastest here, and measure that as well.",
+        help="Search threads, streams, batch and queued calls for what is fastest here, and measure that as well.",
     ),
     "languages": click.option(
         "--lang",

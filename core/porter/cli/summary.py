@@ -41,7 +41,8 @@ def summary_lines(folder: Path, record: RunRecord) -> list[str]:
 
 def speed_line(one: Performance, *, with_setting: bool = False) -> str:
     """The speed of one artefact at one batch size, with threads and streams where they tell it from another."""
-    setting = f", {one.session.threads} threads, {one.session.streams} streams" if with_setting else ""
+    queued = f" + {one.queued} queued" if one.queued else ""
+    setting = f", {one.session.threads} threads, {one.session.streams} streams{queued}" if with_setting else ""
     rate = f"{one.artefact} at batch {one.batch}{setting}: {num(one.images_per_second)} images/s"
     if one.clock:
         rate += f" on one device, by {one.clock}, fed {one.input}"

@@ -34,11 +34,16 @@ def compare_speed(first: RunRecord, second: RunRecord) -> tuple[SpeedChange, ...
     """Every artefact at every batch size that either run measured."""
     found = []
     for batch in sorted({one.batch for record in (first, second) for one in record.performance}):
-        known = [{one.artefact: one for one in record.performance if one.batch == batch} for record in (first, second)]
+        known = [_plain(record, batch) for record in (first, second)]
         for names in pairs(list(known[0]), list(known[1])):
             found.append(_change(names, batch, known[0].get(names[0]), known[1].get(names[1])))
     order = list(dict.fromkeys(one.artefact for record in (first, second) for one in record.performance))
     return tuple(sorted(found, key=lambda one: order.index(one.first_artefact or one.second_artefact)))
+
+
+def _plain(record: RunRecord, batch: int) -> dict[str, Performance]:
+    """The speed of each artefact at one batch size, as it was asked for: what a search found best comes after that."""
+    return {one.artefact: one for one in reversed(record.performance) if one.batch == batch}
 
 
 def noise_percent(first: Performance, second: Performance) -> float | None:
@@ -115,6 +120,7 @@ def _conditions(one: Performance) -> dict[str, str]:
         "precision": session.precision,
         "provider": session.provider,
         "threads": str(session.threads),
+        "streams": str(session.streams),
         "fed with": str(one.input),
         "clock": one.clock or "wall time of calls",
     }

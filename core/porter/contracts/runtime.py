@@ -144,7 +144,7 @@ class Session(abc.ABC):
         """Run one batch.
 
         `batch` is N×… in the dtype and layout of the model's input. Returns every output by name, N rows each. Called
-        from `SessionOptions.streams` threads at once.
+        from `SessionOptions.streams` threads at once, or from more where `Runtime.queues` is true.
         """
 
     def measure(self, batch: int) -> Measured | None:
@@ -167,6 +167,9 @@ class Runtime(abc.ABC):
     """What it builds where no precision is asked for."""
     fixed_batch: bool = False
     """Whether an artefact is for one batch size alone, so that one is built for each."""
+    queues: bool = False
+    """Whether a session takes calls from more threads than it has streams and lines them up, first come, first served,
+    so that a stream need not wait for who calls it."""
     has_kit: bool = False
     """Whether `write_kit` writes what does on another machine what this runtime cannot do here."""
 

@@ -51,6 +51,8 @@ class Performance:
     """What really ran."""
     batch: int
     """Images a call."""
+    queued: int = 0
+    """Calls that waited in line while the streams worked; a call's latency includes the wait."""
     input: Text
     """What was fed: real preprocessed images, or random values."""
     load_ms: float | None

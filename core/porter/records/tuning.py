@@ -1,4 +1,4 @@
-"""The search for the threads, streams and batch that run an artefact fastest here."""
+"""The search for the threads, streams, batch and queue that run an artefact fastest here."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ class Setting:
     """Batches that it works on at once."""
     batch: int
     """Images a call."""
+    queued: int = 0
+    """Further calls at once: they wait in line, so that no stream waits for who calls it."""
+
+    @property
+    def callers(self) -> int:
+        """Calls made at once, each from a thread of its own."""
+        return self.streams + self.queued
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +33,7 @@ class Trial:
     calls: int
     """Timed calls."""
     median_ms: float | None
-    """Median latency of a call, the other streams at work; None where it failed."""
+    """Median latency of a call, the other streams at work, its wait in line included; None where it failed."""
     images_per_second: float | None
     """Over all streams; None where it failed."""
     problem: str = ""

@@ -44,10 +44,10 @@ def speeds_of(record: RunRecord, name: str) -> tuple[Performance, ...]:
 
 def lines(record: RunRecord) -> tuple[Line, ...]:
     """All speeds as lines, in the order of the `names`."""
-    groups: dict[tuple[str, str, int | None, int], list[Performance]] = {}
+    groups: dict[tuple[str, str, int | None, str], list[Performance]] = {}
     for name in names(record):
         for one in speeds_of(record, name):
-            key = (_without_batch(one), str(one.input), one.session.threads, one.session.streams)
+            key = (_without_batch(one), str(one.input), one.session.threads, _streams(one))
             groups.setdefault(key, []).append(one)
     found: list[Line] = []
     taken: set[int] = set()
@@ -62,12 +62,16 @@ def lines(record: RunRecord) -> tuple[Line, ...]:
     return tuple(found)
 
 
-def _label(key: tuple[str, str, int | None, int], all_keys: Iterable[tuple[str, str, int | None, int]]) -> str:
+def _label(key: tuple[str, str, int | None, str], all_keys: Iterable[tuple[str, str, int | None, str]]) -> str:
     """The name, and of what is fed, threads and streams that in which the lines of that name differ."""
     alike = [other for other in all_keys if other[0] == key[0]]
-    words = (key[1], f"{key[2]} threads", f"{key[3]} streams")
+    words = (key[1], f"{key[2]} threads", key[3])
     differing = [word for place, word in enumerate(words, start=1) if len({other[place] for other in alike}) > 1]
     return ", ".join((key[0], *differing))
+
+
+def _streams(one: Performance) -> str:
+    return f"{one.session.streams} streams" + (f" + {one.queued} queued" if one.queued else "")
 
 
 def _without_batch(one: Performance) -> str:

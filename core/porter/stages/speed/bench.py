@@ -74,6 +74,7 @@ def open_for(job: Job, artefact: Artefact, setting: Setting) -> Session:
 
 def _bench_one(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setting: Setting) -> Performance:
     many = f", {setting.streams} streams" if setting.streams > 1 else ""
+    many += f", {setting.queued} queued" if setting.queued else ""
     with job.progress.step(f"bench {artefact.id} at batch {setting.batch}{many}"):
         load = machine.load_average()
         started = time.perf_counter()
@@ -83,13 +84,19 @@ def _bench_one(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setti
             own = session.measure(setting.batch)
             if own is not None:
                 return performance_of(artefact.id, session.info, setting.batch, own)
-            return _measure(job, artefact, session, stack(images, setting.batch), load_ms, load)
+            return _measure(job, artefact, session, stack(images, setting.batch), setting.queued, load_ms, load)
         finally:
             session.close()
 
 
 def _measure(
-    job: Job, artefact: Artefact, session: Session, batch: np.ndarray, load_ms: float, load: float | None
+    job: Job,
+    artefact: Artefact,
+    session: Session,
+    batch: np.ndarray,
+    queued: int,
+    load_ms: float,
+    load: float | None,
 ) -> Performance:
     def call() -> object:
         return job.hooks.infer(session, batch, job.spec)
@@ -97,13 +104,14 @@ def _measure(
     started = time.perf_counter()
     call()
     first = time.perf_counter() - started
-    streams, seconds = session.info.streams, job.request.bench_seconds
-    warm = warm_up(call, max(WARMUP_LIMIT_FLOOR, min(WARMUP_LIMIT, 2 * seconds)), streams=streams)
-    found = timed(call, seconds, least=MIN_CALLS, streams=streams)
+    callers, seconds = session.info.streams + queued, job.request.bench_seconds
+    warm = warm_up(call, max(WARMUP_LIMIT_FLOOR, min(WARMUP_LIMIT, 2 * seconds)), callers=callers)
+    found = timed(call, seconds, least=MIN_CALLS, callers=callers)
     return Performance(
         artefact=artefact.id,
         session=session.info,
         batch=len(batch),
+        queued=queued,
         input=Message("real preprocessed images") if job.request.bench_input == "images" else Message("random values"),
         load_ms=load_ms,
         first_run_ms=1000 * first,

@@ -39,7 +39,7 @@ def time_finalists(job: Job, finalists: Sequence[str], record: RunRecord) -> dic
         for name, setting in entries:
             session = sessions.enter_context(closing(open_for(job, artefacts[name], setting)))
             call = partial(job.hooks.infer, session, stack(images, setting.batch), job.spec)
-            calls[name, setting] = call, setting.streams
+            calls[name, setting] = call, setting.callers
         with job.progress.step("time the finalists in turns", ROUNDS) as advance:
             seconds = max(job.request.bench_seconds / ROUNDS, MIN_SECONDS)
             turns = in_turns(calls, ROUNDS, seconds, advance=advance)
@@ -53,7 +53,8 @@ def time_finalists(job: Job, finalists: Sequence[str], record: RunRecord) -> dic
 
 def setting_of(measured: Performance) -> Setting:
     """How a session was opened and fed when it was measured."""
-    return Setting(threads=measured.session.threads, streams=measured.session.streams, batch=measured.batch)
+    session = measured.session
+    return Setting(threads=session.threads, streams=session.streams, batch=measured.batch, queued=measured.queued)
 
 
 def _fastest(record: RunRecord, name: str) -> list[Setting]:

@@ -21,7 +21,7 @@ P90_FROM, P99_FROM = 10, 100
 """Calls that a quantile needs: below, it would be the maximum under another name."""
 MAX_CALLS = 2000
 WINDOW_SECONDS = 0.1
-"""Length of a window of the warm-up, at least one call for each stream."""
+"""Length of a window of the warm-up, at least one call from each thread."""
 WINDOWS = 3
 """Windows in a row that must agree before anything is timed."""
 SETTLED_WITHIN = 0.05
@@ -57,23 +57,23 @@ class WarmUp:
     settled: bool
 
 
-def timed(call: Callable[[], object], seconds: float, *, least: int = 1, streams: int = 1) -> Timed:
-    """Call again and again, from as many threads as there are streams, until `seconds` have passed.
+def timed(call: Callable[[], object], seconds: float, *, least: int = 1, callers: int = 1) -> Timed:
+    """Call again and again, from `callers` threads at once, until `seconds` have passed.
 
-    There are at least `least` calls, and one for each stream.
+    There are at least `least` calls, and one from each thread.
     """
-    if streams == 1:
+    if callers == 1:
         begun = time.perf_counter()
         times = _repeat(call, begun + seconds, least)
         return Timed(tuple(times), time.perf_counter() - begun)
-    start = threading.Barrier(streams + 1)
+    start = threading.Barrier(callers + 1)
 
     def work() -> list[float]:
         start.wait()
-        return _repeat(call, time.perf_counter() + seconds, -(-least // streams))
+        return _repeat(call, time.perf_counter() + seconds, -(-least // callers))
 
-    with ThreadPoolExecutor(streams, thread_name_prefix="porter-stream") as pool:
-        running = [pool.submit(work) for _ in range(streams)]
+    with ThreadPoolExecutor(callers, thread_name_prefix="porter-caller") as pool:
+        running = [pool.submit(work) for _ in range(callers)]
         start.wait()
         begun = time.perf_counter()
         each = [one.result() for one in running]
@@ -96,20 +96,20 @@ def in_turns(
     for turn in range(turns):
         for place in range(len(keys)):
             key = keys[(turn + place) % len(keys)]
-            call, streams = calls[key]
-            timed(call, seconds / 3, streams=streams)
-            found[key].append(timed(call, seconds, least=least, streams=streams))
+            call, callers = calls[key]
+            timed(call, seconds / 3, callers=callers)
+            found[key].append(timed(call, seconds, least=least, callers=callers))
         advance(1)
     return found
 
 
-def warm_up(call: Callable[[], object], limit: float, *, streams: int = 1) -> WarmUp:
+def warm_up(call: Callable[[], object], limit: float, *, callers: int = 1) -> WarmUp:
     """Call until the medians of three windows in a row agree within 5%, or `limit` seconds have passed."""
     begun = time.perf_counter()
     medians: list[float] = []
     calls = 0
     while True:
-        window = timed(call, WINDOW_SECONDS, streams=streams)
+        window = timed(call, WINDOW_SECONDS, callers=callers)
         calls += window.calls
         medians.append(statistics.median(window.seconds))
         last = medians[-WINDOWS:]

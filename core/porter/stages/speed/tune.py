@@ -1,4 +1,4 @@
-"""tune: the threads, streams and batch that run an artefact fastest on this machine, found by a short search."""
+"""tune: the threads, streams, batch and queue that run an artefact fastest on this machine, found by a short search."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from porter.clock import now
@@ -26,24 +27,30 @@ TURNS = 5
 """How often the best setting and the plain one are measured in turns."""
 FINALISTS = 3
 """So many of the fastest settings are measured again, in turns: one trial alone can be a lucky one."""
+QUEUE_GAIN_PERCENT = 1.0
+"""What one call in line for each stream must gain at least to be worth it: it doubles the latency."""
 
 
 def tune(job: Job, artefact: Artefact, images: Sequence[np.ndarray], *, seconds: float = TRIAL_SECONDS) -> Tuning:
     """Try settings, choose the best for throughput and for latency, and measure what each gains.
 
-    Throughput is searched over streams and batch sizes at all threads, latency over threads at the smallest batch.
+    Throughput is searched over streams and batch sizes at all threads, and at the fastest of these with calls
+    in line; latency over threads at the smallest batch.
     `images` are float32 C×H×W. Raises `BadInput` where not one setting runs.
     """
     started = time.perf_counter()
-    trials = []
     with job.progress.step(f"tune {artefact.id}"):
-        for setting in _settings(job, artefact):
-            trials.append(_try(job, artefact, images, setting, seconds))
+        trials = [_try(job, artefact, images, setting, seconds) for setting in _settings(job, artefact)]
         ran = [trial for trial in trials if not trial.problem]
         if not ran:
             raise BadInput(f"{artefact.id}: no setting of threads and streams runs here: {trials[0].problem}")
         ranked = sorted(ran, key=lambda trial: trial.images_per_second or 0.0, reverse=True)
         fastest = _fastest(job, artefact, images, [trial.setting for trial in ranked[:FINALISTS]], seconds)
+        if job.registry.runtime(artefact.runtime).queues:
+            queued = replace(fastest, queued=fastest.streams)
+            trials.append(_try(job, artefact, images, queued, seconds))
+            if not trials[-1].problem and _gains(job, artefact, images, queued, fastest, seconds):
+                fastest = queued
         smallest = [t for t in ran if t.setting.streams == 1 and t.setting.batch == ran[0].setting.batch] or ran
         quickest = min(smallest, key=lambda trial: trial.median_ms or float("inf")).setting
         throughput = _gain(job, artefact, images, fastest, _plain(job, ran, fastest.batch), seconds, _rate)
@@ -81,8 +88,8 @@ def _try(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setting: Se
     try:
         with closing(open_for(job, artefact, setting)) as session:
             call = _caller(job, session, stack(images, setting.batch))
-            timed(call, seconds / 3, streams=setting.streams)
-            return _trial(setting, timed(call, seconds, least=3, streams=setting.streams))
+            timed(call, seconds / 3, callers=setting.callers)
+            return _trial(setting, timed(call, seconds, least=3, callers=setting.callers))
     except (BadInput, Missing) as error:
         return Trial(setting=setting, calls=0, median_ms=None, images_per_second=None, problem=str(error))
 
@@ -124,6 +131,13 @@ def _fastest(
     return max(rates, key=lambda setting: rates[setting])
 
 
+def _gains(
+    job: Job, artefact: Artefact, images: Sequence[np.ndarray], queued: Setting, plain: Setting, seconds: float
+) -> bool:
+    """Whether calls in line are worth the longer latency."""
+    return _gain(job, artefact, images, queued, plain, seconds, _rate).gain_percent >= QUEUE_GAIN_PERCENT
+
+
 def _in_turns(
     job: Job, artefact: Artefact, images: Sequence[np.ndarray], settings: Sequence[Setting], seconds: float
 ) -> dict[Setting, list[Trial]]:
@@ -132,7 +146,7 @@ def _in_turns(
         calls = {}
         for setting in settings:
             session = sessions.enter_context(closing(open_for(job, artefact, setting)))
-            calls[setting] = _caller(job, session, stack(images, setting.batch)), setting.streams
+            calls[setting] = _caller(job, session, stack(images, setting.batch)), setting.callers
         turns = in_turns(calls, TURNS, seconds / 2, least=2)
     return {setting: [_trial(setting, one) for one in found] for setting, found in turns.items()}
 
