@@ -15,7 +15,7 @@ from porter.records.run import OutputFile, RunRecord
 from porter.records.store import RECORD_NAME, write_record, write_whole
 from porter.sections import clear, stale_after
 from porter.stages import verdicts, verify
-from porter.stages.build import as_they_are, build
+from porter.stages.build import as_they_are, build, quantised
 from porter.stages.diagnose import diagnose
 from porter.stages.documents.deliver import DOCUMENTS, deliver
 from porter.stages.documents.templates import Templates
@@ -34,6 +34,7 @@ from porter.stages.job import CACHE, Job
 from porter.stages.kits import write_kits
 from porter.stages.listing import listing
 from porter.stages.load import MODEL_FILES, check_digests, load, require_unchanged, with_data_of
+from porter.stages.precision.attempts import forget
 from porter.stages.precision.choose import choose
 from porter.stages.speed import bench as benching
 from porter.stages.speed.tune import TRIAL_SECONDS, tune
@@ -299,7 +300,12 @@ class Run:
     def _build(self) -> None:
         """Make every artefact, unless they are there."""
         if not self.record.artefacts and self.record.export is not None:
-            self.record = build(self.job, self.record)
+            before = self.record.quantization
+            self.record, problem = quantised(self.job, self.record)
+            if problem or self.record.quantization is not before:
+                self._save()  # the search can take long
+                forget(self.job.folder)
+            self.record = build(self.job, self.record, problem)
             for runtime, _ in self.job.plan.elsewhere if self._from_files else ():
                 self.job.progress.note(
                     f"{runtime.name} is not here: nothing is built for it (`porter run` writes a kit)"

@@ -26,7 +26,7 @@ PRUNED = (CacheState.STALE, CacheState.DAMAGED)
 @click.option("--all", "everything", is_flag=True, help="With --prune: remove everything that can be made again.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def cache(out: Path, prune: bool, everything: bool, as_json: bool) -> None:
-    """Show what the folder of a run keeps between commands: answers, tensors, outputs and compiled models.
+    """Show what the folder of a run keeps between commands: answers, attempts, tensors, outputs, compiled models.
 
     Each is held against the record in OUT by the content of all that it was made from. Artefacts, documents and files
     of your own are never removed.

@@ -19,6 +19,8 @@ class CacheKind(enum.StrEnum):
     """Outputs of the reference or of one artefact, from `porter infer`."""
     COMPILED = "compiled"
     """An artefact as its runtime compiled it for this machine."""
+    ATTEMPTS = "attempts"
+    """Those of an int8 search that was interrupted, which goes on from them."""
     OTHER = "other"
     """Nothing that this porter knows."""
 

@@ -138,6 +138,8 @@ class Quantization:
     """The largest drop that passes."""
     attempts: tuple[Attempt, ...]
     """In the order in which they were made."""
+    resumed: int = 0
+    """Attempts that an earlier command had made, which was interrupted."""
     chosen: int
     """Number of the attempt that was kept: the first that passed, or the one that lost least."""
     passed: bool
@@ -149,7 +151,7 @@ class Quantization:
     budget_seconds: float
     """`--search-seconds`."""
     seconds: float
-    """What the search took."""
+    """What the search took, the attempts of an earlier command included."""
 
     @property
     def kept(self) -> Attempt:

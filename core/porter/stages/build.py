@@ -18,16 +18,27 @@ from porter.stages.precision.quantize import quantize
 from porter.stages.precision.targets import INT8
 
 
-def build(job: Job, record: RunRecord) -> RunRecord:
-    """Make every artefact of the job from the exported file, or its int8 form; fills `quantization` and `artefacts`.
+def quantised(job: Job, record: RunRecord) -> tuple[RunRecord, str]:
+    """The record with its int8 graph, where the job needs one that is not there; fills `quantization`.
 
-    `auto` leaves out what cannot be made, and goes on; fills `untried`.
+    For `auto`, where there can be none, the record as it was and the reason.
+    """
+    if record.quantization is not None or INT8 not in [precision for _, precision in job.targets]:
+        return record, ""
+    try:
+        return quantize(job, record), ""
+    except PorterError as error:
+        if not job.request.is_auto:
+            raise
+        return record, str(error)
+
+
+def build(job: Job, record: RunRecord, problem: str = "") -> RunRecord:
+    """Make every artefact of the job from the exported file, or its int8 form; fills `artefacts`.
+
+    `problem`: why there is no int8 form. `auto` leaves out what cannot be made, and goes on; fills `untried`.
     """
     assert record.export is not None
-    if INT8 in [precision for _, precision in job.targets] and record.quantization is None:
-        record, problem = _quantised(job, record)
-    else:
-        problem = ""
     artefacts: list[Artefact] = []
     untried = list(job.plan.untried)
     with job.progress.step("build"):
@@ -46,16 +57,6 @@ def build(job: Job, record: RunRecord) -> RunRecord:
     if not artefacts and not job.plan.elsewhere:
         raise BadInput(f"--precision auto: nothing could be built: {untried[0].reason}")
     return replace(record, artefacts=tuple(artefacts), untried=tuple(untried), plugins=job.plugins())
-
-
-def _quantised(job: Job, record: RunRecord) -> tuple[RunRecord, str]:
-    """The record with its int8 graph; for `auto`, where there can be none, the reason beside the record as it was."""
-    try:
-        return quantize(job, record), ""
-    except PorterError as error:
-        if not job.request.is_auto:
-            raise
-        return record, str(error)
 
 
 def _plain(job: Job, record: RunRecord, precision: str) -> BuildRequest:

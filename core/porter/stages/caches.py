@@ -23,6 +23,8 @@ from porter.stages.evaluation.journal import look
 from porter.stages.evaluation.sources import JOURNALS, Sources
 from porter.stages.evaluation.subject import subjects
 from porter.stages.job import CACHE, Job
+from porter.stages.precision.attempts import FOLDER as ATTEMPTS
+from porter.stages.precision.attempts import read_log
 
 PLACES = (TENSORS, OUTPUTS, CACHE)
 OWN_ARRAYS = re.compile(rf"[0-9]{{8}}\.npz|{re.escape(INDEX)}")
@@ -66,6 +68,9 @@ class Caches:
         for path in _inside(folder / CACHE):
             if path == folder / JOURNALS:
                 continue
+            if path == folder / ATTEMPTS:
+                yield self._cached(CacheKind.ATTEMPTS, path, self._attempts(path))
+                continue
             if not path.is_dir():
                 found = Found(state=CacheState.UNKNOWN, reason="not a file of porter's")
                 yield self._cached(CacheKind.OTHER, path, found)
@@ -78,7 +83,7 @@ class Caches:
             path = self._job.folder / one.path
             if one.kind is CacheKind.PREDICTIONS:
                 path.unlink()
-            elif one.kind is CacheKind.COMPILED:
+            elif one.kind in (CacheKind.COMPILED, CacheKind.ATTEMPTS):
                 rmtree(path) if path.is_dir() else path.unlink()
             elif one.kind in (CacheKind.TENSORS, CacheKind.OUTPUTS):
                 for file in [file for file in path.iterdir() if OWN_ARRAYS.fullmatch(file.name)]:
@@ -137,6 +142,16 @@ class Caches:
         if any(all(sha256 in seal.key for sha256 in model) for model in models):
             return Found(state=CacheState.VALID)
         return Found(state=CacheState.STALE, reason="compiled from no artefact of the record")
+
+    def _attempts(self, path: Path) -> Found:
+        log = read_log(path)
+        if log is None:
+            return Found(state=CacheState.DAMAGED, reason="no attempts that can be read")
+        if self._record.quantization is not None:
+            return Found(state=CacheState.STALE, reason="the search is over")
+        count = len(log.attempts)
+        made = f"{count} attempt{'s' if count != 1 else ''}"
+        return Found(state=CacheState.UNKNOWN, reason=f"{made}: whether they fit, the search sees when it goes on")
 
     def _counted(self, images: int) -> Found:
         """Valid; an interruption leaves less than the whole."""

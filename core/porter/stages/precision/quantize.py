@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import astuple, replace
 from pathlib import Path
 
+from porter.contracts.runtime import Runtime
+from porter.data.content import content_sha256
 from porter.data.selection import evenly_spaced
 from porter.errors import BadInput
 from porter.hashes import file_digest
 from porter.quantize.graph import MIN_OPSET, float_graph
 from porter.quantize.qdq import products_overflow
 from porter.records.evaluation import Metric
-from porter.records.quantization import Quantization
+from porter.records.quantization import CalibrationData, Quantization
 from porter.records.run import RunRecord
 from porter.records.store import whole_file
+from porter.stages.evaluation.files import manifest_sha256
 from porter.stages.export import MODELS, export_to
 from porter.stages.job import Job
+from porter.stages.precision.attempts import FOLDER, Attempts
 from porter.stages.precision.calibration import calibrate_on, calibration_manifest
 from porter.stages.precision.search import Search
 from porter.stages.precision.targets import INT8
@@ -48,8 +54,13 @@ def quantize(job: Job, record: RunRecord) -> RunRecord:
             opset = float_graph(source if exported else _export_again(job, Path(place)), graph)
         feeds, calibration = calibrate_on(job, calibration_manifest(job))
         searched = _searched(job)
-        reference = _reference(searched)
-        search = Search(searched, graph, feeds, reference, runtimes, started + job.request.search_seconds)
+        attempts = Attempts(
+            job.folder / FOLDER,
+            _key(searched, graph, calibration, runtimes),
+            lambda: content_sha256(searched.manifest),
+        )
+        reference = attempts.reference or _reference(searched, attempts)
+        search = Search(searched, graph, feeds, attempts, runtimes, started + job.request.search_seconds)
         end = search.run()
         if not search.best.attempt.quantised_nodes:
             raise BadInput(search.best.attempt.problem or f"{source}: it has no node that int8 could compute")
@@ -71,12 +82,13 @@ def quantize(job: Job, record: RunRecord) -> RunRecord:
         reference=reference,
         allowed=job.request.max_drop,
         attempts=tuple(one.attempt for one in search.made),
+        resumed=len(search.resumed),
         chosen=search.best.attempt.number,
         passed=search.best.attempt.passed,
         end=end,
         sensitivity=search.sensitivity,
         budget_seconds=job.request.search_seconds,
-        seconds=round(time.monotonic() - started, 3),
+        seconds=round(time.monotonic() - started + sum(one.seconds for one in search.resumed), 3),
     )
     if not quantization.passed:
         job.progress.note(f"no int8 passes the gate of {job.request.max_drop:g}: the one that loses least is kept")
@@ -97,11 +109,23 @@ def _searched(job: Job) -> Job:
     return job.on(replace(job.manifest, items=tuple(items[place] for place in places)))
 
 
-def _reference(job: Job) -> Metric:
-    """The gate metric of the model as it was loaded."""
+def _key(job: Job, graph: Path, calibration: CalibrationData, runtimes: Sequence[Runtime]) -> str:
+    """Hash of all that attempts depend on, the images that they are scored on aside."""
+    request = job.request
+    settings = (request.evaluation_batch, job.threads, request.provider, request.max_drop, request.approximate_decode)
+    parts = [file_digest(graph), calibration.content_sha256, manifest_sha256(job.manifest), job.spec.preprocess.id]
+    parts += [entry.sha256 for entry in job.inputs()]
+    parts += [text for use in job.plugins() for text in astuple(use)]
+    parts += [*map(str, settings), *(runtime.name for runtime in runtimes), str(products_overflow()), *job.versions]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _reference(job: Job, attempts: Attempts) -> Metric:
+    """The gate metric of the model as it was loaded; with it the attempts begin."""
     scored = score(job, {"reference": job.reference}, "score the reference for int8")["reference"]
     if scored.metric is None:
         raise BadInput(f"the model cannot be run as it was loaded: {scored.problem}")
+    attempts.begin(scored.metric, scored.content_sha256)
     return scored.metric
 
 

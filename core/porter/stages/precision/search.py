@@ -16,10 +16,10 @@ from porter.errors import PorterError
 from porter.quantize.qdq import write_qdq
 from porter.quantize.ranges import METHODS, Method, measure
 from porter.quantize.sensitivity import sensitive_tensors
-from porter.records.evaluation import Metric
 from porter.records.quantization import Attempt, AttemptScore, SearchEnd, SensitiveTensor
 from porter.stages.export import MODELS
 from porter.stages.job import Job
+from porter.stages.precision.attempts import Attempts
 from porter.stages.precision.gate import drop, passes
 from porter.stages.precision.targets import INT8
 from porter.stages.precision.trial import Scored, score
@@ -47,15 +47,18 @@ class Search:
         job: Job,
         graph: Path,
         feeds: Sequence[dict[str, np.ndarray]],
-        reference: Metric,
+        attempts: Attempts,
         runtimes: Sequence[Runtime],
         deadline: float,
     ) -> None:
-        """`deadline`: by `time.monotonic`; the first attempt is made whatever the time."""
+        """`deadline`: by `time.monotonic`, less what earlier commands took; the first attempt is made whatever the
+        time. `attempts` knows the reference."""
         self._job, self._graph, self._feeds = job, graph, feeds
-        self._reference, self._runtimes, self._deadline = reference, runtimes, deadline
+        self._attempts, self._runtimes, self._deadline = attempts, runtimes, deadline
         self._ranges: dict[str, Any] = {}
         self.made: list[Made] = []
+        self.resumed: list[Attempt] = []
+        """Those of them that an earlier command made."""
         self.sensitivity: tuple[SensitiveTensor, ...] = ()
 
     def run(self) -> SearchEnd:
@@ -90,22 +93,33 @@ class Search:
         return min(self.made, key=lambda one: (not one.attempt.passed, _worst(one.attempt), one.attempt.number))
 
     def _attempt(self, method: Method, float_nodes: Sequence[str] = ()) -> Attempt:
-        started, number = time.monotonic(), len(self.made) + 1
-        path = self._graph.parent / f"attempt-{number}" / MODELS / f"{INT8}.onnx"
-        path.parent.mkdir(parents=True)
-        attempt = Attempt(
+        number = len(self.made) + 1
+        wanted = Attempt(
             number=number, method=method.name, options=dict(method.options), float_nodes=tuple(float_nodes), seconds=0.0
         )
+        attempt = self._attempts.earlier(wanted)
+        if attempt is None:
+            attempt = self._tried(wanted, method)
+        else:
+            self.resumed.append(attempt)
+            self._deadline -= attempt.seconds
+        self.made.append(Made(attempt=attempt, path=self._attempts.graph(number), method=method))
+        self._job.progress.note(_line(attempt))
+        return attempt
+
+    def _tried(self, attempt: Attempt, method: Method) -> Attempt:
+        started = time.monotonic()
+        path = self._graph.parent / f"attempt-{attempt.number}" / MODELS / f"{INT8}.onnx"
+        path.parent.mkdir(parents=True)
         try:
-            count = write_qdq(self._graph, self._range(method), path, float_nodes=float_nodes)
-            scores = self._scores(path, number) if count else ()
+            count = write_qdq(self._graph, self._range(method), path, float_nodes=attempt.float_nodes)
+            scores = self._scores(path, attempt.number) if count else ()
             attempt = replace(attempt, quantised_nodes=count, scores=scores)
         except PorterError as error:
             attempt = replace(attempt, problem=str(error))
         passed = bool(attempt.scores) and all(one.passed for one in attempt.scores)
         attempt = replace(attempt, passed=passed, seconds=round(time.monotonic() - started, 3))
-        self.made.append(Made(attempt=attempt, path=path, method=method))
-        self._job.progress.note(_line(attempt))
+        self._attempts.keep(attempt, path)
         return attempt
 
     def _range(self, method: Method) -> Any:
@@ -132,7 +146,8 @@ class Search:
         return tuple(self._judged(runtime.name, found[runtime.name]) for runtime in self._runtimes)
 
     def _judged(self, runtime: str, scored: Scored) -> AttemptScore:
-        lost = None if scored.metric is None else drop(self._reference, scored.metric)
+        reference = self._attempts.reference
+        lost = None if scored.metric is None or reference is None else drop(reference, scored.metric)
         return AttemptScore(
             runtime=runtime,
             metric=scored.metric,

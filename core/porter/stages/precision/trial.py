@@ -24,6 +24,8 @@ class Scored:
     nonfinite: int = 0
     images_per_second: float | None = None
     """Images over the time of inference alone; None where no image could be read."""
+    content_sha256: str = ""
+    """Over the digests of the images; empty unless every file was read."""
     problem: str = ""
 
 
@@ -67,5 +69,6 @@ class _Trial:
         return Scored(
             metric=gate_metric(self._job, self._scoring.scorer.metrics()),
             nonfinite=self._scoring.statuses[NONFINITE],
+            content_sha256=self._scoring.content_sha256,
             images_per_second=self._inferred / seconds if self._inferred and seconds else None,
         )

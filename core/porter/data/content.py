@@ -1,0 +1,34 @@
+"""content: one hash for all images of a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from porter.data.store import ImageStore, open_store
+from porter.errors import BadInput, one_line
+from porter.records.manifest import Item, Manifest
+
+
+def content_sha256(manifest: Manifest) -> str:
+    """SHA-256 over the digests of all image files, in order. Raises `BadInput` where one cannot be read."""
+    whole, store = hashlib.sha256(), open_store(manifest.root)
+    with ThreadPoolExecutor(4) as pool:
+        for some in _pieces(manifest.items, 1000):
+            for digest in pool.map(partial(_digest, store), some):
+                whole.update(bytes.fromhex(digest))
+    return whole.hexdigest()
+
+
+def _pieces(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """A pool's map hands out everything at once, which costs a kilobyte an image."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _digest(store: ImageStore, item: Item) -> str:
+    try:
+        return store.digest(item.id)
+    except OSError as error:
+        raise BadInput(f"{one_line(store.name(item.id))}: cannot be read: {error.strerror or error}") from None
