@@ -68,7 +68,22 @@ def test_streams_call_at_once_and_the_rate_counts_all() -> None:
     found = timed(call, 0.2, callers=3)
     assert max(together) == 3
     assert found.calls == len(together)
-    assert found.calls / found.wall > 1.5 / 0.01 * 0.8
+    assert found.rate > 1.5 / 0.01 * 0.8
+
+
+def test_what_a_caller_does_alone_counts_by_its_share() -> None:
+    slow = threading.local()
+
+    def call() -> None:
+        if not hasattr(slow, "seconds"):
+            slow.seconds = next(durations)
+        time.sleep(slow.seconds)
+
+    durations = iter((0.05, 0.4))
+    found = timed(call, 0.01, least=4, callers=2)
+    assert found.calls == 4, "two each"
+    # The quick one stops after 0.1 s; the slow one has then done a quarter of its first call.
+    assert found.wall == pytest.approx(0.1, rel=0.3) and found.done == pytest.approx(2.25, rel=0.05)
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])

@@ -68,7 +68,8 @@ class Performance:
     ms_per_image: float
     """Median latency over the batch size; by a tool that gives no median: its mean, or its time of one image."""
     images_per_second: float
-    """batch × calls / wall time of the timed calls; by a tool: its own figure, of one device."""
+    """batch × calls / wall time of the timed calls, as long as all streams are at work; a call that ends after that
+    counts by its share. By a tool: its own figure, of one device."""
     steady: bool | None
     """Whether warm-up settled, and the medians of the two halves of the calls, and the mean and the median of all,
     agree within 10%; if not, the figures are marked."""

@@ -35,7 +35,9 @@ class Timed:
     seconds: tuple[float, ...]
     """Wall time of each call."""
     wall: float
-    """From the first call to the end of the last."""
+    """From the first call until the first caller stops: after that not all are at work."""
+    done: float
+    """Calls made in that time; one that ended later counts by its share."""
 
     @property
     def calls(self) -> int:
@@ -43,8 +45,8 @@ class Timed:
 
     @property
     def rate(self) -> float:
-        """Calls a second."""
-        return self.calls / self.wall
+        """Calls a second while all callers are at work."""
+        return self.done / self.wall
 
 
 @dataclass(frozen=True)
@@ -63,22 +65,16 @@ def timed(call: Callable[[], object], seconds: float, *, least: int = 1, callers
     There are at least `least` calls, and one from each thread.
     """
     if callers == 1:
-        begun = time.perf_counter()
-        times = _repeat(call, begun + seconds, least)
-        return Timed(tuple(times), time.perf_counter() - begun)
-    start = threading.Barrier(callers + 1)
+        return _summed([_repeat(call, seconds, least)])
+    start = threading.Barrier(callers)
 
-    def work() -> list[float]:
+    def work() -> list[Span]:
         start.wait()
-        return _repeat(call, time.perf_counter() + seconds, -(-least // callers))
+        return _repeat(call, seconds, -(-least // callers))
 
     with ThreadPoolExecutor(callers, thread_name_prefix="porter-caller") as pool:
         running = [pool.submit(work) for _ in range(callers)]
-        start.wait()
-        begun = time.perf_counter()
-        each = [one.result() for one in running]
-        wall = time.perf_counter() - begun
-    return Timed(tuple(t for times in each for t in times), wall)
+        return _summed([one.result() for one in running])
 
 
 def in_turns(
@@ -119,13 +115,26 @@ def warm_up(call: Callable[[], object], limit: float, *, callers: int = 1) -> Wa
             return WarmUp(calls, spread, settled)
 
 
-def _repeat(call: Callable[[], object], deadline: float, least: int) -> list[float]:
-    times: list[float] = []
-    while len(times) < max(least, 1) or (time.perf_counter() < deadline and len(times) < MAX_CALLS):
+Span = tuple[float, float]
+"""Start and end of a call."""
+
+
+def _repeat(call: Callable[[], object], seconds: float, least: int) -> list[Span]:
+    spans: list[Span] = []
+    deadline = time.perf_counter() + seconds
+    while len(spans) < max(least, 1) or (time.perf_counter() < deadline and len(spans) < MAX_CALLS):
         started = time.perf_counter()
         call()
-        times.append(time.perf_counter() - started)
-    return times
+        spans.append((started, time.perf_counter()))
+    return spans
+
+
+def _summed(callers: Sequence[Sequence[Span]]) -> Timed:
+    """What each caller did, as one."""
+    begun, until = min(spans[0][0] for spans in callers), min(spans[-1][1] for spans in callers)
+    spans = [span for one in callers for span in one]
+    done = sum(min(1.0, (until - start) / (end - start)) for start, end in spans if start < until)
+    return Timed(tuple(end - start for start, end in spans), until - begun, done)
 
 
 def latency_of(times: Sequence[float]) -> Latency:

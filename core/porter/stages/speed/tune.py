@@ -27,8 +27,12 @@ TURNS = 5
 """How often the best setting and the plain one are measured in turns."""
 FINALISTS = 3
 """So many of the fastest settings are measured again, in turns: one trial alone can be a lucky one."""
-QUEUE_GAIN_PERCENT = 1.0
+QUEUE_GAIN_PERCENT = 0.5
 """What one call in line for each stream must gain at least to be worth it: it doubles the latency."""
+QUEUE_TURNS = 15
+"""So small a gain takes more turns to see."""
+QUEUE_BELOW_MS = 100.0
+"""Median of a call: what a stream waits for Python is well below a millisecond, no share of a longer one."""
 
 
 def tune(job: Job, artefact: Artefact, images: Sequence[np.ndarray], *, seconds: float = TRIAL_SECONDS) -> Tuning:
@@ -46,7 +50,7 @@ def tune(job: Job, artefact: Artefact, images: Sequence[np.ndarray], *, seconds:
             raise BadInput(f"{artefact.id}: no setting of threads and streams runs here: {trials[0].problem}")
         ranked = sorted(ran, key=lambda trial: trial.images_per_second or 0.0, reverse=True)
         fastest = _fastest(job, artefact, images, [trial.setting for trial in ranked[:FINALISTS]], seconds)
-        if job.registry.runtime(artefact.runtime).queues:
+        if job.registry.runtime(artefact.runtime).queues and _is_short(ran, fastest):
             queued = replace(fastest, queued=fastest.streams)
             trials.append(_try(job, artefact, images, queued, seconds))
             if not trials[-1].problem and _gains(job, artefact, images, queued, fastest, seconds):
@@ -135,11 +139,21 @@ def _gains(
     job: Job, artefact: Artefact, images: Sequence[np.ndarray], queued: Setting, plain: Setting, seconds: float
 ) -> bool:
     """Whether calls in line are worth the longer latency."""
-    return _gain(job, artefact, images, queued, plain, seconds, _rate).gain_percent >= QUEUE_GAIN_PERCENT
+    gain = _gain(job, artefact, images, queued, plain, seconds, _rate, QUEUE_TURNS)
+    return gain.gain_percent >= QUEUE_GAIN_PERCENT
+
+
+def _is_short(ran: Sequence[Trial], setting: Setting) -> bool:
+    return any(one.setting == setting and _speed(one) <= QUEUE_BELOW_MS for one in ran)
 
 
 def _in_turns(
-    job: Job, artefact: Artefact, images: Sequence[np.ndarray], settings: Sequence[Setting], seconds: float
+    job: Job,
+    artefact: Artefact,
+    images: Sequence[np.ndarray],
+    settings: Sequence[Setting],
+    seconds: float,
+    count: int = TURNS,
 ) -> dict[Setting, list[Trial]]:
     """Trials of each setting, one a turn."""
     with ExitStack() as sessions:
@@ -147,7 +161,7 @@ def _in_turns(
         for setting in settings:
             session = sessions.enter_context(closing(open_for(job, artefact, setting)))
             calls[setting] = _caller(job, session, stack(images, setting.batch)), setting.callers
-        turns = in_turns(calls, TURNS, seconds / 2, least=2)
+        turns = in_turns(calls, count, seconds / 2, least=2)
     return {setting: [_trial(setting, one) for one in found] for setting, found in turns.items()}
 
 
@@ -159,10 +173,11 @@ def _gain(
     plain: Setting,
     seconds: float,
     value: Value,
+    count: int = TURNS,
 ) -> Gain:
     """Best and plain setting measured in turns."""
     settings = [best] if best == plain else [best, plain]
-    turns = _in_turns(job, artefact, images, settings, seconds)
+    turns = _in_turns(job, artefact, images, settings, seconds, count)
     values = {setting: [value(trial) for trial in trials] for setting, trials in turns.items()}
     pairs = list(zip(values[best], values[plain], strict=True))
     gains = [100 * ((b / p if value is _rate else p / b) - 1) for b, p in pairs]
@@ -172,7 +187,7 @@ def _gain(
         best_value=statistics.median(values[best]),
         plain_value=statistics.median(values[plain]),
         gain_percent=statistics.median(gains),
-        turns=TURNS,
+        turns=count,
         least_gain_percent=min(gains),
         most_gain_percent=max(gains),
     )
