@@ -133,7 +133,7 @@ def _summed(callers: Sequence[Sequence[Span]]) -> Timed:
     """What each caller did, as one."""
     begun, until = min(spans[0][0] for spans in callers), min(spans[-1][1] for spans in callers)
     spans = [span for one in callers for span in one]
-    done = sum(min(1.0, (until - start) / (end - start)) for start, end in spans if start < until)
+    done = sum(1.0 if end <= until else (until - start) / (end - start) for start, end in spans if start < until)
     return Timed(tuple(end - start for start, end in spans), until - begun, done)
 
 
