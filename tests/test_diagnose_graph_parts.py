@@ -6,10 +6,12 @@ import math
 import xml.etree.ElementTree as ElementTree
 from typing import Any
 
+import msgspec
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from figures import unfounded
 from graphs import (
     BOOL,
     FLOAT,
@@ -25,7 +27,7 @@ from graphs import (
 )
 from onnx import helper
 
-from porter.diagnose.graphs.chart import depth_chart
+from porter.diagnose.graphs.chart import depth_chart, depth_description
 from porter.diagnose.graphs.feeds import bind
 from porter.diagnose.graphs.graph import Graph
 from porter.diagnose.graphs.measure import CHUNK, ErrorMeter
@@ -233,6 +235,12 @@ def test_the_chart_is_the_same_each_time_and_says_what_it_shows() -> None:
     assert "<dc:date>" not in text
     assert "node, in topological order of the reference" in text  # text stays text
     assert "first beyond the tolerance: node 3" in text
+
+
+@pytest.mark.parametrize("share", [1e-6, 1e-4, 1e-2, 1.0])
+def test_the_description_states_figures_of_the_record_alone(share: float) -> None:
+    found = diagnose(network(), edited(lambda model: change_weight(model, "stem.weight", lambda w: w * (1 + share))))
+    assert unfounded(depth_description(found), msgspec.json.decode(msgspec.json.encode(found))) == []
 
 
 @pytest.mark.parametrize("factor", [1.0, np.nan, np.inf])

@@ -98,17 +98,14 @@ def _mark(first: NodeFinding) -> str:
 
 def depth_description(diagnosis: GraphDiagnosis) -> str:
     """What the drawing shows, in words."""
-    extent = _Range.of(diagnosis)
     beyond = sum(entry.exceeds for entry in diagnosis.profile)
     text = f"{len(diagnosis.profile)} nodes compared, {beyond} beyond the tolerance."
     if diagnosis.first is not None:
         text += f" The first is node {diagnosis.first.depth}, {one_line(diagnosis.first.name)}."
     if diagnosis.worst:
         text += f" Most error is added by {_names(diagnosis.worst[:3])}."
-    return (
-        f"{text} Errors below {extent.low:g}, zero among them, are drawn there; "
-        f"those above {extent.high:g}, or without a value, at {extent.high:g}."
-    )
+    # No bounds of the axis here: like its ticks they are no figures of the record.
+    return f"{text} What is beyond the axis, zero among it, or has no value is drawn at its edge."
 
 
 def _names(findings: Sequence[NodeFinding]) -> str:
