@@ -18,7 +18,7 @@ from porter.records.performance import Performance
 from porter.records.tuning import Setting
 from porter.run import Run
 from porter.stages.speed.finals import setting_of
-from porter.stages.speed.timing import timed, warm_up
+from porter.stages.speed.timing import summed, timed, warm_up
 
 LABELS = [0, 1, 2, 1, 1]
 
@@ -72,18 +72,11 @@ def test_streams_call_at_once_and_the_rate_counts_all() -> None:
 
 
 def test_what_a_caller_does_alone_counts_by_its_share() -> None:
-    slow = threading.local()
-
-    def call() -> None:
-        if not hasattr(slow, "seconds"):
-            slow.seconds = next(durations)
-        time.sleep(slow.seconds)
-
-    durations = iter((0.05, 0.4))
-    found = timed(call, 0.01, least=4, callers=2)
-    assert found.calls == 4, "two each"
-    # The quick one stops after 0.1 s; the slow one has then done a quarter of its first call.
-    assert found.wall == pytest.approx(0.1, rel=0.3) and found.done == pytest.approx(2.25, rel=0.05)
+    quick, slow = [(0.0, 0.5), (0.5, 1.0)], [(0.0, 4.0), (4.0, 8.0)]
+    found = summed([quick, slow])
+    assert found.seconds == (0.5, 0.5, 4.0, 4.0) and found.wall == 1.0
+    assert (found.done, found.rate) == (2.25, 2.25), "the slow one has then done a quarter of its first call"
+    assert summed([[(0.0, 0.0), (0.0, 1.0)]]).done == 2.0
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])

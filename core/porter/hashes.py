@@ -19,6 +19,11 @@ def file_digest(path: Path, algorithm: str = "sha256") -> str:
         raise BadInput(f"{one_line(path)}: cannot be read: {error.strerror}") from None
 
 
+def digest_of(*parts: str) -> str:
+    """SHA-256 of texts, joined by line feeds."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
 def has_digest(path: Path, sha256: str) -> bool:
     """Whether a file can be read and has that SHA-256."""
     return bool(sha256) and digest_or_empty(path) == sha256

@@ -10,6 +10,7 @@ from porter.errors import one_line
 from porter.records.performance import Performance
 from porter.records.run import RunRecord, Verdict
 from porter.records.store import RECORD_NAME
+from porter.report.lines import streams_of
 from porter.stages.documents.deliver import READMES, REPORT
 from porter.stages.documents.markdown import num
 
@@ -41,8 +42,7 @@ def summary_lines(folder: Path, record: RunRecord) -> list[str]:
 
 def speed_line(one: Performance, *, with_setting: bool = False) -> str:
     """The speed of one artefact at one batch size, with threads and streams where they tell it from another."""
-    queued = f" + {one.queued} queued" if one.queued else ""
-    setting = f", {one.session.threads} threads, {one.session.streams} streams{queued}" if with_setting else ""
+    setting = f", {one.session.threads} threads, {streams_of(one)}" if with_setting else ""
     rate = f"{one.artefact} at batch {one.batch}{setting}: {num(one.images_per_second)} images/s"
     if one.clock:
         rate += f" on one device, by {one.clock}, fed {one.input}"

@@ -47,7 +47,7 @@ def lines(record: RunRecord) -> tuple[Line, ...]:
     groups: dict[tuple[str, str, int | None, str], list[Performance]] = {}
     for name in names(record):
         for one in speeds_of(record, name):
-            key = (_without_batch(one), str(one.input), one.session.threads, _streams(one))
+            key = (_without_batch(one), str(one.input), one.session.threads, streams_of(one))
             groups.setdefault(key, []).append(one)
     found: list[Line] = []
     taken: set[int] = set()
@@ -70,7 +70,8 @@ def _label(key: tuple[str, str, int | None, str], all_keys: Iterable[tuple[str, 
     return ", ".join((key[0], *differing))
 
 
-def _streams(one: Performance) -> str:
+def streams_of(one: Performance) -> str:
+    """Streams, and calls in line where there were any, in words."""
     return f"{one.session.streams} streams" + (f" + {one.queued} queued" if one.queued else "")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import astuple
 from functools import cached_property
 from typing import Any
 
 from porter.contracts.runtime import Session
+from porter.hashes import digest_of
 from porter.records.run import RunRecord
 from porter.stages.evaluation.answer import answer
 from porter.stages.evaluation.files import OUTPUTS, TENSORS, ArrayFolder, manifest_sha256, read_outputs, read_tensors
@@ -54,14 +54,14 @@ class Sources:
 
     def outputs(self, name: str) -> ArrayFolder:
         """The folder that `porter infer` writes for the reference or an artefact."""
-        key, settings = self._output_key(name), _hash(*self._settings())
+        key, settings = self._output_key(name), digest_of(*self._settings())
         return ArrayFolder(self._job.folder / OUTPUTS / name, key, self._job.manifest, settings)
 
     def journal(self, name: str, prediction: type[Any]) -> Journal:
         """The journal of one subject's answers."""
         task = self._job.registry.provider_of("task", self._job.spec.task)
         made_by = astuple(self._job.registry.use("task", task))
-        key = _hash(self._output_key(name), *self._settings(), self.source(name), *made_by)
+        key = digest_of(self._output_key(name), *self._settings(), self.source(name), *made_by)
         return Journal(self._job.folder / JOURNALS / f"{name}.jsonl", key, prediction)
 
     def _settings(self) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ class Sources:
         artefacts = [artefact for artefact in self._record.artefacts if artefact.id == name]
         made_by = [file.sha256 for artefact in artefacts for file in artefact.files]
         made_by += [entry.sha256 for entry in self._record.inputs if entry.role in ("config", "checkpoint")]
-        return _hash(self._tensor_key, name, str(self._job.request.weights), *made_by)
+        return digest_of(self._tensor_key, name, str(self._job.request.weights), *made_by)
 
     def _decoding(self) -> str:
         return "approximate" if self._job.request.approximate_decode else ""
@@ -81,14 +81,10 @@ class Sources:
     @cached_property
     def _tensor_key(self) -> str:
         plugin = self._job.registry.use("model", self._job.hooks.plugin)
-        return _hash(
+        return digest_of(
             manifest_sha256(self._job.manifest),
             self._job.spec.preprocess.id,
             self._decoding(),
             *self._job.versions,
             *astuple(plugin),
         )
-
-
-def _hash(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 import time
@@ -14,7 +13,7 @@ from porter.contracts.runtime import Runtime
 from porter.data.content import content_sha256
 from porter.data.selection import evenly_spaced
 from porter.errors import BadInput
-from porter.hashes import file_digest
+from porter.hashes import digest_of, file_digest
 from porter.quantize.graph import MIN_OPSET, float_graph
 from porter.quantize.qdq import products_overflow
 from porter.records.evaluation import Metric
@@ -117,7 +116,7 @@ def _key(job: Job, graph: Path, calibration: CalibrationData, runtimes: Sequence
     parts += [entry.sha256 for entry in job.inputs()]
     parts += [text for use in job.plugins() for text in astuple(use)]
     parts += [*map(str, settings), *(runtime.name for runtime in runtimes), str(products_overflow()), *job.versions]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return digest_of(*parts)
 
 
 def _reference(job: Job, attempts: Attempts) -> Metric:

@@ -65,7 +65,7 @@ def timed(call: Callable[[], object], seconds: float, *, least: int = 1, callers
     There are at least `least` calls, and one from each thread.
     """
     if callers == 1:
-        return _summed([_repeat(call, seconds, least)])
+        return summed([_repeat(call, seconds, least)])
     start = threading.Barrier(callers)
 
     def work() -> list[Span]:
@@ -74,7 +74,7 @@ def timed(call: Callable[[], object], seconds: float, *, least: int = 1, callers
 
     with ThreadPoolExecutor(callers, thread_name_prefix="porter-caller") as pool:
         running = [pool.submit(work) for _ in range(callers)]
-        return _summed([one.result() for one in running])
+        return summed([one.result() for one in running])
 
 
 def in_turns(
@@ -129,8 +129,8 @@ def _repeat(call: Callable[[], object], seconds: float, least: int) -> list[Span
     return spans
 
 
-def _summed(callers: Sequence[Sequence[Span]]) -> Timed:
-    """What each caller did, as one."""
+def summed(callers: Sequence[Sequence[Span]]) -> Timed:
+    """The spans of several callers at once, none of them empty, as one."""
     begun, until = min(spans[0][0] for spans in callers), min(spans[-1][1] for spans in callers)
     spans = [span for one in callers for span in one]
     done = sum(1.0 if end <= until else (until - start) / (end - start) for start, end in spans if start < until)
