@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from porter.images import opencv, resample
-from porter.machine import let_threads_sleep
+from porter.machine.host import let_threads_sleep
 
 let_threads_sleep()  # before any test imports PyTorch: as in a run
 

@@ -7,7 +7,7 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-from porter import machine
+from porter.machine import host as machine
 
 
 @dataclass(frozen=True)

@@ -24,26 +24,26 @@ import numpy as np
 from page import Row, write_page
 from rivals import bare_session, benchmark_app, guides_way, plain_preprocess
 
-from porter import machine
-from porter.begin import begin
 from porter.contracts.progress import Progress
 from porter.contracts.requests import Image
+from porter.hosting.manager import create_registry
 from porter.images.decode import decode
-from porter.plugins.manager import create_registry
+from porter.machine import host as machine
+from porter.pipeline.begin import begin
+from porter.pipeline.evaluation.evaluate import evaluate, predictions_file
+from porter.pipeline.evaluation.executors.base import Work
+from porter.pipeline.evaluation.executors.local import Local
+from porter.pipeline.evaluation.prepare import readable
+from porter.pipeline.evaluation.sources import Sources
+from porter.pipeline.evaluation.subject import Subject
+from porter.pipeline.run import Run
+from porter.pipeline.speed.bench import open_for, stack
+from porter.pipeline.speed.timing import in_turns as alternating
+from porter.pipeline.speed.timing import timed, warm_up
+from porter.pipeline.speed.tune import tune
 from porter.records.artefact import Artefact
 from porter.records.request import RunRequest
 from porter.records.spec import PreprocessSpec
-from porter.run import Run
-from porter.stages.evaluation.evaluate import evaluate, predictions_file
-from porter.stages.evaluation.executors.base import Work
-from porter.stages.evaluation.executors.local import Local
-from porter.stages.evaluation.prepare import readable
-from porter.stages.evaluation.sources import Sources
-from porter.stages.evaluation.subject import Subject
-from porter.stages.speed.bench import open_for, stack
-from porter.stages.speed.timing import in_turns as alternating
-from porter.stages.speed.timing import timed, warm_up
-from porter.stages.speed.tune import tune
 
 T = TypeVar("T")
 HERE = Path(__file__).resolve().parent

@@ -13,8 +13,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from porter.diagnose.graphs.nodes import diagnose_graphs
-from porter.diagnose.graphs.probe import OnnxProbe
+from porter.graphs.nodes import diagnose_graphs
+from porter.graphs.probe import OnnxProbe
 from porter.records.diagnosis import GraphDiagnosis
 
 SIZE = 16

@@ -9,8 +9,8 @@ import numpy as np
 
 from porter import hookimpl
 from porter.contracts.requests import Image, ModelOffer
-from porter.plugins.info import PluginInfo
-from porter.plugins.registry import Registry
+from porter.hosting.info import PluginInfo
+from porter.hosting.registry import Registry
 
 IMAGE = Image(id="a.png", pixels=np.zeros((20, 20, 3), np.uint8))
 

@@ -13,7 +13,7 @@ from tiny import start, write_photos
 from porter.errors import ImageError
 from porter.images import opencv
 from porter.images.decode import decode
-from porter.stages.evaluation.approximate import REDUCED
+from porter.pipeline.evaluation.approximate import REDUCED
 
 
 def photo(width: int, height: int, **options: object) -> bytes:

@@ -13,9 +13,10 @@ from tiny import TinyPlugin, start, write_photos
 from porter import hookimpl
 from porter.contracts.requests import Image
 from porter.errors import BadInput
-from porter.hashes import file_digest
+from porter.files.hashes import file_digest
+from porter.pipeline.evaluation.arrays import ArrayFolder, Entry, read_index
 from porter.records.manifest import Item, Manifest
-from porter.stages.evaluation.files import INDEX, ArrayFolder, Entry, read_index
+from porter.runfolder.layout import INDEX
 
 COUNT = 10
 

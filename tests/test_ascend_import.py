@@ -17,13 +17,13 @@ from tiny import TinyPlugin
 
 from porter.cli.main import main
 from porter.contracts.progress import Progress
+from porter.documents.deliver import deliver
 from porter.errors import BadInput
+from porter.hosting.manager import create_registry
 from porter.importing.ascend import ImportRequest, import_ascend
 from porter.importing.found import collect
-from porter.plugins.manager import create_registry
-from porter.records.run import RunRecord, State
-from porter.records.store import read_record
-from porter.stages.documents.deliver import deliver
+from porter.records.record import RunRecord, State
+from porter.runfolder.record_file import read_record
 
 SHARED = Path(__file__).resolve().parents[1] / "../shared/ascend"
 GUIDE = SHARED / "guide"

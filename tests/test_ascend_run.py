@@ -17,10 +17,10 @@ from tiny import SIZE, TinyPlugin, start, write_photos
 from porter.ascend.kit import read_kit
 from porter.contracts.progress import Progress
 from porter.errors import BadInput, ExitCode
+from porter.hosting.manager import create_registry
 from porter.importing.ascend import ImportRequest, import_ascend
-from porter.plugins.manager import create_registry
-from porter.records.run import RunRecord, State
-from porter.run import Run
+from porter.pipeline.run import Run
+from porter.records.record import RunRecord, State
 
 TOOLS = ["ais_bench", "benchmark"]
 LABELS = (0, 1, 2, 0, 1, 2, 2, 0, 1, 2, 0, 1, 2)
@@ -44,7 +44,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def sent(tmp_path_factory: pytest.TempPathFactory, photos: tuple[Path, Path]) -> Run:
     """A run that wrote a kit."""
-    run = ascend_run(tmp_path_factory.mktemp("sent") / "out", photos, soc_version="Ascend310")
+    run = ascend_run(tmp_path_factory.mktemp("sent") / "out", photos, targets=("Ascend310",))
     run.everything()
     return run
 
@@ -128,7 +128,7 @@ def test_the_data_set_goes_through_one_run_of_the_tool(
     tmp_path: Path, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = Host(tmp_path, monkeypatch)
-    run = ascend_run(tmp_path / "out", photos, soc_version="Ascend310", batch_sizes=(4,), batch=4)
+    run = ascend_run(tmp_path / "out", photos, targets=("Ascend310",), batch_sizes=(4,), batch=4)
     run.export()
     run.evaluate()
     assert len(host.calls("ais_bench")) == 1
@@ -138,7 +138,7 @@ def test_outputs_that_do_not_come_back_stop_the_run(
     tmp_path: Path, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Host(tmp_path, monkeypatch)
-    run = ascend_run(tmp_path / "out", photos, soc_version="Ascend310", batch_sizes=(4,))
+    run = ascend_run(tmp_path / "out", photos, targets=("Ascend310",), batch_sizes=(4,))
     run.export()
     monkeypatch.setenv("STUB_AIS_BENCH", "loses one")
     with pytest.raises(BadInput, match="ais_bench: outputs of 1 of 12 images did not come back"):
@@ -152,7 +152,7 @@ def test_a_precision_that_atc_is_not_told_is_refused(
     tmp_path: Path, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Host(tmp_path, monkeypatch)
-    run = ascend_run(tmp_path / "out", photos, soc_version="Ascend310", precisions=("int8",))
+    run = ascend_run(tmp_path / "out", photos, targets=("Ascend310",), precisions=("int8",))
     with pytest.raises(BadInput, match="runtime ascend offers precision fp16 here, not int8"):
         run.everything()
 
@@ -168,7 +168,7 @@ def test_without_a_chip_the_run_stops_before_any_work(tmp_path: Path, photos: tu
 
 
 def test_without_the_tools_a_kit_is_written_and_the_run_goes_on(tmp_path: Path, photos: tuple[Path, Path]) -> None:
-    run = ascend_run(tmp_path / "out", photos, soc_version="Ascend310", runtimes=("onnxruntime", "ascend"))
+    run = ascend_run(tmp_path / "out", photos, targets=("Ascend310",), runtimes=("onnxruntime", "ascend"))
     run.job.progress = notes = Notes()
     assert run.everything() is ExitCode.OK
     [kit] = run.record.kits
@@ -194,7 +194,7 @@ def test_atc_alone_builds_what_the_kit_will_build(
     tmp_path: Path, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = Host(tmp_path, monkeypatch, tool="")
-    run = ascend_run(tmp_path / "out", photos, soc_version="Ascend310", batch_sizes=(1, 4, 8, 16, 32))
+    run = ascend_run(tmp_path / "out", photos, targets=("Ascend310",), batch_sizes=(1, 4, 8, 16, 32))
     assert run.everything() is ExitCode.OK
     [kit] = run.record.kits
     assert [one.batch for one in kit.built] == [1, 4, 8, 16, 32] and run.record.artefacts == ()
@@ -210,14 +210,14 @@ def test_what_atc_alone_refuses_ends_the_run(
 ) -> None:
     Host(tmp_path, monkeypatch, tool="")
     monkeypatch.setenv("STUB_ATC", how)
-    run = ascend_run(tmp_path / "out", photos, soc_version="Ascend310")
+    run = ascend_run(tmp_path / "out", photos, targets=("Ascend310",))
     with pytest.raises(BadInput, match="atc"):
         run.everything()
     assert list((tmp_path / "out/models").glob("*.om")) == []
 
 
 def test_a_stage_alone_says_that_nothing_is_built(tmp_path: Path, photos: tuple[Path, Path]) -> None:
-    run = ascend_run(tmp_path / "out", photos, soc_version="Ascend310")
+    run = ascend_run(tmp_path / "out", photos, targets=("Ascend310",))
     run.job.progress = notes = Notes()
     run.export()
     run.verify()
@@ -227,13 +227,13 @@ def test_a_stage_alone_says_that_nothing_is_built(tmp_path: Path, photos: tuple[
 def test_a_kit_that_stands_is_kept_and_one_with_results_is_not_written_over(
     tmp_path: Path, photos: tuple[Path, Path]
 ) -> None:
-    ascend_run(tmp_path / "out", photos, soc_version="Ascend310").everything()
+    ascend_run(tmp_path / "out", photos, targets=("Ascend310",)).everything()
     written = (tmp_path / "out/kit/kit.json").stat().st_mtime_ns
-    ascend_run(tmp_path / "out", photos, soc_version="Ascend310", fresh=False).everything()
+    ascend_run(tmp_path / "out", photos, targets=("Ascend310",), fresh=False).everything()
     assert (tmp_path / "out/kit/kit.json").stat().st_mtime_ns == written
     (tmp_path / "out/kit/results").mkdir()
     with pytest.raises(BadInput, match="results that came back lie there"):
-        ascend_run(tmp_path / "out", photos, soc_version="Ascend910B3", fresh=False).everything()
+        ascend_run(tmp_path / "out", photos, targets=("Ascend910B3",), fresh=False).everything()
 
 
 def test_the_script_is_portable(kit: Path) -> None:

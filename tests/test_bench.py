@@ -1,4 +1,4 @@
-"""porter.stages.speed.bench, timing and tune: what is timed, what is called settled, and the best setting found."""
+"""porter.pipeline.speed.bench, timing and tune: what is timed, what is called settled, and the best setting found."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from tiny import start, write_photos
 
-from porter import machine
 from porter.errors import BadInput
+from porter.machine import host as machine
+from porter.pipeline.run import Run
+from porter.pipeline.speed.finals import setting_of
+from porter.pipeline.speed.timing import summed, timed, warm_up
 from porter.records.performance import Performance
 from porter.records.tuning import Setting
-from porter.run import Run
-from porter.stages.speed.finals import setting_of
-from porter.stages.speed.timing import summed, timed, warm_up
 
 LABELS = [0, 1, 2, 1, 1]
 
@@ -159,7 +159,7 @@ def test_calls_in_line_are_chosen_where_they_gain_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least_gain_percent: float, chosen: bool
 ) -> None:
     pytest.importorskip("openvino")
-    monkeypatch.setattr("porter.stages.speed.tune.QUEUE_GAIN_PERCENT", least_gain_percent)
+    monkeypatch.setattr("porter.pipeline.speed.tune.QUEUE_GAIN_PERCENT", least_gain_percent)
     run = started(tmp_path, runtimes=("openvino",), batch_sizes=(1,), tune=True, threads=None)
     run.bench()
     (tuning,) = run.record.tunings

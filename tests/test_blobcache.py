@@ -10,10 +10,11 @@ import numpy as np
 import onnx
 import pytest
 from graphs import SIZE, images, network
+from sessions import opening
 from tiny import start, write_photos
 
-from porter.blobcache import SEAL, blobs
-from porter.contracts.runtime import BuildRequest, Session, SessionOptions
+from porter.contracts.runtime import BuildRequest, Session
+from porter.files.sealed import SEAL, blobs
 from porter.records.artefact import Artefact
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 
@@ -100,8 +101,8 @@ class TestOpenVino:
     def open(self, tmp_path: Path, artefact: Artefact, threads: int = 1) -> Session:
         from porter.runtimes.openvino import OpenVino
 
-        options = SessionOptions(threads=threads, cache=tmp_path / "cache")
-        return OpenVino().open(artefact, tmp_path / artefact.path, options)
+        request = opening(tmp_path / artefact.path, artefact, threads=threads, cache=tmp_path / "cache")
+        return OpenVino().open(request)
 
     @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
     def test_a_damaged_blob_is_compiled_anew(self, tmp_path: Path, artefact: Artefact, change: Change) -> None:

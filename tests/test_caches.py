@@ -11,14 +11,14 @@ import pytest
 from test_array_folder import Counting
 from tiny import TinyPlugin, start, write_photos
 
-from porter.blobcache import blobs
 from porter.cli.main import main
 from porter.errors import BadInput
-from porter.lock import FolderLock
+from porter.files.sealed import blobs
+from porter.pipeline.kept.caches import Caches
+from porter.pipeline.run import Run
 from porter.records.cached import Cached, CacheKind, CacheReport, CacheState
-from porter.run import Run
-from porter.stages.caches import Caches
-from porter.stages.evaluation.files import INDEX
+from porter.runfolder.layout import INDEX
+from porter.runfolder.lock import FolderLock
 
 LABELS = [0, 1, 2] * 4
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from porter.checkpoints.hashes import require_digest
+from porter.checkpoints.digests import require_digest
 from porter.errors import BadInput
-from porter.hashes import file_digest
+from porter.files.hashes import file_digest
 
 CONTENT = bytes(range(256)) * 9000
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from porter.checkpoints.load import load_into
 from porter.checkpoints.read import RawCheckpoint
+from porter.checkpoints.strict_load import load_into
 from porter.checkpoints.unwrap import find_weights
 from porter.errors import BadInput
-from porter.records.load import LoadReport
+from porter.records.loaded import LoadReport
 
 State = dict[str, Any]
 

@@ -11,8 +11,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from porter.checkpoints.load import load_into
 from porter.checkpoints.read import RawCheckpoint, read_checkpoint
+from porter.checkpoints.strict_load import load_into
 from porter.checkpoints.unwrap import Weights, find_weights
 from porter.errors import BadInput
 

@@ -13,11 +13,11 @@ from test_quantize import OUTLIER, spoil
 from tiny import SPEC, TinyPlugin, start, write_photos
 
 from porter.errors import BadInput, ExitCode
+from porter.pipeline.precision.choose import choose
+from porter.pipeline.speed.finals import ROUNDS
 from porter.records.choice import Candidate, Choice, Outcome
-from porter.records.run import RunRecord, State
-from porter.records.store import read_record
-from porter.stages.precision.choose import choose
-from porter.stages.speed.finals import ROUNDS
+from porter.records.record import RunRecord, State
+from porter.runfolder.record_file import read_record
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from porter.tasks.classes import FEWEST_IMAGES, ROWS, ClassTally
+from porter.builtin.classes import FEWEST_IMAGES, ROWS, ClassTally
 
 
 def tally(counts: dict[tuple[int, int | None], int], names: tuple[str, ...] = ()) -> ClassTally:

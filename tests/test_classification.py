@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from porter.tasks.classification import classify
+from porter.builtin.classification import classify
 
 
 @given(

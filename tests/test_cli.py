@@ -16,9 +16,9 @@ from corpus.case import porter as in_this_process
 
 from porter.cli.group import COMMANDS
 from porter.cli.options import request_from
+from porter.records.record import RunRecord
 from porter.records.request import RunRequest
-from porter.records.run import RunRecord
-from porter.records.store import write_record
+from porter.runfolder.record_file import write_record
 
 
 def porter(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

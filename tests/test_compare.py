@@ -24,16 +24,16 @@ from porter.cli.table import draw, plain_lines
 from porter.comparing.compare import compare_runs
 from porter.comparing.pairs import pairs
 from porter.comparing.reproduce import other_versions, reproduction, require_inputs
-from porter.comparing.speed import compare_speed
+from porter.comparing.speed_change import compare_speed
 from porter.errors import BadInput
-from porter.hashes import file_digest
+from porter.files.hashes import file_digest
+from porter.machine.statistics import interval_of_difference, wilson
 from porter.records.artefact import SessionInfo
 from porter.records.comparison import ChangeOutcome, Presence, RunComparison
 from porter.records.performance import Latency, Performance
+from porter.records.record import SCHEMA_VERSION, RunRecord
 from porter.records.request import RunRequest
-from porter.records.run import SCHEMA_VERSION, RunRecord
-from porter.records.store import read_record, write_record
-from porter.statistics import interval_of_difference, wilson
+from porter.runfolder.record_file import read_record, write_record
 
 IMAGES = 60
 HOSTILE = "<script>alert(1)</script>\x1b[31m\n| `x`"

@@ -23,9 +23,9 @@ from corpus.images import image
 
 from porter.data.store import open_store
 from porter.errors import BadInput
-from porter.hashes import file_digest
-from porter.images.files import ImageFileTooLarge
-from porter.records.store import read_record
+from porter.files.hashes import file_digest
+from porter.images.image_file import ImageFileTooLarge
+from porter.runfolder.record_file import read_record
 
 QUICK = "--batch-sizes 1 --bench-seconds 0 --threads 1"
 Porter = Callable[[str], Ended]
@@ -127,7 +127,7 @@ def test_a_script_made_from_a_forged_record_runs_nothing_of_it(here: Path, comma
     evil = "\"'; touch canary; $(touch canary) `touch canary`\ntouch canary #"
 
     def forge(record: dict[str, Any]) -> None:
-        record["request"].update(data=evil, labels=evil, provider=evil, runtimes=[evil], soc_version=evil)
+        record["request"].update(data=evil, labels=evil, provider=evil, runtimes=[evil], targets=[evil], options=[evil])
         record["task_files"] = [evil]
         record["command"] = f"```\n<script>alert(1)</script>\n{evil}"
         for entry in record["inputs"]:

@@ -12,13 +12,13 @@ import pytest
 import tiny
 
 from porter import hookimpl
+from porter.builtin.classification import Classification, Classified, TopKScorer, classify
+from porter.builtin.onnxruntime import OnnxRuntime
 from porter.contracts.runtime import BuildRequest, Runtime, Session
 from porter.contracts.task import Scorer, Task
 from porter.errors import PluginError
 from porter.records.artefact import Artefact
 from porter.records.spec import ModelSpec
-from porter.runtimes.onnxruntime import OnnxRuntime
-from porter.tasks.classification import Classification, Classified, TopKScorer, classify
 
 
 def fail(*_: Any, **__: Any) -> Any:

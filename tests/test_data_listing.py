@@ -1,4 +1,4 @@
-"""porter.data.listing and porter.data.selection: which files are images, in which order, and which are taken."""
+"""porter.data.images_in and porter.data.selection: which files are images, in which order, and which are taken."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from porter.data.listing import IMAGE_SUFFIXES, list_images
+from porter.data.images_in import IMAGE_SUFFIXES, list_images
 from porter.data.selection import evenly_spaced
 from porter.errors import BadInput
 

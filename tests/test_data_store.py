@@ -19,8 +19,8 @@ from tiny import SPEC, start, write_photos
 from porter.contracts.task import DataRequest
 from porter.data.store import open_store
 from porter.errors import BadInput, Missing
-from porter.stages.evaluation.prepare import prepare
-from porter.urls import is_url, require_no_password
+from porter.files.urls import is_url, require_no_password
+from porter.pipeline.evaluation.prepare import prepare
 
 fsspec = pytest.importorskip("fsspec")
 LocalFileSystem = pytest.importorskip("fsspec.implementations.local").LocalFileSystem

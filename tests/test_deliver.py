@@ -15,15 +15,15 @@ import pytest
 from figures import figures, unfounded
 from tiny import SPEC, TinyPlugin, start, write_photos
 
-from porter.commands import FLAGS, STAGES, commands_of
+from porter.documents.deliver import READMES, deliver, render
+from porter.documents.markdown import code, link, num, shell, text
 from porter.errors import BadInput
-from porter.records.load import LoadReport
+from porter.records.loaded import LoadReport
+from porter.records.record import SCHEMA_VERSION, RunRecord
 from porter.records.request import RunRequest
-from porter.records.run import SCHEMA_VERSION, RunRecord
-from porter.records.store import read_record, write_record
-from porter.sections import MADE_FROM
-from porter.stages.documents.deliver import READMES, deliver, render
-from porter.stages.documents.markdown import code, link, num, shell, text
+from porter.runfolder.commands import FLAGS, STAGES, commands_of
+from porter.runfolder.record_file import read_record, write_record
+from porter.runfolder.sections import MADE_FROM
 
 HOSTILE = "<script>alert(1)</script> | `a``b` *x* [y](http://z) \n# head \u202egnp.\x1b[31m" + "w" * 200
 
@@ -129,7 +129,7 @@ def test_hostile_figures_stay_text(finished: Path) -> None:
 
 def test_every_command_of_a_delivery_is_one_that_porter_takes() -> None:
     """With every option away from its default."""
-    from porter.cli import stages
+    from porter.cli import stage_commands as stages
 
     request = RunRequest(model="tiny")
     for name, sections in STAGES.items():

@@ -27,9 +27,9 @@ from graphs import (
 from numpy.typing import NDArray
 from onnx import helper
 
-from porter.diagnose.graphs.nodes import diagnose_graphs
-from porter.diagnose.graphs.probe import OnnxProbe
 from porter.errors import BadInput
+from porter.graphs.nodes import diagnose_graphs
+from porter.graphs.probe import OnnxProbe
 
 # graphs that cannot be walked
 

@@ -27,13 +27,13 @@ from graphs import (
 )
 from onnx import helper
 
-from porter.diagnose.graphs.chart import depth_chart, depth_description
-from porter.diagnose.graphs.feeds import bind
-from porter.diagnose.graphs.graph import Graph
-from porter.diagnose.graphs.measure import CHUNK, ErrorMeter
-from porter.diagnose.graphs.modules import module_of, module_of_name
-from porter.diagnose.graphs.probe import OnnxProbe
-from porter.diagnose.graphs.walk import Lane, Walk
+from porter.documents.drawings.depth_axes import depth_chart, depth_description
+from porter.graphs.feeds import bind
+from porter.graphs.graph import Graph
+from porter.graphs.measure import CHUNK, ErrorMeter
+from porter.graphs.modules import module_of, module_of_name
+from porter.graphs.probe import OnnxProbe
+from porter.graphs.walk import Lane, Walk
 from porter.records.parity import Tolerance
 
 # the walk

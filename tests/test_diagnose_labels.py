@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from porter.diagnose.labels.explain import explain_labels
+from porter.diagnose.labels.label_faults import explain_labels
+from porter.machine.statistics import wilson
 from porter.records.suspects import LabelFinding
-from porter.statistics import wilson
 
 Integers = NDArray[np.int64]
 

@@ -14,11 +14,11 @@ import onnx
 import pytest
 from graphs import FLOAT, change_weight, edited, graph, images, in_bfloat16, network, node, ones
 
-from porter.diagnose.graphs.chart import depth_chart
-from porter.diagnose.graphs.nodes import diagnose_graphs
-from porter.diagnose.graphs.openvino import OpenVinoProbe
-from porter.diagnose.graphs.probe import OnnxProbe
+from porter.documents.drawings.depth_axes import depth_chart
 from porter.errors import BadInput, Missing
+from porter.graphs.nodes import diagnose_graphs
+from porter.graphs.openvino import OpenVinoProbe
+from porter.graphs.probe import OnnxProbe
 from porter.openvino import cpu_precisions
 from porter.records.diagnosis import GraphDiagnosis
 from porter.records.parity import Tolerance

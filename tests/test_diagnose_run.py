@@ -21,8 +21,8 @@ from porter import hookimpl
 from porter.contracts.requests import Exported, Image
 from porter.errors import ExitCode
 from porter.images.pipeline import reference_pipeline
-from porter.records.run import State
-from porter.run import Run
+from porter.pipeline.run import Run
+from porter.records.record import State
 
 PARITY, PREPROCESSING, ACCURACY, WEIGHTS = "parity", "preprocessing", "accuracy", "weights"
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from tiny import SPEC, start, write_photos
 
+from porter.builtin.classification import Classification
 from porter.errors import ExitCode
+from porter.pipeline.evaluation.judging import NONFINITE, OK, UNREADABLE
 from porter.records.evaluation import Metric
-from porter.records.run import RunRecord
-from porter.stages.evaluation.judging import NONFINITE, OK, UNREADABLE
-from porter.tasks.classification import Classification
+from porter.records.record import RunRecord
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

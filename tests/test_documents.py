@@ -15,14 +15,14 @@ from tiny import SPEC, TinyPlugin, start, write_photos
 from porter import hookimpl
 from porter.cli.main import main
 from porter.contracts.requests import ModelOffer
+from porter.documents.deliver import READMES, deliver, render
+from porter.documents.languages import CHINESE, ENGLISH
+from porter.documents.modelcard import front_matter, metadata
+from porter.documents.templates import Templates
 from porter.errors import BadInput
-from porter.languages import CHINESE, ENGLISH
-from porter.records.run import RunRecord
+from porter.records.record import RunRecord
 from porter.records.spec import Published, PublishedMetric
-from porter.records.store import read_record, write_record
-from porter.stages.documents.deliver import READMES, deliver, render
-from porter.stages.documents.modelcard import front_matter, metadata
-from porter.stages.documents.templates import Templates
+from porter.runfolder.record_file import read_record, write_record
 
 README = "README.md.j2"
 

@@ -9,16 +9,16 @@ import pytest
 from figures import figures, unfounded
 from tiny import start, write_photos
 
-from porter.languages import CHINESE, ENGLISH
+from porter.documents.deliver import render
+from porter.documents.languages import CHINESE, ENGLISH
+from porter.documents.markdown import table
 from porter.records.approximation import Approximation
 from porter.records.evaluation import Execution
 from porter.records.kit import Kit
 from porter.records.message import Message
 from porter.records.performance import Copy, Latency
-from porter.records.run import RunRecord
+from porter.records.record import RunRecord
 from porter.records.tuning import Gain, Setting, Tuning
-from porter.stages.documents.deliver import render
-from porter.stages.documents.markdown import table
 
 README, REPORT = "README.md.j2", "report.html.j2"
 WHEN = "2026-01-02T03:04:05+00:00"

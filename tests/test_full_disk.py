@@ -13,8 +13,8 @@ import pytest
 from tiny import write_photos
 
 from porter.errors import PluginError
-from porter.plugins.registry import raise_as_plugin_error
-from porter.quantize.graph import quantiser
+from porter.graphs.quantize.int8_graph import quantiser
+from porter.hosting.registry import raise_as_plugin_error
 
 HERE = Path(__file__).parent
 SIZES = (48, 72, 96, 120)

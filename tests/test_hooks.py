@@ -17,9 +17,10 @@ import pytest
 from tiny import SPEC, TinyPlugin, start, strongest_channel, write_photos
 
 from porter import hookimpl, hookspecs
-from porter.begin import begin
-from porter.checkpoints.load import load_into
+from porter.builtin.classification import Classification, Classified, classify
+from porter.builtin.onnxruntime import OnnxRuntime
 from porter.checkpoints.read import read_checkpoint
+from porter.checkpoints.strict_load import load_into
 from porter.checkpoints.unwrap import find_weights
 from porter.contracts.progress import Progress
 from porter.contracts.requests import (
@@ -35,14 +36,13 @@ from porter.contracts.requests import (
 from porter.contracts.runtime import Runtime, Session
 from porter.contracts.task import Task
 from porter.errors import BadInput, ExitCode, PluginError
+from porter.hosting.manager import create_registry
 from porter.images.pipeline import reference_pipeline
-from porter.plugins.manager import create_registry
+from porter.pipeline.begin import begin
+from porter.pipeline.run import Run
+from porter.records.record import State
 from porter.records.request import RunRequest
-from porter.records.run import State
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
-from porter.run import Run
-from porter.runtimes.onnxruntime import OnnxRuntime
-from porter.tasks.classification import Classification, Classified, classify
 
 LABELS = [0, 1, 2] * 4
 

@@ -19,10 +19,10 @@ from porter import hookspecs
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelRequest
 from porter.contracts.runtime import Runtime
 from porter.contracts.task import Task
-from porter.plugins.hooks import hook_names
-from porter.plugins.manager import create_registry
-from porter.plugins.registry import ModelHooks, Registry
-from porter.records.load import LoadReport
+from porter.hosting.hooks import hook_names
+from porter.hosting.manager import create_registry
+from porter.hosting.registry import ModelHooks, Registry
+from porter.records.loaded import LoadReport
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 
 ROOT = Path(__file__).resolve().parents[1]

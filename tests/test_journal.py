@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from porter.hashes import file_digest
+from porter.files.hashes import file_digest
+from porter.pipeline.evaluation.journal import Journal
+from porter.pipeline.evaluation.judging import Judged, JudgedBatch
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Item, Manifest
-from porter.stages.evaluation.journal import Journal
-from porter.stages.evaluation.judging import Judged, JudgedBatch
 
 SESSION = SessionInfo(runtime="r", version="1", precision="fp32", provider="cpu", threads=1)
 

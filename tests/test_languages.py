@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from porter.documents.languages import CHINESE, catalogue, placeholders, read_catalogue, say
+from porter.documents.markdown import MARKDOWN
+from porter.documents.templates import Templates, environment
 from porter.errors import BadInput
-from porter.languages import CHINESE, catalogue, placeholders, read_catalogue, say
 from porter.records.message import Markup, Message, render
-from porter.stages.documents.markdown import MARKDOWN
-from porter.stages.documents.templates import Templates, environment
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE, TEMPLATES = ROOT / "core/porter", ROOT / "templates"
@@ -21,7 +21,7 @@ OF_THE_RENDERER = {"not measured", ", "}
 """What `render` itself says: a value that is not there, and what stands between those of a list."""
 
 
-PASSES_ON = CORE / "stages/documents/templates.py"
+PASSES_ON = CORE / "documents/templates.py"
 """Makes messages of what templates say, which is looked at there."""
 
 

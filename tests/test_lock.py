@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from porter.errors import BadInput
-from porter.lock import FolderLock
+from porter.runfolder.lock import FolderLock
 
 pytest.importorskip("fcntl")
 
@@ -19,7 +19,7 @@ def test_a_second_command_is_told_and_the_first_is_left_alone(tmp_path: Path) ->
         with pytest.raises(BadInput, match="another porter is at work there"), FolderLock(tmp_path):
             pass
         code = (
-            "from porter.lock import FolderLock\nfrom pathlib import Path\n"
+            "from porter.runfolder.lock import FolderLock\nfrom pathlib import Path\n"
             f"with FolderLock(Path({str(tmp_path)!r})): pass"
         )
         assert b"BadInput" in subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).stderr
@@ -29,7 +29,7 @@ def test_a_second_command_is_told_and_the_first_is_left_alone(tmp_path: Path) ->
 
 def test_a_process_that_was_killed_holds_nothing(tmp_path: Path) -> None:
     code = (
-        "import os, signal\nfrom pathlib import Path\nfrom porter.lock import FolderLock\n"
+        "import os, signal\nfrom pathlib import Path\nfrom porter.runfolder.lock import FolderLock\n"
         f"with FolderLock(Path({str(tmp_path)!r})): os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9

@@ -11,7 +11,7 @@ import pytest
 from fresh import Environment, core_wheel
 
 from porter.cli.main import main
-from porter.cli.new import LONGEST, render_project, require_free, write_project
+from porter.cli.new_command import LONGEST, render_project, require_free, write_project
 from porter.errors import BadInput, PluginError
 
 LONG = "a" * LONGEST

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from porter.errors import BadInput
-from porter.onnxfile import export_problems, facts_of, read_onnx
+from porter.graphs.onnxfile import export_problems, facts_of, read_onnx
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 
 

@@ -11,12 +11,12 @@ from plugin_objects import info_of, offering, plugin
 from tiny import SPEC, TinyPlugin
 
 from porter import hookimpl
+from porter.builtin.onnxruntime import OnnxRuntime
 from porter.contracts.requests import ModelOffer, ModelRequest, Shipped
 from porter.contracts.runtime import Runtime, RuntimeStatus
 from porter.contracts.task import Task
 from porter.errors import BadInput
-from porter.plugins.manager import create_registry
-from porter.runtimes.onnxruntime import OnnxRuntime
+from porter.hosting.manager import create_registry
 
 
 def reason(broken: object) -> str:

@@ -15,10 +15,10 @@ from textwrap import dedent
 import pytest
 from plugin_objects import info_of
 
-from porter.cli.plugins import describe
+from porter.cli.plugins_command import describe
 from porter.errors import BadInput
-from porter.plugins.info import PluginInfo
-from porter.plugins.manager import create_registry
+from porter.hosting.info import PluginInfo
+from porter.hosting.manager import create_registry
 
 GOOD = """
     from porter import hookimpl
@@ -217,7 +217,7 @@ def test_a_task_that_exits_does_not_pass_for_a_run_that_ended_well(site: Site) -
         from porter import hookimpl
         from porter.contracts.requests import ModelOffer
         from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
-        from porter.tasks.classification import Classification
+        from porter.builtin.classification import Classification
         class Leaving(Classification):
             name = "leaving"
             def manifest(self, request):

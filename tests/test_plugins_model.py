@@ -15,8 +15,8 @@ from tiny import SPEC, TinyPlugin
 from porter import hookimpl
 from porter.contracts.requests import Image, Loaded, LoadRequest, ModelRequest
 from porter.errors import BadInput, ExitCode, Missing, PluginError
-from porter.plugins.manager import create_registry
-from porter.plugins.registry import Registry
+from porter.hosting.manager import create_registry
+from porter.hosting.registry import Registry
 from porter.records.spec import Published, PublishedMetric
 
 

@@ -9,10 +9,11 @@ import pytest
 from plugin_objects import IMAGE, offering, plugin
 from tiny import SPEC, TinyPlugin
 
-from porter import defaults, hookimpl
+from porter import hookimpl
+from porter.builtin import defaults
 from porter.contracts.requests import Loaded, LoadRequest, ModelRequest
 from porter.errors import PluginError
-from porter.plugins.manager import create_registry
+from porter.hosting.manager import create_registry
 from porter.records.artefact import SessionInfo
 
 

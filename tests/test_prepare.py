@@ -1,4 +1,4 @@
-"""porter.stages.evaluation.prepare: rows filled in place, batches cut by position, memory used again."""
+"""porter.pipeline.evaluation.prepare: rows filled in place, batches cut by position, memory used again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from porter import hookimpl
 from porter.contracts.requests import Image
 from porter.images.decode import decode
 from porter.images.pipeline import reference_pipeline
-from porter.stages.evaluation.prepare import Batch, batches, prepare
+from porter.pipeline.evaluation.prepare import Batch, batches, prepare
 
 LABELS = [0, 1, 2, 1, 1, 2, 0, 0, 2, 1, 0]
 

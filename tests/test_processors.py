@@ -18,10 +18,10 @@ from tiny import TinyPlugin, start, write_photos
 
 from porter import hookimpl
 from porter.contracts.runtime import Session
+from porter.pipeline.evaluation.answer import answer
+from porter.pipeline.evaluation.prepare import prepare
+from porter.pipeline.job.processors import MOST_STREAMS, Processors, end, streams_for
 from porter.records.artefact import SessionInfo
-from porter.stages.evaluation.answer import answer
-from porter.stages.evaluation.prepare import prepare
-from porter.stages.processors import MOST_STREAMS, Processors, end, streams_for
 
 
 @given(count=st.integers(1, 256))

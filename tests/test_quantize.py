@@ -13,13 +13,13 @@ from convnet import colour_network
 from tiny import SPEC, TinyPlugin, start, write_photos
 
 from porter.errors import BadInput, ExitCode, Missing
-from porter.quantize.graph import float_graph
-from porter.quantize.sensitivity import channel_noise
+from porter.graphs.quantize.int8_graph import float_graph
+from porter.graphs.quantize.sensitivity import channel_noise
+from porter.pipeline.precision import quantize as quantizing
+from porter.pipeline.precision.search import Search
 from porter.records.quantization import SearchEnd
-from porter.records.run import RunRecord, State
-from porter.records.store import read_record
-from porter.stages.precision import quantize as quantizing
-from porter.stages.precision.search import Search
+from porter.records.record import RunRecord, State
+from porter.runfolder.record_file import read_record
 
 OUTLIER = 1e4
 """Larger than what eight bits can hold beside the rest; see `convnet`."""
@@ -245,7 +245,7 @@ class TestCalibration:
     def test_a_task_that_keeps_none_apart_asks_for_a_folder(
         self, tmp_path: Path, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from porter.tasks import classification
+        from porter.builtin import classification
 
         plain = classification.Classification.manifest
 
@@ -314,7 +314,7 @@ def test_a_graph_of_which_nothing_is_int8_is_no_int8(tmp_path: Path, photos: tup
 
 
 def _made(attempt: Any) -> Any:
-    from porter.quantize.ranges import METHODS
-    from porter.stages.precision.search import Made
+    from porter.graphs.quantize.ranges import METHODS
+    from porter.pipeline.precision.search import Made
 
     return Made(attempt=attempt, path=Path(), method=METHODS[0])

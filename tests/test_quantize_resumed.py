@@ -14,11 +14,12 @@ from tiny import write_photos
 
 from porter.contracts.progress import Progress
 from porter.errors import ExitCode
+from porter.pipeline.kept.caches import Caches
+from porter.pipeline.precision.attempts import LOG
+from porter.pipeline.run import Run
 from porter.records.cached import CacheKind, CacheState
 from porter.records.quantization import Quantization
-from porter.run import Run
-from porter.stages.caches import Caches
-from porter.stages.precision.attempts import FOLDER, LOG
+from porter.runfolder.layout import ATTEMPTS as FOLDER
 
 Photos = tuple[Path, Path]
 

@@ -19,17 +19,17 @@ from slow import Slow
 from test_extras import porter
 from tiny import start, write_photos
 
-from porter.cli.executors import executor_from
+from porter.cli.execution import executor_from
 from porter.errors import BadInput, ExitCode, PluginError
-from porter.records.store import read_record
-from porter.run import Run
-from porter.stages.evaluation.executors.base import Work
-from porter.stages.evaluation.executors.crew import Crew
-from porter.stages.evaluation.executors.ray import Ray
-from porter.stages.evaluation.executors.worker import Worker, _require_same, order_for
-from porter.stages.evaluation.judging import JudgedBatch
-from porter.stages.evaluation.sources import Sources
-from porter.stages.evaluation.subject import Subject, subjects
+from porter.pipeline.evaluation.executors.base import Work
+from porter.pipeline.evaluation.executors.crew import Crew
+from porter.pipeline.evaluation.executors.ray import Ray
+from porter.pipeline.evaluation.executors.ray_worker import Worker, _require_same, order_for
+from porter.pipeline.evaluation.judging import JudgedBatch
+from porter.pipeline.evaluation.sources import Sources
+from porter.pipeline.evaluation.subject import Subject, subjects
+from porter.pipeline.run import Run
+from porter.runfolder.record_file import read_record
 
 ray = pytest.importorskip("ray")
 HERE = Path(__file__).parent

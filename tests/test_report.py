@@ -21,16 +21,17 @@ from tiny import SPEC, TinyPlugin, start, strongest_channel, write_photos
 from visible import read, text_of
 
 from porter import hookimpl
-from porter.commands import commands_of
 from porter.contracts.requests import Exported, ExportRequest
+from porter.documents.deliver import deliver, render
+from porter.documents.html import link, say, text
+from porter.documents.templates import Templates
 from porter.errors import BadInput
+from porter.records.record import RunRecord
 from porter.records.request import RunRequest
-from porter.records.run import RunRecord
 from porter.records.spec import Published, PublishedMetric
-from porter.records.store import read_record
-from porter.report.html import link, say, text
-from porter.stages.documents.deliver import REPORT, deliver, render
-from porter.stages.documents.templates import Templates
+from porter.runfolder.commands import commands_of
+from porter.runfolder.layout import REPORT
+from porter.runfolder.record_file import read_record
 
 HOSTILE = (
     "<script>alert(1)</script></script><svg onload=alert(1)> \" ' | `a` \n# \u202egnp.\x1b[31m \u05d0\u05d1" + "w" * 200

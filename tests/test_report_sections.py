@@ -11,19 +11,20 @@ from figures import unfounded
 from tiny import start, write_photos
 from visible import text_of
 
+from porter.documents.deliver import render
+from porter.documents.drawings.lines import lines, names
+from porter.documents.page import Page
 from porter.records.artefact import SessionInfo
+from porter.records.calibration import CalibrationData
 from porter.records.choice import Candidate, Choice, FinalTiming, Outcome
 from porter.records.evaluation import Metric
 from porter.records.imported import DatasetRun, Doubt, Imported, ImportFinding, ImportSource, ModuleRate
 from porter.records.message import Message
 from porter.records.performance import Latency, Performance
-from porter.records.quantization import Attempt, AttemptScore, CalibrationData, Quantization, SearchEnd, SensitiveTensor
-from porter.records.run import RunRecord
-from porter.records.store import read_record
+from porter.records.quantization import Attempt, AttemptScore, Quantization, SearchEnd, SensitiveTensor
+from porter.records.record import RunRecord
 from porter.records.tuning import Gain, Setting, Trial, Tuning
-from porter.report.lines import lines, names
-from porter.report.page import Page
-from porter.stages.documents.deliver import render
+from porter.runfolder.record_file import read_record
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from porter import hookimpl
 from porter.contracts.requests import Loaded, LoadRequest
 from porter.contracts.runtime import Session
 from porter.errors import ExitCode
-from porter.records.store import read_record
+from porter.runfolder.record_file import read_record
 
 HERE = Path(__file__).parent
 RESULTS = ("predictions.csv", "result.json")

@@ -14,9 +14,9 @@ import pytest
 from tiny import SPEC, TinyPlugin, start, strongest_channel, write_photos
 
 from porter.errors import BadInput, ExitCode
-from porter.records.run import State
+from porter.records.record import State
 from porter.records.spec import Published, PublishedMetric
-from porter.records.store import read_record, write_record
+from porter.runfolder.record_file import read_record, write_record
 
 
 def rows(out: Path, evaluation: str = "onnxruntime-fp32") -> list[dict[str, str]]:

@@ -8,12 +8,11 @@ import onnx
 import onnxruntime
 import pytest
 from graphs import images, network
+from sessions import opening
 
-from porter.contracts.runtime import SessionOptions
+from porter.builtin.onnxruntime import OnnxRuntime, OnnxRuntimeSession
+from porter.builtin.ort_layers import layers_of, placement_of, record_placement
 from porter.errors import Missing
-from porter.ortgraph import layers_of, placement_of, record_placement
-from porter.records.artefact import Artefact
-from porter.runtimes.onnxruntime import OnnxRuntime, OnnxRuntimeSession
 
 CPU = "CPUExecutionProvider"
 OTHERS = [name for name in onnxruntime.get_available_providers() if name != CPU]
@@ -26,8 +25,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def opened(path: Path, provider: str | None) -> OnnxRuntimeSession:
-    artefact = Artefact(runtime="onnxruntime", precision="fp32", path=path.name)
-    return OnnxRuntimeSession(path, artefact, SessionOptions(threads=1, provider=provider))
+    return OnnxRuntimeSession(opening(path, provider=provider))
 
 
 @pytest.mark.parametrize("name", ["cpu", "CPU", CPU])

@@ -17,16 +17,16 @@ import onnx
 import pytest
 from figures import unfounded
 from graphs import FLOAT, SIZE, graph, images, network, node
+from sessions import opening
 from tiny import start, write_photos
 
-from porter.contracts.runtime import BuildRequest, Session, SessionOptions
+from porter.builtin.onnxruntime import OnnxRuntimeSession
+from porter.contracts.runtime import BuildRequest, Session
 from porter.errors import BadInput, ExitCode, Missing
-from porter.hashes import file_digest
-from porter.records.artefact import Artefact
-from porter.records.run import State
+from porter.files.hashes import file_digest
+from porter.records.record import State
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
-from porter.records.store import read_record
-from porter.runtimes.onnxruntime import OnnxRuntimeSession
+from porter.runfolder.record_file import read_record
 from porter.runtimes.openvino import OpenVino
 
 openvino = pytest.importorskip("openvino")
@@ -56,13 +56,12 @@ class Built:
         self.artefact = OpenVino().build(BuildRequest(onnx=self.onnx, spec=spec, folder=self.models, **how))
 
     def open(self, threads: int = 1, **options: Any) -> Session:
-        settings = SessionOptions(threads=threads, **options)
-        return OpenVino().open(self.artefact, self.out / self.artefact.path, settings)
+        path = self.out / self.artefact.path
+        return OpenVino().open(opening(path, self.artefact, threads=threads, **options))
 
     def wanted(self, feed: np.ndarray) -> np.ndarray:
         """What ONNX Runtime gives in float32."""
-        artefact = Artefact(runtime="onnxruntime", precision="fp32", path=self.onnx.name)
-        return OnnxRuntimeSession(self.onnx, artefact, SessionOptions(threads=1)).run(feed)["scores"]
+        return OnnxRuntimeSession(opening(self.onnx)).run(feed)["scores"]
 
 
 @pytest.fixture

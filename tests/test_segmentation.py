@@ -23,16 +23,17 @@ from segmentation.masks import IGNORE, aligned, read_mask
 from segmentation.network import weights
 from segmentation.runs import iou_by_sets, predicted, rows, start, write_inputs
 
+from porter.documents.deliver import render
 from porter.errors import BadInput, ExitCode
-from porter.hashes import folder_digest
+from porter.files.hashes import folder_digest
 from porter.images.pipeline import reference_pipeline
+from porter.machine.statistics import wilson
+from porter.pipeline.run import Run
 from porter.records.evaluation import Evaluation
-from porter.records.run import State
+from porter.records.record import State
 from porter.records.spec import PreprocessSpec
-from porter.records.store import read_record
-from porter.run import Run
-from porter.stages.documents.deliver import DOCUMENTS, render
-from porter.statistics import wilson
+from porter.runfolder.layout import DOCUMENTS
+from porter.runfolder.record_file import read_record
 
 OTHER_TASK = re.compile(r"top.?1|top.?5", re.IGNORECASE)
 

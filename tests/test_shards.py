@@ -7,7 +7,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from porter.stages.evaluation.executors.shards import AHEAD, LONGEST, Plan, Shard, shards
+from porter.pipeline.evaluation.executors.shards import AHEAD, LONGEST, Plan, Shard, shards
 
 
 @given(

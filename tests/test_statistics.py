@@ -1,4 +1,4 @@
-"""porter.statistics and the paired comparison: published values, values by hand, and what holds for every input."""
+"""porter.machine.statistics, the paired comparison: published values, values by hand, what holds for every input."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from porter.records.paired import PairedVerdict
-from porter.stages.evaluation.paired import compare_paired
-from porter.statistics import (
+from porter.machine.statistics import (
     Z80,
     Z95,
     binomial_tail,
@@ -23,6 +21,8 @@ from porter.statistics import (
     quantile,
     wilson,
 )
+from porter.pipeline.evaluation.pairing import compare_paired
+from porter.records.paired import PairedVerdict
 
 COUNTS = st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 PAIRS = st.integers(1, 3000).flatmap(

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from porter.errors import BadInput
+from porter.files.whole import whole_file
 from porter.records.artefact import Artefact
+from porter.records.record import RunRecord
 from porter.records.request import RunRequest
-from porter.records.run import RunRecord
-from porter.records.store import read_record, whole_file, write_record
+from porter.runfolder.record_file import read_record, write_record
 
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from porter.records.store import write_whole
+from porter.files.whole import write_whole
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     write_whole(Path(sys.argv[1]), bytes(2000))

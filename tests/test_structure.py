@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,36 +15,22 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE, TEMPLATES = ROOT / "core/porter", ROOT / "templates"
 
 LAYERS = (
-    ("bidi", "errors", "urls"),
-    ("records",),
-    ("contracts",),
-    ("hookspecs",),
-    ("plugins",),
-    (
-        *("images", "data", "checkpoints", "yamlfile", "yamlsection", "openvino", "blobcache", "ortgraph", "quantize"),
-        *("ascend",),
-        *(
-            "diagnose",
-            "machine",
-            "onnxfile",
-            "statistics",
-            "hashes",
-            "sections",
-            "commands",
-            "lock",
-            "languages",
-            "clock",
-        ),
-        *("report", "svg"),
-    ),
-    ("runtimes", "tasks", "defaults"),
-    ("stages",),
-    ("run", "importing", "comparing"),
-    ("begin",),
-    ("testing", "cli"),
+    ("errors",),
+    ("files", "records"),
+    ("checkpoints", "contracts", "images", "runfolder"),
+    ("data", "documents", "hookspecs", "machine"),
+    ("graphs", "hosting"),
+    ("diagnose",),
+    ("builtin",),
+    ("pipeline",),
+    ("comparing", "importing", "testing"),
+    ("cli",),
+    ("__main__",),
 )
-"""From the bottom up. A module imports from its own layer and from those before it."""
+"""The rooms of core from the bottom up. A module imports from its own room and from rooms of lower layers."""
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+LOOSE, LINES, TEMPLATE_COLUMNS = 4, 400, 200
+"""Modules at the root of the package at most, lines of a Python file, characters of a line of a template."""
 HEAVY = frozenset({"torch", "onnx", "onnxruntime", "openvino", "cv2", "matplotlib", "numba"})
 """Packages that take long to import: `porter plugins` must answer at once."""
 
@@ -68,38 +56,91 @@ def statements(tree: ast.AST, *, into_functions: bool) -> Iterator[ast.Import | 
 
 
 def imported(path: Path, *, into_functions: bool) -> Iterator[tuple[str, int]]:
-    """Absolute names that a module imports, each with its line: `porter.stages.job`, `torch`."""
+    """Absolute names of what a module imports, each with its line: `porter.errors.BadInput`, `torch`."""
     for node in statements(ast.parse(path.read_text(encoding="utf-8")), into_functions=into_functions):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
             continue
         assert not node.level, f"{path}, line {node.lineno}: a relative import"
         for alias in node.names:
-            # `from porter import machine` imports a module, `from porter.errors import BadInput` an object of one.
-            yield (f"porter.{alias.name}" if node.module == "porter" else str(node.module)), node.lineno
+            yield f"{node.module}.{alias.name}", node.lineno
 
 
 def upward_imports(path: Path) -> list[str]:
-    """The imports of a module of core from a layer above its own."""
+    """The imports of a module of core from a room of its own layer or above."""
     own = name_of(path).partition(".")[0]
     found = []
     for name, line in imported(path, into_functions=True):
         package, _, rest = name.partition(".")
         target = rest.partition(".")[0]
-        if package != "porter" or target not in LEVEL:
-            continue  # another distribution, or `porter` itself, which imports nothing of core
-        if LEVEL[target] > LEVEL.get(own, -1):
+        if package != "porter" or target not in LEVEL or target == own:
+            continue  # another distribution, `porter` itself, or the same room
+        if LEVEL[target] >= LEVEL.get(own, -1):
             found.append(f"line {line}: {name}")
     return found
 
 
-def test_every_module_has_a_layer() -> None:
+def arrows() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Every import of a module of core by another, as paths below the package."""
+    known = {name_of(path): path for path in MODULES}
+    for name, path in known.items():
+        for target, _line in imported(path, into_functions=True):
+            parts = target.split(".")[1:]
+            while parts and ".".join(parts) not in known:
+                parts.pop()  # an object of a module
+            if parts and target.startswith("porter.") and ".".join(parts) != name:
+                yield tuple(name.split(".")), tuple(parts)
+
+
+def circles() -> list[str]:
+    """Circles among files, and at each level among folders and the files beside them."""
+    graphs: dict[tuple[str, ...], dict[str, set[str]]] = {}
+    for source, target in arrows():
+        depth = next((n for n, pair in enumerate(zip(source, target, strict=False)) if pair[0] != pair[1]), None)
+        if depth is not None:
+            graphs.setdefault(source[:depth], {}).setdefault(source[depth], set()).add(target[depth])
+        graphs.setdefault(("files",), {}).setdefault(".".join(source), set()).add(".".join(target))
+    found = []
+    for place, graph in graphs.items():
+        try:
+            tuple(TopologicalSorter(graph).static_order())
+        except CycleError as error:
+            found.append(f"{'.'.join(place) or 'core'}: {' -> '.join(error.args[1])}")
+    return found
+
+
+def test_every_room_has_a_layer() -> None:
     tops = {name_of(path).partition(".")[0] for path in MODULES} - {""}
-    assert tops == set(LEVEL), "name new modules of core in LAYERS"
+    assert tops == set(LEVEL), "name new rooms of core in LAYERS"
 
 
 def test_imports_run_downwards() -> None:
     assert {name_of(path): found for path in MODULES if (found := upward_imports(path))} == {}
+
+
+def test_no_circle_of_files_or_folders() -> None:
+    assert len(list(arrows())) > len(MODULES)
+    assert circles() == []
+
+
+def test_rooms_are_easy_to_name() -> None:
+    stems = Counter(path.stem for path in MODULES if path.stem != "__init__")
+    assert [stem for stem, count in stems.items() if count > 1] == []
+    assert len([path for path in MODULES if path.parent == CORE]) <= LOOSE
+
+
+def test_files_fit_their_idea() -> None:
+    sources = [*MODULES, *ROOT.glob("plugins/*/src/**/*.py"), *ROOT.glob("bench/*.py")]
+    long = [str(path.relative_to(ROOT)) for path in sources if len(path.read_text("utf-8").splitlines()) > LINES]
+    assert long == []
+    folders = (TEMPLATES, *ROOT.glob("plugins/*/src"))
+    wide = [
+        f"{path.relative_to(ROOT)}, line {number}"
+        for path in (path for folder in folders for path in folder.rglob("*.j2"))
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if len(line) > TEMPLATE_COLUMNS
+    ]
+    assert wide == []
 
 
 def test_core_imports_no_plugin() -> None:
@@ -152,11 +193,11 @@ def test_the_checks_see_what_they_forbid(tmp_path: Path, monkeypatch: pytest.Mon
         "from typing import TYPE_CHECKING\n"
         "import onnx.helper\n"
         "from porter import machine, hookimpl\n"
-        "if TYPE_CHECKING:\n    import torch\n    from porter.run import Run\nelse:\n    import cv2\n"
-        "def f():\n    import onnxruntime\n    from porter.stages.job import Job\n    import porter_tiny.plugin\n"
+        "if TYPE_CHECKING:\n    import torch\n    from porter.pipeline.run import Run\nelse:\n    import cv2\n"
+        "def f():\n    import onnxruntime\n    from porter.pipeline.job.job import Job\n    import porter_tiny.plugin\n"
         "class C:\n    import torch\n"
     )
-    assert upward_imports(bad) == ["line 3: porter.machine", "line 11: porter.stages.job"]
+    assert upward_imports(bad) == ["line 3: porter.machine", "line 11: porter.pipeline.job.job.Job"]
     early = [name for name, _ in imported(bad, into_functions=False)]
     assert [name for name in early if name.partition(".")[0] in HEAVY] == ["onnx.helper", "cv2", "torch"]
     assert "porter_tiny.plugin" in [name for name, _ in imported(bad, into_functions=True)]

@@ -8,11 +8,11 @@ import pytest
 from tiny import start, write_photos
 
 from porter.cli.main import main
+from porter.documents.deliver import deliver, require_templates
+from porter.documents.templates import Templates
 from porter.errors import BadInput
-from porter.records.run import RunRecord
-from porter.records.store import read_record
-from porter.stages.documents.deliver import deliver, require_templates
-from porter.stages.documents.templates import Templates
+from porter.records.record import RunRecord
+from porter.runfolder.record_file import read_record
 
 EXTENDS = '{% extends "porter/README.md.j2" %}\n'
 

@@ -14,17 +14,18 @@ import numpy as np
 import pytest
 import torch
 
-from porter import defaults, hookimpl
+from porter import hookimpl
+from porter.builtin import defaults
+from porter.builtin.classification import Classified, classify
+from porter.builtin.onnxruntime import OnnxRuntime, OnnxRuntimeSession
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelOffer, ModelRequest
-from porter.contracts.runtime import BuildRequest, Runtime, RuntimeStatus, Session, SessionOptions
+from porter.contracts.runtime import BuildRequest, OpenRequest, Runtime, RuntimeStatus, Session
+from porter.hosting.manager import create_registry
 from porter.images.pipeline import reference_pipeline
-from porter.plugins.manager import create_registry
 from porter.records.artefact import Artefact
-from porter.records.load import LoadReport
+from porter.records.loaded import LoadReport
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
-from porter.records.store import read_record
-from porter.runtimes.onnxruntime import OnnxRuntime, OnnxRuntimeSession
-from porter.tasks.classification import Classified, classify
+from porter.runfolder.record_file import read_record
 from porter.testing import ConformanceError, Finished, ImageSet, check_conformance, write_image_set
 
 pytest_plugins = ("porter.testing",)
@@ -316,8 +317,8 @@ class DoublingRuntime(OnnxRuntime):
     def build(self, request: BuildRequest) -> Artefact:
         return replace(super().build(request), runtime=self.name)
 
-    def open(self, artefact: Artefact, path: Path, options: SessionOptions) -> Session:
-        session = DoublingSession(path, artefact, options)
+    def open(self, request: OpenRequest) -> Session:
+        session = DoublingSession(request)
         session.info = replace(session.info, runtime=self.name)
         return session
 
@@ -400,7 +401,7 @@ def test_a_module_that_imports_torch_is_found(
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino", "classification", "defaults"])
 def test_core_s_own_plugins_conform(name: str, tmp_path: Path) -> None:
-    where = {"defaults": "porter.", "classification": "porter.tasks."}.get(name, "porter.runtimes.")
+    where = "porter.runtimes." if name in ("ascend", "openvino") else "porter.builtin."
     module = importlib.import_module(where + name)
     registry = create_registry([(module.__name__, module)], disabled=[name])
     check_conformance(module, images=write_image_set(tmp_path), folder=tmp_path / "run", registry=registry)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from porter.data.store import open_store
-from porter.stages.evaluation.thumbnails import BYTES, SIDE, thumbnail
+from porter.pipeline.evaluation.thumbnails import BYTES, SIDE, thumbnail
 
 
 def picture(folder: Path, name: str) -> str:

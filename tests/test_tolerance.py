@@ -11,22 +11,23 @@ import pytest
 from tiny import start, write_photos
 
 from porter.contracts.runtime import Session
+from porter.pipeline.judge.tolerance import Bound, bound_for
+from porter.pipeline.judge.verdicts import judge
+from porter.pipeline.run import Run
+from porter.pipeline.verify import sample, verify
 from porter.records.artefact import SessionInfo
 from porter.records.message import Message
 from porter.records.parity import Parity, Tolerance
+from porter.records.precision import PRECISIONS
+from porter.records.record import State
 from porter.records.request import RunRequest
-from porter.records.run import State
-from porter.run import Run
-from porter.stages.tolerance import Bound, bound_for
-from porter.stages.verdicts import judge
-from porter.stages.verify import sample, verify
 
 PLAIN = RunRequest(model="any")
 ESTIMATE = Bound(tolerance=Tolerance(atol=0.0, rtol=1e-3), source="estimated", binding=False)
 
 
 def test_fp32_has_one_tolerance_that_binds() -> None:
-    assert bound_for(PLAIN, "fp32", {"Conv": 300}) == Bound(
+    assert bound_for(PLAIN, PRECISIONS["fp32"], {"Conv": 300}) == Bound(
         tolerance=Tolerance(atol=1e-5, rtol=1e-4), source=Message("the default for fp32"), binding=True
     )
 
@@ -39,13 +40,13 @@ def test_fp32_has_one_tolerance_that_binds() -> None:
 def test_a_half_precision_is_held_to_an_estimate(
     precision: str, roundoff: float, operators: Mapping[str, int], nodes: int
 ) -> None:
-    bound = bound_for(PLAIN, precision, operators)
+    bound = bound_for(PLAIN, PRECISIONS[precision], operators)
     assert bound.tolerance.rtol == pytest.approx(2 * roundoff * math.sqrt(nodes))
     assert not bound.binding and f"√{nodes}" in str(bound.source)
 
 
 def test_what_the_user_asks_for_binds_at_any_precision() -> None:
-    bound = bound_for(RunRequest(model="any", atol=0.5), "bf16", {"Conv": 4})
+    bound = bound_for(RunRequest(model="any", atol=0.5), PRECISIONS["bf16"], {"Conv": 4})
     assert bound.tolerance == Tolerance(atol=0.5, rtol=4 * 2**-8), "the other part stays that of the precision"
     assert bound.binding and str(bound.source) == "as asked for"
 

@@ -16,8 +16,8 @@ from porter import hookimpl
 from porter.contracts.requests import Image, Loaded, LoadRequest
 from porter.errors import ExitCode, PluginError
 from porter.images.pipeline import reference_pipeline
-from porter.records.run import State, Verdict
-from porter.run import Run
+from porter.pipeline.run import Run
+from porter.records.record import State, Verdict
 
 Edit = Callable[[onnx.ModelProto], None]
 

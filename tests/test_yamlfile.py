@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from porter.errors import BadInput
-from porter.yamlfile import MAX_ALIASES, MAX_BYTES, read_yaml
-from porter.yamlsection import Section
+from porter.files.yamlfile import MAX_ALIASES, MAX_BYTES, read_yaml
+from porter.files.yamlsection import Section
 
 
 def written(folder: Path, text: str | bytes) -> Path:

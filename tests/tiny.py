@@ -10,15 +10,15 @@ import numpy as np
 from PIL import Image
 
 from porter import hookimpl
-from porter.begin import begin
 from porter.contracts.progress import Progress
 from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest
-from porter.plugins.manager import create_registry
-from porter.records.load import LoadReport
+from porter.hosting.manager import create_registry
+from porter.pipeline.begin import begin
+from porter.pipeline.evaluation.executors.base import Executor
+from porter.pipeline.run import Run
+from porter.records.loaded import LoadReport
 from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
-from porter.run import Run
-from porter.stages.evaluation.executors.base import Executor
 
 SIZE = 16
 CLASSES = ("red", "green", "blue")

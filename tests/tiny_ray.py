@@ -10,8 +10,8 @@ from tiny import start
 
 from porter.cli import group
 from porter.cli.main import main
-from porter.lock import FolderLock
-from porter.stages.evaluation.executors.ray import Ray
+from porter.pipeline.evaluation.executors.ray import Ray
+from porter.runfolder.lock import FolderLock
 
 
 @click.command()

@@ -9,7 +9,7 @@ from tiny import start
 
 from porter.cli import group
 from porter.cli.main import main
-from porter.lock import FolderLock
+from porter.runfolder.lock import FolderLock
 
 
 @click.command()

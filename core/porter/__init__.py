@@ -1,10 +1,11 @@
-"""porter: from a PyTorch checkpoint to a verified, measured delivery on other hardware."""
+"""porter: from a PyTorch checkpoint to a verified, measured delivery on other hardware.
+
+All that plugins and callers may use is named in `__init__.pyi`, and nothing else is promised. Each name is imported
+when it is first used, so that `import porter` costs nothing.
+"""
 
 from __future__ import annotations
 
-import pluggy
+import lazy_loader
 
-__version__ = "0.1.0"
-
-hookimpl = pluggy.HookimplMarker("porter")
-"""Marks a function as the implementation of a porter hook."""
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

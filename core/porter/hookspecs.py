@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 hookspec = pluggy.HookspecMarker("porter")
+hookimpl = pluggy.HookimplMarker("porter")
+"""Marks a function as the implementation of a porter hook."""
 
 
 @hookspec
@@ -74,7 +76,7 @@ def porter_load(request: LoadRequest) -> Loaded | None:
     Example:
         >>> from porter import hookimpl
         >>> from porter.contracts.requests import Loaded
-        >>> from porter.records.load import LoadReport
+        >>> from porter.records.loaded import LoadReport
         >>> @hookimpl
         ... def porter_load(request):
         ...     import torch
@@ -166,7 +168,7 @@ def porter_runtimes() -> Sequence[Runtime]:  # type: ignore[empty-body]
     Example:
         >>> from porter import hookimpl
         >>> from porter.contracts.runtime import Runtime, RuntimeStatus, Session
-        >>> from porter.hashes import file_digest
+        >>> from porter.files.hashes import file_digest
         >>> from porter.records.artefact import Artefact, SessionInfo
         >>> class NumpySession(Session):  # onnx's own evaluator: slow, and independent of any runtime
         ...     def __init__(self, path):
@@ -191,8 +193,8 @@ def porter_runtimes() -> Sequence[Runtime]:  # type: ignore[empty-body]
         ...         size = request.onnx.stat().st_size
         ...         digest = file_digest(request.onnx)
         ...         return Artefact(runtime="numpy", precision="fp32", path=path, sha256=digest, size_bytes=size)
-        ...     def open(self, artefact, path, options):
-        ...         return NumpySession(path)
+        ...     def open(self, request):
+        ...         return NumpySession(request.path)
         >>> @hookimpl
         ... def porter_runtimes():
         ...     return [NumpyRuntime()]
@@ -207,7 +209,7 @@ def porter_tasks() -> Sequence[Task]:  # type: ignore[empty-body]
 
     Example:
         >>> from porter import hookimpl
-        >>> from porter.tasks.classification import Classification
+        >>> from porter.builtin.classification import Classification
         >>> class ByTop5(Classification):
         ...     name = "classification-top5"
         ...     title = "Image classification, judged by top-5"

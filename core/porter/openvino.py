@@ -81,7 +81,7 @@ def compile_model(
 ) -> Compiled:
     """Compile for the CPU: for latency, or for `streams` requests at once that share the threads.
 
-    `cache` is a folder for the compiled blob. OpenVINO loads a damaged one without a word: see `porter.blobcache`.
+    `cache` is a folder for the compiled blob. OpenVINO loads a damaged one without a word: see `porter.files.sealed`.
 
     `label` names the model in errors. Raises `Missing` where another precision or number of threads is in use than was
     asked for, `BadInput` where the model cannot be compiled.

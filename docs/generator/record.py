@@ -10,9 +10,9 @@ import msgspec
 
 from generator import markdown as md
 from generator.source import Class, Field, closure
-from porter import sections
-from porter.records import run
-from porter.records.store import RECORD_NAME
+from porter.records import record as run
+from porter.runfolder import sections
+from porter.runfolder.layout import RECORD_NAME
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 """The dialect that msgspec writes."""

@@ -15,20 +15,19 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 from PIL import Image
+from sessions import opening
 
 from corpus import checkpoints, configs, graphs, images
 from corpus.good import strongest_colour
+from porter.builtin.onnxruntime import OnnxRuntimeSession
 from porter.checkpoints.read import read_checkpoint
-from porter.contracts.runtime import SessionOptions
-from porter.diagnose.preprocessing.tensors import read_user_tensors
+from porter.diagnose.preprocessing.user_tensors import read_user_tensors
 from porter.errors import ImageError, PorterError
+from porter.files.yamlfile import read_yaml
+from porter.graphs.onnxfile import read_onnx
 from porter.images.decode import decode
-from porter.images.files import read_image_file
-from porter.onnxfile import read_onnx
-from porter.records.artefact import Artefact
+from porter.images.image_file import read_image_file
 from porter.records.spec import PreprocessSpec
-from porter.runtimes.onnxruntime import OnnxRuntimeSession
-from porter.yamlfile import read_yaml
 
 
 def peak() -> float:
@@ -88,7 +87,7 @@ def graph(change: Callable[..., object]) -> Callable[[Path], object]:
         change(model)
         path.write_bytes(model.SerializeToString())
         read_onnx(path)
-        session = OnnxRuntimeSession(path, Artefact(runtime="", precision="fp32", path=""), SessionOptions(threads=1))
+        session = OnnxRuntimeSession(opening(path))
         session.run(np.zeros((1, 3, 16, 16), np.float32))
 
     return run

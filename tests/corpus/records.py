@@ -9,7 +9,7 @@ from typing import Any
 
 from corpus.case import Case, Content
 from corpus.good import YAML
-from porter.records.run import SCHEMA_VERSION
+from porter.records.record import SCHEMA_VERSION
 
 REPORT = "report out"
 

@@ -24,33 +24,34 @@ from PIL import Image
 from fuzzing.mutations import changed_json, edited
 from fuzzing.samples import AIS_LOG, AIS_SUMMARY, ATC_LOG, PERF_VISION, PURE_LOG, SCORES
 from porter.ascend import aisbench, atclog, benchmark, chip, kit, om, outputs, scores
+from porter.builtin.classification import Classified
 from porter.checkpoints.foreign import survey
 from porter.checkpoints.read import read_checkpoint
 from porter.checkpoints.unwrap import find_weights
 from porter.comparing.compare import compare_runs
-from porter.comparing.page import page
+from porter.comparing.comparison_page import page
 from porter.comparing.predictions import read_scores
 from porter.data.folders import labels_from_folders
 from porter.data.labels import match_labels, read_label_file
-from porter.diagnose.preprocessing.tensors import read_user_tensors
+from porter.diagnose.preprocessing.user_tensors import read_user_tensors
+from porter.documents.deliver import deliver
 from porter.errors import BadInput, ImageError, PorterError
-from porter.hashes import file_digest
+from porter.files.checked_lines import line_of
+from porter.files.hashes import file_digest
+from porter.files.yamlfile import read_yaml
+from porter.graphs.onnxfile import export_problems, facts_of, read_onnx, training_nodes
 from porter.images.decode import decode
 from porter.images.formats import SUFFIX_FORMATS
 from porter.images.pipeline import reference_pipeline
-from porter.onnxfile import export_problems, facts_of, read_onnx, training_nodes
+from porter.pipeline.evaluation.journal import Journal
+from porter.pipeline.evaluation.judging import Judged, JudgedBatch
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Item, Manifest
+from porter.records.record import OutputFile, RunRecord
 from porter.records.request import RunRequest
-from porter.records.run import OutputFile, RunRecord
 from porter.records.spec import PreprocessSpec, TensorSpec
-from porter.records.store import RECORD_NAME, read_record
-from porter.stages.documents.deliver import deliver
-from porter.stages.evaluation.journal import Journal
-from porter.stages.evaluation.judging import Judged, JudgedBatch
-from porter.stages.evaluation.lines import line_of
-from porter.tasks.classification import Classified
-from porter.yamlfile import read_yaml
+from porter.runfolder.layout import RECORD_NAME
+from porter.runfolder.record_file import read_record
 
 NAMES = ("0.png", "1.png", "deep/2.png")
 PIPELINE = PreprocessSpec(resize=18, crop=(16, 16))

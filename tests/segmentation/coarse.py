@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from porter import hookimpl
-from porter.contracts.runtime import BuildRequest, Runtime, Session, SessionOptions
+from porter.builtin.onnxruntime import OnnxRuntime, OnnxRuntimeSession
+from porter.contracts.runtime import BuildRequest, OpenRequest, Runtime, Session
 from porter.records.artefact import Artefact
-from porter.runtimes.onnxruntime import OnnxRuntime, OnnxRuntimeSession
 
 STEP = 0.5
 
 
 class CoarseSession(OnnxRuntimeSession):
-    def __init__(self, path: Path, artefact: Artefact, options: SessionOptions) -> None:
-        super().__init__(path, artefact, options)
+    def __init__(self, request: OpenRequest) -> None:
+        super().__init__(request)
         self.info = replace(self.info, runtime="coarse")
 
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
@@ -31,8 +30,8 @@ class CoarseRuntime(OnnxRuntime):
     def build(self, request: BuildRequest) -> Artefact:
         return replace(super().build(request), runtime=self.name)
 
-    def open(self, artefact: Artefact, path: Path, options: SessionOptions) -> Session:
-        return CoarseSession(path, artefact, options)
+    def open(self, request: OpenRequest) -> Session:
+        return CoarseSession(request)
 
 
 @hookimpl

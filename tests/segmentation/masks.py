@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from porter.contracts.task import DataRequest
-from porter.data.listing import list_images
+from porter.data.images_in import list_images
 from porter.data.selection import evenly_spaced
 from porter.errors import BadInput, ImageError
 from porter.images.pipeline import reference_pipeline

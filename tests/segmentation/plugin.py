@@ -50,8 +50,8 @@ def porter_describe(request: ModelRequest) -> ModelSpec:
 
 @hookimpl
 def porter_load(request: LoadRequest) -> Loaded:
-    from porter.checkpoints.load import load_into
     from porter.checkpoints.read import read_checkpoint
+    from porter.checkpoints.strict_load import load_into
     from porter.checkpoints.unwrap import find_weights
     from segmentation.network import new_network
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from porter.begin import begin
 from porter.contracts.progress import Progress
-from porter.plugins.manager import create_registry
+from porter.hosting.manager import create_registry
+from porter.pipeline.begin import begin
+from porter.pipeline.evaluation.prepare import prepare
+from porter.pipeline.run import Run
 from porter.records.request import RunRequest
-from porter.run import Run
-from porter.stages.evaluation.prepare import prepare
 from segmentation import plugin
 from segmentation.network import weights
 from segmentation.shapes import write_shapes

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from porter.ascend.figures import NUMBER, Times, optional, positive
-from porter.data.textfile import read_json, read_text
 from porter.errors import BadInput, one_line
+from porter.files.textfile import read_json, read_text
 
 TOOL = "ais_bench"
 SUMMARY = "_summary.json"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from porter.ascend.figures import NUMBER, batch_in, positive
-from porter.data.textfile import read_text
 from porter.errors import BadInput, one_line
+from porter.files.textfile import read_text
 
 TOOL = "benchmark"
 OUTPUTS = "result/dumpOutput_device{device}"

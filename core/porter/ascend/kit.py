@@ -15,9 +15,9 @@ import msgspec
 from porter.ascend.atc import PRECISION_MODES, input_shape
 from porter.ascend.inputs import SUFFIX, bin_names, info_lines, write_bin
 from porter.contracts.runtime import Preprocessed
-from porter.data.textfile import read_json
 from porter.errors import BadInput, one_line
-from porter.hashes import file_digest
+from porter.files.hashes import file_digest
+from porter.files.textfile import read_json
 from porter.records.manifest import Item, Manifest
 from porter.records.spec import ModelSpec, TensorSpec
 

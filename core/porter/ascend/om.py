@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from porter.data.textfile import read_json
+from porter.files.textfile import read_json
+from porter.files.whole import write_whole
 from porter.records.spec import TensorSpec
-from porter.records.store import write_whole
 
 SUFFIX = ".json"
 """What is added to the name of the `.om`."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from porter.ascend.figures import NUMBER
-from porter.data.textfile import read_json
 from porter.errors import BadInput, one_line
+from porter.files.textfile import read_json
 
 _TOP = re.compile(r"Top(\d{1,4}) accuracy")
 _PERCENT = re.compile(rf"({NUMBER})\s*%")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from porter.checkpoints.archive import check_archive, check_tar
-from porter.checkpoints.files import require_file
+from porter.checkpoints.checkpoint_file import require_file
 from porter.checkpoints.foreign import survey
 from porter.checkpoints.inert import inert_globals
 from porter.checkpoints.naming import some

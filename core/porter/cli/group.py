@@ -6,25 +6,25 @@ import keyword
 
 import click
 
-from porter import __version__
 from porter.errors import did_you_mean
+from porter.records.version import __version__
 
 COMMANDS = {
-    "run": "porter.cli.stages",
-    "export": "porter.cli.stages",
-    "verify": "porter.cli.stages",
-    "preprocess": "porter.cli.stages",
-    "infer": "porter.cli.stages",
-    "evaluate": "porter.cli.stages",
-    "bench": "porter.cli.stages",
-    "diagnose": "porter.cli.diagnose",
-    "import": "porter.cli.import_",
-    "report": "porter.cli.report",
-    "compare": "porter.cli.compare",
-    "cache": "porter.cli.cache",
-    "plugins": "porter.cli.plugins",
-    "doctor": "porter.cli.doctor",
-    "new": "porter.cli.new",
+    "run": "porter.cli.stage_commands",
+    "export": "porter.cli.stage_commands",
+    "verify": "porter.cli.stage_commands",
+    "preprocess": "porter.cli.stage_commands",
+    "infer": "porter.cli.stage_commands",
+    "evaluate": "porter.cli.stage_commands",
+    "bench": "porter.cli.stage_commands",
+    "diagnose": "porter.cli.diagnose_command",
+    "import": "porter.cli.import_command",
+    "report": "porter.cli.report_command",
+    "compare": "porter.cli.compare_command",
+    "cache": "porter.cli.cache_command",
+    "plugins": "porter.cli.plugins_command",
+    "doctor": "porter.cli.doctor_command",
+    "new": "porter.cli.new_command",
 }
 """Command: the module that defines it under that name (`import` as `import_`). Imported when it is asked for, so that
 each starts at once."""

@@ -11,12 +11,12 @@ from typing import Any
 
 import click
 
-from porter.cli.executors import EXECUTION, Resources
+from porter.cli.execution import EXECUTION, Resources
 from porter.errors import BadInput
 from porter.records.request import RunRequest
-from porter.records.store import RECORD_NAME, read_record
+from porter.runfolder.layout import RECORD_NAME
+from porter.runfolder.record_file import read_record
 
-PRECISIONS = ("fp32", "bf16", "fp16", "int8", "auto")
 LANGUAGES = ("en", "zh")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -106,10 +106,24 @@ _OPTIONS: dict[str, Decorator] = {
         "--precision",
         "precisions",
         multiple=True,
-        type=click.Choice(PRECISIONS),
-        help="May be repeated; auto tries all that the runtimes offer, and picks the fastest that passes.",
+        metavar="NAME",
+        help="fp32, bf16, fp16, int8 or a runtime's own; may be repeated; auto picks the fastest that passes.",
     ),
-    "soc_version": click.option("--soc-version", metavar="NAME", help="Chip to build for, e.g. Ascend310."),
+    "targets": click.option(
+        "--target",
+        "--soc-version",
+        "targets",
+        multiple=True,
+        metavar="[RUNTIME=]NAME",
+        help="Chip to build for, as its compiler names it; may be repeated.",
+    ),
+    "options": click.option(
+        "--option",
+        "options",
+        multiple=True,
+        metavar="RUNTIME.NAME=VALUE",
+        help="An option of a runtime's own; may be repeated; `porter doctor` lists them.",
+    ),
     "calibration": click.option(
         "--calibration", metavar="DIR", help="Images to calibrate int8 on [default: some of --data, kept apart]."
     ),
@@ -192,7 +206,7 @@ MODEL = ("config", "checkpoint", *OF_CHECKPOINT, "opset")
 CONFIG = ("config", "checkpoint")
 DATA = ("data", *OF_DATA, "approximate_decode")
 RUNTIME = (
-    *("runtimes", "precisions", "soc_version", "provider", "threads", "streams"),
+    *("runtimes", "precisions", "targets", "options", "provider", "threads", "streams"),
     *("calibration", "calibration_images", "search_seconds"),
 )
 PARITY = ("atol", "rtol")

@@ -7,8 +7,8 @@ from dataclasses import fields
 
 from porter.records.comparison import Change
 from porter.records.environment import Environment
+from porter.records.record import RunRecord
 from porter.records.request import RunRequest
-from porter.records.run import RunRecord
 
 FILES = ("config", "checkpoint", "data", "labels", "class_map", "calibration")
 """Options that name files: what is in them counts, and is compared by content."""

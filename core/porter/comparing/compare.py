@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import porter
-from porter.comparing.accuracy import compare_accuracy
+from porter.comparing.accuracy_change import compare_accuracy
 from porter.comparing.changed import changed_inputs, changed_machine, changed_options, changed_versions
-from porter.comparing.speed import compare_speed
+from porter.comparing.speed_change import compare_speed
 from porter.errors import BadInput, one_line
 from porter.records.comparison import (
     ChangeOutcome,
@@ -18,8 +17,9 @@ from porter.records.comparison import (
     Side,
     VerdictChange,
 )
-from porter.records.run import RunRecord, State, Verdict
-from porter.records.store import read_record
+from porter.records.record import RunRecord, State, Verdict
+from porter.records.version import __version__
+from porter.runfolder.record_file import read_record
 
 
 def compare_runs(first: Path, second: Path) -> RunComparison:
@@ -40,7 +40,7 @@ def compare_records(folders: tuple[Path, Path], records: tuple[RunRecord, RunRec
     same_task = sides[0].task == sides[1].task
     accuracy = compare_accuracy(folders, records) if same_task else ()
     return RunComparison(
-        porter=porter.__version__,
+        porter=__version__,
         first=sides[0],
         second=sides[1],
         notes=_notes(*sides),

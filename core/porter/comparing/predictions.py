@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from porter.errors import BadInput, one_line
-from porter.hashes import file_digest
-from porter.records.run import RunRecord
+from porter.files.hashes import file_digest
+from porter.records.record import RunRecord
+from porter.runfolder.layout import PREDICTIONS
 
-PREDICTIONS = "predictions.csv"
 NEEDED = ("image", "label", "evaluation", "score")
 
 
@@ -54,7 +54,7 @@ def read_scores(folder: Path, record: RunRecord) -> dict[str, Scores]:
             for row in rows:
                 image, label, evaluation, score = (row[place] for place in places)
                 scores = found.setdefault(evaluation, Scores())
-                # "./" keeps a name from being a formula, see `porter.stages.evaluation.scoring.no_formula`.
+                # "./" keeps a name from being a formula, see `porter.pipeline.evaluation.scoring.no_formula`.
                 scores.manifest.update(f"{image.removeprefix('./')}\t{label}\n".encode())
                 scores.values.append(float(score))
     except (ValueError, IndexError, csv.Error) as error:

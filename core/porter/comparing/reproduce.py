@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from porter import __version__, machine
 from porter.comparing.changed import MACHINE, changes
 from porter.comparing.compare import compare_runs
 from porter.errors import BadInput, one_line
-from porter.hashes import file_digest, folder_digest
+from porter.files.hashes import file_digest, folder_digest
+from porter.machine import host as machine
 from porter.records.comparison import Change, ChangeOutcome, Presence, RunComparison
-from porter.records.run import InputFile, RunRecord
+from porter.records.record import InputFile, RunRecord
+from porter.records.version import __version__
 
 OF_SPEED = (MACHINE, "cpu", "logical cpus", "affinity cpus", "cgroup cpus", "threads", "governor")
 """Properties of a machine that its speed depends on; those of the arithmetic are among them."""

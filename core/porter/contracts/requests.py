@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from porter.records.load import LoadReport
+from porter.records.loaded import LoadReport
 from porter.records.spec import ModelSpec
 
 if TYPE_CHECKING:

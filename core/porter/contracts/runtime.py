@@ -1,23 +1,47 @@
-"""What a runtime is: it builds artefacts from ONNX and opens sessions on them."""
+"""What a runtime is: it builds artefacts from ONNX, opens sessions on them, and answers for a machine that has it.
+
+Each method takes one request, so that a request can gain a field without breaking a plugin.
+"""
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from porter.contracts.measured import Measured
+from porter.contracts.probe import Probe
+from porter.contracts.progress import Progress
+from porter.contracts.returned import Returned
 from porter.errors import BadInput, Missing, PluginError
 from porter.records.artefact import Artefact, SessionInfo
 from porter.records.kit import Kit
 from porter.records.manifest import Manifest
-from porter.records.message import Text
-from porter.records.performance import Copy, Latency
+from porter.records.precision import Precision
 from porter.records.spec import ModelSpec
 
 if TYPE_CHECKING:
     import numpy as np
+
+OptionValue: TypeAlias = str | int | float | bool
+Options: TypeAlias = Mapping[str, OptionValue]
+"""Every option that a runtime declares, by its name: as given, or its default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeOption:
+    """An option of a runtime's own, given as `--option RUNTIME.NAME=VALUE`."""
+
+    name: str
+    """One word of letters, digits and `_`, `-`."""
+    default: OptionValue
+    """Its type is the option's: text, whole number, number, or true and false."""
+    help: str
+    """What it does, in one line."""
+    choices: tuple[OptionValue, ...] = ()
+    """The values that it takes; empty: any of its type."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +78,15 @@ class BuildRequest:
     """Fixed batch size; None: dynamic, where the runtime can."""
     target: str | None = None
     """The chip to build for: what `Runtime.target` answered; None: the runtime needs to know none."""
+    options: Options = field(default_factory=dict)
+    """The runtime's own options."""
+    calibration: Callable[[], Iterable[np.ndarray]] | None = None
+    """Calibration images as the model takes them, one float32 1×… at a time, in an order that never changes; given for
+    a precision that `Runtime.calibrates` names. Can be called more than once."""
+    module: Any = None
+    """The loaded `torch.nn.Module` in eval mode, where `Runtime.takes_module` is true; None: the model has none."""
+    progress: Progress = field(default_factory=Progress)
+    """How to say that a long build moves."""
 
 
 Preprocessed: TypeAlias = "tuple[int, np.ndarray | None, str]"
@@ -84,12 +117,22 @@ class KitRequest:
     """Every image of the manifest, in order."""
     created: str
     """Local time with offset, ISO 8601."""
+    options: Options = field(default_factory=dict)
+    """The runtime's own options."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SessionOptions:
-    """How a session is opened."""
+class OpenRequest:
+    """Which artefact to open, and how."""
 
+    artefact: Artefact
+    """What `Runtime.build` answered."""
+    path: Path
+    """Where its file is."""
+    spec: ModelSpec
+    """The model."""
+    options: Options = field(default_factory=dict)
+    """The runtime's own options."""
     threads: int
     """Threads of the session, all its streams together."""
     streams: int = 1
@@ -105,27 +148,37 @@ class SessionOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """Pure inference as a runtime's own tool measured it."""
+class ProbeRequest:
+    """A graph whose intermediate tensors are wanted."""
 
-    tool: str
-    """Name of the tool."""
-    input: Text
-    """What was fed, in words."""
-    latency: Latency
-    """Of one call on one batch, as far as the tool says."""
-    calls_ms: tuple[float, ...] = ()
-    """Every single time behind it, where the tool lists them; the figures of the record are then made from these."""
-    copies: tuple[Copy, ...] = ()
-    """Copying to the device and back, which the latency leaves out."""
-    calls: int | None
-    """Timed calls."""
-    warmup_runs: int | None
-    """Calls before them."""
-    ms_per_image: float
-    """Time of one image."""
-    images_per_second: float
-    """Throughput, as the tool counts it."""
+    onnx: Path
+    """The ONNX file: that of the artefact, or one that a user named."""
+    precision: str
+    """Precision to compute in."""
+    threads: int
+    """Threads to use."""
+    artefact: Artefact | None = None
+    """The artefact of a run that is diagnosed; None: there is only the ONNX file."""
+    path: Path | None = None
+    """Where the artefact's file is."""
+    spec: ModelSpec | None = None
+    """The model; None: there is only the ONNX file."""
+    target: str | None = None
+    """The chip, as in `BuildRequest`."""
+    options: Options = field(default_factory=dict)
+    """The runtime's own options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeBackRequest:
+    """What came back from another machine."""
+
+    folder: Path
+    """A kit with its results, or any folder with the reports and outputs of the runtime's tools."""
+    devices_per_card: int | None = None
+    """Devices on one card, as the user gave it."""
+    options: Options = field(default_factory=dict)
+    """The runtime's own options."""
 
 
 class Session(abc.ABC):
@@ -144,7 +197,7 @@ class Session(abc.ABC):
         """Run one batch.
 
         `batch` is N×… in the dtype and layout of the model's input. Returns every output by name, N rows each. Called
-        from `SessionOptions.streams` threads at once, or from more where `Runtime.queues` is true.
+        from `OpenRequest.streams` threads at once, or from more where `Runtime.queues` is true.
         """
 
     def measure(self, batch: int) -> Measured | None:
@@ -165,6 +218,15 @@ class Runtime(abc.ABC):
     """The name on the command line."""
     own_precision: str = "fp32"
     """What it builds where no precision is asked for."""
+    precisions: tuple[Precision, ...] = ()
+    """Precisions that it can build and that porter's own table (`porter.records.precision`) lacks."""
+    calibrates: frozenset[str] = frozenset()
+    """Precisions that it quantises itself, from the float graph and `BuildRequest.calibration`. Of any other `int8` it
+    is given porter's own quantised graph."""
+    options: tuple[RuntimeOption, ...] = ()
+    """Options of its own."""
+    takes_module: bool = False
+    """Whether it builds from the loaded PyTorch module, `BuildRequest.module`."""
     fixed_batch: bool = False
     """Whether an artefact is for one batch size alone, so that one is built for each."""
     queues: bool = False
@@ -172,6 +234,10 @@ class Runtime(abc.ABC):
     so that a stream need not wait for who calls it."""
     has_kit: bool = False
     """Whether `write_kit` writes what does on another machine what this runtime cannot do here."""
+    takes_back: bool = False
+    """Whether `take_back` reads what was measured elsewhere: `porter import NAME FOLDER`."""
+    probes: bool = False
+    """Whether `probe` gives values inside the graph, which `porter diagnose` compares."""
 
     @abc.abstractmethod
     def status(self) -> RuntimeStatus:
@@ -192,14 +258,25 @@ class Runtime(abc.ABC):
         """
         return None
 
-    def write_kit(self, request: KitRequest) -> Kit:
-        """Write the kit, whole or not at all. Called only where `has_kit` is true."""
-        raise PluginError(f"runtime {self.name!r} says that it has a kit, and writes none")
-
     @abc.abstractmethod
     def build(self, request: BuildRequest) -> Artefact:
         """Make the artefact and read it back. Raises `Missing` or `BadInput` with one clear line."""
 
     @abc.abstractmethod
-    def open(self, artefact: Artefact, path: Path, options: SessionOptions) -> Session:
-        """Open the artefact that lies at `path`. What was asked for and is not in use is an error."""
+    def open(self, request: OpenRequest) -> Session:
+        """Open an artefact. What was asked for and is not in use is an error, or stands in `SessionInfo.announced`."""
+
+    def probe(self, request: ProbeRequest) -> Probe:
+        """Values inside the graph. Called only where `probes` is true. Raises `Missing` or `BadInput`."""
+        raise PluginError(f"runtime {self.name!r} says that it probes, and does not")
+
+    def write_kit(self, request: KitRequest) -> Kit:
+        """Write the kit, whole or not at all. Called only where `has_kit` is true."""
+        raise PluginError(f"runtime {self.name!r} says that it has a kit, and writes none")
+
+    def take_back(self, request: TakeBackRequest) -> Returned:
+        """Read what was measured elsewhere: the inverse of `write_kit`. Called only where `takes_back` is true.
+
+        A file that is broken is a finding and stops nothing. Raises `BadInput` where the folder holds nothing of use.
+        """
+        raise PluginError(f"runtime {self.name!r} says that it takes results back, and does not")

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from porter.errors import BadInput, one_line
+from porter.files.urls import is_url
 from porter.records.evaluation import Metric, Table
 from porter.records.manifest import Item, Manifest
 from porter.records.message import Text
 from porter.records.spec import ModelSpec
 from porter.records.suspects import LabelFinding
-from porter.urls import is_url
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""content: one hash for all images of a manifest."""
+"""content: one hash for a manifest, and one for all of its images."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ def content_sha256(manifest: Manifest) -> str:
             for digest in pool.map(partial(_digest, store), some):
                 whole.update(bytes.fromhex(digest))
     return whole.hexdigest()
+
+
+def manifest_sha256(manifest: Manifest) -> str:
+    """Hash of the manifest: its `id TAB label` lines, in order."""
+    digest = hashlib.sha256()
+    for item in manifest.items:
+        digest.update(f"{item.id}\t{item.label}\n".encode())
+    return digest.hexdigest()
 
 
 def _pieces(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

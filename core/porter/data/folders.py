@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from porter.data.indices import numbering_warning, parse_index, range_problem
-from porter.data.textfile import TextFile, entries, read_text, split_last
 from porter.errors import BadInput, one_line
+from porter.files.textfile import TextFile, entries, read_text, split_last
 from porter.records.message import Message, Text
 
 _SHOWN = 3

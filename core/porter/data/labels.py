@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from porter.data.indices import numbering_warning, parse_index, range_problem
-from porter.data.textfile import entries, read_text, split_last
 from porter.errors import BadInput, one_line
+from porter.files.textfile import entries, read_text, split_last
 from porter.records.message import Message, Text
 
 _SHOWN = 3

@@ -12,10 +12,10 @@ from contextlib import nullcontext
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from porter.data.listing import IMAGE_SUFFIXES, list_images
+from porter.data.images_in import IMAGE_SUFFIXES, list_images
 from porter.errors import BadInput, Missing, one_line
-from porter.images.files import MAX_FILE_BYTES, ImageFileTooLarge, read_image_file
-from porter.urls import is_url
+from porter.files.urls import is_url
+from porter.images.image_file import MAX_FILE_BYTES, ImageFileTooLarge, read_image_file
 
 TRIES = 3
 """Times that a file behind a URL is asked for before the run stops."""

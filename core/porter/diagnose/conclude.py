@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from porter.records.diagnosed import SameTensors
 from porter.records.diagnosis import GraphDiagnosis, NodeFinding, OptimisationCheck, StaticDifference
 from porter.records.message import Message, Text, Value
-from porter.records.run import RunRecord
+from porter.records.record import RunRecord
 from porter.records.suspects import Explanation, LabelFinding, PreprocessFinding
 
 NOTHING = Message("nothing was found: weights, preprocessing, labels, model and runtime agree with what they should be")

@@ -13,16 +13,16 @@ from porter.ascend.outputs import OutputFolder
 from porter.ascend.scores import Scores
 from porter.errors import BadInput, one_line
 from porter.importing.found import Found, Read
+from porter.machine.statistics import wilson
+from porter.pipeline.evaluation.evaluate import predictions_file
+from porter.pipeline.evaluation.judging import NONFINITE, OK, UNREADABLE, Answered, JudgedBatch, judge
+from porter.pipeline.evaluation.prepare import Batch, Prepared
+from porter.pipeline.evaluation.scoring import Scoring, Sink
+from porter.pipeline.job.job import Job
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.imported import Doubt, ImportFinding
 from porter.records.message import Message, Text
-from porter.stages.evaluation.evaluate import predictions_file
-from porter.stages.evaluation.judging import NONFINITE, OK, UNREADABLE, Answered, JudgedBatch, judge
-from porter.stages.evaluation.prepare import Batch, Prepared
-from porter.stages.evaluation.scoring import Scoring, Sink
-from porter.stages.job import Job
-from porter.statistics import wilson
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,35 +7,37 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import porter
 from porter.ascend.kit import DOCUMENT, RESULTS
-from porter.clock import now
 from porter.contracts.progress import Progress
 from porter.contracts.requests import ModelRequest
 from porter.contracts.task import DataRequest
 from porter.data.labels import read_label_file
+from porter.documents.deliver import deliver
 from porter.errors import BadInput, did_you_mean, one_line
-from porter.hashes import file_digest
+from porter.files.hashes import file_digest
+from porter.files.whole import write_whole
+from porter.hosting.registry import Registry
+from porter.hosting.specs import SpecFault, checked_spec
 from porter.importing.accuracy import Accuracy, Scored, compare_stated, score_folders, stated
 from porter.importing.doubts import doubts
 from porter.importing.found import Found, collect
 from porter.importing.naming import named_in
 from porter.importing.speed import Naming, Speed, speed_of
-from porter.plugins.registry import Registry
-from porter.plugins.specs import SpecFault, checked_spec
+from porter.machine.clock import now
+from porter.pipeline.job.data_report import listing
+from porter.pipeline.job.job import Job
+from porter.pipeline.judge import verdicts
 from porter.records.artefact import SessionInfo
 from porter.records.imported import Doubt, Imported, ImportFinding, ImportSource
 from porter.records.manifest import Item, Manifest
 from porter.records.message import Message, Text
+from porter.records.record import Comparison, InputFile, RunRecord
 from porter.records.request import RunRequest
-from porter.records.run import Comparison, InputFile, RunRecord
 from porter.records.spec import ModelSpec
-from porter.records.store import RECORD_NAME, read_record, write_record, write_whole
-from porter.stages import verdicts
-from porter.stages.documents.deliver import deliver
-from porter.stages.job import Job
-from porter.stages.listing import listing
-from porter.stages.written import written
+from porter.records.version import __version__
+from porter.runfolder.layout import RECORD_NAME
+from porter.runfolder.record_file import read_record, write_record
+from porter.runfolder.written import written
 
 RUNTIME = "ascend"
 NOT_REPORTED = "not reported"
@@ -99,7 +101,7 @@ def import_ascend(request: ImportRequest, out: Path, registry: Registry, progres
     speed = speed_of(found, _naming(info, request), _expected(request, found))
     accuracy = _accuracy(found, job, manifest, info)
     record = RunRecord(
-        porter=porter.__version__,
+        porter=__version__,
         created=now(),
         command=request.command,
         request=job.request,

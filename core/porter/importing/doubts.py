@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from porter.ascend.kit import SUMS
-from porter.data.textfile import read_text
 from porter.errors import BadInput, one_line
-from porter.hashes import file_digest
+from porter.files.hashes import file_digest
+from porter.files.textfile import read_text
 from porter.importing.accuracy import Accuracy
 from porter.importing.found import Found
 from porter.importing.speed import Speed

@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 
 from porter.ascend import aisbench, benchmark, outputs, scores
 from porter.ascend.kit import DOCUMENT, RESULTS, KitDocument, read_kit
-from porter.data.textfile import read_json
 from porter.errors import BadInput, one_line
+from porter.files.textfile import read_json
 
 T = TypeVar("T")
 RESULTS_DOCUMENT = "results.json"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
+from porter.hosting.registry import Registry
 from porter.importing.found import Found
-from porter.plugins.registry import Registry
 from porter.records.spec import ModelSpec
 
 _BATCH = re.compile(r"[-_.]?bs\d+$", re.IGNORECASE)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from porter.ascend import aisbench, benchmark
 from porter.ascend.figures import batch_in
-from porter.contracts.runtime import Measured
+from porter.contracts.measured import Measured
 from porter.importing.found import Found
+from porter.pipeline.speed.measured import Provenance, performance_of
 from porter.records.artefact import SessionInfo
 from porter.records.imported import DatasetRun, Doubt, ImportFinding, ModuleRate
 from porter.records.message import Message, Text, Value
 from porter.records.performance import Latency, Performance
 from porter.runtimes.ascend_session import ZEROS, measured_by_ais_bench, measured_by_benchmark
-from porter.stages.speed.measured import Provenance, performance_of
 
 CLOSE = 0.01
 """Two figures of one run agree within this share; tools print five or six digits."""

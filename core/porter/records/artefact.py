@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from porter.records.message import Text
+from porter.records.calibration import CalibrationData
+from porter.records.message import Message, Text
+
+CHANGED = Message("changed after it was built")
+"""How an artefact was made that is no longer what its runtime built."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,7 @@ class Artefact:
     runtime: str
     """Name of the runtime that loads it."""
     precision: str
-    """`fp32`, `bf16`, `fp16` or `int8`."""
+    """Name of its precision."""
     path: str
     """The file that the runtime is given, relative to the run's folder."""
     batch: int | None = None
@@ -39,6 +43,10 @@ class Artefact:
     """Size of the file."""
     parts: tuple[ArtefactPart, ...] = ()
     """The further files; each is checked as the first one is."""
+    options: dict[str, str | int | float | bool] = field(default_factory=dict)
+    """The runtime's own options, each as given or its default; set by core."""
+    calibration: CalibrationData | None = None
+    """The images that the runtime's own quantiser was given; None: it quantised nothing. Set by core."""
 
     @property
     def files(self) -> tuple[ArtefactPart, ...]:
@@ -75,6 +83,9 @@ class SessionInfo:
     """Whether it was compiled by an earlier session and loaded from disk: its load time is then no other's."""
     placement: dict[str, int] = field(default_factory=dict)
     """Nodes of the graph by the provider that runs them; empty where the runtime does not say."""
+    announced: dict[str, Text] = field(default_factory=dict)
+    """Fields of this record that differ from what was asked for because the runtime has no such setting, each with the
+    reason: `{"threads": "…"}`. Any other difference ends the target."""
 
     @property
     def threads_a_stream(self) -> int:

@@ -43,8 +43,11 @@ class RunRequest:
     """Runtimes to build for; none: onnxruntime, and with `auto` every runtime that is installed."""
     precisions: tuple[str, ...] = ("fp32",)
     """Precisions of the artefacts; `auto` alone: what the runtimes offer is tried, and the fastest right one chosen."""
-    soc_version: str | None = None
-    """The chip to build for, as its compiler names it; only some runtimes need one."""
+    targets: tuple[str, ...] = ()
+    """Chips to build for, as their compilers name them: `NAME` for every runtime, or `RUNTIME=NAME`; only some runtimes
+    need one."""
+    options: tuple[str, ...] = ()
+    """Options of runtimes' own: `RUNTIME.NAME=VALUE`."""
     calibration: str | None = None
     """Folder of images to calibrate int8 on; None: images of `data` that are kept apart from those scored."""
     calibration_images: int = 128
@@ -95,10 +98,10 @@ class RunRequest:
         """Whether precision and runtime are to be chosen."""
         return "auto" in self.precisions
 
-    @property
-    def calibrates(self) -> bool:
-        """Whether images are needed to calibrate int8 on."""
-        return self.is_auto or "int8" in self.precisions
+    def target_of(self, runtime: str) -> str | None:
+        """The chip that was named for a runtime, or for all of them; None: none."""
+        named = dict(text.split("=", 1) for text in self.targets if "=" in text)
+        return named.get(runtime) or next((text for text in self.targets if "=" not in text), None)
 
     @property
     def evaluation_batch(self) -> int:

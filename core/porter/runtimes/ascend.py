@@ -10,19 +10,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import porter
-from porter import hookimpl
 from porter.ascend import atc, chip, kit
 from porter.ascend.host import Host
 from porter.ascend.om import OmTensors, read_tensors, write_tensors
 from porter.ascend.toolkit import Toolkit
-from porter.contracts.runtime import BuildRequest, KitRequest, Runtime, RuntimeStatus, Session, SessionOptions
+from porter.contracts.runtime import BuildRequest, KitRequest, OpenRequest, Runtime, RuntimeStatus, Session
 from porter.errors import BadInput, Missing, PorterError, one_line
-from porter.hashes import file_digest
-from porter.onnxfile import facts_of, read_onnx
+from porter.files.hashes import file_digest
+from porter.graphs.onnxfile import facts_of, read_onnx
+from porter.hookspecs import hookimpl
 from porter.records.artefact import Artefact, ArtefactPart
 from porter.records.kit import Kit
 from porter.records.spec import TensorSpec
+from porter.records.version import __version__
 
 NAME = "ascend"
 LOGS = "logs"
@@ -87,17 +87,18 @@ class Ascend(Runtime):
             parts=(_part(write_tensors(target, tensors), out),),
         )
 
-    def open(self, artefact: Artefact, path: Path, options: SessionOptions) -> Session:
+    def open(self, request: OpenRequest) -> Session:
         from porter.runtimes.ascend_session import AscendSession
 
         host = Host.find()
         if not host.complete:
             raise Missing(f"runtime {NAME}: {host.lacks()}")
-        return AscendSession(path.resolve(), artefact.precision, read_tensors(path), host, device_of(options.provider))
+        path, tensors = request.path.resolve(), read_tensors(request.path)
+        return AscendSession(path, request.artefact.precision, tensors, host, device_of(request.provider))
 
     def write_kit(self, request: KitRequest) -> Kit:
         document = kit.KitDocument(
-            porter=porter.__version__,
+            porter=__version__,
             created=request.created,
             spec=request.spec,
             inputs=_inputs(request.onnx),

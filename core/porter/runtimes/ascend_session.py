@@ -16,7 +16,8 @@ from porter.ascend.inputs import SUFFIX, info_lines
 from porter.ascend.kit import LOOPS, ROUNDS
 from porter.ascend.om import OmTensors
 from porter.ascend.outputs import OutputFolder
-from porter.contracts.runtime import Measured, Session
+from porter.contracts.measured import Measured
+from porter.contracts.runtime import Session
 from porter.errors import BadInput, one_line
 from porter.records.artefact import SessionInfo
 from porter.records.message import Message

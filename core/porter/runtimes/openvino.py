@@ -12,14 +12,14 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from porter import hookimpl
-from porter.blobcache import blobs
-from porter.contracts.runtime import BuildRequest, Runtime, RuntimeStatus, Session, SessionOptions
+from porter.contracts.runtime import BuildRequest, OpenRequest, Runtime, RuntimeStatus, Session
 from porter.errors import BadInput, Missing, is_full_disk, one_line
-from porter.hashes import file_digest
+from porter.files.hashes import file_digest
+from porter.files.sealed import blobs
+from porter.files.whole import whole_file
+from porter.hookspecs import hookimpl
 from porter.openvino import ADVICE, DEVICE, compile_model, cpu_precisions, import_openvino, read_model, reason
 from porter.records.artefact import Artefact, ArtefactPart, SessionInfo
-from porter.records.store import whole_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,10 +33,11 @@ class OpenVinoSession(Session):
     """One compiled model with one inference request for each call at once; OpenVINO lines up those that no stream is
     free for.
 
-    An artefact with a free batch is shaped for `SessionOptions.batch` where that is given, which makes it faster.
+    An artefact with a free batch is shaped for `OpenRequest.batch` where that is given, which makes it faster.
     """
 
-    def __init__(self, path: Path, artefact: Artefact, options: SessionOptions) -> None:
+    def __init__(self, request: OpenRequest) -> None:
+        path, artefact, options = request.path, request.artefact, request
         _require_cpu(options.provider)
         model = read_model(path)
         batch = artefact.batch
@@ -138,8 +139,8 @@ class OpenVino(Runtime):
             ),
         )
 
-    def open(self, artefact: Artefact, path: Path, options: SessionOptions) -> Session:
-        return OpenVinoSession(path, artefact, options)
+    def open(self, request: OpenRequest) -> Session:
+        return OpenVinoSession(request)
 
 
 @hookimpl
@@ -152,7 +153,7 @@ def _require_cpu(provider: str | None) -> None:
         raise Missing(f"runtime {NAME} runs on {DEVICE} only, not on {one_line(provider)!r}: leave --provider out")
 
 
-def _kept(artefact: Artefact, options: SessionOptions, batch: int | None) -> tuple[Path | None, str]:
+def _kept(artefact: Artefact, options: OpenRequest, batch: int | None) -> tuple[Path | None, str]:
     """Where the compiled form is kept, and what it depends on."""
     if options.cache is None or not all(file.sha256 for file in artefact.files):
         return None, ""

@@ -36,8 +36,8 @@ from porter.testing.fixtures import (
     porter_registry,
     porter_run,
 )
-from porter.testing.images import ImageSet, write_image_set
-from porter.testing.subject import Problem
+from porter.testing.made_images import ImageSet, write_image_set
+from porter.testing.tried_model import Problem
 
 __all__ = [
     "ConformanceError",

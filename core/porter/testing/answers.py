@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from porter.stages.evaluation.infer import infer
-from porter.testing.subject import Problem, Subject
+from porter.pipeline.evaluation.infer import infer
+from porter.testing.tried_model import Problem, Subject
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from porter.errors import PorterError, one_line
-from porter.plugins.manager import create_registry
-from porter.plugins.registry import Registry
+from porter.hosting.manager import create_registry
+from porter.hosting.registry import Registry
 from porter.records.request import RunRequest
-from porter.testing import answers, documents, graph, model, offers, pixels, runtimes
-from porter.testing.images import ImageSet
-from porter.testing.subject import Check, Problem, Subject
+from porter.testing import answers, model, pixels
+from porter.testing import document_checks as documents
+from porter.testing import graph_checks as graph
+from porter.testing import offer_checks as offers
+from porter.testing import runtime_checks as runtimes
+from porter.testing.made_images import ImageSet
+from porter.testing.tried_model import Check, Problem, Subject
 
 QUICK: dict[str, Any] = {"batch_sizes": (2,), "bench_seconds": 0.0}
 """Options of a run that proves and does not measure."""

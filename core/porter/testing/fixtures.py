@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from porter.begin import begin
 from porter.contracts.progress import Progress
 from porter.errors import ExitCode
-from porter.plugins.registry import Registry
+from porter.hosting.registry import Registry
+from porter.pipeline.begin import begin
+from porter.records.record import RunRecord
 from porter.records.request import RunRequest
-from porter.records.run import RunRecord
 from porter.testing.conformance import QUICK, check_conformance, plugin_name, registry_of
-from porter.testing.images import ImageSet, write_image_set
+from porter.testing.made_images import ImageSet, write_image_set
 
 
 @dataclass(frozen=True, kw_only=True)

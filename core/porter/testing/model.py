@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from porter.contracts.requests import ModelRequest
+from porter.pipeline.evaluation.infer import infer
+from porter.pipeline.job.job import Job
+from porter.pipeline.verify import compare
 from porter.records.parity import Tolerance
 from porter.records.spec import ModelSpec, TensorSpec
-from porter.stages.evaluation.infer import infer
-from porter.stages.job import Job
-from porter.stages.verify import compare
-from porter.testing.subject import Problem, Subject
+from porter.testing.tried_model import Problem, Subject
 
 if TYPE_CHECKING:
     import numpy as np

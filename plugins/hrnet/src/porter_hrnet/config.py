@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from porter.errors import one_line
-from porter.yamlfile import read_yaml
-from porter.yamlsection import Section
+from porter.files.yamlfile import read_yaml
+from porter.files.yamlsection import Section
 
 BlockName = Literal["BASIC", "BOTTLENECK"]
 

@@ -59,8 +59,8 @@ def porter_load(request: LoadRequest) -> Loaded:
     """The network of the config with the checkpoint's weights, strictly."""
     import torch
 
-    from porter.checkpoints.load import load_into
     from porter.checkpoints.read import read_checkpoint
+    from porter.checkpoints.strict_load import load_into
     from porter.checkpoints.unwrap import find_weights
     from porter_hrnet.config import read_config
     from porter_hrnet.network import HighResolutionNet

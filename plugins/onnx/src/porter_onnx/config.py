@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from porter.data.textfile import entries, read_text
 from porter.errors import BadInput, one_line
+from porter.files.textfile import entries, read_text
+from porter.files.yamlfile import read_yaml
+from porter.files.yamlsection import Section
 from porter.records.spec import Published, PublishedMetric
-from porter.yamlfile import read_yaml
-from porter.yamlsection import Section
 
 Layout = Literal["NCHW", "NHWC"]
 Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos"]

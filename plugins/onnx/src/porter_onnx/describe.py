@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from porter.errors import BadInput, did_you_mean, one_line
-from porter.records.export import OnnxFacts
+from porter.records.exported import OnnxFacts
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 from porter_onnx.config import CLASSIFICATION, DTYPES, LAYOUTS, Layout, OnnxConfig
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from porter import hookimpl
 from porter.contracts.requests import Exported, ExportRequest, Loaded, LoadRequest, ModelOffer, ModelRequest
-from porter.contracts.runtime import Session, SessionOptions
+from porter.contracts.runtime import OpenRequest, Session
 from porter.errors import BadInput, one_line
 from porter.records.spec import ModelSpec
 
@@ -28,8 +28,8 @@ def porter_models() -> Sequence[ModelOffer]:
 @hookimpl
 def porter_describe(request: ModelRequest) -> ModelSpec:
     """The spec of the file that the yaml, or else `--checkpoint`, names."""
-    from porter.checkpoints.hashes import require_digest
-    from porter.onnxfile import facts_of, read_onnx
+    from porter.checkpoints.digests import require_digest
+    from porter.graphs.onnxfile import facts_of, read_onnx
     from porter_onnx.config import read_config
     from porter_onnx.describe import describe
 
@@ -50,11 +50,11 @@ def porter_load(request: LoadRequest) -> Loaded:
     """The file itself; the reference runs it in ONNX Runtime with every graph optimisation off."""
     import onnx
 
-    from porter.machine import usable_threads
-    from porter.onnxfile import all_tensors, facts_of, read_onnx
+    from porter.builtin.onnxruntime import OnnxRuntimeSession
+    from porter.graphs.onnxfile import all_tensors, facts_of, read_onnx
+    from porter.machine.host import usable_threads
     from porter.records.artefact import Artefact
-    from porter.records.load import LoadReport
-    from porter.runtimes.onnxruntime import OnnxRuntimeSession
+    from porter.records.loaded import LoadReport
 
     path = Path(request.spec.checkpoint)
     if request.weights is not None:
@@ -71,8 +71,9 @@ def porter_load(request: LoadRequest) -> Loaded:
         dtypes=tuple(sorted({onnx.TensorProto.DataType.Name(tensor.data_type).lower() for tensor in tensors})),
     )
     artefact = Artefact(runtime="onnxruntime", precision="fp32", path=str(path))
-    options = SessionOptions(threads=request.threads or usable_threads())
-    reference = OnnxRuntimeSession(path, artefact, options, optimise=False)
+    threads = request.threads or usable_threads()
+    opening = OpenRequest(artefact=artefact, path=path, spec=request.spec, threads=threads)
+    reference = OnnxRuntimeSession(opening, optimise=False)
     return Loaded(spec=request.spec, module=path, reference=reference, report=report)
 
 
@@ -106,7 +107,7 @@ def porter_infer(session: Session, batch: np.ndarray, spec: ModelSpec) -> Mappin
 @hookimpl
 def porter_postprocess(outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Sequence[Any] | None:
     """Drop the background column where there is one; the rest is the task's own."""
-    from porter.tasks import classification
+    from porter.builtin import classification
 
     scored = spec.outputs[0]
     if spec.task != classification.NAME or spec.num_classes is None or scored.shape[-1] != spec.num_classes + 1:

@@ -1,0 +1,77 @@
+"""Core's answers to the model hooks, asked after a model's own plugin."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from porter.contracts.requests import Exported, ExportRequest, Image, Loaded
+from porter.contracts.runtime import Session
+from porter.errors import BadInput, one_line
+from porter.hookspecs import hookimpl
+from porter.records.spec import ModelSpec, PreprocessSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+OPSETS = range(9, 21)
+"""What torch's TorchScript exporter writes. The newer exporter ignores the opset that it is asked for below 18."""
+
+
+@hookimpl(trylast=True)
+def porter_export(loaded: Loaded, request: ExportRequest) -> Exported:
+    """`torch.onnx.export` by the TorchScript exporter, which honours the opset and writes one file."""
+    import torch
+
+    if request.opset not in OPSETS:
+        raise BadInput(f"--opset {request.opset}: the exporter writes opset {OPSETS.start} to {OPSETS.stop - 1}")
+    spec, module = loaded.spec, loaded.module
+    tensors = (*spec.inputs, *spec.outputs)
+    axes = {tensor.name: {0: "N"} for tensor in tensors} if request.dynamic_batch else None
+    was_training = module.training
+    module.eval()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what the file became is read back, not guessed from warnings
+            torch.onnx.export(
+                module,
+                example_inputs(spec),
+                str(request.path),
+                opset_version=request.opset,
+                input_names=[tensor.name for tensor in spec.inputs],
+                output_names=[tensor.name for tensor in spec.outputs],
+                dynamic_axes=axes,
+                dynamo=False,
+            )
+    except (torch.onnx.errors.OnnxExporterError, RuntimeError, TypeError) as error:
+        raise BadInput(f"torch.onnx.export at opset {request.opset} failed: {one_line(error)[:400]}") from None
+    finally:
+        module.train(was_training)
+    call = f"torch.onnx.export(model, example, path, opset_version={request.opset}, dynamo=False, dynamic_axes={axes})"
+    return Exported(path=request.path, exporter=f"torch {torch.__version__} TorchScript exporter", call=call)
+
+
+def example_inputs(spec: ModelSpec) -> tuple[Any, ...]:
+    """One tensor an input, of batch 2: an example of batch 1 lets an exporter take the batch for a constant."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    return tuple(
+        torch.randn([size if isinstance(size, int) else 2 for size in tensor.shape], generator=generator)
+        for tensor in spec.inputs
+    )
+
+
+@hookimpl(trylast=True)
+def porter_preprocess(image: Image, spec: PreprocessSpec, out: np.ndarray | None) -> np.ndarray:
+    """The reference pipeline that the spec declares."""
+    from porter.images.pipeline import reference_pipeline
+
+    return reference_pipeline(image.pixels, spec, out)
+
+
+@hookimpl(trylast=True)
+def porter_infer(session: Session, batch: np.ndarray) -> Mapping[str, np.ndarray]:
+    """The session's own run."""
+    return session.run(batch)

@@ -1,0 +1,70 @@
+"""`porter cache`: what a run's folder keeps between commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from porter.cli.table import show_table
+from porter.cli.terminal_progress import TerminalProgress
+from porter.errors import BadInput
+from porter.hosting.manager import create_registry
+from porter.pipeline.job.job import Job
+from porter.pipeline.kept.caches import Caches
+from porter.records.cached import Cached, CacheKind, CacheReport, CacheState
+from porter.runfolder.lock import FolderLock
+from porter.runfolder.record_file import read_record
+
+PRUNED = (CacheState.STALE, CacheState.DAMAGED)
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--prune", is_flag=True, help="Remove what no longer belongs to the record, or is damaged.")
+@click.option("--all", "everything", is_flag=True, help="With --prune: remove everything that can be made again.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def cache(out: Path, prune: bool, everything: bool, as_json: bool) -> None:
+    """Show what the folder of a run keeps between commands: answers, attempts, tensors, outputs, compiled models.
+
+    Each is held against the record in OUT by the content of all that it was made from. Artefacts, documents and files
+    of your own are never removed.
+    """
+    if everything and not prune:
+        raise BadInput("--all goes with --prune")
+    removed: tuple[Cached, ...] = ()
+    with TerminalProgress() as progress, FolderLock(out):
+        record = read_record(out)
+        job = Job(folder=out, request=record.request, registry=create_registry(), progress=progress)
+        caches = Caches(job, record)
+        kept = tuple(caches)
+        if prune:
+            removed = tuple(
+                one for one in kept if one.kind is not CacheKind.OTHER and (everything or one.state in PRUNED)
+            )
+            caches.remove(removed)
+            kept = tuple(one for one in kept if one not in removed)
+    report = CacheReport(folder=str(out), kept=kept, removed=removed)
+    if as_json:
+        click.echo(msgspec.json.encode(report))
+        return
+    _show(report)
+
+
+def _show(report: CacheReport) -> None:
+    if report.kept:
+        columns = ("kind", "path", "state", "images", "bytes", "written", "note")
+        show_table(columns, [_row(one) for one in report.kept])
+    size = sum(one.size_bytes for one in report.kept)
+    click.echo(f"kept: {len(report.kept)}, {size} bytes")
+    if report.removed:
+        freed = sum(one.size_bytes for one in report.removed)
+        click.echo(f"removed: {len(report.removed)}, {freed} bytes")
+        for one in report.removed:
+            click.echo(f"    {one.path}")
+
+
+def _row(one: Cached) -> tuple[str, ...]:
+    images = "-" if one.entries is None else str(one.entries)
+    return (one.kind, one.path, one.state, images, str(one.size_bytes), one.modified, one.reason)

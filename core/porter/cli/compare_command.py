@@ -1,0 +1,75 @@
+"""`porter compare`: two runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from porter.cli.table import show_table
+from porter.comparing.compare import compare_runs
+from porter.comparing.comparison_summary import change_words, conclusion, parts
+from porter.comparing.reproduce import other_versions, reproduction, require_inputs
+from porter.errors import BadInput, ExitCode, one_line
+from porter.files.whole import write_whole
+from porter.records.comparison import RunComparison
+from porter.runfolder.record_file import read_record
+
+
+@click.command()
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path), required=False)
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write the comparison as a page as well.")
+@click.option("--reproduce", is_flag=True, help="SECOND was made to reproduce FIRST: whatever is not as it was counts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare(first: Path, second: Path | None, html: Path | None, reproduce: bool, as_json: bool) -> int:
+    """Hold the run in SECOND against the run in FIRST: what changed, and whether it got worse.
+
+    Accuracy is compared image by image where both scored the same images, speed with the noise of both. Exit code 1
+    where a verdict that passed no longer does, or accuracy is worse beyond the noise or no longer there; speed is
+    shown and never decides.
+
+    With --reproduce the exit code is 1 where anything deterministic, the accuracy, or on the same machine the speed is
+    not as it was. With --reproduce and FIRST alone, the inputs of that run are checked and the versions that differ
+    here are named.
+    """
+    if second is None:
+        if not reproduce or html is not None or as_json:
+            raise BadInput("name two runs: porter compare FIRST SECOND")
+        return _look(first)
+    if html is not None and html.is_dir():
+        raise BadInput(f"--html {one_line(html)}: a folder, not a file")
+    found = reproduction(first, second) if reproduce else compare_runs(first, second)
+    if html is not None:
+        from porter.comparing.comparison_page import page
+
+        write_whole(html, page(found).encode())
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    else:
+        _show(found)
+    failed = found.worse if found.reproduction is None else found.reproduction
+    return int(ExitCode.VERDICT_FAILED if failed else ExitCode.OK)
+
+
+def _look(folder: Path) -> int:
+    """Whether the run can be made again: its inputs, and what differs here."""
+    record = read_record(folder)
+    require_inputs(record)
+    click.echo("inputs: those of the record")
+    for change in other_versions(record):
+        click.echo(f"other version here: {one_line(change_words(change))}")
+    return int(ExitCode.OK)
+
+
+def _show(found: RunComparison) -> None:
+    for part in parts(found):
+        click.echo(part.title)
+        if part.rows:
+            show_table(part.columns, part.rows)
+        for line in part.below:
+            click.echo(one_line(line))
+        click.echo()
+    for line in conclusion(found):
+        click.echo(f"{' ' * (len(line) - len(line.lstrip()))}{one_line(line)}")

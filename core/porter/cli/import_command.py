@@ -1,0 +1,68 @@
+"""`porter import`: what was measured on another machine, into a run's record and documents."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from porter.cli.options import BatchSizes, FiniteFloat
+from porter.cli.run_summary import summary_json, summary_lines
+from porter.cli.terminal_progress import TerminalProgress
+from porter.hosting.manager import create_registry
+from porter.importing.ascend import ImportRequest, import_ascend
+from porter.pipeline.judge.verdicts import exit_code
+from porter.runfolder.lock import FolderLock
+
+
+@click.group("import")
+def import_() -> None:
+    """Import what was measured on another machine."""
+
+
+@import_.command("ascend")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--model", metavar="NAME", help="The model; without it, the kit's.")
+@click.option("--variant", metavar="NAME", help="One of its published variants.")
+@click.option("--config", type=click.Path(path_type=Path, exists=True), metavar="FILE", help="Or the model's config.")
+@click.option("--labels", type=click.Path(path_type=Path, exists=True), metavar="FILE", help="Lines NAME LABEL.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="The images, where the labels are not a file of lines.",
+)
+@click.option("--label-offset", type=int, default=0, metavar="N", help="Subtracted from every label.")
+@click.option("--batch-sizes", type=BatchSizes(), default=(), metavar="N,N", help="Sizes that must be there.")
+@click.option(
+    "--devices-per-card",
+    type=click.IntRange(min=1, max=64),
+    metavar="N",
+    help="Also give every rate times N, as the rate of a card.",
+)
+@click.option(
+    "--max-drop", type=FiniteFloat(min=0), default=1.0, show_default=True, metavar="X", help="Points that may be lost."
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def ascend(folder: Path, out: Path | None, as_json: bool, **given: object) -> int:
+    """Import what came back from an Ascend host.
+
+    DIR is a kit with its results, or any folder with reports of benchmark (perf_vision_*.txt, PureInfer), summaries
+    and logs of ais_bench, result.json, and outputs (IMAGE_0.txt, .bin or .npy). What does not fit together, and what
+    is missing, is named.
+    """
+    command = shlex.join(["porter", *sys.argv[1:]])
+    request = ImportRequest(folder=folder, command=command, **given)  # type: ignore[arg-type]
+    where = out if out is not None else Path("porter-out") / f"{request.model or folder.resolve().name}-ascend"
+    with TerminalProgress() as progress, FolderLock(where):
+        record = import_ascend(request, where, create_registry(), progress)
+    code = exit_code(record)
+    if as_json:
+        click.echo(json.dumps(summary_json(where, record, code)))
+    else:
+        click.echo("\n".join(summary_lines(where, record)))
+    return int(code)

@@ -1,0 +1,55 @@
+"""`porter report`: the documents again, from run.json alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from porter.cli.options import DELIVERY, options, templates_option
+from porter.documents.deliver import deliver, require_templates
+from porter.documents.templates import Templates
+from porter.errors import PorterError, one_line
+from porter.records.record import RunRecord
+from porter.runfolder.lock import FolderLock
+from porter.runfolder.record_file import read_record
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@options(DELIVERY)
+@templates_option
+def report(out: Path, templates: Path | None, **given: Any) -> None:
+    """Write the documents of the run in OUT again, from its run.json alone."""
+    if templates is not None:
+        require_templates(templates)
+    record = read_record(out)
+    changes = {name: value for name, value in given.items() if value is not None}
+    record = replace(record, request=replace(record.request, **changes))
+    with FolderLock(out):
+        for path in deliver(out, record, Templates(user=templates, plugin=_of_plugin(record))):
+            click.echo(path)
+
+
+def _of_plugin(record: RunRecord) -> Path | None:
+    """The templates of the model's plugin, where the run used them; a plugin that is not here is said to be missing."""
+    if not record.templates:
+        return None
+    from porter.hosting.manager import create_registry
+
+    found, reason = None, ""
+    try:
+        found = create_registry().model(record.request.model)[0].templates
+    except PorterError as error:
+        reason = one_line(error)
+    else:
+        reason = f"model {one_line(record.request.model)!r} ships none here"
+    if found is None:
+        click.echo(
+            f"the run used templates of the plugin {one_line(record.templates)!r}, which are not at hand: {reason}; "
+            "core's own are used",
+            err=True,
+        )
+    return found

@@ -1,0 +1,117 @@
+"""`porter diagnose preprocess --tensors DIR`: another program's tensors against a model's reference pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from porter.errors import BadInput, ExitCode, one_line
+
+if TYPE_CHECKING:
+    from porter.hosting.registry import Registry
+
+IMAGES = 8
+"""Images that are compared where no number is given: a search on more takes longer and finds no more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorOptions:
+    """The tensors, and what they are held against."""
+
+    tensors: Path
+    out: Path | None
+    """A run, whose model, config and images are taken."""
+    model: str | None
+    config: str | None
+    data: str | None
+    limit: int | None
+    as_json: bool
+
+
+def check_tensors(options: TensorOptions) -> int:
+    """Compare and print; the exit code says whether any tensor differs."""
+    import msgspec
+
+    from porter.contracts.requests import ModelRequest
+    from porter.data.selection import evenly_spaced
+    from porter.data.store import open_store
+    from porter.diagnose.preprocessing.explain import explain_preprocessing, read_samples
+    from porter.diagnose.preprocessing.user_tensors import read_user_tensors, with_tensors
+    from porter.hosting.manager import create_registry
+    from porter.pipeline.judge.causes import blind_spots, preprocessing_causes
+
+    registry = create_registry()
+    subject = _subject(options, registry)
+    store = open_store(subject.data)
+    hooks = registry.model(subject.model)[1]
+    spec = hooks.describe(ModelRequest(model=subject.model, config=subject.config)).preprocess
+    every = store.list()
+    ids = with_tensors(options.tensors, every)
+    chosen = [ids[index] for index in evenly_spaced(len(ids), min(len(ids), options.limit or IMAGES))]
+    arrays = dict(zip(chosen, read_user_tensors(options.tensors, chosen, spec), strict=True))
+    finding = explain_preprocessing(read_samples(subject.data, chosen, lambda image: arrays[image.id]), spec)
+    if options.as_json:
+        click.echo(msgspec.json.encode(finding))
+        return _code(finding.identical)
+    against = f"the reference pipeline of {one_line(subject.model)}, {one_line(spec.id)}"
+    if finding.identical:
+        click.echo(f"{finding.images} tensors agree with {against}")
+        lines = blind_spots(finding)
+    else:
+        click.echo(f"{finding.differing} of {finding.images} tensors differ from {against}")
+        lines = preprocessing_causes(finding)
+    click.echo("".join(f"    {one_line(line)}\n" for line in lines), nl=False)
+    where = one_line(subject.data)
+    click.echo(f"    {len(ids)} of the {len(every)} images in {where} have a tensor; {len(chosen)} were compared")
+    return _code(finding.identical)
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """Whose pipeline, and which images."""
+
+    model: str
+    config: Path | None
+    data: str
+
+
+def _subject(options: TensorOptions, registry: Registry) -> _Subject:
+    """Those of the run, or of the options; what neither names is the model's own sample."""
+    from porter.contracts.requests import Shipped
+    from porter.pipeline.job.job import Job
+    from porter.runfolder.record_file import read_record
+
+    if options.out is not None:
+        if options.model is not None or options.config is not None:
+            raise BadInput("--out names a run, which has its model and config: leave --model and --config out")
+        request = read_record(options.out).request
+        files = Job(folder=options.out, request=request, registry=registry).files
+        return _Subject(request.model, files.config, _required(options.data or files.data))
+    name = options.model or _only_sample(registry)
+    shipped = registry.model(name)[0].shipped or Shipped()
+    if options.config is not None:
+        return _Subject(name, Path(options.config), _required(options.data))
+    return _Subject(name, shipped.config, _required(options.data or shipped.data))
+
+
+def _only_sample(registry: Registry) -> str:
+    """The model that ships images, where there is one such model alone."""
+    names = [name for name in registry.models() if (shipped := registry.model(name)[0].shipped) and shipped.data]
+    if len(names) != 1:
+        raise BadInput(
+            f"give --out OUT, the folder of a run, or --model NAME and --data DIR; {len(names)} models ship images"
+        )
+    return names[0]
+
+
+def _required(data: str | Path | None) -> str:
+    if data is None:
+        raise BadInput("give --data DIR, the images that the tensors were made from")
+    return str(data)
+
+
+def _code(sound: bool) -> int:
+    return int(ExitCode.OK if sound else ExitCode.VERDICT_FAILED)

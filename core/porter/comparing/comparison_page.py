@@ -1,0 +1,13 @@
+"""The comparison as one self-contained page, in the style of report.html."""
+
+from __future__ import annotations
+
+from porter.documents.templates import Templates, environment_of
+from porter.records.comparison import RunComparison
+
+TEMPLATE = "compare.html.j2"
+
+
+def page(comparison: RunComparison) -> str:
+    """The page; it loads nothing and runs nothing but its own sorting of tables."""
+    return environment_of(TEMPLATE, Templates()).get_template(TEMPLATE).render(comparison=comparison)

@@ -1,0 +1,130 @@
+"""The usual suspects of preprocessing: what each would change in the pipeline that a spec declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from porter.diagnose.preprocessing.recipe import Recipe, declared
+from porter.diagnose.preprocessing.resizers import OPENCV
+from porter.records.message import Message
+from porter.records.spec import PreprocessSpec
+from porter.records.suspects import Suspect
+
+_PILLOW = ("bicubic", "nearest", "lanczos", "bilinear")
+_ANTIALIASED_ELSEWHERE = ("bilinear", "bicubic")
+_MARGIN = 0.875
+"""Share of the short side that the crop takes, by the custom of ImageNet's 224 of 256."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One suspect and the fields of the recipe that it sets. Two that set the same field exclude each other."""
+
+    suspect: Suspect
+    fields: Mapping[str, Any]
+
+    def apply(self, recipe: Recipe) -> Recipe:
+        """The recipe with this fault."""
+        return replace(recipe, **self.fields)
+
+
+def changes(spec: PreprocessSpec, *, opencv: bool) -> tuple[Change, ...]:
+    """The suspects that differ from what `spec` declares, the most usual first; OpenCV's only where it is there."""
+    base = declared(spec)
+    found = [*_channels(spec, base), *(_opencv() if opencv else ()), *_resampling(spec), *_normalising(spec)]
+    found += [*_sizes(spec), *_layouts()]
+    return tuple(change for change in found if change.apply(base) != base)
+
+
+def _change(name: str, title: Message, **fields: Any) -> Change:
+    return Change(suspect=Suspect(name=name, title=title), fields=fields)
+
+
+def _channels(spec: PreprocessSpec, base: Recipe) -> Iterator[Change]:
+    other = "RGB" if spec.channels == "BGR" else "BGR"
+    yield _change("bgr", Message("{other} for {declared}", other=other, declared=spec.channels), order=base.order[::-1])
+    yield _change(
+        "planes-reversed",
+        Message("BGR for RGB after normalising: planes in reverse order, each with its own mean and std"),
+        flipped=True,
+    )
+
+
+def _opencv() -> Iterator[Change]:
+    for name in OPENCV:
+        yield _change(
+            f"opencv-{name}", Message("OpenCV's resize, {name}", name=f"INTER_{name.upper()}"), method=f"opencv:{name}"
+        )
+
+
+def _resampling(spec: PreprocessSpec) -> Iterator[Change]:
+    declared_filter = spec.interpolation
+    if declared_filter in _ANTIALIASED_ELSEWHERE:
+        yield _change("no-antialias", Message("resized without antialias"), method=f"plain:{declared_filter}")
+        yield _change(
+            "no-antialias-bytes",
+            Message("resized without antialias, in bytes (as OpenCV does)"),
+            method=f"bytes:{declared_filter}",
+        )
+    for name in _PILLOW:
+        yield _change(
+            f"pillow-{name}",
+            Message("{other} for {declared} interpolation", other=name, declared=declared_filter),
+            method=f"pillow:{name}",
+        )
+    yield _change("float-resize", Message("resized in float, not rounded to bytes"), method=f"float:{declared_filter}")
+
+
+def _normalising(spec: PreprocessSpec) -> Iterator[Change]:
+    zeros, ones = (0.0,) * len(spec.mean), (1.0,) * len(spec.std)
+    if spec.divisor != 1:
+        yield _change(
+            "divisor-missing",
+            Message("not divided by {divisor:g} (0..255 for 0..1)", divisor=spec.divisor),
+            divisor=1.0,
+        )
+        yield _change(
+            "divisor-twice", Message("divided by {divisor:g} twice", divisor=spec.divisor), divisor=spec.divisor**2
+        )
+    else:
+        yield _change("divisor-255", Message("divided by 255 (0..1 for 0..255)"), divisor=255.0)
+    yield _change("mean-missing", Message("mean not subtracted"), mean=zeros)
+    yield _change("std-missing", Message("not divided by std"), std=ones)
+    yield _change("mean-std-missing", Message("neither mean nor std applied"), mean=zeros, std=ones)
+    yield _change("half-range", Message("v / 127.5 - 1 for mean and std"), divisor=127.5, mean=ones, std=ones)
+    if all(spec.mean):
+        yield _change("mean-std-exchanged", Message("mean and std exchanged"), mean=spec.std, std=spec.mean)
+    yield _change(
+        "mean-std-reversed", Message("mean and std in reverse channel order"), mean=spec.mean[::-1], std=spec.std[::-1]
+    )
+
+
+def _sizes(spec: PreprocessSpec) -> Iterator[Change]:
+    short = min(spec.crop)
+    wide = round(short / _MARGIN)
+    yield _change("corner-floor", Message("crop corner rounded down"), corner="floor")
+    yield _change("corner-ceil", Message("crop corner rounded up"), corner="ceil")
+    yield _change("exif", Message("turned by EXIF orientation"), oriented=True)
+    yield _change("squash", Message("resized straight to the crop, aspect not kept"), short=None, stretch=spec.crop)
+    yield _change(
+        "squash-crop",
+        Message("resized to {size}x{size}, aspect not kept, then cropped", size=spec.resize),
+        short=None,
+        stretch=(spec.resize, spec.resize),
+    )
+    yield _change("no-margin", Message("short side resized to {short}, the crop's own size", short=short), short=short)
+    yield _change(
+        "margin", Message("short side resized to {wide}, not {declared}", wide=wide, declared=spec.resize), short=wide
+    )
+    yield _change("no-resize", Message("cropped without a resize"), short=None)
+    yield _change("long-round", Message("long side rounded to nearest, not down"), long_side="round")
+    yield _change("long-floor", Message("long side rounded down, not to nearest"), long_side="floor")
+
+
+def _layouts() -> Iterator[Change]:
+    yield _change("transposed", Message("height and width swapped"), layout="cwh")
+    yield _change("hwc-as-chw", Message("values in the order H×W×C, read as C×H×W"), layout="hwc-as-chw")
+    yield _change("hwc", Message("shape H×W×C, not transposed to C×H×W"), layout="hwc")
+    yield _change("float16", Message("rounded to float16"), half=True)

@@ -1,0 +1,69 @@
+"""deliver: the documents, made from the record alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from porter.documents import templates as jinja
+from porter.documents.languages import CHINESE, ENGLISH, LANGUAGES
+from porter.documents.modelcard import front_matter
+from porter.documents.page import Page
+from porter.documents.templates import Templates
+from porter.errors import BadInput
+from porter.files.whole import write_whole
+from porter.records.record import RunRecord
+from porter.runfolder.commands import run_arguments
+from porter.runfolder.layout import README, README_ZH, REPORT, REPRODUCE
+
+READMES = {ENGLISH: README, CHINESE: README_ZH}
+"""The README of each language: a name says which language it is, whichever are written."""
+TEMPLATES = ("README.md.j2", "reproduce.sh.j2", "report.html.j2")
+
+
+def deliver(folder: Path, record: RunRecord, templates: Templates | None = None) -> tuple[Path, ...]:
+    """Write the README in each of the request's languages, reproduce.sh and report.html; no other README stays.
+
+    Raises `BadInput` where the record lacks what a template names.
+    """
+    written = []
+    for language, name in READMES.items():
+        if language not in record.request.languages:
+            (folder / name).unlink(missing_ok=True)
+            continue
+        document = render(TEMPLATES[0], record, templates, language)
+        if record.request.model_card and language == ENGLISH:
+            document = front_matter(record) + document
+        write_whole(folder / name, document.encode())
+        written.append(folder / name)
+    write_whole(folder / REPRODUCE, render(TEMPLATES[1], record, templates).encode())
+    (folder / REPRODUCE).chmod(0o755)
+    write_whole(folder / REPORT, render(TEMPLATES[2], record, templates).encode())
+    return (*written, folder / REPRODUCE, folder / REPORT)
+
+
+def render(template: str, record: RunRecord, templates: Templates | None = None, language: str = ENGLISH) -> str:
+    """One document. An undefined name is an error, never an empty cell."""
+    import jinja2
+
+    own = templates or Templates()
+    texts = record.model.translations.get(language) if record.model is not None else None
+    try:
+        document = jinja.environment_of(template, own, language, texts).get_template(template)
+        return document.render(
+            run=record,
+            run_arguments=run_arguments(record.request),
+            languages={name: LANGUAGES[name] for name in READMES if name in record.request.languages},
+            readmes=READMES,
+            page=Page(record),
+        )
+    except BadInput:
+        raise
+    except Exception as error:
+        if not own.folders and not isinstance(error, jinja2.TemplateError | RecursionError):
+            raise  # a bug of core's; a template of others computes, and can raise anything
+        raise jinja.as_bad_input(template, error) from None
+
+
+def require_templates(folder: Path) -> None:
+    """Stop before any work where the user's folder of templates is not one. Raises `BadInput`."""
+    jinja.require_templates(folder, TEMPLATES)

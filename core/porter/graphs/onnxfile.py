@@ -1,0 +1,216 @@
+"""An ONNX file read back: what it really contains, and what makes it unfit to deliver."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from porter.errors import BadInput, one_line
+from porter.records.exported import OnnxFacts
+from porter.records.spec import ModelSpec, TensorSpec
+
+if TYPE_CHECKING:
+    import onnx
+
+SIZE_LIMIT = 2**31
+"""Protobuf's limit for one file; a larger model would need external data."""
+
+
+def read_onnx(path: Path) -> onnx.ModelProto:
+    """Parse a self-contained ONNX file. Raises `BadInput` where it is absent, broken or not self-contained."""
+    import onnx
+
+    shown = one_line(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{shown}: {'a folder' if path.is_dir() else 'not a regular file'}; an ONNX file is needed")
+        if path.stat().st_size >= SIZE_LIMIT:
+            raise BadInput(f"{shown}: {path.stat().st_size} bytes, one ONNX file must stay under {SIZE_LIMIT}")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise BadInput(f"{shown}: no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise BadInput(f"{shown}: cannot be read: {one_line(getattr(error, 'strerror', None) or error)}") from None
+    if not data:
+        raise BadInput(f"{shown}: empty, not an ONNX file")
+    try:
+        model = onnx.load_model_from_string(data)
+    except Exception as error:  # protobuf's own exception type differs between its implementations
+        raise BadInput(f"{shown}: not an ONNX file: {one_line(error)}") from None
+    if not model.graph.node or not model.opset_import:
+        raise BadInput(f"{shown}: not an ONNX model: it holds no graph")
+    outside = [t.name for t in all_tensors(model) if t.data_location == onnx.TensorProto.EXTERNAL or t.external_data]
+    if outside:
+        raise BadInput(
+            f"{shown}: {len(outside)} weights lie outside the file (first: {one_line(outside[0])}); "
+            "save it as one self-contained file (torch.onnx.export: external_data=False)"
+        )
+    return model
+
+
+def facts_of(model: onnx.ModelProto, size_bytes: int) -> OnnxFacts:
+    """What the model contains."""
+    import onnx
+
+    graph = model.graph
+    weights = {tensor.name for tensor in graph.initializer}
+    domains = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
+    nodes = list(all_nodes(graph))
+    return OnnxFacts(
+        opset=domains.pop("ai.onnx", 0),
+        domains=domains,
+        ir_version=model.ir_version,
+        producer=f"{model.producer_name} {model.producer_version}".strip(),
+        inputs=tuple(_tensor(value) for value in graph.input if value.name not in weights),
+        outputs=tuple(_tensor(value) for value in graph.output),
+        nodes=len(nodes),
+        operators=dict(sorted(Counter(node.op_type for node in nodes).items())),
+        resizes=tuple(
+            f"{count} × {text}"
+            for text, count in sorted(Counter(_attributes(n) for n in nodes if n.op_type in RESIZES).items())
+        ),
+        parameters=sum(
+            math.prod(tensor.dims) for tensor in graph.initializer if tensor.data_type in _float_types(onnx.TensorProto)
+        ),
+        size_bytes=size_bytes,
+    )
+
+
+RESIZES = ("Resize", "Upsample")
+
+
+def all_graphs(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[onnx.GraphProto | onnx.FunctionProto]:
+    """The graph, then every subgraph (If, Loop) in it."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
+                yield from all_graphs(inner)
+
+
+def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Every node, those of subgraphs included."""
+    for inner in all_graphs(graph):
+        yield from inner.node
+
+
+def all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """Every constant: initializers and attributes, sparse ones as their two parts, in subgraphs and functions too."""
+    import onnx
+
+    for body in (model.graph, *model.functions):
+        for graph in all_graphs(body):
+            sparse: list[onnx.SparseTensorProto] = []
+            if isinstance(graph, onnx.GraphProto):
+                yield from graph.initializer
+                sparse += graph.sparse_initializer
+            for attribute in (attribute for node in graph.node for attribute in node.attribute):
+                yield from (*([attribute.t] if attribute.HasField("t") else ()), *attribute.tensors)
+                sparse += [attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []
+                sparse += attribute.sparse_tensors
+            yield from (part for tensor in sparse for part in (tensor.values, tensor.indices))
+
+
+def training_nodes(model: onnx.ModelProto) -> list[str]:
+    """Nodes that behave as in training: BatchNormalization with statistics outputs, any live Dropout."""
+    found = []
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in all_nodes(model.graph):
+        if node.op_type == "BatchNormalization" and (
+            len([name for name in node.output if name]) > 1
+            or any(a.name == "training_mode" and a.i for a in node.attribute)
+        ):
+            found.append(f"BatchNormalization {one_line(node.name)!r}")
+        if node.op_type == "Dropout" and _dropout_lives(node, constants, model):
+            found.append(f"Dropout {one_line(node.name)!r}")
+    return found
+
+
+def export_problems(facts: OnnxFacts, model: onnx.ModelProto, spec: ModelSpec, opset: int, dynamic: bool) -> list[str]:
+    """Every way in which an exported file differs from what was asked for; empty where it is right."""
+    problems = []
+    if facts.opset != opset:
+        problems.append(f"its opset is {facts.opset}, {opset} was asked for")
+    if facts.size_bytes >= SIZE_LIMIT:
+        problems.append(f"it has {facts.size_bytes} bytes, one file must stay under {SIZE_LIMIT}")
+    problems += _tensor_problems("input", facts.inputs, spec.inputs, dynamic)
+    # The first output of a spec is the one that is scored; every runtime returns outputs by name, in whatever order.
+    outputs = {tensor.name: tensor for tensor in facts.outputs}
+    ordered = [outputs.pop(tensor.name) for tensor in spec.outputs if tensor.name in outputs]
+    problems += _tensor_problems("output", (*ordered, *outputs.values()), spec.outputs, dynamic)
+    problems += [f"{node} is in training mode" for node in training_nodes(model)]
+    return problems
+
+
+def check_onnx(path: Path) -> None:
+    """`onnx.checker` with shape inference. Raises `BadInput` with its first line."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(str(path), full_check=True)
+    except Exception as error:  # the checker's own and protobuf's exceptions share no base
+        raise BadInput(f"{path}: onnx.checker refuses it: {one_line(error)[:300]}") from None
+
+
+def _tensor_problems(
+    kind: str, found: tuple[TensorSpec, ...], asked: tuple[TensorSpec, ...], dynamic: bool
+) -> list[str]:
+    names = [tensor.name for tensor in found], [tensor.name for tensor in asked]
+    if names[0] != names[1]:
+        return [f"its {kind}s are {', '.join(names[0]) or 'none'}, not {', '.join(names[1])}"]
+    problems = []
+    for have, want in zip(found, asked, strict=True):
+        if have.dtype != want.dtype:
+            problems.append(f"{kind} {have.name} is {have.dtype}, not {want.dtype}")
+        if len(have.shape) != len(want.shape) or not all(map(_size_fits, have.shape, want.shape)):
+            problems.append(f"{kind} {have.name} has shape {_shape(have)}, not {_shape(want)}")
+        elif dynamic and kind == "input" and want.shape[0] == "N" and not isinstance(have.shape[0], str):
+            problems.append(f"input {have.name} is fixed to batch {have.shape[0]}")
+    return problems
+
+
+def _size_fits(have: int | str, want: int | str) -> bool:
+    return have == want or isinstance(have, str) or isinstance(want, str)
+
+
+def _shape(tensor: TensorSpec) -> str:
+    return "×".join(map(str, tensor.shape))
+
+
+def _tensor(value: onnx.ValueInfoProto) -> TensorSpec:
+    import onnx
+
+    kind = value.type.tensor_type
+    shape = tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in kind.shape.dim)
+    try:
+        dtype = str(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
+    except (KeyError, TypeError, ValueError):
+        dtype = f"type {kind.elem_type}"
+    return TensorSpec(name=value.name, shape=shape, dtype=dtype)
+
+
+def _attributes(node: onnx.NodeProto) -> str:
+    import onnx
+
+    values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    texts = (f"{k}={v.decode(errors='replace') if isinstance(v, bytes) else v}" for k, v in sorted(values.items()))
+    return f"{node.op_type} {', '.join(texts)}"
+
+
+def _float_types(proto: Any) -> tuple[int, ...]:
+    return (proto.FLOAT, proto.FLOAT16, proto.BFLOAT16, proto.DOUBLE)
+
+
+def _dropout_lives(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto], model: onnx.ModelProto) -> bool:
+    import onnx
+
+    opset = max((e.version for e in model.opset_import if not e.domain), default=0)
+    if opset < 12:  # until opset 12 Dropout has no training flag: inference mode is all there is
+        return False
+    if len(node.input) < 3 or not node.input[2]:
+        return False
+    flag = constants.get(node.input[2])
+    return flag is None or bool(onnx.numpy_helper.to_array(flag))

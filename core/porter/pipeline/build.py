@@ -1,0 +1,105 @@
+"""build: every artefact that a run asks for, and what became of its files since."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from porter.contracts.runtime import BuildRequest, Runtime
+from porter.errors import BadInput, PorterError
+from porter.files.hashes import file_digest
+from porter.pipeline.job.job import Job
+from porter.pipeline.job.runtime_options import options_of
+from porter.pipeline.job.targets import takes_int8_graph
+from porter.pipeline.precision.calibration import Calibrating
+from porter.pipeline.precision.quantize import quantize
+from porter.records.artefact import CHANGED, Artefact, ArtefactPart
+from porter.records.choice import Untried
+from porter.records.record import RunRecord
+from porter.runfolder.layout import MODELS
+
+
+def quantised(job: Job, record: RunRecord) -> tuple[RunRecord, str]:
+    """The record with its int8 graph, where the job needs one that is not there; fills `quantization`.
+
+    For `auto`, where there can be none, the record as it was and the reason.
+    """
+    if record.quantization is not None or not any(takes_int8_graph(*pair) for pair in job.targets):
+        return record, ""
+    try:
+        return quantize(job, record), ""
+    except PorterError as error:
+        if not job.request.is_auto:
+            raise
+        return record, str(error)
+
+
+def build(job: Job, record: RunRecord, problem: str = "") -> RunRecord:
+    """Make every artefact of the job from the exported file, or its int8 form; fills `artefacts`.
+
+    `problem`: why there is no int8 form. `auto` leaves out what cannot be made, and goes on; fills `untried`.
+    """
+    assert record.export is not None
+    artefacts: list[Artefact] = []
+    untried = list(job.plan.untried)
+    images = Calibrating(job)
+    with job.progress.step("build"):
+        for runtime, precision in job.targets:
+            try:
+                if takes_int8_graph(runtime, precision) and problem:
+                    raise BadInput(problem)
+                made = [job.build(runtime, one) for one in _requests(job, record, runtime, precision, images)]
+                if precision in runtime.calibrates:
+                    made = [replace(one, calibration=images.data) for one in made]
+            except PorterError as error:
+                if not job.request.is_auto:
+                    raise
+                untried.append(Untried(runtime=runtime.name, precision=precision, reason=str(error)))
+            else:
+                artefacts += made
+    if not artefacts and not job.plan.elsewhere:
+        raise BadInput(f"--precision auto: nothing could be built: {untried[0].reason}")
+    return replace(record, artefacts=tuple(artefacts), untried=tuple(untried), plugins=job.plugins())
+
+
+def _requests(
+    job: Job, record: RunRecord, runtime: Runtime, precision: str, images: Calibrating
+) -> tuple[BuildRequest, ...]:
+    """One artefact, or where each takes one batch size alone, one for each size."""
+    assert record.export is not None
+    source = record.export.path
+    if takes_int8_graph(runtime, precision) and record.quantization is not None:
+        source = record.quantization.path
+    request = BuildRequest(
+        onnx=job.folder / source,
+        spec=job.spec,
+        folder=job.folder / MODELS,
+        precision=precision,
+        target=runtime.target(job.request.target_of(runtime.name)),
+        options=options_of(runtime, job.request.options),
+        calibration=images.rows if precision in runtime.calibrates else None,
+        module=job.loaded.module if runtime.takes_module else None,
+        progress=job.progress,
+    )
+    return tuple(replace(request, batch=size) for size in job.batches) if runtime.fixed_batch else (request,)
+
+
+def as_they_are(job: Job, artefacts: tuple[Artefact, ...]) -> tuple[Artefact, ...]:
+    """The artefacts with the files that lie in the folder now: that is what would ship."""
+    return tuple(_as_it_is(job, artefact) for artefact in artefacts)
+
+
+def _as_it_is(job: Job, artefact: Artefact) -> Artefact:
+    first, *parts = (_file(job.folder, file) for file in artefact.files)
+    if artefact.files == (first, *parts):
+        return artefact
+    for was, now in zip(artefact.files, (first, *parts), strict=True):
+        if was.sha256 != now.sha256:
+            path = job.folder / now.path
+            job.progress.note(f"{path}: changed after it was built; the changed file is verified")
+    return replace(artefact, sha256=first.sha256, size_bytes=first.size_bytes, parts=tuple(parts), command=CHANGED)
+
+
+def _file(folder: Path, file: ArtefactPart) -> ArtefactPart:
+    path = folder / file.path
+    return replace(file, sha256=file_digest(path), size_bytes=path.stat().st_size)

@@ -1,0 +1,257 @@
+"""Streams kept on disk between stages that run alone: one file an image, none of them trusted without its index."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from porter.data.store import ImageStore, open_store
+from porter.errors import BadInput, one_line
+from porter.files.checked_lines import line_of, value_of
+from porter.files.hashes import digest_or_empty
+from porter.files.whole import write_whole
+from porter.pipeline.evaluation.judging import Answered
+from porter.pipeline.evaluation.prepare import Batch, Prepared
+from porter.records.manifest import Manifest
+from porter.runfolder.layout import INDEX
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAMES_SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What became of one image."""
+
+    id: str
+    reason: str = ""
+    """Why there is no file; empty where there is one."""
+    digest: str = ""
+    """SHA-256 of the image file."""
+    conversions: tuple[str, ...] = ()
+    file_sha256: str = ""
+    """Of the file of arrays; empty where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The first line of an index."""
+
+    key: str
+    """Hash of all that made the arrays; another key means other arrays."""
+    settings: str
+    """What changes their last digits only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """The list behind a folder of arrays."""
+
+    key: str
+    settings: str
+    entries: tuple[Entry, ...]
+
+
+class ArrayFolder:
+    """`NNNNNNNN.npz` for the N-th image of the manifest, and `index.jsonl`: a line an image, written after its file.
+
+    `settings` stands for what changes the last digits only (a batch size, threads): arrays of other settings are used,
+    and none are added to them.
+    """
+
+    def __init__(self, folder: Path, key: str, manifest: Manifest, settings: str = "") -> None:
+        self.folder, self.key, self.manifest, self.settings = folder, key, manifest, settings
+
+    def exists(self) -> bool:
+        """Whether the folder holds arrays of this key, of every image. Raises `BadInput` where its index is none."""
+        if not (self.folder / INDEX).exists():
+            return False
+        index = read_index(self.folder)
+        return index.key == self.key and len(index.entries) == len(self.manifest.items)
+
+    def standing(self) -> tuple[Entry, ...]:
+        """The entries that hold, from the first on: of this key, and of an image and a file that have not changed.
+
+        What an interrupted `write` left, or a whole one. A file that was torn or altered ends it.
+        """
+        try:
+            index = read_index(self.folder)
+        except BadInput:
+            return ()
+        if (index.key, index.settings) != (self.key, self.settings) or len(index.entries) > len(self.manifest.items):
+            return ()
+        with ThreadPoolExecutor(4) as pool:
+            holds = pool.map(self._holds, range(len(index.entries)), index.entries)
+            pairs = zip(index.entries, holds, strict=True)
+            return tuple(entry for entry, _ in takewhile(lambda pair: pair[1], pairs))
+
+    def write(
+        self, entries: Iterable[tuple[Entry, dict[str, np.ndarray] | None]], kept: Sequence[Entry] = ()
+    ) -> tuple[Entry, ...]:
+        """Write one file for each entry that has arrays, and its line of the index. Returns all entries.
+
+        `kept` are those of `standing` that the new ones follow.
+        """
+        listed = list(kept)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        head = Head(key=self.key, settings=self.settings)
+        write_whole(self.folder / INDEX, b"".join(map(line_of, (head, *listed))))
+        with (self.folder / INDEX).open("ab") as index:
+            for entry, arrays in entries:
+                path = self.folder / name_of(len(listed))
+                if arrays is None:
+                    path.unlink(missing_ok=True)
+                else:
+                    entry = replace(entry, file_sha256=_write_arrays(path, arrays))
+                index.write(line_of(entry))
+                index.flush()
+                listed.append(entry)
+            os.fsync(index.fileno())
+        return tuple(listed)
+
+    def read(self, start: int = 0) -> Iterator[tuple[int, Entry, dict[str, np.ndarray] | None]]:
+        """Every entry from place `start` on, in order. Raises `BadInput` naming what is missing before the first."""
+        entries = read_index(self.folder).entries
+        ids = [item.id for item in self.manifest.items]
+        if [entry.id for entry in entries] != ids:
+            raise BadInput(f"{self.folder}: its index lists other images than the manifest; make it again")
+        missing = [e.id for n, e in enumerate(entries) if not e.reason and not (self.folder / name_of(n)).exists()]
+        if missing:
+            some = ", ".join(one_line(name) for name in missing[:NAMES_SHOWN])
+            more = f" and {len(missing) - NAMES_SHOWN} more" if len(missing) > NAMES_SHOWN else ""
+            raise BadInput(
+                f"{self.folder}: {len(missing)} of {len(entries)} files are gone, those of {some}{more}; make it again"
+            )
+        for number, entry in enumerate(entries[start:], start):
+            # Of an image that changed, an array would score what it no longer shows.
+            if entry.digest and self._store.digest_or_empty(entry.id) != entry.digest:
+                name = self._store.name(entry.id)
+                raise BadInput(f"{one_line(name)}: changed since {self.folder} was made from it; make that again")
+            yield number, entry, None if entry.reason else self._load(number, entry)
+
+    def _holds(self, number: int, entry: Entry) -> bool:
+        """Whether image and file of an entry are what they were."""
+        if entry.id != self.manifest.items[number].id or self._store.digest_or_empty(entry.id) != entry.digest:
+            return False
+        return bool(entry.reason) or digest_or_empty(self.folder / name_of(number)) == entry.file_sha256
+
+    @cached_property
+    def _store(self) -> ImageStore:
+        return open_store(self.manifest.root)
+
+    def _load(self, number: int, entry: Entry) -> dict[str, np.ndarray]:
+        import numpy as np
+
+        path = self.folder / name_of(number)
+        try:
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() != entry.file_sha256:
+                raise ValueError("not what was written")
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                if any(record.compress_type for record in archive.zip.infolist()):  # it could expand without bound
+                    raise ValueError("compressed, which porter's own files never are")
+                return {name: archive[name] for name in archive.files}
+        except Exception as error:  # zipfile, zlib and numpy each raise their own for a damaged file
+            raise BadInput(
+                f"{path}: damaged ({type(error).__name__}: {one_line(error)}); make {self.folder} again"
+            ) from None
+
+
+def name_of(number: int) -> str:
+    """Name of the file of the image at that place of the manifest."""
+    return f"{number:08d}.npz"
+
+
+def read_index(folder: Path) -> Index:
+    """The index of a folder of arrays, as far as its lines hold. Raises `BadInput` where it is none."""
+    path, entries = folder / INDEX, list[Entry]()
+    try:
+        with path.open("rb") as stream:
+            head = value_of(stream.readline(), Head)
+            if head is None:
+                raise BadInput(f"{path}: not an index; delete {folder}")
+            for line in stream:
+                entry = value_of(line, Entry)
+                if entry is None:
+                    break
+                entries.append(entry)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}; delete {folder}") from None
+    return Index(key=head.key, settings=head.settings, entries=tuple(entries))
+
+
+def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> str:
+    """Write the arrays, whole or not at all; returns the SHA-256 of the file."""
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    temporary = path.with_name(f".{path.name}.00000000.part")  # a name that is swept after a kill
+    temporary.write_bytes(buffer.getbuffer())
+    temporary.replace(path)
+    return hashlib.sha256(buffer.getbuffer()).hexdigest()
+
+
+def tensor_entries(
+    prepared: Iterable[Prepared], manifest: Manifest
+) -> Iterator[tuple[Entry, dict[str, np.ndarray] | None]]:
+    """Prepared images as entries of a folder of tensors."""
+    for one in prepared:
+        entry = _entry(one, manifest)
+        yield entry, None if one.array is None else {"tensor": one.array}
+
+
+def read_tensors(folder: ArrayFolder, start: int = 0) -> Iterator[Prepared]:
+    """The folder of tensors, from place `start` on, as a stream of prepared images."""
+    for number, entry, arrays in folder.read(start):
+        yield _prepared(number, entry, None if arrays is None else arrays["tensor"])
+
+
+def output_entries(
+    stream: Iterable[Answered], manifest: Manifest
+) -> Iterator[tuple[Entry, dict[str, np.ndarray] | None]]:
+    """Answered batches as entries of a folder of outputs, in the manifest's order."""
+    for answered in stream:
+        rows = {index: row for row, index in enumerate(answered.batch.indices)}
+        for one in answered.batch.members:
+            row = rows.get(one.index)
+            arrays = None if row is None else {name: values[row] for name, values in answered.outputs.items()}
+            yield _entry(one, manifest), arrays
+
+
+def read_outputs(folder: ArrayFolder) -> Iterator[Answered]:
+    """The folder of outputs as a stream of answered batches of one image."""
+    for number, entry, arrays in folder.read():
+        one = _prepared(number, entry, None)
+        batch = Batch(indices=() if arrays is None else (number,), array=None, members=(one,))
+        outputs = {} if arrays is None else {name: values[None] for name, values in arrays.items()}
+        yield Answered(batch=batch, outputs=outputs, infer_seconds=0.0)
+
+
+def _entry(one: Prepared, manifest: Manifest) -> Entry:
+    return Entry(
+        id=manifest.items[one.index].id,
+        reason=one.reason,
+        digest=one.digest.hex(),
+        conversions=one.conversions,
+    )
+
+
+def _prepared(number: int, entry: Entry, array: np.ndarray | None) -> Prepared:
+    return Prepared(
+        index=number,
+        array=array,
+        reason=entry.reason,
+        digest=bytes.fromhex(entry.digest),
+        conversions=entry.conversions,
+    )

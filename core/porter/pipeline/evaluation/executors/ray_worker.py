@@ -1,0 +1,191 @@
+"""One worker: a process with a runtime session of its own, which answers the shards that it is given."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from porter.errors import BadInput
+from porter.hosting.manager import create_registry
+from porter.machine import host as machine
+from porter.pipeline.evaluation.answer import answer
+from porter.pipeline.evaluation.executors.base import Work
+from porter.pipeline.evaluation.executors.bundle import Bundle, Needed, needed
+from porter.pipeline.evaluation.judging import JudgedBatch, judge
+from porter.pipeline.evaluation.prepare import prepare
+from porter.pipeline.evaluation.subject import Subject
+from porter.pipeline.job.job import Job
+from porter.records.artefact import SessionInfo
+from porter.records.manifest import Item, Manifest
+from porter.records.record import PluginUse
+from porter.records.request import RunRequest
+from porter.records.spec import ModelSpec
+
+INPUTS = "inputs"
+"""Folder of a bundle in which the model's own files lie."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """What decides the last digits of an answer beside the inputs."""
+
+    packages: tuple[str, ...]
+    processor: str
+    plugins: tuple[PluginUse, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """All that a worker must know before the first shard."""
+
+    request: RunRequest
+    """With the number of threads filled in."""
+    spec: ModelSpec
+    subject: Subject
+    folder: str
+    """The run's folder on the machine of the run."""
+    root: str
+    """Absolute path or URL of the images."""
+    plugins: tuple[tuple[str, object], ...] | None
+    """Plugins that were handed to the run as objects; None: those installed."""
+    disabled: tuple[str, ...]
+    installed: Installed
+    """What the machine of the run has; the worker's must have the same."""
+    bundle: Bundle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrived:
+    """What a worker says of its machine."""
+
+    node: str
+    processor: str
+    lacks_files: bool
+    """Whether the bundle must be sent to it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """What a worker says of its session."""
+
+    info: SessionInfo
+    batch: int
+    """Images that it takes at a time."""
+
+
+class Worker:
+    """Used through Ray, which runs one call at a time."""
+
+    def __init__(self) -> None:
+        machine.let_threads_sleep()
+        self._open = ExitStack()
+
+    def arrive(self, order: Order) -> Arrived:
+        """Look around. Raises `BadInput` where packages or plugins are others than those of the run."""
+        self._order = order
+        self._registry = create_registry(order.plugins, disabled=order.disabled)
+        job = Job(folder=Path(order.folder), request=order.request, registry=self._registry)
+        job.spec = order.spec
+        here = installed(job, order.subject)
+        node = platform.node()
+        _require_same(node, order.installed, here)
+        lacks = not (order.bundle.lies_there or order.bundle.was_sent)
+        return Arrived(node=node, processor=here.processor, lacks_files=lacks)
+
+    def open(self, contents: Sequence[Sequence[Any]] | None) -> Opened:
+        """Open the session, with the files as they lie here, or as they are sent: for each, objects of Ray's store."""
+        order = self._order
+        if contents is not None:
+            import ray
+
+            order.bundle.receive(map(ray.get, pieces) for pieces in contents)
+        folder, request = _at_hand(order)
+        job = Job(folder=folder, request=request, registry=self._registry)
+        job.spec = order.spec
+        self._session = self._open.enter_context(order.subject.opened(job))
+        self._job = job
+        return Opened(info=self._session.info, batch=max(order.request.evaluation_batch, self._session.least_rows))
+
+    def answer(self, start: int, items: tuple[Item, ...]) -> list[JudgedBatch]:
+        """What becomes of consecutive images, of which `start` is the place of the first."""
+        manifest = Manifest(root=self._order.root, items=items, found=len(items), selection="", labels_from="")
+        job = self._job.on(manifest)
+        stream = answer(job, self._session, prepare(job), job.request.evaluation_batch)
+        judged = (judge(job, answered) for answered in stream)
+        return [replace(batch, start=batch.start + start) for batch in judged]
+
+
+def order_for(work: Work) -> Order:
+    """What the workers of an evaluation are told."""
+    job = work.job
+    infos = job.registry.infos
+    return Order(
+        request=replace(job.request, threads=job.threads),
+        spec=job.spec,
+        subject=work.subject,
+        folder=str(job.folder.absolute()),
+        root=job.manifest.root,
+        plugins=job.registry.handed,
+        disabled=tuple(info.name for info in infos if info.state == "disabled"),
+        installed=installed(job, work.subject),
+        bundle=Bundle(files=_files(job, work.subject)),
+    )
+
+
+def installed(job: Job, subject: Subject) -> Installed:
+    """What this machine has."""
+    *packages, processor = job.versions
+    roles = {"model", "task"} if subject.artefact is None else {"model", "task", f"runtime {subject.artefact.runtime}"}
+    uses = tuple(use for use in job.plugins() if use.role in roles)
+    return Installed(packages=tuple(packages), processor=processor, plugins=uses)
+
+
+def _files(job: Job, subject: Subject) -> tuple[Needed, ...]:
+    """An artefact's own files, or what the model is loaded from."""
+    if subject.artefact is not None:
+        return tuple(needed(job.folder / file.path, file.path, file.sha256) for file in subject.artefact.files)
+    paths = {"config": job.files.config, "checkpoint": job.checkpoint}
+    digests = {entry.role: entry.sha256 for entry in job.inputs()}
+    return tuple(
+        needed(path, f"{INPUTS}/{role}/{path.name}", digests[role]) for role, path in paths.items() if path is not None
+    )
+
+
+def _at_hand(order: Order) -> tuple[Path, RunRequest]:
+    """The folder that the artefact lies in on this machine, and the request with the model's files as they lie here."""
+    there = order.bundle.lies_there
+    folder = Path(order.folder) if there else order.bundle.folder
+    if order.subject.artefact is not None:
+        return folder, order.request
+    paths = {
+        file.place.split("/")[1]: file.origin if there else str(folder / file.place) for file in order.bundle.files
+    }
+    request = replace(
+        order.request,
+        config=paths.get("config"),
+        checkpoint=paths.get("checkpoint"),
+        data=None,
+        labels=None,
+        class_map=None,
+    )
+    return folder, request
+
+
+def _require_same(node: str, run: Installed, here: Installed) -> None:
+    """Raise `BadInput` where a worker could answer otherwise than the machine of the run."""
+    differs = [f"{there or 'nothing'}, the run has {ours}" for ours, there in _pairs(run.packages, here.packages)]
+    uses = {use.role: use for use in here.plugins}
+    others = [use for use in run.plugins if uses.get(use.role) != use]
+    differs += [f"other code of the {use.role} plugin {use.plugin!r}" for use in others]
+    if differs:
+        raise BadInput(f"worker on {node}: it has {'; '.join(differs)}: install the same on every machine")
+
+
+def _pairs(run: tuple[str, ...], here: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The packages of the run that are others here, or absent."""
+    versions = {package.split()[0]: package for package in here}
+    return [(package, versions.get(package.split()[0], "")) for package in run if package not in here]

@@ -1,0 +1,108 @@
+"""judging: the outputs of one batch to what became of each of its images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from porter.errors import PluginError
+from porter.pipeline.evaluation.prepare import Batch
+from porter.pipeline.job.job import Job
+
+if TYPE_CHECKING:
+    import numpy as np
+
+OK, UNREADABLE, NONFINITE = "ok", "unreadable", "non-finite"
+NONFINITE_REASON = "outputs are not finite"
+STAGES = ("read", "preprocess", "infer", "postprocess")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """The outputs of one batch, and the images that have none."""
+
+    batch: Batch
+    outputs: Mapping[str, np.ndarray]
+    infer_seconds: float
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one image, as the journal has it: fields that say nothing are left out there."""
+
+    status: str
+    """`ok`, `unreadable` or `non-finite`."""
+    prediction: Any = None
+    """What `porter_postprocess` made of its outputs; None unless the status is `ok`."""
+    reason: str = ""
+    """Why there is no prediction."""
+    digest: str = ""
+    """SHA-256 of the image file; empty where it was not read."""
+    conversions: tuple[str, ...] = ()
+    """What was odd about the file, though readable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedBatch:
+    """Consecutive images of the manifest, in its order."""
+
+    start: int
+    """Place of the first one."""
+    images: tuple[Judged, ...]
+    """Each of them."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Busy time of each stage."""
+
+
+def judge(job: Job, answered: Answered) -> JudgedBatch:
+    """Predictions for the rows whose outputs are finite, and the reason for every image that has none."""
+    started = time.perf_counter()
+    predictions = dict(zip(answered.batch.indices, _predictions(job, answered), strict=True))
+    images = []
+    for one in answered.batch.members:
+        prediction = predictions.get(one.index)
+        if one.reason:
+            status, reason = UNREADABLE, one.reason
+        else:
+            status, reason = (NONFINITE, NONFINITE_REASON) if prediction is None else (OK, "")
+        images.append(
+            Judged(
+                status=status,
+                prediction=prediction,
+                reason=reason,
+                digest=one.digest.hex(),
+                conversions=one.conversions,
+            )
+        )
+    members = answered.batch.members
+    return JudgedBatch(
+        start=members[0].index,
+        images=tuple(images),
+        seconds={
+            "read": sum(one.read_seconds for one in members),
+            "preprocess": sum(one.preprocess_seconds for one in members),
+            "infer": answered.infer_seconds,
+            "postprocess": time.perf_counter() - started,
+        },
+    )
+
+
+def _predictions(job: Job, answered: Answered) -> list[Any | None]:
+    import numpy as np
+
+    count = len(answered.batch.indices)
+    if not count:
+        return []
+    finite = np.ones(count, dtype=bool)
+    for values in answered.outputs.values():
+        if values.dtype.kind == "f":
+            finite &= np.isfinite(values.reshape(count, -1)).all(axis=1)
+    clean = {name: values[finite] for name, values in answered.outputs.items()}
+    found = iter(job.hooks.postprocess(clean, job.spec) if finite.any() else ())
+    try:
+        return [next(found) if good else None for good in finite]
+    except StopIteration:
+        raise PluginError(f"plugin {job.hooks.plugin!r}: porter_postprocess gave fewer predictions than rows") from None

@@ -1,0 +1,73 @@
+"""Reference against artefact, image by image: flips, their margins, and the paired statistics of the drop."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from porter.contracts.task import Task
+from porter.pipeline.evaluation.pairing import compare_paired
+from porter.records.changes import Changes, Flip
+from porter.records.manifest import Item
+from porter.records.paired import PairedComparison
+
+FLIPS_KEPT = 50
+
+
+@dataclass
+class Answers:
+    """What one evaluation answered, item by item, in a few bytes each."""
+
+    answers: list[Hashable] = field(default_factory=list)
+    """None where there is none."""
+    rankings: array[int] = field(default_factory=lambda: array("q"))
+    """Hash of the task's ranking; comparable within this process."""
+    margins: array[float] = field(default_factory=lambda: array("d"))
+    """NaN where there is none."""
+    scores: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, task: Task, prediction: Any | None, score: float = 0.0) -> None:
+        """Keep the next item's answer; items come in the manifest's order."""
+        self.answers.append(None if prediction is None else task.answer(prediction))
+        self.rankings.append(0 if prediction is None else hash(task.ranking(prediction)))
+        margin = None if prediction is None else task.margin(prediction)
+        self.margins.append(math.nan if margin is None else margin)
+        self.scores.append(score)
+
+
+def changes(items: Sequence[Item], reference: Answers, candidate: Answers, max_drop: float | None = None) -> Changes:
+    """Compare the answers to the same items; without `max_drop` nothing is said of accuracy."""
+    pairs = list(zip(reference.answers, candidate.answers, strict=True))
+    flipped = [index for index, (a, b) in enumerate(pairs) if a != b]
+    ranks = zip(reference.rankings, candidate.rankings, strict=True)
+    moved = sum(a != b for a, b in ranks)
+    judged = max_drop is not None and len(items) > 0
+    binary = judged and all(score in (0.0, 1.0) for score in chain(reference.scores, candidate.scores))
+    return Changes(
+        images=len(items),
+        flipped=len(flipped),
+        reordered=moved - sum(reference.rankings[i] != candidate.rankings[i] for i in flipped),
+        flips=tuple(
+            Flip(
+                id=items[index].id,
+                label=str(items[index].label),
+                reference=_shown(pairs[index][0]),
+                candidate=_shown(pairs[index][1]),
+                margin=None if math.isnan(reference.margins[index]) else reference.margins[index],
+            )
+            for index in flipped[:FLIPS_KEPT]
+        ),
+        paired=_paired(reference.scores, candidate.scores, max_drop) if binary and max_drop is not None else None,
+    )
+
+
+def _paired(reference: Sequence[float], candidate: Sequence[float], max_drop: float) -> PairedComparison:
+    return compare_paired([s == 1 for s in reference], [s == 1 for s in candidate], min(max_drop, 100.0))
+
+
+def _shown(answer: Hashable) -> str:
+    return "" if answer is None else str(answer)

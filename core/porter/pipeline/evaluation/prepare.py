@@ -1,0 +1,239 @@
+"""preprocess: the images of a manifest to arrays, in order, on a few threads, in bounded memory.
+
+Each image is preprocessed straight into its row of a slab, an array of as many rows as an evaluation batch has. A batch
+is then the slab itself, and slabs are used again: nothing is copied, and memory does not grow with the images.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from porter.contracts.requests import Image
+from porter.data.store import open_store
+from porter.errors import BadInput, ImageError, PluginError, one_line
+from porter.images.decode import decode
+from porter.pipeline.job.job import Job
+from porter.pipeline.job.processors import end
+
+if TYPE_CHECKING:
+    import numpy as np
+
+READ_AHEAD = 4
+"""Images under way for each thread, at least. A batch more than are inferred at once is under way in any case."""
+
+
+class Slab:
+    """Rows for consecutive images. Free again once `give_back` was called and no image of it is in use."""
+
+    def __init__(self, array: np.ndarray, free: deque[np.ndarray]) -> None:
+        self.array = array
+        self._free = free
+
+    def give_back(self) -> None:
+        """Let other images be written over these. To be called once, by whoever uses them last."""
+        self._free.append(self.array)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """One image of the manifest, preprocessed or failed."""
+
+    index: int
+    """Its place in the manifest."""
+    array: np.ndarray | None
+    """float32 C×H×W; None: the image cannot be read whole, for `reason`."""
+    reason: str = ""
+    conversions: tuple[str, ...] = ()
+    digest: bytes = b""
+    """SHA-256 of the file; empty where it was not read."""
+    read_seconds: float = 0.0
+    preprocess_seconds: float = 0.0
+    slab: Slab | None = None
+    """What `array` is a row of; None: an array of its own."""
+    row: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Consecutive images of the manifest, the readable ones in one array."""
+
+    members: tuple[Prepared, ...]
+    """All of them, in order. Their arrays may have been moved: only `array` holds what they are."""
+    indices: tuple[int, ...]
+    """Places in the manifest of the rows of `array`."""
+    array: np.ndarray | None
+    """float32 N×C×H×W, N = len(indices); None where there is nothing to infer. It is written over once `batches` is
+    asked for the batch after `ahead` others."""
+
+
+def prepare(job: Job, indices: Sequence[int] | None = None, *, exact: bool = False) -> Iterator[Prepared]:
+    """Preprocess the manifest's images (or those at `indices`), in order; `exact`: whatever the request says."""
+    import numpy as np
+
+    items, store = job.manifest.items, open_store(job.manifest.root)
+    wanted = range(len(items)) if indices is None else indices
+    rows = min(job.request.evaluation_batch, max(len(wanted), 1))
+    ahead = max(READ_AHEAD * job.threads, (1 + job.evaluation_streams) * rows)
+    height, width = job.spec.preprocess.crop
+    shape = (rows, len(job.spec.preprocess.mean), max(height, 0), max(width, 0))
+    free: deque[np.ndarray] = deque()
+    slab = Slab(np.empty(0, np.float32), free)
+    window: deque[Future[Prepared]] = deque()
+    short_side = job.spec.preprocess.resize if job.request.approximate_decode and not exact else None
+    seen: tuple[int, ...] | None = None
+    readers = ThreadPoolExecutor(store.reads_at_once, "porter-read") if store.reads_at_once else None
+    try:
+        for place, index in enumerate(wanted):
+            if place % rows == 0:
+                slab = Slab(free.popleft() if free else np.empty(shape, np.float32), free)
+            here = partial(store.read, items[index].id)
+            read = here if readers is None else readers.submit(here).result
+            started = job.processors.pool.submit(_prepare_one, job, index, read, slab, place % rows, short_side)
+            window.append(started)
+            while len(window) >= ahead or (window and place == len(wanted) - 1):
+                ready = window.popleft().result()
+                seen = _check(ready, seen, job)
+                yield ready
+    finally:
+        end(window)
+        if readers is not None:
+            readers.shutdown(cancel_futures=True)
+
+
+def batches(prepared: Iterable[Prepared], size: int, ahead: int = 0) -> Iterator[Batch]:
+    """Cut the stream into batches of `size` consecutive images, by position: which images are in one depends on nothing
+    else. An image that failed keeps its place and has no row.
+
+    The array of a batch holds until `ahead` + 1 further batches were asked for.
+    """
+    members: list[Prepared] = []
+    lent: deque[Slab | None] = deque()
+    for one in prepared:
+        members.append(one)
+        if len(members) == size:
+            lent.append(_slab_of(members, size))
+            yield _batch(members, lent[-1])
+            members = []
+            if len(lent) > ahead and (slab := lent.popleft()) is not None:
+                slab.give_back()
+    if members:
+        yield _batch(members, _slab_of(members, size))
+
+
+def readable(job: Job, count: int) -> list[Prepared]:
+    """Up to `count` readable images, evenly spaced over the manifest. Raises `BadInput` where none can be read."""
+    from porter.data.selection import evenly_spaced
+
+    total = len(job.manifest.items)
+    spaced = evenly_spaced(total, min(count, total))
+    found = [one for one in prepare(job, spaced) if one.array is not None]
+    if len(found) < min(count, total):
+        # Some could not be read: take others until there are enough.
+        taken = set(spaced)
+        rest = [index for index in range(total) if index not in taken]
+        for one in prepare(job, rest):
+            if len(found) >= count:
+                break
+            if one.array is not None:
+                found.append(one)
+    if not found:
+        raise BadInput(f"{job.manifest.root}: not one of the {total} images can be read")
+    return found
+
+
+def _slab_of(members: Sequence[Prepared], size: int) -> Slab | None:
+    """The slab that holds these images in order and no others; None where there is none."""
+    slab = members[0].slab
+    if slab is None or len(slab.array) not in (size, len(members)):
+        return None
+    whole = all(one.slab is slab and one.row == row for row, one in enumerate(members))
+    return slab if whole else None
+
+
+def _batch(members: Sequence[Prepared], slab: Slab | None) -> Batch:
+    import numpy as np
+
+    good = [one for one in members if one.array is not None]
+    array: np.ndarray | None = None
+    if good and slab is not None and all(one.array is not None and one.array.base is slab.array for one in good):
+        for row, one in enumerate(good):
+            if row != one.row:  # an image before it failed: close the gap
+                slab.array[row] = one.array
+        array = slab.array[: len(good)]
+    elif good:
+        array = np.stack([one.array for one in good if one.array is not None])
+    return Batch(
+        members=tuple(members),
+        indices=tuple(one.index for one in good),
+        array=array,
+    )
+
+
+def _prepare_one(
+    job: Job, index: int, read: Callable[[], bytes], slab: Slab, row: int, short_side: int | None
+) -> Prepared:
+    started = time.perf_counter()
+    try:
+        data = read()
+    except OSError as error:
+        return Prepared(index=index, array=None, reason=f"cannot be read: {error.strerror or error}")
+    read_seconds = time.perf_counter() - started
+    with job.processors.for_image():
+        return _preprocessed(job, index, data, slab, row, short_side, read_seconds)
+
+
+def _preprocessed(
+    job: Job, index: int, data: bytes, slab: Slab, row: int, short_side: int | None, read_seconds: float
+) -> Prepared:
+    started = time.perf_counter()
+    name = job.manifest.items[index].id
+    digest = hashlib.sha256(data).digest()
+    array, reason = None, ""
+    conversions: tuple[str, ...] = ()
+    try:
+        decoded = decode(data, name, short_side)
+        conversions = decoded.conversions
+        array = _into_row(job, Image(id=name, pixels=decoded.pixels), slab, row)
+    except ImageError as error:
+        reason = str(error).removeprefix(f"{one_line(name)}: ")  # it stands beside the image's name already
+    return Prepared(
+        index=index,
+        array=array,
+        reason=reason,
+        conversions=conversions,
+        digest=digest,
+        read_seconds=read_seconds,
+        preprocess_seconds=time.perf_counter() - started,
+        slab=slab,
+        row=row,
+    )
+
+
+def _into_row(job: Job, image: Image, slab: Slab, row: int) -> np.ndarray:
+    """The preprocessed image in its row of the slab; what does not fit there stays an array of its own."""
+    out: np.ndarray = slab.array[row]
+    found = job.hooks.preprocess(image, job.spec.preprocess, out)
+    if found is out or found.dtype != out.dtype or found.shape != out.shape:
+        return found
+    out[...] = found
+    return out
+
+
+def _check(ready: Prepared, shape: tuple[int, ...] | None, job: Job) -> tuple[int, ...] | None:
+    """Every array is float32 with three axes, and as large as the first."""
+    if ready.array is None:
+        return shape
+    found = ready.array
+    if found.dtype != "float32" or found.ndim != 3 or shape not in (None, found.shape):
+        raise PluginError(
+            f"plugin {job.hooks.plugin!r}: porter_preprocess gave {found.dtype} {'×'.join(map(str, found.shape))}, "
+            f"it must give float32 {'×'.join(map(str, shape)) if shape else 'C×H×W'}"
+        )
+    return tuple(found.shape)

@@ -1,0 +1,95 @@
+"""The input files of a run: the user's, or those that the plugin ships."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from porter.contracts.requests import ModelOffer, Shipped
+from porter.errors import BadInput
+from porter.files.hashes import file_digest, folder_digest
+from porter.files.urls import is_url, require_no_password
+from porter.records.record import InputFile
+from porter.records.request import RunRequest
+
+MODEL_FILES = ("config", "checkpoint")
+"""Roles of the input files that make the model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFiles:
+    """The input files of a job, the user's or the plugin's."""
+
+    config: Path | None
+    checkpoint: Path | None
+    data: str | None
+    """A folder, or a URL."""
+    labels: Path | None
+    class_map: Path | None
+    shipped: frozenset[str] = frozenset()
+    """Roles that the plugin's shipped files fill."""
+
+
+def resolve_files(request: RunRequest, offer: ModelOffer) -> JobFiles:
+    """The user's files, and where a pair is wholly absent the plugin's.
+
+    Config and checkpoint belong together, as do data and labels: a file of the user's never meets a shipped one
+    of the same pair, and shipped images go only with the shipped model.
+    """
+    given = JobFiles(
+        config=_existing(request.config, "--config", folder=False),
+        checkpoint=_existing(request.checkpoint, "--checkpoint", folder=False),
+        data=_existing_data(request.data),
+        labels=_existing(request.labels, "--labels", folder=None),
+        class_map=_existing(request.class_map, "--class-map", folder=False),
+    )
+    _existing(request.calibration, "--calibration", folder=True)
+    shipped = offer.shipped or Shipped()
+    roles: list[str] = []
+    if given.config is None and given.checkpoint is None:
+        given = replace(given, config=shipped.config, checkpoint=shipped.checkpoint)
+        roles += [role for role in ("config", "checkpoint") if getattr(shipped, role) is not None]
+        if given.data is None and given.labels is None:
+            given = replace(given, data=None if shipped.data is None else str(shipped.data), labels=shipped.labels)
+            roles += [role for role in ("data", "labels") if getattr(shipped, role) is not None]
+    if given.labels is not None and given.data is None:
+        raise BadInput(f"--labels {request.labels}: give --data DIR as well")
+    if offer.needs_checkpoint and given.checkpoint is None:
+        raise BadInput(f"model {offer.name!r} needs --checkpoint FILE beside --config {request.config}")
+    return replace(given, shipped=frozenset(roles))
+
+
+def input_file(role: str, path: Path, given: str | None, *, shipped: bool) -> InputFile:
+    """A file or folder with its hash; `given` is its path as it was typed, None: the plugin ships it."""
+    shown = given or (path.name if shipped else str(path))
+    if path.is_dir():
+        whole = folder_digest(path)
+        return InputFile(
+            role=role, path=shown, sha256=whole.sha256, size_bytes=whole.size_bytes, files=whole.files, shipped=shipped
+        )
+    return InputFile(role=role, path=shown, sha256=file_digest(path), size_bytes=path.stat().st_size, shipped=shipped)
+
+
+def _existing_data(text: str | None) -> str | None:
+    """The folder, which must be there, or the URL, which is looked at when the images are listed."""
+    if text is None or not is_url(text):
+        folder = _existing(text, "--data", folder=True)
+        return None if folder is None else str(folder)
+    require_no_password("--data", text)
+    return text
+
+
+def _existing(text: str | None, option: str, *, folder: bool | None) -> Path | None:
+    """The path that an option names; `folder` says which kind it must be, None: either."""
+    if text is None:
+        return None
+    path = Path(text)
+    try:
+        is_there = path.exists()
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{option} {text!r}: not a usable path: {error}") from None
+    if not is_there:
+        raise BadInput(f"{option} {text}: no such {'folder' if folder else 'file'}")
+    if folder is not None and path.is_dir() != folder:
+        raise BadInput(f"{option} {text}: a {'file' if folder else 'folder'}, not a {'folder' if folder else 'file'}")
+    return path

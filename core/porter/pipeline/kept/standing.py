@@ -1,0 +1,106 @@
+"""standing: what a record of an earlier command still says rightly, by the content of all that it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from porter.data.content import content_sha256
+from porter.errors import BadInput
+from porter.files.hashes import has_digest
+from porter.machine import host as machine
+from porter.pipeline.job.inputs import MODEL_FILES
+from porter.pipeline.job.job import Job
+from porter.pipeline.precision.calibration import content_of
+from porter.records.record import OutputFile, RunRecord
+from porter.runfolder.sections import NEEDS, clear, stale_after
+
+SECTION_OF_ROLE = {"model": "load", "task": "data"}
+"""Role of a plugin: the section that its code makes first; a runtime's is `artefacts`."""
+
+
+def standing(job: Job, record: RunRecord) -> tuple[RunRecord, tuple[str, ...]]:
+    """The record without what no longer holds, and why, one line for each thing that changed.
+
+    Nothing is taken on trust: not the time and size of a file, not a version that stayed the same.
+    """
+    changed = [*_machine(job, record), *_plugins(job, record), *_inputs(job, record), *_files(job, record)]
+    record = clear(record, stale_after(section for section, _ in changed))
+    if record.data is not None and record.data.content_sha256:
+        try:
+            content = content_sha256(job.manifest)
+        except BadInput:
+            content = ""
+        if content != record.data.content_sha256:
+            changed.append(("data", "the images changed"))
+            record = clear(record, stale_after(["data"]))
+    return record, tuple(dict.fromkeys(reason for _, reason in changed))
+
+
+def sections_of(record: RunRecord) -> tuple[str, ...]:
+    """The sections that the record has, in order."""
+    return tuple(section for section in NEEDS if getattr(record, section))
+
+
+Changed = Iterator[tuple[str, str]]
+"""The first section that a change makes stale, and the change in words."""
+
+
+def _machine(job: Job, record: RunRecord) -> Changed:
+    then = record.environment
+    if then is None:
+        return
+    now = machine.describe(images=False)
+    if then.cpu != now.cpu:
+        yield "load", "another processor"
+    if then.python != now.python:
+        yield "load", f"Python {now.python}, it was {then.python}"
+    for name in sorted(then.packages.keys() | now.packages.keys()):
+        was, has = then.packages.get(name, "absent"), now.packages.get(name, "absent")
+        if was != has:
+            yield "load", f"{name} {has}, it was {was}"
+
+
+def _plugins(job: Job, record: RunRecord) -> Changed:
+    then = {use.role: use for use in record.plugins}
+    for use in job.plugins():
+        if then.get(use.role, use) != use:
+            yield SECTION_OF_ROLE.get(use.role, "artefacts"), f"plugin {use.plugin!r} changed"
+
+
+def _inputs(job: Job, record: RunRecord) -> Changed:
+    now = {entry.role: entry for entry in job.inputs()}
+    then = {entry.role: entry for entry in record.inputs}
+    for role in sorted(then.keys() | now.keys()):
+        was, has = then.get(role), now.get(role)
+        if (was and was.sha256) != (has and has.sha256) and record.load is not None:
+            yield "load" if role in MODEL_FILES else "data", f"the {role.replace('_', ' ')} changed"
+
+
+def _files(job: Job, record: RunRecord) -> Changed:
+    if record.export is not None and not has_digest(job.folder / record.export.path, record.export.sha256):
+        yield "export", f"{record.export.path} is not what was exported"
+    if record.quantization is not None:
+        if not has_digest(job.folder / record.quantization.path, record.quantization.sha256):
+            yield "quantization", f"{record.quantization.path} is not what was quantised"
+        if content_of(job, record.quantization.calibration) != record.quantization.calibration.content_sha256:
+            yield "quantization", "the calibration images changed"
+    for artefact in record.artefacts:
+        for file in artefact.files:
+            if not has_digest(job.folder / file.path, file.sha256):
+                yield "artefacts", f"{file.path} is not what was built"
+    for kit in record.kits:
+        if not has_digest(job.folder / kit.list, kit.sha256):
+            yield "kits", f"{kit.path} is not what was written"
+    if record.evaluations:
+        models = {file.path for artefact in record.artefacts for file in artefact.files}
+        for left in record.files:
+            if left.path not in models and not has_digest(job.folder / left.path, left.sha256):
+                yield "evaluations", f"{left.path} is not what was written"
+
+
+def remove_own_files(folder: Path, files: tuple[OutputFile, ...]) -> None:
+    """Remove what an earlier run wrote, each file only while it is what that run wrote."""
+    for file in files:
+        if has_digest(folder / file.path, file.sha256):
+            (folder / file.path).unlink()

@@ -1,0 +1,63 @@
+"""kits: what builds, runs and measures the model on another machine, for each runtime that this one lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from porter.contracts.runtime import KitRequest, Preprocessed
+from porter.hosting.registry import raise_as_plugin_error
+from porter.machine.clock import now
+from porter.pipeline.evaluation.prepare import Prepared, prepare
+from porter.pipeline.job.job import Job
+from porter.records.kit import Kit
+from porter.records.record import RunRecord
+from porter.runfolder.layout import KIT
+
+
+def write_kits(job: Job, record: RunRecord) -> RunRecord:
+    """Write every kit that the job needs; fills `kits`. Says on the screen that nothing was measured there."""
+    assert record.export is not None
+    kits: list[Kit] = []
+    for runtime, precision in job.plan.elsewhere:
+        folder = job.folder / (KIT if len(job.plan.elsewhere) == 1 else f"{KIT}-{runtime.name}-{precision}")
+        with job.progress.step(f"kit for {runtime.name}", len(job.manifest.items)) as advance:
+            request = KitRequest(
+                onnx=job.folder / record.export.path,
+                spec=job.spec,
+                folder=folder,
+                precision=precision,
+                target=runtime.target(job.request.target_of(runtime.name)),
+                batches=job.batches,
+                scored=tuple(sorted({job.batches[0], _evaluation_batch(job)})),
+                manifest=job.manifest,
+                images=_preprocessed(prepare(job), advance),
+                created=now(),
+            )
+            try:
+                kit = runtime.write_kit(request)
+            except (Exception, SystemExit) as error:
+                plugin = job.registry.provider_of("runtime", runtime.name)
+                raise_as_plugin_error(error, plugin, f"write_kit() of runtime {runtime.name!r}")
+        kits.append(kit)
+        job.progress.note(
+            f"nothing was measured on {runtime.name}: {kit.lacks}. Take {folder} to a host that has it, run "
+            f"{kit.script} there, bring the folder back, then: {kit.take_back}"
+        )
+        if not record.artefacts:
+            job.progress.note(
+                f"the ONNX file in {folder} was not compared with the reference: give --runtime onnxruntime as well"
+            )
+        if precision not in job.request.precisions:
+            job.progress.note(f"{runtime.name} builds {precision}, since no precision was asked for")
+    return replace(record, kits=tuple(kits))
+
+
+def _evaluation_batch(job: Job) -> int:
+    return job.spec.fixed_batch or job.request.evaluation_batch
+
+
+def _preprocessed(prepared: Iterable[Prepared], advance: Callable[[int], None]) -> Iterator[Preprocessed]:
+    for one in prepared:
+        yield one.index, one.array, one.reason
+        advance(1)

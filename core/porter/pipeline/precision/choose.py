@@ -1,0 +1,157 @@
+"""choose: of everything that `--precision auto` built, the fastest that is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from porter.machine.clock import now
+from porter.pipeline.job.job import Job
+from porter.pipeline.speed.finals import setting_of, time_finalists
+from porter.records.artefact import Artefact
+from porter.records.choice import Candidate, Choice, FinalTiming, Outcome
+from porter.records.evaluation import Evaluation
+from porter.records.message import Message, Text
+from porter.records.performance import Performance
+from porter.records.record import Comparison, RunRecord
+from porter.records.tuning import Setting
+
+BASELINE = "onnxruntime-fp32"
+FINALISTS = 3
+"""So many of the fastest are timed again, in turns; the baseline with them."""
+RIGHT = (Outcome.CHOSEN, Outcome.SLOWER)
+
+
+def choose(job: Job, record: RunRecord) -> RunRecord:
+    """Choose among the artefacts by what the record says of them, and time the fastest again; fills `choice`.
+
+    One that fails parity or the gate, that guessing could explain, or that was not scored or timed, is never chosen.
+    """
+    candidates = [_candidate(record, artefact) for artefact in record.artefacts]
+    right = sorted((one for one in candidates if one.outcome in RIGHT), key=_speed, reverse=True)
+    fastest = [one.artefact for one in right[:FINALISTS]]
+    baseline = next((one.artefact for one in candidates if one.artefact == BASELINE and one.setting is not None), "")
+    # What a runtime's own tool measured elsewhere cannot take turns here.
+    own_tool = {one.artefact for one in record.performance if one.clock}
+    timed = [one.artefact for one in candidates if one.artefact in {*fastest, baseline} - own_tool]
+    finals = time_finalists(job, timed, record) if fastest else {}
+    candidates = [_with_final(one, finals) for one in candidates]
+    chosen = max((one for one in candidates if one.artefact in fastest), key=_speed, default=None)
+    chosen_id = "" if chosen is None else chosen.artefact
+    candidates = [_placed(one, chosen_id, candidates) for one in candidates]
+    untried = [
+        Candidate(artefact="", runtime=one.runtime, precision=one.precision, outcome=Outcome.UNTRIED, reason=one.reason)
+        for one in record.untried
+    ]
+    choice = Choice(
+        baseline=baseline,
+        allowed=record.request.max_drop,
+        candidates=(*candidates, *untried),
+        chosen=chosen_id,
+        reason=_reason(candidates),
+        measured=now(),
+    )
+    job.progress.note(str(choice.reason))
+    return replace(record, choice=choice)
+
+
+def _candidate(record: RunRecord, artefact: Artefact) -> Candidate:
+    evaluation = record.evaluation(artefact.id)
+    against = next((c for c in record.comparisons if (c.evaluation, c.against) == (artefact.id, "reference")), None)
+    best = max(
+        (one for one in record.performance if one.artefact == artefact.id),
+        key=lambda one: one.images_per_second,
+        default=None,
+    )
+    outcome, reason = _standing(record, artefact, evaluation, best)
+    return Candidate(
+        artefact=artefact.id,
+        runtime=artefact.runtime,
+        precision=artefact.precision,
+        outcome=outcome,
+        reason=reason,
+        metric="" if against is None else against.metric,
+        value=None if against is None else against.value,
+        drop=None if against is None else against.drop,
+        setting=None if best is None else setting_of(best),
+        images_per_second=None if best is None else best.images_per_second,
+        latency_ms=None if best is None or best.latency is None else best.latency.median_ms,
+    )
+
+
+def _with_final(one: Candidate, finals: Mapping[str, tuple[Setting, FinalTiming]]) -> Candidate:
+    if one.artefact not in finals:
+        return one
+    setting, final = finals[one.artefact]
+    return replace(one, setting=setting, final=final)
+
+
+def _standing(
+    record: RunRecord, artefact: Artefact, evaluation: Evaluation | None, best: Performance | None
+) -> tuple[Outcome, Text]:
+    """What speaks against an artefact, most serious first; SLOWER where nothing does, until one is chosen."""
+    parity = next((one for one in record.parity if one.candidate == artefact.id), None)
+    if parity is not None and not parity.passed:
+        return Outcome.BROKEN, Message("it fails parity with the model as it was loaded")
+    if parity is None:
+        return Outcome.UNMEASURED, Message("it was not compared with the model as it was loaded")
+    judged = [one for one in record.comparisons if one.evaluation == artefact.id and one.passed is not None]
+    if evaluation is None or not judged:
+        return Outcome.UNMEASURED, Message("it was not scored")
+    if evaluation.nonfinite:
+        return Outcome.DOUBTFUL, Message("{count} images have NaN or infinite outputs", count=evaluation.nonfinite)
+    failed = next((one for one in judged if not one.passed), None)
+    if failed is not None:
+        return Outcome.INACCURATE, _loss(failed)
+    if evaluation.chance:
+        return Outcome.DOUBTFUL, evaluation.chance
+    if best is None:
+        return Outcome.UNMEASURED, Message("it was not timed")
+    return Outcome.SLOWER, ""
+
+
+def _loss(failed: Comparison) -> Message:
+    return Message(
+        "it loses {drop:.2f} against the {against} figure, {allowed:g} are allowed",
+        drop=failed.drop,
+        against=failed.against,
+        allowed=failed.allowed,
+    )
+
+
+def _speed(one: Candidate) -> float:
+    """Images per second, of the turns where it had some."""
+    return one.final.images_per_second if one.final is not None else one.images_per_second or 0.0
+
+
+def _placed(one: Candidate, chosen: str, candidates: Sequence[Candidate]) -> Candidate:
+    """With its ratio to the baseline, of timings taken in the same way, and its outcome."""
+    base = next((other for other in candidates if other.artefact == BASELINE), None)
+    ratio = None
+    if base is not None and one.final is not None and base.final is not None:
+        ratio = one.final.images_per_second / base.final.images_per_second
+    elif base is not None and one.images_per_second and base.images_per_second:
+        ratio = one.images_per_second / base.images_per_second
+    return replace(one, ratio=ratio, outcome=Outcome.CHOSEN if one.artefact == chosen else one.outcome)
+
+
+def _reason(candidates: Sequence[Candidate]) -> Message:
+    winner = next((one for one in candidates if one.outcome is Outcome.CHOSEN), None)
+    if winner is None:
+        return Message("none of {count} candidates is right: nothing was chosen", count=len(candidates))
+    others = [one for one in candidates if one.outcome is Outcome.SLOWER]
+    if not others:
+        return Message(
+            "`{chosen}` is the only one of {count} candidates that is right: {speed:.1f} images/s",
+            chosen=winner.artefact,
+            count=len(candidates),
+            speed=_speed(winner),
+        )
+    return Message(
+        "`{chosen}` is the fastest of {right} that are right, of {count}: {speed:.1f} images/s, the next {next:.1f}",
+        chosen=winner.artefact,
+        right=len(others) + 1,
+        count=len(candidates),
+        speed=_speed(winner),
+        next=max(map(_speed, others)),
+    )

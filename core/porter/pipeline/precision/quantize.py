@@ -1,0 +1,137 @@
+"""quantize: the int8 graph of a run, from a float graph of opset 13 or later, and the report of its search."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import astuple, replace
+from pathlib import Path
+
+from porter.contracts.runtime import Runtime
+from porter.data.content import content_sha256, manifest_sha256
+from porter.data.selection import evenly_spaced
+from porter.errors import BadInput
+from porter.files.hashes import digest_of, file_digest
+from porter.files.whole import whole_file
+from porter.graphs.quantize.int8_graph import MIN_OPSET, float_graph
+from porter.graphs.quantize.qdq import products_overflow
+from porter.pipeline.export import export_to
+from porter.pipeline.job.job import Job
+from porter.pipeline.job.targets import takes_int8_graph
+from porter.pipeline.precision.attempts import Attempts
+from porter.pipeline.precision.calibration import calibrate_on, calibration_manifest
+from porter.pipeline.precision.search import Search
+from porter.pipeline.precision.trial import score
+from porter.records.calibration import CalibrationData
+from porter.records.evaluation import Metric
+from porter.records.precision import INT8
+from porter.records.quantization import Quantization
+from porter.records.record import RunRecord
+from porter.runfolder.layout import ATTEMPTS as FOLDER
+from porter.runfolder.layout import MODELS
+
+SEARCH_IMAGES = 1000
+"""Attempts are scored on so many images at most; the verdict is on all."""
+EXPORT_OPSET = 17
+"""Opset of the graph that is quantised, where the delivered one is too old."""
+
+
+def quantize(job: Job, record: RunRecord) -> RunRecord:
+    """Search an int8 graph that passes the gate in every runtime that int8 was asked for; fills `quantization`.
+
+    Writes models/NAME-int8.onnx: the first that passes, or the one that loses least, which the verdict then fails.
+    Raises `BadInput` where the model cannot be quantised, or there is nothing to calibrate on.
+    """
+    assert record.export is not None
+    started = time.monotonic()
+    source = job.folder / record.export.path
+    runtimes = [runtime for runtime, precision in job.targets if takes_int8_graph(runtime, precision)]
+    (job.folder / MODELS).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=job.folder / MODELS, prefix=".int8.", suffix=".part") as place:
+        graph = Path(place) / "float.onnx"
+        exported = record.export.facts.opset >= MIN_OPSET
+        with job.progress.step("float graph for int8"):
+            opset = float_graph(source if exported else _export_again(job, Path(place)), graph)
+        feeds, calibration = calibrate_on(job, calibration_manifest(job))
+        searched = _searched(job)
+        attempts = Attempts(
+            job.folder / FOLDER,
+            _key(searched, graph, calibration, runtimes),
+            lambda: content_sha256(searched.manifest),
+        )
+        reference = attempts.reference or _reference(searched, attempts)
+        search = Search(searched, graph, feeds, attempts, runtimes, started + job.request.search_seconds)
+        end = search.run()
+        if not search.best.attempt.quantised_nodes:
+            raise BadInput(search.best.attempt.problem or f"{source}: it has no node that int8 could compute")
+        target = job.folder / MODELS / f"{source.stem}-{INT8}.onnx"
+        with whole_file(target) as temporary:
+            shutil.copyfile(search.best.path, temporary)
+    quantization = Quantization(
+        path=str(target.relative_to(job.folder)),
+        sha256=file_digest(target),
+        size_bytes=target.stat().st_size,
+        opset=opset,
+        float_source="exported" if exported else "beside it",
+        tool=_tool(),
+        reduced_range=products_overflow(),
+        calibration=calibration,
+        images=len(searched.manifest.items),
+        listed=len(job.manifest.items),
+        metric=job.task.gate,
+        reference=reference,
+        allowed=job.request.max_drop,
+        attempts=tuple(one.attempt for one in search.made),
+        resumed=len(search.resumed),
+        chosen=search.best.attempt.number,
+        passed=search.best.attempt.passed,
+        end=end,
+        sensitivity=search.sensitivity,
+        budget_seconds=job.request.search_seconds,
+        seconds=round(time.monotonic() - started + sum(one.seconds for one in search.resumed), 3),
+    )
+    if not quantization.passed:
+        job.progress.note(f"no int8 passes the gate of {job.request.max_drop:g}: the one that loses least is kept")
+    return replace(record, quantization=quantization)
+
+
+def _export_again(job: Job, folder: Path) -> Path:
+    """The model at an opset that int8 needs, beside the delivered file: never a conversion of that."""
+    path = folder / "exported.onnx"
+    export_to(job, path, EXPORT_OPSET)
+    return path
+
+
+def _searched(job: Job) -> Job:
+    """The job on the images of the search."""
+    items = job.manifest.items
+    places = evenly_spaced(len(items), SEARCH_IMAGES)
+    return job.on(replace(job.manifest, items=tuple(items[place] for place in places)))
+
+
+def _key(job: Job, graph: Path, calibration: CalibrationData, runtimes: Sequence[Runtime]) -> str:
+    """Hash of all that attempts depend on, the images that they are scored on aside."""
+    request = job.request
+    settings = (request.evaluation_batch, job.threads, request.provider, request.max_drop, request.approximate_decode)
+    parts = [file_digest(graph), calibration.content_sha256, manifest_sha256(job.manifest), job.spec.preprocess.id]
+    parts += [entry.sha256 for entry in job.inputs()]
+    parts += [text for use in job.plugins() for text in astuple(use)]
+    parts += [*map(str, settings), *(runtime.name for runtime in runtimes), str(products_overflow()), *job.versions]
+    return digest_of(*parts)
+
+
+def _reference(job: Job, attempts: Attempts) -> Metric:
+    """The gate metric of the model as it was loaded; with it the attempts begin."""
+    scored = score(job, {"reference": job.reference}, "score the reference for int8")["reference"]
+    if scored.metric is None:
+        raise BadInput(f"the model cannot be run as it was loaded: {scored.problem}")
+    attempts.begin(scored.metric, scored.content_sha256)
+    return scored.metric
+
+
+def _tool() -> str:
+    import onnxruntime
+
+    return f"onnxruntime.quantization {onnxruntime.__version__}"

@@ -1,0 +1,232 @@
+"""verify: the same tensors through the reference and an artefact, and the model's preprocessing against its spec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from porter.contracts.runtime import Session
+from porter.errors import PorterError
+from porter.pipeline.evaluation.infer import infer
+from porter.pipeline.evaluation.prediction_changes import Answers, changes
+from porter.pipeline.evaluation.prepare import Prepared, readable
+from porter.pipeline.job.job import Job
+from porter.pipeline.judge.tolerance import Bound
+from porter.records.changes import Changes
+from porter.records.manifest import Item
+from porter.records.message import Message, Text
+from porter.records.parity import OutputParity, Parity, PreprocessParity, Tolerance
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from porter.diagnose.preprocessing.explain import Sample
+
+BATCHES = (1, 2, 3)
+"""A single image, a pair and an odd batch: what is baked into a graph shows at one of them."""
+
+
+def sample(job: Job) -> list[Prepared]:
+    """The images that verify runs, one for each row of all its batches where the manifest has as many."""
+    return readable(job, sum(BATCHES))
+
+
+def verify(job: Job, name: str, session: Session, images: Sequence[Prepared], bound: Bound) -> Parity:
+    """Reference against artefact at batch 1, 2 and 3, on real preprocessed images, all of them readable."""
+    import numpy as np
+
+    outputs: list[OutputParity] = []
+    items: list[Item] = []
+    before, after = Answers(), Answers()
+    start = 0
+    for size in BATCHES:
+        chosen = [images[(start + k) % len(images)] for k in range(size)]
+        batch = np.stack([one.array for one in chosen if one.array is not None])
+        start += size
+        wanted = infer(job, job.reference, batch)
+        try:
+            got = infer(job, session, batch)
+        except PorterError as error:
+            outputs += [_broken(output, size, str(error)) for output in wanted]
+            continue
+        found = [compare(output, size, wanted[output], got.get(output), bound.tolerance) for output in wanted]
+        outputs += found
+        if all(one.shape_matches and one.finite for one in found):
+            items += [job.manifest.items[one.index] for one in chosen]
+            _collect(job, wanted, before)
+            _collect(job, got, after)
+    within = all(one.passed for one in outputs)
+    whole = all(one.shape_matches and one.finite for one in outputs)
+    changed = changes(items, before, after)
+    return Parity(
+        reference=f"{job.reference.info.runtime} {job.reference.info.precision}",
+        candidate=name,
+        images=min(len(images), sum(BATCHES)),
+        tolerance=bound.tolerance,
+        bounds_from=bound.source,
+        binding=bound.binding,
+        outputs=tuple(outputs),
+        changes=changed,
+        answer_name=job.task.answer_name,
+        conclusion=_conclusion(within, whole, changed, bound),
+        passed=within or (whole and not bound.binding),
+    )
+
+
+def unopened(job: Job, name: str, problem: str, bound: Bound) -> Parity:
+    """The parity of an artefact that its runtime does not load."""
+    return Parity(
+        reference=f"{job.reference.info.runtime} {job.reference.info.precision}",
+        candidate=name,
+        images=0,
+        tolerance=bound.tolerance,
+        bounds_from=bound.source,
+        binding=bound.binding,
+        outputs=tuple(_broken(output.name, BATCHES[0], problem) for output in job.spec.outputs),
+        changes=changes((), Answers(), Answers()),
+        answer_name=job.task.answer_name,
+        conclusion=Message("it cannot be loaded"),
+        passed=False,
+    )
+
+
+def compare(name: str, batch: int, wanted: np.ndarray, got: np.ndarray | None, tolerance: Tolerance) -> OutputParity:
+    """Errors of one output. The bound is on the whole tensor, not by element: values near zero would fail by noise.
+
+    Passes when max|got - wanted| <= atol + rtol * max|wanted|, shapes are equal and every value is finite.
+    """
+    import numpy as np
+
+    if got is None or got.shape != wanted.shape:
+        return _broken(name, batch, _misfit(name, wanted, got), 0 if got is None else len(got))
+    if not (np.isfinite(got).all() and np.isfinite(wanted).all()):
+        problem = (
+            Message("output `{output}` of the artefact has NaN or infinite values", output=name)
+            if np.isfinite(wanted).all()
+            else Message("output `{output}` of the reference has NaN or infinite values", output=name)
+        )
+        return _broken(name, batch, problem, len(got), shape=True)
+    a, b = wanted.astype(np.float64), got.astype(np.float64)
+    error, scale = np.abs(b - a), float(np.abs(a).max(initial=0.0))
+    worst = float(error.max(initial=0.0))
+    allowed = tolerance.atol + tolerance.rtol * scale
+    return OutputParity(
+        output=name,
+        batch=batch,
+        rows=len(got),
+        shape_matches=True,
+        finite=True,
+        max_abs_error=worst,
+        mean_abs_error=float(error.mean()) if error.size else 0.0,
+        relative_error=worst / scale if scale else None,
+        cosine=_least_cosine(a.reshape(len(a), -1), b.reshape(len(b), -1)),
+        allowed=allowed,
+        passed=worst <= allowed,
+    )
+
+
+def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessParity:
+    """The model's own preprocessing against the reference pipeline of its spec; a difference is explained."""
+    import numpy as np
+
+    from porter.diagnose.preprocessing.explain import ALLOWED, explain_preprocessing
+    from porter.images.pipeline import reference_pipeline
+
+    samples = preprocess_samples(job, images)
+    worst: float | None = 0.0
+    identical = True
+    for sample in samples:
+        wanted = reference_pipeline(sample.pixels, job.spec.preprocess)
+        identical &= bool(np.array_equal(sample.tensor, wanted))
+        comparable = sample.tensor.shape == wanted.shape and bool(np.isfinite(sample.tensor).all())
+        worst = None if worst is None or not comparable else max(worst, float(np.abs(sample.tensor - wanted).max()))
+    passed = worst is not None and worst <= ALLOWED
+    return PreprocessParity(
+        images=len(samples),
+        max_abs_error=worst,
+        allowed=ALLOWED,
+        identical=identical,
+        passed=passed,
+        finding=None if passed else explain_preprocessing(samples, job.spec.preprocess),
+    )
+
+
+def preprocess_samples(job: Job, images: Sequence[Prepared]) -> list[Sample]:
+    """Images with what the model's own preprocessing makes of them."""
+    from porter.diagnose.preprocessing.explain import read_samples
+
+    ids = [job.manifest.items[one.index].id for one in images]
+    return read_samples(job.manifest.root, ids, lambda image: job.hooks.preprocess(image, job.spec.preprocess))
+
+
+def _collect(job: Job, outputs: dict[str, np.ndarray], into: Answers) -> None:
+    for prediction in job.hooks.postprocess(outputs, job.spec):
+        into.add(job.task, prediction)
+
+
+def _conclusion(within: bool, whole: bool, changed: Changes, bound: Bound) -> Message:
+    if not changed.images:
+        return Message("no answer could be compared")
+    stands, changes = _CONCLUSIONS["broken" if not whole else "within" if within else "outside"]
+    if whole and not within and not bound.binding:
+        stands, changes = _CONCLUSIONS["estimate"]
+    return changes if changed.flipped else stands
+
+
+_CONCLUSIONS = {
+    "broken": (
+        Message("no answer changed where there is one; some outputs are broken"),
+        Message("an answer changed where there is one; some outputs are broken"),
+    ),
+    "within": (
+        Message("within the tolerance, every answer stands"),
+        Message("within the tolerance, yet an answer changed: its lead was smaller than the errors allowed"),
+    ),
+    "estimate": (
+        Message("no answer changed, but the error is larger than what the precision should make; accuracy decides"),
+        Message("an answer changed, and the error is larger than what the precision should make; accuracy decides"),
+    ),
+    "outside": (Message("outside the tolerance, but no answer changed"), Message("outside the tolerance")),
+}
+"""What the errors come to: where every answer stands, and where one changed."""
+
+
+def _misfit(name: str, wanted: np.ndarray, got: np.ndarray | None) -> Message:
+    if got is None:
+        return Message("output `{output}` is missing", output=name)
+    return Message(
+        "output `{output}` has shape {shape}, the reference {wanted}",
+        output=name,
+        shape=_shape(got),
+        wanted=_shape(wanted),
+    )
+
+
+def _least_cosine(a: np.ndarray, b: np.ndarray) -> float | None:
+    import numpy as np
+
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    if not norms.all():
+        return None
+    return float(min(1.0, ((a * b).sum(axis=1) / norms).min()))
+
+
+def _broken(name: str, batch: int, problem: Text, rows: int = 0, *, shape: bool = False) -> OutputParity:
+    return OutputParity(
+        output=name,
+        batch=batch,
+        rows=rows,
+        shape_matches=shape,
+        finite=not shape,
+        max_abs_error=None,
+        mean_abs_error=None,
+        relative_error=None,
+        cosine=None,
+        allowed=None,
+        passed=False,
+        problem=problem,
+    )
+
+
+def _shape(array: np.ndarray) -> str:
+    return "×".join(map(str, array.shape))

@@ -1,0 +1,25 @@
+"""The names of everything in a run's folder (OUT)."""
+
+from __future__ import annotations
+
+RECORD_NAME = "run.json"
+README, README_ZH, REPORT, REPRODUCE = "README.md", "README.zh.md", "report.html", "reproduce.sh"
+PREDICTIONS = "predictions.csv"
+MODELS = "models"
+"""Folder of the exported file and the artefacts."""
+KIT = "kit"
+"""Folder of the kit; with several, the beginning of their names."""
+LOGS = "logs"
+"""Folder of what a runtime's tools printed."""
+TENSORS, OUTPUTS = "tensors", "outputs"
+"""Folders of the arrays that stages keep when they run alone."""
+INDEX = "index.jsonl"
+"""The list in a folder of arrays."""
+CACHE = "cache"
+"""Folder of what a run keeps for the next one."""
+JOURNALS = f"{CACHE}/predictions"
+"""Folder of the journals of evaluations."""
+ATTEMPTS = f"{CACHE}/int8"
+"""Folder of the attempts of an interrupted search for int8."""
+DOCUMENTS = (README, README_ZH, REPRODUCE, REPORT)
+"""The documents, which are made from the record alone."""

@@ -1,0 +1,75 @@
+"""Reading and writing run.json."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from porter.errors import BadInput, one_line
+from porter.files.whole import write_whole
+from porter.records.record import SCHEMA_VERSION, RunRecord
+from porter.runfolder.layout import RECORD_NAME
+
+MAX_RECORD_BYTES = 256 * 1024 * 1024
+"""Larger files are refused unread: a record of a million images takes a few megabytes."""
+
+
+def write_record(folder: Path, record: RunRecord) -> None:
+    """Write run.json."""
+    write_whole(folder / RECORD_NAME, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read run.json. Raises `BadInput` where it is absent, of another schema, or wrong in a field."""
+    path = folder / RECORD_NAME
+    try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{path}: not a regular file")
+        if path.exists() and path.stat().st_size > MAX_RECORD_BYTES:
+            raise BadInput(f"{path}: larger than {MAX_RECORD_BYTES} bytes; this cannot be a run record")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no run record here; `porter run MODEL --out {folder}` makes one") from None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        version = msgspec.json.decode(data, type=_Version).schema_version
+        if version != SCHEMA_VERSION:
+            raise BadInput(
+                f"{path}: schema_version is {version}, this porter reads {SCHEMA_VERSION}; "
+                "read it with the porter that wrote it"
+            )
+        record = msgspec.json.decode(data, type=RunRecord)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput(f"{path}: not a run record: {one_line(error)}") from None
+    for inside in _paths(record):
+        if not _leads_inside(folder, inside):
+            raise BadInput(f"{path}: {one_line(inside)!r} leads out of the run's folder")
+    return record
+
+
+def _paths(record: RunRecord) -> Iterator[str]:
+    """Every path of the record that a command would open, write or remove below the folder."""
+    yield from (file.path for file in record.files)
+    if record.export is not None:
+        yield record.export.path
+    for artefact in (*record.artefacts, *(one for kit in record.kits for one in kit.built)):
+        yield artefact.id  # names folders of arrays
+        yield artefact.path
+        yield from (part.path for part in artefact.parts)
+    yield from record.task_files
+
+
+def _leads_inside(folder: Path, path: str) -> bool:
+    """Whether `path` stays below `folder`, as it is spelled and with links followed."""
+    parts = Path(path).parts
+    if "\0" in path or not parts or Path(path).is_absolute() or ".." in parts:
+        return False
+    return Path(os.path.realpath(folder / path)).is_relative_to(os.path.realpath(folder))
+
+
+class _Version(msgspec.Struct):
+    schema_version: int

@@ -1,0 +1,103 @@
+"""What the conformance check examines: one model of one plugin, with images to run it on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from porter.contracts.progress import Progress
+from porter.contracts.requests import Image
+from porter.hosting.registry import Registry
+from porter.pipeline.begin import begin
+from porter.pipeline.evaluation.prepare import readable
+from porter.pipeline.job.job import Job
+from porter.pipeline.run import Run
+from porter.records.request import RunRequest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ROWS = 3
+"""Images of the batch that outputs and predictions are examined on."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that a plugin does wrongly."""
+
+    hook: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.hook}: {self.text}"
+
+
+@dataclass
+class Subject:
+    """The plugin, its model, and what the checks share. The expensive parts are made when they are first needed."""
+
+    plugin: object
+    name: str
+    """The plugin's name in the registry."""
+    registry: Registry
+    model: str
+    """Empty for a plugin that offers no model."""
+    request: RunRequest
+    folder: Path
+
+    @cached_property
+    def run(self) -> Run:
+        return begin(self.folder, self.request, self.registry, Progress(), "porter.testing", fresh=True)
+
+    @property
+    def job(self) -> Job:
+        return self.run.job
+
+    def offered(self, hook: str) -> list[Any]:
+        """What the plugin answers to one of the hooks that ask for offers."""
+        callers = getattr(self.registry.manager.hook, hook).get_hookimpls()
+        return [offer for caller in callers if caller.plugin_name == self.name for offer in caller.function() or ()]
+
+    def another_job(self) -> Job:
+        """The same job again, with nothing loaded yet."""
+        return Job(folder=self.folder, request=self.request, registry=self.registry)
+
+    @cached_property
+    def images(self) -> list[Image]:
+        """Every readable image of the set, decoded."""
+        from porter.errors import ImageError
+        from porter.images.decode import decode
+
+        found = []
+        for item in self.job.manifest.items:
+            try:
+                pixels = decode((Path(self.job.manifest.root) / item.id).read_bytes(), item.id).pixels
+            except ImageError:
+                continue
+            found.append(Image(id=item.id, pixels=pixels))
+        return found
+
+    @cached_property
+    def batch(self) -> np.ndarray:
+        """float32 ROWS×C×H×W, made from images of the set."""
+        import numpy as np
+
+        arrays = [one.array for one in readable(self.job, ROWS) if one.array is not None]
+        return np.stack([arrays[k % len(arrays)] for k in range(ROWS)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that a conforming plugin does."""
+
+    name: str
+    hook: str
+    """What an error that the check itself does not expect is put down to."""
+    find: Callable[[Subject], Iterator[Problem]]
+    needs: tuple[str, ...] = ()
+    """Checks without which this one says nothing."""
+    of_model: bool = True
+    """False: made of a plugin that offers no model, too."""
