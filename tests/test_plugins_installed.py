@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -36,11 +36,20 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def install(self, distribution: str, modules: dict[str, str], version: str = "1.2", **points: str) -> None:
-        """Write modules by name, and the metadata with its entry points by name."""
+    def install(
+        self,
+        distribution: str,
+        modules: dict[str, str],
+        version: str = "1.2",
+        requires: Iterable[str] = (),
+        **points: str,
+    ) -> None:
+        """Write modules by name, and the metadata with its requirements and its entry points by name."""
         info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
         info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        fields = [f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}"]
+        fields += [f"Requires-Dist: {one}" if ":" not in one else one for one in requires]
+        (info / "METADATA").write_text("\n".join(fields) + "\n")
         lines = [f"{name} = {value}" for name, value in points.items()]
         (info / "entry_points.txt").write_text("\n".join(["[porter]", *lines]) + "\n")
         for module, source in modules.items():
@@ -71,7 +80,7 @@ def test_an_installed_plugin_is_found_by_its_entry_point(site: Site) -> None:
     site.install("porter-good", {"good_module": GOOD.format(model="good")}, version="3.1", good="good_module")
     registry = create_registry()
     assert info_of(registry, "good") == PluginInfo(
-        name="good", distribution="porter-good", version="3.1", state="active", hooks=("porter_models",)
+        name="good", distribution="porter-good", version="3.1", state="active", made_for="", hooks=("porter_models",)
     )
     offer, hooks = registry.model("good")
     assert (offer.title, hooks.plugin) == ("Good", "good")
@@ -84,7 +93,10 @@ def test_an_installed_plugin_is_found_by_its_entry_point(site: Site) -> None:
     [
         ("raise RuntimeError('no\\nlicence')", "import failed: RuntimeError: no licence"),
         ("def porter_models(:", "import failed: SyntaxError: "),
-        ("import a_package_that_is_not_there", "import failed: ModuleNotFoundError: No module named"),
+        (
+            "import a_package_that_is_not_there",
+            "import failed: needs the module 'a_package_that_is_not_",
+        ),
         ("import sys; sys.exit('usage: …')", "import failed: SystemExit: usage: …"),
         ("class Skipped(BaseException): ...\nraise Skipped('no GPU')", "import failed: Skipped: no GPU"),
     ],
@@ -228,8 +240,10 @@ def test_a_task_that_exits_does_not_pass_for_a_run_that_ended_well(site: Site) -
         @hookimpl
         def porter_describe(request):
             tensor = TensorSpec(name="image", shape=("N", 3, 8, 8))
+            scores = TensorSpec(name="class", shape=("N", 4))
             preprocess = PreprocessSpec(resize=8, crop=(8, 8))
-            return ModelSpec(name="good", task="leaving", inputs=(tensor,), outputs=(tensor,), preprocess=preprocess)
+            return ModelSpec(name="good", task="leaving", inputs=(tensor,), outputs=(scores,), num_classes=4,
+                             preprocess=preprocess)
         @hookimpl
         def porter_tasks():
             return [Leaving()]

@@ -14,8 +14,10 @@ from porter.contracts.runtime import BuildRequest, OpenRequest, Runtime, Session
 from porter.contracts.task import DataRequest, Scorer, Task
 from porter.errors import BadInput, PluginError, one_line
 from porter.files.hashes import file_digest
+from porter.hosting.faults import raise_as_plugin_error
 from porter.hosting.guard import guarded
-from porter.hosting.registry import ModelHooks, Registry, raise_as_plugin_error
+from porter.hosting.model_hooks import ModelHooks
+from porter.hosting.registry import Registry
 from porter.machine import host as machine
 from porter.pipeline.job.inputs import JobFiles, input_file, resolve_files
 from porter.pipeline.job.processors import Processors, streams_for
