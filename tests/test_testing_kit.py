@@ -342,7 +342,7 @@ BAD: list[tuple[type, str]] = [
     (RandomWeights, "porter_load: loading twice gives two models with different outputs"),
     (HalfLoaded, "porter_load: the report says that 7 of 9 entries were loaded"),
     (MoreClasses, "porter_describe: output 'class' is declared ('N', 2), the model gives (3, 5) for 3 images"),
-    (WrongName, "porter_load: the exported file is not what was asked for: its outputs are logits, not class"),
+    (WrongName, "porter_export: the exported file is not what was asked for: its outputs are logits, not class"),
     (BakedBatch, "It is right at batch 2 only: a batch size is baked into the graph, e.g. in a Reshape"),
     (LosingRows, "porter_postprocess returned 2 predictions, it must return a list of 3 predictions, one a row"),
     (BatchwisePredictions, "porter_postprocess: row 0 of a batch of 3 gets another prediction than the same row alone"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -55,12 +56,15 @@ def is_plain(requirement: Requirement) -> bool:
     return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
 
 
+def canonical(name: str) -> str:
+    """A distribution's name as PEP 503 spells it; `packaging.utils` takes longer to import than to do this."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def _command(top: str, distribution: importlib.metadata.Distribution) -> str:
     """How to install the requirement that has the module `top`; empty where none is known to."""
-    from packaging.utils import canonicalize_name
-
     required = list(requirements_of(distribution))
-    named = [one for one in required if canonicalize_name(one.name) == canonicalize_name(top)]
+    named = [one for one in required if canonical(one.name) == canonical(top)]
     if any(map(is_plain, named)):
         return _install([next(filter(is_plain, named))])
     if named:
@@ -68,7 +72,7 @@ def _command(top: str, distribution: importlib.metadata.Distribution) -> str:
     absent = [one for one in required if is_plain(one) and not _is_installed(one.name)]
     if absent:  # a distribution may have another name than its module
         return _install(absent)
-    if canonicalize_name(distribution.name) != CORE and any(canonicalize_name(one.name) == CORE for one in required):
+    if canonical(distribution.name) != CORE and any(canonical(one.name) == CORE for one in required):
         return _command(top, importlib.metadata.distribution(CORE))
     return ""
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import importlib.metadata
 
-from porter.hosting.lacking import CORE, is_plain, requirements_of
+from porter.hosting.lacking import CORE, canonical, is_plain, requirements_of
 from porter.records.version import __version__
 
 
 def made_for(distribution: importlib.metadata.Distribution | None) -> str:
     """The versions of porter-core that a plugin's distribution requires, e.g. `>=0.1,<0.2`; empty: it does not say."""
     from packaging.specifiers import SpecifierSet
-    from packaging.utils import canonicalize_name
 
     versions = SpecifierSet()
     for one in requirements_of(distribution) if distribution is not None else ():
-        if canonicalize_name(one.name) == CORE and is_plain(one):
+        if canonical(one.name) == CORE and is_plain(one):
             versions &= one.specifier
     return str(versions)
 

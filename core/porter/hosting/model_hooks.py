@@ -144,7 +144,7 @@ class ModelHooks:
             raise PluginError(f"{self.giver(fault.hook)}{fault.problem}") from fault
         except (Exception, SystemExit) as error:  # a script's sys.exit(0) would end the run as if it had passed
             culprit = _culprit(error, caller)
-            if hook == "porter_infer" and culprit is not None and _is_core(culprit) and not passes(error):
+            if hook == "porter_infer" and culprit is not None and _is_core(culprit):
                 self._blame_session(error, **arguments)
             raise_as_plugin_error(error, culprit.plugin_name if culprit else self.plugin, hook)
         if result is None:
@@ -153,13 +153,15 @@ class ModelHooks:
         return result
 
     def _blame_session(self, error: Exception | SystemExit, session: Any, batch: np.ndarray, spec: ModelSpec) -> None:
-        """Raise what a session made of a batch that core handed on as it was."""
+        """Raise what a session made of a batch that core handed on as it was; what speaks for itself is left."""
         tensor = spec.inputs[0]
         if not fits(batch.shape[1:], tensor.shape[1:]):
             raise PluginError(
                 f"{self.giver('porter_preprocess')} gave {batch.dtype} {by(batch.shape[1:])}, but the input "
                 f"{tensor.name!r} of the spec takes {by(tensor.shape[1:])}"
             ) from error
+        if passes(error):
+            return
         runtime = getattr(getattr(session, "info", None), "runtime", None)
         for _runtime, plugin in self._offers.runtimes.get(str(runtime), ())[:1]:
             raise_as_plugin_error(error, plugin, f"run() of runtime {runtime!r}")
