@@ -2,8 +2,10 @@ from . import testing as testing
 from .builtin.classification import Classification as Classification
 from .builtin.classification import Classified as Classified
 from .builtin.classification import TopKScorer as TopKScorer
+from .builtin.classification import classify as classify
 from .builtin.onnxruntime import OnnxRuntime as OnnxRuntime
 from .builtin.onnxruntime import OnnxRuntimeSession as OnnxRuntimeSession
+from .checkpoints.digests import require_digest as require_digest
 from .checkpoints.read import read_checkpoint as read_checkpoint
 from .checkpoints.strict_load import load_into as load_into
 from .checkpoints.unwrap import Weights as Weights
@@ -29,6 +31,7 @@ from .contracts.runtime import BuildRequest as BuildRequest
 from .contracts.runtime import KitRequest as KitRequest
 from .contracts.runtime import OpenRequest as OpenRequest
 from .contracts.runtime import Options as Options
+from .contracts.runtime import OptionValue as OptionValue
 from .contracts.runtime import Preprocessed as Preprocessed
 from .contracts.runtime import ProbeRequest as ProbeRequest
 from .contracts.runtime import Runtime as Runtime
@@ -39,12 +42,14 @@ from .contracts.runtime import TakeBackRequest as TakeBackRequest
 from .contracts.task import DataRequest as DataRequest
 from .contracts.task import Scorer as Scorer
 from .contracts.task import Task as Task
+from .data.images_in import list_images as list_images
 from .data.selection import Selection as Selection
 from .data.selection import select as select
 from .data.store import ImageStore as ImageStore
 from .data.store import open_store as open_store
 from .errors import BadInput as BadInput
 from .errors import ExitCode as ExitCode
+from .errors import ImageError as ImageError
 from .errors import Missing as Missing
 from .errors import PluginError as PluginError
 from .errors import PorterError as PorterError
@@ -54,6 +59,8 @@ from .errors import one_line as one_line
 from .files.hashes import file_digest as file_digest
 from .files.sealed import blobs as blobs
 from .files.textfile import read_json as read_json
+from .files.textfile import read_lines as read_lines
+from .files.textfile import read_named_lines as read_named_lines
 from .files.textfile import read_text as read_text
 from .files.whole import whole_file as whole_file
 from .files.whole import write_whole as write_whole
@@ -66,6 +73,7 @@ from .hookspecs import hookimpl as hookimpl
 from .images.pipeline import reference_pipeline as reference_pipeline
 from .machine.host import usable_threads as usable_threads
 from .machine.statistics import wilson as wilson
+from .pipeline.run import Run as Run
 from .records.artefact import Artefact as Artefact
 from .records.artefact import ArtefactPart as ArtefactPart
 from .records.artefact import SessionInfo as SessionInfo
@@ -76,6 +84,7 @@ from .records.imported import DatasetRun as DatasetRun
 from .records.imported import Doubt as Doubt
 from .records.imported import ImportFinding as ImportFinding
 from .records.imported import ModuleRate as ModuleRate
+from .records.interval import Interval as Interval
 from .records.kit import Kit as Kit
 from .records.loaded import LoadReport as LoadReport
 from .records.manifest import Item as Item
@@ -86,10 +95,14 @@ from .records.message import Value as Value
 from .records.performance import Copy as Copy
 from .records.performance import Latency as Latency
 from .records.precision import Precision as Precision
+from .records.record import RunRecord as RunRecord
+from .records.record import State as State
+from .records.request import RunRequest as RunRequest
 from .records.spec import ModelSpec as ModelSpec
 from .records.spec import PreprocessSpec as PreprocessSpec
 from .records.spec import Published as Published
 from .records.spec import PublishedMetric as PublishedMetric
 from .records.spec import TensorSpec as TensorSpec
+from .records.suspects import LabelFinding as LabelFinding
 from .records.version import __version__ as __version__
 from .worker.worker_runtime import WorkerRuntime as WorkerRuntime
