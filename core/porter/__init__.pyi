@@ -11,6 +11,7 @@ from .checkpoints.strict_load import load_into as load_into
 from .checkpoints.unwrap import Weights as Weights
 from .checkpoints.unwrap import find_weights as find_weights
 from .contracts.measured import Measured as Measured
+from .contracts.own_environment import Environment as Environment
 from .contracts.probe import Probe as Probe
 from .contracts.progress import Progress as Progress
 from .contracts.requests import Exported as Exported
@@ -104,3 +105,4 @@ from .records.spec import PublishedMetric as PublishedMetric
 from .records.spec import TensorSpec as TensorSpec
 from .records.suspects import LabelFinding as LabelFinding
 from .records.version import __version__ as __version__
+from .worker.worker_runtime import WorkerRuntime as WorkerRuntime
