@@ -53,6 +53,7 @@ from .errors import ImageError as ImageError
 from .errors import Missing as Missing
 from .errors import PluginError as PluginError
 from .errors import PorterError as PorterError
+from .errors import TargetFailed as TargetFailed
 from .errors import did_you_mean as did_you_mean
 from .errors import is_full_disk as is_full_disk
 from .errors import one_line as one_line
