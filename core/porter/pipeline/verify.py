@@ -35,8 +35,8 @@ BATCHES = (1, 2, 3)
 def verify_all(job: Job, record: RunRecord) -> RunRecord:
     """Every artefact against the reference, and the preprocessing against its spec; fills `parity`, `preprocessing`,
     and `unfinished` with those whose runtime dies or hangs."""
-    assert record.export is not None
     record = retried(record, [Failing.VERIFY])
+    assert record.export is not None
     operators = record.export.facts.operators
     images = sample(job)
     parity = []
