@@ -46,7 +46,9 @@ def matched(
 
 
 def rows(form: str, labels: Sequence[object] = CLASSES, names: Sequence[str] = IDS, start: str = "") -> str:
-    return start + "".join(form.format(name=n, stem=n.removesuffix(".JPEG"), label=c) for n, c in zip(names, labels))
+    return start + "".join(
+        form.format(name=n, stem=n.removesuffix(".JPEG"), label=c) for n, c in zip(names, labels, strict=True)
+    )
 
 
 NUMBERS: dict[str, str | bytes] = {
@@ -152,9 +154,9 @@ def test_a_name_of_no_class_and_of_several(tmp_path: Path) -> None:
         matched(tmp_path, content, ["a.jpg"], names=["crane", "crane", "ox"])
     with pytest.raises(BadInput, match=r"label 'crane' .*, and none of the model's class names"):
         matched(tmp_path, content, ["a.jpg"], names=NAMES)
-    with pytest.raises(BadInput, match="label 'crane' .* is not in the class map"):
+    with pytest.raises(BadInput, match=r"label 'crane' .* is not in the class map"):
         matched(tmp_path, content, ["a.jpg"], class_map="tench 0\n")
-    with pytest.raises(BadInput, match="--label-offset 1: the labels of .* are no numbers"):
+    with pytest.raises(BadInput, match=r"--label-offset 1: the labels of .* are no numbers"):
         matched(tmp_path, content, ["a.jpg"], names=NAMES, offset=1)
 
 

@@ -169,6 +169,6 @@ CASES = [
         name="map: JSON with text for a number",
         command=MAP,
         says="'red' must have a whole number",
-        files=_map('{"red": "0", "green": 1, "blue": 2}'),
+        files=_map('{"red": "zero", "green": 1, "blue": 2}'),
     ),
 ]

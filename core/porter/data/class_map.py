@@ -12,7 +12,7 @@ from porter.data.class_names import WORDNET, ClassNames
 from porter.data.image_names import nfc
 from porter.data.indices import parse_index, range_problem
 from porter.data.label_json import Pairs, is_json, parse
-from porter.data.layouts import FOLDERS, INDICES, layout_of
+from porter.data.layouts import FOLDERS, INDICES, Layout, fields, layout_of
 from porter.errors import BadInput, one_line
 from porter.files.textfile import entries, read_text, split_last
 from porter.records.message import Message
@@ -119,7 +119,12 @@ def _from_devkit(lines: Sequence[str], num_classes: int) -> list[Entry]:
 
 def _from_lines(lines: Sequence[tuple[int, str]], shown: str, num_classes: int) -> list[Entry]:
     texts = [line for _, line in lines]
-    layout = layout_of(texts[:50], FOLDERS, INDICES)
+    try:
+        layout = layout_of(texts[:50], FOLDERS, INDICES)
+    except BadInput:  # columns, and nothing says which
+        if found := _from_columns(texts):
+            return found
+        layout = Layout(delimiter="")
     if layout.delimiter in ("\t", ",", ";") and (layout.header or _ends_in_index(texts[0], layout.delimiter)):
         rows = [(number, *_row(layout.split, line, shown, number)) for number, line in lines[layout.header :]]
         return _direct(rows, shown)
@@ -130,6 +135,22 @@ def _from_lines(lines: Sequence[tuple[int, str]], shown: str, num_classes: int) 
     if len(numbered) == len(texts):
         return [(found[3], int(found[1])) for found in numbered]
     return _by_place([re.sub(r"\s+", " ", line) for line in texts], shown, num_classes)
+
+
+def _from_columns(texts: Sequence[str]) -> list[Entry]:
+    """A table without a header whose one column of numbers are the indices, and whose others are names."""
+    rows = [fields(line, delimiter) for delimiter in ("\t", ",", ";") for line in texts if delimiter in line]
+    if len(rows) != len(texts) or len({len(row) for row in rows}) != 1:
+        return []
+    numeric = [place for place in range(len(rows[0])) if all(parse_index(row[place]) is not None for row in rows)]
+    if len(numeric) != 1:
+        return []
+    return [
+        (name, parse_index(row[numeric[0]]) or 0)
+        for row in rows
+        for place, name in enumerate(row)
+        if place != numeric[0] and name
+    ]
 
 
 def _ends_in_index(line: str, delimiter: str) -> bool:
@@ -174,10 +195,6 @@ def _from_json(text: str, shown: str, num_classes: int) -> list[Entry]:
     try:
         value = parse(text)
     except (ValueError, RecursionError) as error:
-        listed = [line.strip() for line in text.splitlines() if line.strip(" \t{}")]
-        numbered = [found for line in listed if (found := _INDEX_FIRST.fullmatch(line))]
-        if numbered and len(numbered) == len(listed):  # a dictionary of Python
-            return [(found[3], int(found[1])) for found in numbered]
         raise BadInput(f"{shown}: the class map is not valid JSON: {one_line(error)[:200]}") from None
     if isinstance(value, Pairs):
         for key in ("id2label", "label2id", "class_to_idx", "idx_to_class", "categories", "classes", "names"):

@@ -43,7 +43,10 @@ class LabelClasses:
         extremes: set[int] = set()
         first: LabelLine | None = None
         classes = range(known.offset, known.offset + known.num_classes)
+        seen: set[str] = set()
         for line in file.read():
+            if line.label in seen:
+                continue
             index = parse_index(line.label)
             if index is None:
                 first = first or line
@@ -51,6 +54,7 @@ class LabelClasses:
                     texts.add(line.label)
             elif index in classes:
                 numbers.add(index)
+                seen.add(line.label)
             else:
                 outside, extremes = outside or line, {min(extremes | {index}), max(extremes | {index})}
         self._numbers = frozenset(numbers)

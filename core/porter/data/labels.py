@@ -6,9 +6,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
-from porter.data.image_names import FIRST_LOOSE, KEYS, path_key, some_of
+from porter.data.image_names import FIRST_LOOSE, KEYS, path_key, some_of, suffix_of
 from porter.data.label_classes import KnownClasses, LabelClasses
 from porter.data.label_file import LabelFile, LabelLine
 from porter.errors import BadInput, one_line
@@ -89,11 +88,14 @@ class _Matching:
     """The first few."""
     unused_count: int = 0
     repeated: list[int] = field(default_factory=list)
-    holders: list[dict[str, list[int]]] = field(default_factory=list)
+    holders: dict[int, dict[str, list[int]]] = field(default_factory=dict)
     """For each key of `KEYS` that was needed, the images by it."""
 
     def add(self, line: LabelLine) -> None:
         self.lines += 1
+        if KEYS[-1](line.name) not in self._images(-1):  # names that are the same under any key are so under the last
+            self._spare(line.name)
+            return
         for level, key in enumerate(KEYS):
             if images := self._images(level).get(key(line.name)):
                 break
@@ -132,13 +134,12 @@ class _Matching:
 
     def _images(self, level: int) -> dict[str, list[int]]:
         """Made when a line first needs it: most files match by path."""
-        while len(self.holders) <= level:
+        if level not in self.holders:
             groups: dict[str, list[int]] = defaultdict(list)
-            key = KEYS[len(self.holders)]
             for place, image_id in enumerate(self.ids):
-                if name := key(image_id):
+                if name := KEYS[level](image_id):
                     groups[name].append(place)
-            self.holders.append(dict(groups))
+            self.holders[level] = dict(groups)
         return self.holders[level]
 
     def _spare(self, name: str) -> None:
@@ -186,7 +187,7 @@ class _Matching:
                 line=self.repeated[0],
             )
         loose = [hit.line.name for hit in self.hits.values() if hit.level >= FIRST_LOOSE]
-        if loose and any(PurePosixPath(name).suffix for name in loose):
+        if loose and any(suffix_of(name) for name in loose):
             yield Message(
                 "{path}: {count} names fit their images only without case, suffix, encoding or width ({first})",
                 path=path,
@@ -211,7 +212,7 @@ def _by_name(ids: Sequence[str], file: LabelFile, classes: LabelClasses) -> Matc
 
 def _by_position(ids: Sequence[str], file: LabelFile, classes: LabelClasses) -> Matched:
     count = sum(1 for _ in file.read())
-    numbers = [_IMAGENET.match(PurePosixPath(image_id).name) for image_id in ids]
+    numbers = [_IMAGENET.match(image_id.rpartition("/")[2]) for image_id in ids]
     images = {int(found[1]): image_id for found, image_id in zip(numbers, ids, strict=True) if found}
     if len(images) == len(ids) and 1 <= min(images) <= max(images) <= count:
         source = Message("label file {name}, by the numbers in the images' names", name=file.path.name)

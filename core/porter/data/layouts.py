@@ -156,7 +156,7 @@ def _is_label_cell(cell: str) -> bool:
 
 def _by_blanks(line: str) -> tuple[str, str]:
     name, label = split_last(line)
-    if not is_label(label) and (found := _SUFFIXED.fullmatch(line)):
+    if not label.isdigit() and not is_label(label) and (found := _SUFFIXED.fullmatch(line)):
         return found.group(1), found.group(2)
     return name, label
 

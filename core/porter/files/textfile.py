@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ T = TypeVar("T")
 MAX_BYTES = 256 * 1024 * 1024
 """Larger files are refused unread: the labels of ImageNet's whole training set take 40 MB."""
 
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _BLANKS = " \t"
 
 
@@ -85,14 +83,16 @@ def entries(text: str) -> Iterator[tuple[int, str]]:
     `#1.jpg` can still have a label. Lines end with LF, CRLF or CR; only space and tab are blanks, since names may hold
     any other character. A line at a time: a list of all would take several times the file.
     """
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     number, start = 0, 0
     while start <= len(text):
-        found = _LINE_END.search(text, start)
-        line = text[start : found.start() if found else len(text)].strip(_BLANKS)
-        number += 1
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        line = text[start:end].strip(_BLANKS)
+        number, start = number + 1, end + 1
         if line and not _is_comment(line):
             yield number, line
-        start = found.end() if found else len(text) + 1
 
 
 def split_last(line: str) -> tuple[str, str]:
