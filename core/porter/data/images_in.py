@@ -117,7 +117,7 @@ def warnings_of(ids: Iterable[str], passed_over: Iterable[str]) -> Iterator[Mess
         )
     for kind, count in _kinds(passed_over):
         if kind == HIDDEN:
-            yield Message("{count} images are left out: their names, or their folders', begin with a dot", count=count)
+            yield Message("{count} images are left out: their names begin with a dot", count=count)
         else:
             yield Message("{count} {suffix} files are left out: porter does not read them", count=count, suffix=kind)
 
