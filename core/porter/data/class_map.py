@@ -122,8 +122,8 @@ def _from_lines(lines: Sequence[tuple[int, str]], shown: str, num_classes: int) 
     try:
         layout = layout_of(texts[:50], FOLDERS, INDICES)
     except BadInput:  # columns, and nothing says which
-        if found := _from_columns(texts):
-            return found
+        if columns := _from_columns(texts):
+            return columns
         layout = Layout(delimiter="")
     if layout.delimiter in ("\t", ",", ";") and (layout.header or _ends_in_index(texts[0], layout.delimiter)):
         rows = [(number, *_row(layout.split, line, shown, number)) for number, line in lines[layout.header :]]
