@@ -31,8 +31,11 @@ from porter.checkpoints.unwrap import find_weights
 from porter.comparing.compare import compare_runs
 from porter.comparing.comparison_page import page
 from porter.comparing.predictions import read_scores
+from porter.data.class_names import ClassNames
 from porter.data.folders import labels_from_folders
-from porter.data.labels import match_labels, read_label_file
+from porter.data.label_classes import KnownClasses
+from porter.data.label_file import read_label_file
+from porter.data.labels import match_labels
 from porter.diagnose.preprocessing.user_tensors import read_user_tensors
 from porter.documents.deliver import deliver
 from porter.errors import BadInput, ImageError, PorterError
@@ -104,7 +107,7 @@ def _configs() -> list[bytes]:
 
 
 def _labels(path: Path) -> None:
-    match_labels(NAMES, read_label_file(path), 3)
+    match_labels(NAMES, read_label_file(path), KnownClasses(num_classes=3, model=ClassNames(())))
 
 
 def _class_map(path: Path) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from porter.ascend.kit import DOCUMENT, RESULTS
+from porter.builtin.labelled import known_classes
 from porter.contracts.progress import Progress
 from porter.contracts.requests import ModelRequest
 from porter.contracts.task import DataRequest
-from porter.data.labels import read_label_file
+from porter.data.label_file import read_label_file
+from porter.data.labels import listed_labels
 from porter.documents.deliver import deliver
 from porter.errors import BadInput, did_you_mean, one_line
 from porter.files.hashes import file_digest
@@ -174,13 +177,11 @@ def _images(request: ImportRequest, found: Found, job: Job) -> tuple[Dataset | N
         if path is not None and path.is_file():
             digest = file_digest(path)
             inputs.append(InputFile(role=role, path=str(path), sha256=digest, size_bytes=path.stat().st_size))
+    asked = DataRequest(root=str(request.data), spec=job.spec, labels=request.labels, label_offset=request.label_offset)
     if request.data is not None:
-        asked = DataRequest(
-            root=str(request.data), spec=job.spec, labels=request.labels, label_offset=request.label_offset
-        )
         manifest = job.task.manifest(asked)
     elif request.labels is not None:
-        manifest = _labelled(request.labels, request.label_offset)
+        manifest = _labelled(request.labels, asked)
     elif found.kit is not None:
         manifest = found.kit.content.full_manifest()
     elif found.outputs:
@@ -190,16 +191,16 @@ def _images(request: ImportRequest, found: Found, job: Job) -> tuple[Dataset | N
     return Dataset(job, manifest), tuple(inputs)
 
 
-def _labelled(path: Path, offset: int) -> Manifest:
+def _labelled(path: Path, asked: DataRequest) -> Manifest:
     """Every line of a label file is an image."""
-    lines = read_label_file(path).entries
+    lines = listed_labels(read_label_file(path), known_classes(asked, asked.spec.num_classes or sys.maxsize))
     return Manifest(
         root="",
-        items=tuple(Item(line.name, line.label - offset) for line in lines),
+        items=tuple(Item(name, label) for name, label in lines),
         found=len(lines),
         selection=Message("all lines of the label file"),
         labels_from=Message("label file {file}", file=path.name),
-        label_offset=offset,
+        label_offset=asked.label_offset,
     )
 
 
