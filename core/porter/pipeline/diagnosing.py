@@ -23,7 +23,8 @@ from porter.graphs.probe import OnnxProbe
 from porter.pipeline.delivering import deliver_documents
 from porter.pipeline.evaluation.infer import Listener, infer
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
-from porter.pipeline.evaluation.prepare import Prepared, readable
+from porter.pipeline.evaluation.prepare import readable
+from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact
 from porter.pipeline.judge.tolerance import bound_for

@@ -11,7 +11,8 @@ from porter.contracts.runtime import Session
 from porter.errors import BadInput, PorterError, TargetFailed
 from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
-from porter.pipeline.evaluation.prepare import Prepared, readable
+from porter.pipeline.evaluation.prepare import readable
+from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.failing import failed, retried
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact

@@ -12,8 +12,8 @@ from porter.files.hashes import digest_of
 from porter.pipeline.evaluation.answer import answer
 from porter.pipeline.evaluation.arrays import ArrayFolder, read_outputs, read_tensors
 from porter.pipeline.evaluation.journal import Journal
-from porter.pipeline.evaluation.judging import Answered
-from porter.pipeline.evaluation.prepare import Prepared, prepare
+from porter.pipeline.evaluation.prepare import prepare
+from porter.pipeline.evaluation.shapes import Answered, Prepared
 from porter.pipeline.job.job import Job
 from porter.records.record import RunRecord
 from porter.runfolder.layout import JOURNALS, OUTPUTS, TENSORS
