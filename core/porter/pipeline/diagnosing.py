@@ -33,6 +33,7 @@ from porter.records.artefact import Artefact
 from porter.records.diagnosed import Diagnosis, SameTensors
 from porter.records.diagnosis import GraphDiagnosis
 from porter.records.record import RunRecord
+from porter.runfolder.layout import depth_chart_of
 
 IMAGES, PREPROCESS_IMAGES, GRAPH_IMAGES = 32, 6, 2
 AFRESH = "exported afresh"
@@ -154,6 +155,6 @@ def _fixed_batch(probe: OnnxProbe) -> int | None:
 
 
 def _chart(folder: Path, graph: GraphDiagnosis) -> str:
-    name = f"diagnosis-{graph.candidate}.svg"
+    name = depth_chart_of(graph.candidate)
     write_whole(folder / name, depth_chart(graph))
     return name

@@ -103,7 +103,7 @@ def verify(job: Job, name: str, session: Session, images: Sequence[Prepared], bo
         changes=changed,
         answer_name=job.task.answer_name,
         conclusion=_conclusion(within, whole, changed, bound),
-        passed=within or (whole and not bound.binding),
+        passed=bound.passes(within=within, whole=whole),
     )
 
 

@@ -28,6 +28,7 @@ from porter.pipeline.verify import compare
 from porter.records.artefact import Artefact, SessionInfo
 from porter.records.parity import Tolerance
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+from porter.runfolder.layout import MODELS
 from porter.testing.tried_model import Problem, Subject
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def runtimes(subject: Subject) -> Iterator[Problem]:
 
 
 def _works(runtime: Runtime, precision: str, folder: Path) -> Iterator[Problem]:
-    models = folder / "models"
+    models = folder / MODELS
     models.mkdir(parents=True)
     weights = _write_graph(models / "two-nodes.onnx")
     request = BuildRequest(

@@ -16,6 +16,7 @@ from porter.hosting.guard import guarded
 from porter.pipeline.job.as_asked import require_as_asked
 from porter.records.artefact import Artefact, SessionInfo
 from porter.runfolder.layout import CACHE
+from porter.runfolder.written import changed
 
 if TYPE_CHECKING:
     from porter.pipeline.job.job import Job
@@ -87,10 +88,9 @@ def build_artefact(job: Job, runtime: Runtime, request: BuildRequest) -> Artefac
 
 def require_built(job: Job, artefact: Artefact) -> None:
     """Raise `BadInput` where a file of the artefact is gone, or is not what this run built."""
-    for file in artefact.files:
-        path = job.folder / file.path
-        if file_digest(path) != file.sha256:
-            raise BadInput(f"{path}: its content is not what this run built; export it again")
+    for name in changed(job.folder, artefact.files):
+        file_digest(job.folder / name)  # raises where it is gone
+        raise BadInput(f"{job.folder / name}: its content is not what this run built; export it again")
 
 
 def open_artefact(
