@@ -29,7 +29,8 @@ def tensors_key(job: Job) -> str:
 
 
 def outputs_key(job: Job, record: RunRecord, tensors: str, name: str) -> str:
-    """Of the outputs of the reference or an artefact, from tensors of the key `tensors`: the files of either, and where it runs."""
+    """Of the outputs of the reference or an artefact, from tensors of the key `tensors`: the files of either, and the
+    environment that it runs in."""
     artefacts = [artefact for artefact in record.artefacts if artefact.id == name]
     made_by = [file.sha256 for artefact in artefacts for file in artefact.files]
     made_by += [one.environment.sha256 for one in artefacts if one.environment is not None]
