@@ -16,7 +16,7 @@ from tiny import SPEC, start, write_photos
 
 from porter.builtin.classification import Classification
 from porter.errors import ExitCode
-from porter.pipeline.evaluation.judging import NONFINITE, OK, UNREADABLE
+from porter.pipeline.evaluation.shapes import NONFINITE, OK, UNREADABLE
 from porter.records.evaluation import Metric
 from porter.records.record import RunRecord
 

@@ -25,7 +25,7 @@ from porter.pipeline.evaluation.executors.base import Work
 from porter.pipeline.evaluation.executors.crew import Crew
 from porter.pipeline.evaluation.executors.ray import Ray
 from porter.pipeline.evaluation.executors.ray_worker import Worker, _require_same, order_for
-from porter.pipeline.evaluation.judging import JudgedBatch
+from porter.pipeline.evaluation.shapes import JudgedBatch
 from porter.pipeline.evaluation.sources import Sources
 from porter.pipeline.evaluation.subject import Subject, subjects
 from porter.pipeline.run import Run

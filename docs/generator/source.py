@@ -161,7 +161,9 @@ def _defaults(cls: type) -> _Defaults:
             if field.default is not dataclasses.MISSING:
                 found[field.name] = repr(field.default)
             elif field.default_factory is not dataclasses.MISSING:
-                found[field.name] = repr(field.default_factory())
+                value = field.default_factory()
+                own = type(value).__repr__ is not object.__repr__  # else it is an address, another each time
+                found[field.name] = repr(value) if own else f"{type(value).__name__}()"
     elif issubclass(cls, enum.Enum):
         found.update({member.name: repr(member.value) for member in cls})
     else:

@@ -47,7 +47,7 @@ from porter.images.decode import decode
 from porter.images.formats import SUFFIX_FORMATS
 from porter.images.pipeline import reference_pipeline
 from porter.pipeline.evaluation.journal import Journal
-from porter.pipeline.evaluation.judging import Judged, JudgedBatch
+from porter.pipeline.evaluation.shapes import Judged, JudgedBatch
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Item, Manifest
 from porter.records.record import OutputFile, RunRecord

@@ -52,7 +52,7 @@ class OnnxRuntimeSession(Session):
         ort = _onnxruntime()
         provider, path = _provider(ort, request.provider), request.path
         self._precision, self._optimise, self._streams = request.artefact.precision, optimise, request.streams
-        self._path = path
+        self._path, self._threads = path, request.threads
         per_stream = max(1, request.threads // request.streams)
 
         def opened(optimised: str = "") -> Any:
@@ -104,16 +104,18 @@ class OnnxRuntimeSession(Session):
                 f"ONNX Runtime runs none of {layers['fp32']} convolutions and matrix products in int8 here: "
                 "give --precision fp32"
             )
+        threads = None if provider in ELSEWHERE else settings.intra_op_num_threads * self._streams
         return SessionInfo(
             runtime=f"unoptimised {NAME}" if plain else NAME,
             version=ort.__version__,
             precision=self._precision,
             provider=provider,
-            threads=None if provider in ELSEWHERE else settings.intra_op_num_threads * self._streams,
+            threads=threads,
             streams=self._streams,
             batch=batch if isinstance(batch, int) else None,
             layers=layers,
             placement=self._placement,
+            announced={} if threads in (None, self._threads) else {"threads": _evenly(self._streams)},
         )
 
     def _layers(self) -> dict[str, int]:
@@ -182,6 +184,11 @@ class OnnxRuntime(Runtime):
 @hookimpl
 def porter_runtimes() -> Sequence[Runtime]:
     return (OnnxRuntime(),)
+
+
+def _evenly(streams: int) -> Message:
+    """Why a session has another number of threads than was asked for."""
+    return Message("each of {streams} streams has the same number of threads", streams=streams)
 
 
 def _onnxruntime() -> Any:

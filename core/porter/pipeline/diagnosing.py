@@ -23,7 +23,8 @@ from porter.graphs.probe import OnnxProbe
 from porter.pipeline.delivering import deliver_documents
 from porter.pipeline.evaluation.infer import Listener, infer
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
-from porter.pipeline.evaluation.prepare import Prepared, readable
+from porter.pipeline.evaluation.prepare import readable
+from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact
 from porter.pipeline.judge.tolerance import bound_for
@@ -32,6 +33,7 @@ from porter.records.artefact import Artefact
 from porter.records.diagnosed import Diagnosis, SameTensors
 from porter.records.diagnosis import GraphDiagnosis
 from porter.records.record import RunRecord
+from porter.runfolder.layout import depth_chart_of
 
 IMAGES, PREPROCESS_IMAGES, GRAPH_IMAGES = 32, 6, 2
 AFRESH = "exported afresh"
@@ -153,6 +155,6 @@ def _fixed_batch(probe: OnnxProbe) -> int | None:
 
 
 def _chart(folder: Path, graph: GraphDiagnosis) -> str:
-    name = f"diagnosis-{graph.candidate}.svg"
+    name = depth_chart_of(graph.candidate)
     write_whole(folder / name, depth_chart(graph))
     return name

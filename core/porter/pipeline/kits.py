@@ -8,7 +8,8 @@ from dataclasses import replace
 from porter.contracts.runtime import KitRequest, Preprocessed
 from porter.hosting.faults import raise_as_plugin_error
 from porter.machine.clock import now
-from porter.pipeline.evaluation.prepare import Prepared, prepare
+from porter.pipeline.evaluation.prepare import prepare
+from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
 from porter.records.kit import Kit
 from porter.records.record import RunRecord
