@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from porter.hosting.engines import engine_packages
 from porter.hosting.manager import create_registry
 from porter.machine import host as machine
 
@@ -15,8 +16,8 @@ from porter.machine import host as machine
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
     """Show this machine and its runtimes: version, devices, precisions, and what to install."""
-    environment = machine.describe()
     registry = create_registry()
+    environment = machine.describe(engine_packages(registry))
     statuses = {name: registry.status(name) for name in sorted(registry.runtimes())}
     if as_json:
         document = {"machine": asdict(environment), "runtimes": {n: asdict(s) for n, s in statuses.items()}}

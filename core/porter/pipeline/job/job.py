@@ -14,6 +14,7 @@ from porter.contracts.runtime import BuildRequest, OpenRequest, Runtime, Session
 from porter.contracts.task import DataRequest, Scorer, Task
 from porter.errors import BadInput, PluginError, one_line
 from porter.files.hashes import file_digest
+from porter.hosting.engines import engine_packages
 from porter.hosting.guard import guarded
 from porter.hosting.registry import ModelHooks, Registry, raise_as_plugin_error
 from porter.machine import host as machine
@@ -102,12 +103,12 @@ class Job:
     @cached_property
     def environment(self) -> Environment:
         """The machine, as it was when this was first asked."""
-        return machine.describe()
+        return machine.describe(engine_packages(self.registry))
 
     @cached_property
     def versions(self) -> tuple[str, ...]:
         """See `porter.machine.host.versions`."""
-        return machine.versions()
+        return machine.versions(engine_packages(self.registry))
 
     @cached_property
     def threads(self) -> int:

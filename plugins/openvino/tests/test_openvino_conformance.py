@@ -1,0 +1,31 @@
+"""The plugin passes porter's own conformance checks, and knows nothing of porter but its public face."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import porter_openvino.plugin
+
+pytest_plugins = ("porter.testing",)
+pytest.importorskip("openvino")
+
+
+@pytest.fixture
+def porter_plugin() -> ModuleType:
+    return porter_openvino.plugin
+
+
+def test_it_conforms(porter_conformance: Callable[[], None]) -> None:
+    porter_conformance()
+
+
+def test_it_imports_the_public_face_alone() -> None:
+    sources = sorted(Path(porter_openvino.plugin.__file__).parent.glob("*.py"))
+    assert len(sources) > 4
+    found = [path.name for path in sources if re.search(r"(from|import) porter\.", path.read_text(encoding="utf-8"))]
+    assert found == []
