@@ -11,7 +11,10 @@ from porter.errors import did_you_mean
 
 
 class _Diagnose(click.Group):
-    """Tells who leaves the command out which one takes the folder of a run."""
+    """Keeps the commands in order, and tells who leaves the command out which one takes the folder of a run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

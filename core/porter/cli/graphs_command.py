@@ -42,10 +42,11 @@ _FILE = click.Path(path_type=Path)
 @click.option("--chart", type=_FILE, metavar="SVG", help="File for a drawing of the error along the depth.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def graphs(**given: Any) -> int:
-    """Compare two ONNX files node by node, or one with what another runtime makes of it.
+    """Compare two ONNX files node by node.
 
-    Both are fed the same tensors, and every tensor inside that both compute is compared. The reference runs in ONNX
-    Runtime, the candidate in any installed runtime that gives values inside a graph.
+    The two may be one file, of which a runtime makes something of its own. Both are fed the same tensors, and every
+    tensor inside that both compute is compared. The reference runs in ONNX Runtime, the candidate in any installed
+    runtime that gives values inside a graph.
 
     Exit code 1 where something was found, 0 where nothing was.
     """
@@ -88,7 +89,7 @@ def compare_graphs(asked: GraphOptions) -> int:
     from porter.cli.terminal_progress import TerminalProgress
     from porter.diagnose.conclude import graph_lines
     from porter.diagnose.graph_feeds import feeds_for
-    from porter.diagnose.probing import graph_behind, open_probe, require_probing
+    from porter.diagnose.probing import open_probe, require_probing
     from porter.documents.drawings.depth_axes import depth_chart
     from porter.files.whole import write_whole
     from porter.graphs.nodes import diagnose_graphs
@@ -100,8 +101,8 @@ def compare_graphs(asked: GraphOptions) -> int:
     runtime = registry.runtime(name)
     request = _probe_request(asked, runtime, registry)
     reference = OnnxProbe.read(asked.reference)
-    with closing(open_probe(registry, name, request)) as candidate, TerminalProgress() as progress:
-        behind = graph_behind(candidate, request)
+    candidate, behind = open_probe(registry, name, request)
+    with closing(candidate), TerminalProgress() as progress:
         feeds, how = feeds_for(reference.graph.model, asked.data, asked.limit or 1)
         progress.note(how)
         bound = _bound(asked, runtime, reference, behind)

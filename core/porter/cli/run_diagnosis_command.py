@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 @options(TRUST)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def run(out: Path, trust_checkpoint: bool | None, as_json: bool) -> int:
-    """Diagnose the run in the folder OUT: weights, preprocessing, labels, the model and each runtime.
+    """Diagnose the run in the folder OUT.
 
-    The same tensors go through PyTorch, the model exported afresh and every artefact, and each artefact whose runtime
-    gives values inside the graph is compared with the fresh export node by node.
+    Weights, preprocessing and labels are checked. The same tensors go through PyTorch, the model exported afresh
+    and every artefact. Each artefact whose runtime gives values inside the graph is compared with the fresh export node
+    by node.
 
     Exit code 1 where something was found, 0 where nothing was.
     """

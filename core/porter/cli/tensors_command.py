@@ -27,9 +27,10 @@ _PATH = click.Path(path_type=Path)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help=f"Images to compare [default: {IMAGES}].")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def tensors(**given: Any) -> int:
-    """Compare tensors that another program made of images with the reference preprocessing of a model.
+    """Check tensors that another program made of images.
 
-    Names what the other program does otherwise: BGR for RGB, another resize, a missing deviation, …
+    Compares the tensors with the reference preprocessing of a model, and names what differs: BGR for RGB, another
+    resize, a missing deviation, …
 
     Exit code 1 where a tensor differs, 0 where none does.
     """

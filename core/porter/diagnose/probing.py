@@ -20,8 +20,13 @@ def probing(registry: Registry) -> list[str]:
     return sorted(name for name, offers in registry.runtimes().items() if offers[0][0].probes)
 
 
-def open_probe(registry: Registry, name: str, request: ProbeRequest) -> Probe:
-    """The probe of runtime `name`. Raises `PluginError` where it gives none, beside what `Runtime.probe` raises."""
+def open_probe(registry: Registry, name: str, request: ProbeRequest) -> tuple[Probe, Graph]:
+    """The probe of runtime `name`, and the ONNX graph that its tensors belong to.
+
+    The file is read here before any runtime sees it: `BadInput` where it is broken. Raises `PluginError` where the
+    runtime gives no probe, beside what `Runtime.probe` raises.
+    """
+    graph = Graph(read_onnx(request.onnx), one_line(request.onnx))
     runtime = registry.runtime(name)
     plugin, what = registry.provider_of("runtime", name), f"probe() of runtime {name!r}"
     try:
@@ -29,19 +34,14 @@ def open_probe(registry: Registry, name: str, request: ProbeRequest) -> Probe:
     except (Exception, SystemExit) as error:
         raise_as_plugin_error(error, plugin, what)
     if isinstance(probe, OnnxProbe):
-        return probe
+        return probe, probe.graph
     if not isinstance(probe, Probe) or not isinstance(getattr(probe, "label", None), str):
         raise PluginError(f"plugin {plugin!r}: {what} returned {type(probe).__name__}, it must return a Probe")
 
     def returned(result: Any) -> Any:
         return _arrays(result, plugin, what) if isinstance(result, Mapping) else result
 
-    return guarded(probe, plugin, f"the probe of runtime {name!r}", returned)
-
-
-def graph_behind(probe: Probe, request: ProbeRequest) -> Graph:
-    """The ONNX graph that the tensors of a probe belong to. Raises `BadInput` where the file is broken."""
-    return probe.graph if isinstance(probe, OnnxProbe) else Graph(read_onnx(request.onnx), one_line(request.onnx))
+    return guarded(probe, plugin, f"the probe of runtime {name!r}", returned), graph
 
 
 def require_probing(registry: Registry, name: str) -> None:

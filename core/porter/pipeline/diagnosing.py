@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from porter.contracts.requests import ExportRequest
 from porter.contracts.runtime import OpenRequest, ProbeRequest, Session
 from porter.diagnose.conclude import NOTHING, conclude
 from porter.diagnose.preprocessing.explain import explain_preprocessing
-from porter.diagnose.probing import graph_behind, open_probe
+from porter.diagnose.probing import open_probe
 from porter.documents.drawings.depth_axes import depth_chart
 from porter.errors import PorterError
 from porter.files.hashes import file_digest
@@ -50,9 +50,11 @@ def diagnose(job: Job, record: RunRecord) -> Diagnosis:
     images = readable(job, IMAGES)
     with job.progress.step("diagnose: preprocessing"):
         finding = explain_preprocessing(preprocess_samples(job, images[:PREPROCESS_IMAGES]), job.spec.preprocess)
-    with _exported_afresh(job) as fresh:
+    with tempfile.TemporaryDirectory(prefix="porter-diagnose-") as folder:
+        fresh = _Afresh(job, Path(folder))
+        plain = fresh.at(job.opset)
         with job.progress.step("diagnose: the same tensors through every form"):
-            forms = _forms(job, record, images, fresh)
+            forms = _forms(job, record, images, plain)
         found = [_probed(job, record, artefact, fresh, images) for artefact in record.artefacts]
     graphs = [graph for graph in found if isinstance(graph, GraphDiagnosis)]
     charts = tuple(_chart(job.folder, graph) for graph in graphs)
@@ -70,13 +72,19 @@ def diagnose(job: Job, record: RunRecord) -> Diagnosis:
     )
 
 
-@contextmanager
-def _exported_afresh(job: Job) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="porter-diagnose-") as folder:
-        path = Path(folder) / "afresh.onnx"
-        with job.progress.step("diagnose: export afresh"):
-            job.hooks.export(job.loaded, ExportRequest(path=path, opset=job.opset))
-        yield path
+class _Afresh:
+    """The model exported afresh into a folder, once at each opset that is asked for."""
+
+    def __init__(self, job: Job, folder: Path) -> None:
+        self._job, self._folder = job, folder
+
+    def at(self, opset: int) -> Path:
+        path = self._folder / str(opset) / "afresh.onnx"
+        if not path.exists():
+            path.parent.mkdir()
+            with self._job.progress.step(f"diagnose: export afresh at opset {opset}"):
+                self._job.hooks.export(self._job.loaded, ExportRequest(path=path, opset=opset))
+        return path
 
 
 def _forms(job: Job, record: RunRecord, images: Sequence[Prepared], fresh: Path) -> list[SameTensors]:
@@ -131,7 +139,7 @@ def _form(
 
 
 def _probed(
-    job: Job, record: RunRecord, artefact: Artefact, fresh: Path, images: Sequence[Prepared]
+    job: Job, record: RunRecord, artefact: Artefact, fresh: _Afresh, images: Sequence[Prepared]
 ) -> GraphDiagnosis | NotProbed:
     """The graph exported afresh against the artefact, or why there is no looking inside."""
     reason: Text
@@ -140,7 +148,8 @@ def _probed(
         if not runtime.probes:
             reason = Message("runtime {runtime} gives no values inside a graph", runtime=runtime.name)
             return NotProbed(artefact=artefact.id, reason=reason)
-        source = _source(job, record, artefact)
+        made_from = _made_from(job, record, artefact)
+        source = _source(job.folder, artefact, made_from)
         if source is None:
             reason = Message("the ONNX file that it was built from has changed since")
             return NotProbed(artefact=artefact.id, reason=reason)
@@ -154,21 +163,26 @@ def _probed(
             target=runtime.target(job.request.target_of(runtime.name)),
             options=artefact.options,
         )
-        return _compared(job, request, artefact, fresh, images)
+        # Porter's own int8 graph is made from another export where int8 needs a later opset than was asked for.
+        opset = made_from.opset if isinstance(made_from, Quantization) else job.opset
+        return _compared(job, request, artefact, fresh.at(opset), images)
     except PorterError as error:
         return NotProbed(artefact=artefact.id, reason=str(error))
 
 
-def _source(job: Job, record: RunRecord, artefact: Artefact) -> Path | None:
+def _made_from(job: Job, record: RunRecord, artefact: Artefact) -> ExportReport | Quantization:
+    """What was built from: the export, or porter's own int8 graph."""
+    int8 = takes_int8_graph(job.registry.runtime(artefact.runtime), artefact.precision)
+    assert record.export is not None
+    return record.quantization if int8 and record.quantization is not None else record.export
+
+
+def _source(folder: Path, artefact: Artefact, made_from: ExportReport | Quantization) -> Path | None:
     """The ONNX file behind an artefact: itself, or what it was built from; None where that is no longer the file."""
     if artefact.path.endswith(".onnx"):
-        return job.folder / artefact.path
-    built_from: ExportReport | Quantization | None = record.export
-    if takes_int8_graph(job.registry.runtime(artefact.runtime), artefact.precision):
-        built_from = record.quantization or record.export
-    assert built_from is not None
-    path = job.folder / built_from.path
-    return path if file_digest(path) == built_from.sha256 else None
+        return folder / artefact.path
+    path = folder / made_from.path
+    return path if file_digest(path) == made_from.sha256 else None
 
 
 def _compared(
@@ -179,8 +193,8 @@ def _compared(
 
     reference = OnnxProbe.read(fresh, threads=job.threads)
     reference.label = AFRESH
-    with closing(open_probe(job.registry, artefact.runtime, request)) as candidate:
-        behind = graph_behind(candidate, request)
+    candidate, behind = open_probe(job.registry, artefact.runtime, request)
+    with closing(candidate):
         size = artefact.batch or _fixed_batch(behind) or GRAPH_IMAGES
         arrays = [images[k % len(images)].array for k in range(size)]
         fed = Listener(job).hear(np.stack([array for array in arrays if array is not None]))
