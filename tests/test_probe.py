@@ -30,7 +30,7 @@ from porter import (
 from porter.diagnose.probing import open_probe, probing
 from porter.errors import BadInput
 from porter.graphs.nodes import diagnose_graphs
-from porter.graphs.probe import OnnxProbe
+from porter.graphs.onnx_probe import OnnxProbe
 from porter.hosting.manager import create_registry
 from porter.hosting.registry import Registry
 

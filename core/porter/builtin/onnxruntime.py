@@ -182,7 +182,7 @@ class OnnxRuntime(Runtime):
 
     def probe(self, request: ProbeRequest) -> Probe:
         """Runs the graph in the types that it is written in, whatever the precision."""
-        from porter.graphs.probe import OnnxProbe
+        from porter.graphs.onnx_probe import OnnxProbe
 
         probe = OnnxProbe.read(request.onnx, threads=request.threads)
         if request.artefact is not None:

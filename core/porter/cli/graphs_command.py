@@ -16,7 +16,7 @@ from porter.errors import BadInput, ExitCode, one_line
 if TYPE_CHECKING:
     from porter.contracts.runtime import ProbeRequest, Runtime
     from porter.graphs.graph import Graph
-    from porter.graphs.probe import OnnxProbe
+    from porter.graphs.onnx_probe import OnnxProbe
     from porter.hosting.registry import Registry
     from porter.pipeline.judge.tolerance import Bound
     from porter.records.diagnosis import GraphDiagnosis
@@ -93,7 +93,7 @@ def compare_graphs(asked: GraphOptions) -> int:
     from porter.documents.drawings.depth_axes import depth_chart
     from porter.files.whole import write_whole
     from porter.graphs.nodes import diagnose_graphs
-    from porter.graphs.probe import OnnxProbe
+    from porter.graphs.onnx_probe import OnnxProbe
     from porter.hosting.manager import create_registry
 
     registry, name = create_registry(), asked.candidate_runtime or DEFAULT_RUNTIME

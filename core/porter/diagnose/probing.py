@@ -9,8 +9,8 @@ from porter.contracts.probe import Probe
 from porter.contracts.runtime import ProbeRequest
 from porter.errors import BadInput, PluginError, one_line
 from porter.graphs.graph import Graph
+from porter.graphs.onnx_probe import OnnxProbe
 from porter.graphs.onnxfile import read_onnx
-from porter.graphs.probe import OnnxProbe
 from porter.hosting.guard import guarded
 from porter.hosting.registry import Registry, raise_as_plugin_error
 

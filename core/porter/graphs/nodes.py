@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from porter.contracts.probe import Probe
 from porter.contracts.progress import Progress
 from porter.errors import BadInput
+from porter.graphs.candidates import Feeds, GraphSource, ProbeSource, Source, final_outputs
 from porter.graphs.compared import Compared
 from porter.graphs.feeds import bind, carry_over
 from porter.graphs.findings import Findings
 from porter.graphs.graph import Graph
 from porter.graphs.matching import Matching, describe, match_graphs, match_names
+from porter.graphs.onnx_probe import OnnxProbe
 from porter.graphs.outputs import check_optimisation, compare_outputs, fetched_apart
-from porter.graphs.probe import OnnxProbe
-from porter.graphs.sources import Feeds, GraphSource, ProbeSource, Source, final_outputs
 from porter.graphs.static import static_differences
 from porter.graphs.values import OrtValue, to_array
 from porter.graphs.walk import Lane, Walk

@@ -21,8 +21,8 @@ from porter.files.hashes import file_digest
 from porter.files.whole import write_whole
 from porter.graphs.graph import Graph
 from porter.graphs.nodes import diagnose_graphs
+from porter.graphs.onnx_probe import OnnxProbe
 from porter.graphs.onnxfile import facts_of
-from porter.graphs.probe import OnnxProbe
 from porter.pipeline.evaluation.infer import Listener, infer
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
 from porter.pipeline.evaluation.prepare import Prepared, readable

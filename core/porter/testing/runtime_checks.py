@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from porter.contracts.runtime import BuildRequest, OpenRequest, Runtime, RuntimeStatus, Session
+from porter.contracts.runtime import BuildRequest, OpenRequest, ProbeRequest, Runtime, RuntimeStatus, Session
 from porter.errors import PorterError
 from porter.files.hashes import file_digest
 from porter.pipeline.verify import compare
@@ -61,6 +61,8 @@ def _works(runtime: Runtime, folder: Path) -> Iterator[Problem]:
             return
         with closing(runtime.open(_opening(artefact, folder))) as session:
             yield from _answers(runtime, session, weights)
+        if runtime.probes:
+            yield from _probes(runtime, artefact, request.onnx, folder, weights)
     except PorterError as error:
         yield Problem(HOOK, f"{runtime.name!r} says that it is available, but: {error}")
 
@@ -94,6 +96,32 @@ def _answers(runtime: Runtime, session: Session, weights: np.ndarray) -> Iterato
         if not parity.passed:
             off = parity.problem or f"the output is off by {parity.max_abs_error:.3g} (allowed {parity.allowed:.3g})"
             yield Problem(HOOK, f"run() of {runtime.name!r} at batch {rows}: {off}")
+
+
+def _probes(runtime: Runtime, artefact: Artefact, onnx: Path, folder: Path, weights: np.ndarray) -> Iterator[Problem]:
+    """The values inside, by the names of the ONNX file; a tensor that the runtime fused away may be missing."""
+    import numpy as np
+
+    request = ProbeRequest(
+        onnx=onnx,
+        precision=PRECISION,
+        threads=1,
+        artefact=artefact,
+        path=folder / artefact.path,
+        spec=SPEC,
+        options={option.name: option.default for option in runtime.options},
+    )
+    batch = np.random.default_rng(0).standard_normal((artefact.batch or 2, 3, 8, 8), dtype=np.float32)
+    wanted = {"flat": batch.reshape(len(batch), -1), "class": batch.reshape(len(batch), -1) @ weights}
+    with closing(runtime.probe(request)) as probe:
+        names = [name for name in probe.names() if name in wanted]
+        if "class" not in names:
+            yield Problem(HOOK, f"probe() of {runtime.name!r}: names() lacks the graph's output 'class'")
+        for name, got in probe.fetch(names, {"image": batch}).items():
+            parity = compare(name, len(batch), wanted[name], got, Tolerance())
+            if not parity.passed:
+                off = parity.problem or f"is off by {parity.max_abs_error:.3g} (allowed {parity.allowed:.3g})"
+                yield Problem(HOOK, f"probe() of {runtime.name!r}: tensor {name!r}: {off}")
 
 
 def _write_graph(path: Path) -> np.ndarray:

@@ -19,8 +19,8 @@ from porter import BadInput, Missing, ProbeRequest
 from porter.documents.drawings.depth_axes import depth_chart
 from porter.graphs.graph import Graph
 from porter.graphs.nodes import diagnose_graphs
+from porter.graphs.onnx_probe import OnnxProbe
 from porter.graphs.onnxfile import read_onnx
-from porter.graphs.probe import OnnxProbe
 from porter.records.diagnosis import GraphDiagnosis
 from porter.records.parity import Tolerance
 from porter_openvino.compiling import cpu_precisions

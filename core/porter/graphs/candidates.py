@@ -9,7 +9,7 @@ from porter.contracts.probe import Probe
 from porter.errors import PorterError, one_line
 from porter.graphs.feeds import bind
 from porter.graphs.matching import Matching
-from porter.graphs.probe import OnnxProbe
+from porter.graphs.onnx_probe import OnnxProbe
 from porter.graphs.values import OrtValue, to_array
 from porter.graphs.walk import Lane
 
