@@ -192,7 +192,7 @@ def test_a_run_probes_whatever_probes_and_names_what_does_not(tmp_path: Path) ->
     labels, book = write_photos(tmp_path / "val", [0, 1, 2] * 6), Book()
     run = start(tmp_path / "out", tmp_path / "val", labels, plugin=Both(book), runtimes=("onnxruntime", "book"))
     run.everything()
-    run.diagnose()
+    run.alone("diagnose")
     found = run.record.diagnosis
     assert found is not None and found.sound and found.not_probed == ()
     assert [graph.candidate for graph in found.graphs] == ["onnxruntime-fp32", "book-fp32"]
@@ -202,7 +202,7 @@ def test_a_run_probes_whatever_probes_and_names_what_does_not(tmp_path: Path) ->
     assert (asked.onnx.name, asked.path) == ("tiny.onnx", tmp_path / "out/models/tiny.book")
 
     book.probes = False
-    run.diagnose()
+    run.alone("diagnose")
     found = run.record.diagnosis
     assert found is not None and [graph.candidate for graph in found.graphs] == ["onnxruntime-fp32"]
     line = "book-fp32 was not compared node by node: runtime book gives no values inside a graph"
@@ -218,7 +218,7 @@ def test_a_probe_that_fails_in_a_run_is_one_line_of_the_record(tmp_path: Path) -
     labels = write_photos(tmp_path / "val", [0, 1, 2] * 2)
     run = start(tmp_path / "out", tmp_path / "val", labels, plugin=Both(Raising()), runtimes=("book",))
     run.everything()
-    run.diagnose()
+    run.alone("diagnose")
     found = run.record.diagnosis
     assert found is not None
     [left] = found.not_probed

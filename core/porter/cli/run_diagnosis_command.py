@@ -41,7 +41,7 @@ def run(out: Path, trust_checkpoint: bool | None, as_json: bool) -> int:
     request = replace(record.request, trust_checkpoint=bool(trust_checkpoint))
     with TerminalProgress() as progress, FolderLock(out):
         run = begin(out, request, create_registry(), progress, record.command, fresh=False)
-        run.diagnose()
+        run.alone("diagnose")
     found = run.record.diagnosis
     assert found is not None
     if as_json:

@@ -284,7 +284,7 @@ def test_a_run_is_probed_in_the_precision_of_each_artefact(tmp_path: Path, photo
         search_seconds=0.0,
     )
     run.everything()
-    run.diagnose()
+    run.alone("diagnose")
     found = run.record.diagnosis
     assert found is not None and found.not_probed == ()
     assert [graph.candidate for graph in found.graphs] == [artefact.id for artefact in run.record.artefacts]
@@ -308,7 +308,7 @@ def test_weights_of_an_ir_that_somebody_changed_are_found(tmp_path: Path, photos
     values = np.frombuffer(weights.read_bytes(), np.float32).copy()
     values[: 6 * 27] = 0
     weights.write_bytes(values.tobytes())
-    run.diagnose()
+    run.alone("diagnose")
     found = run.record.diagnosis
     assert found is not None and not found.sound
     [graph] = found.graphs
@@ -322,7 +322,7 @@ def test_a_source_that_changed_is_no_graph_behind_an_artefact(tmp_path: Path, ph
     model = onnx.load(source)
     model.doc_string = "edited"
     onnx.save(model, source)
-    run.diagnose()
+    run.alone("diagnose")
     found = run.record.diagnosis
     assert found is not None and found.graphs == ()
     [left] = found.not_probed

@@ -343,14 +343,14 @@ def test_a_precision_that_one_runtime_lacks_names_the_one_that_has_it(
 @pytest.mark.parametrize("part", ["xml", "bin"])
 def test_either_file_of_an_ir_is_checked_before_use(tmp_path: Path, photos: tuple[Path, Path], part: str) -> None:
     run = start(tmp_path / "out", *photos, runtimes=("openvino",))
-    run.export(), run.verify(), run.infer()
+    run.alone("export"), run.alone("verify"), run.alone("infer")
     path = tmp_path / f"out/models/tiny-openvino-fp32.{part}"
     path.write_bytes(path.read_bytes() + b"\n")
     with pytest.raises(BadInput, match=rf"tiny-openvino-fp32\.{part}: its content is not what this run built"):
-        run.evaluate()
-    assert run.verify() is ExitCode.OK, "verify judges the files that are there"
+        run.alone("evaluate")
+    assert run.alone("verify") is ExitCode.OK, "verify judges the files that are there"
     [artefact] = run.record.artefacts
     assert str(artefact.command) == "changed after it was built"
     assert file_digest(path) in [file.sha256 for file in artefact.files]
-    run.evaluate()
+    run.alone("evaluate")
     assert run.record.evaluations[1].end_to_end.source != "outputs", "outputs of the files before the change"
