@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 import porter_openvino.plugin
+from porter import read_yaml
 
 pytest_plugins = ("porter.testing",)
 pytest.importorskip("openvino")
@@ -29,3 +30,12 @@ def test_it_imports_the_public_face_alone() -> None:
     assert len(sources) > 4
     found = [path.name for path in sources if re.search(r"(from|import) porter\.", path.read_text(encoding="utf-8"))]
     assert found == []
+
+
+def test_what_it_says_in_a_document_has_its_chinese() -> None:
+    folder = Path(porter_openvino.plugin.__file__).parent
+    said = {
+        text for path in folder.glob("*.py") for text in re.findall(r'\bMessage\("([^"]+)"', path.read_text("utf-8"))
+    }
+    known = read_yaml(folder / "templates/languages/zh.yaml", as_text=True)
+    assert said and said == set(known)

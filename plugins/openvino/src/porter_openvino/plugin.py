@@ -25,6 +25,9 @@ from porter_openvino.ir import fix_batch, name_outputs, save
 from porter_openvino.probe import OpenVinoProbe
 from porter_openvino.session import OpenVinoSession, require_cpu
 
+TEMPLATES = Path(__file__).parent / "templates"
+"""What its sentences are in Chinese."""
+
 
 class OpenVino(Runtime):
     """Builds an IR with float32 weights; the precision is that of the arithmetic, chosen when a session is opened."""
@@ -32,6 +35,7 @@ class OpenVino(Runtime):
     name = NAME
     queues = True
     probes = True
+    templates = TEMPLATES
 
     def status(self) -> RuntimeStatus:
         try:
