@@ -9,7 +9,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from porter.builtin.ort_layers import layers_of, placement_of, record_placement
-from porter.contracts.runtime import BuildRequest, OpenRequest, Runtime, RuntimeStatus, Session
+from porter.contracts.probe import Probe
+from porter.contracts.runtime import BuildRequest, OpenRequest, ProbeRequest, Runtime, RuntimeStatus, Session
 from porter.errors import BadInput, Missing, did_you_mean, one_line
 from porter.files.hashes import file_digest
 from porter.hookspecs import hookimpl
@@ -145,6 +146,7 @@ class OnnxRuntime(Runtime):
     """Runs the exported ONNX file as it is, and its quantised form for int8."""
 
     name = NAME
+    probes = True
 
     def status(self) -> RuntimeStatus:
         try:
@@ -179,6 +181,15 @@ class OnnxRuntime(Runtime):
 
     def open(self, request: OpenRequest) -> Session:
         return OnnxRuntimeSession(request)
+
+    def probe(self, request: ProbeRequest) -> Probe:
+        """Runs the graph in the types that it is written in, whatever the precision."""
+        from porter.graphs.onnx_probe import OnnxProbe
+
+        probe = OnnxProbe.read(request.onnx, threads=request.threads)
+        if request.artefact is not None:
+            probe.label = request.artefact.id
+        return probe
 
 
 @hookimpl

@@ -154,7 +154,8 @@ class ProbeRequest:
     """A graph whose intermediate tensors are wanted."""
 
     onnx: Path
-    """The ONNX file: that of the artefact, or one that a user named."""
+    """The ONNX file: the artefact itself, or what it was built from, or one that a user named. Core reads it as well,
+    for the graph behind the tensors."""
     precision: str
     """Precision to compute in."""
     threads: int
@@ -162,7 +163,7 @@ class ProbeRequest:
     artefact: Artefact | None = None
     """The artefact of a run that is diagnosed; None: there is only the ONNX file."""
     path: Path | None = None
-    """Where the artefact's file is."""
+    """Where the artefact's file is, which is what should be probed; None: there is only the ONNX file."""
     spec: ModelSpec | None = None
     """The model; None: there is only the ONNX file."""
     target: str | None = None

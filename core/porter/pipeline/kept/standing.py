@@ -8,6 +8,7 @@ from pathlib import Path
 from porter.data.content import content_sha256
 from porter.errors import BadInput
 from porter.files.hashes import has_digest
+from porter.hosting.engines import engine_packages
 from porter.machine import host as machine
 from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
@@ -53,7 +54,7 @@ def _machine(job: Job, record: RunRecord) -> Changed:
     then = record.environment
     if then is None:
         return
-    now = machine.describe(images=False)
+    now = machine.describe(engine_packages(job.registry), images=False)
     if then.cpu != now.cpu:
         yield "load", "another processor"
     if then.python != now.python:

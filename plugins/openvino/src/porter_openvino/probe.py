@@ -1,27 +1,23 @@
-"""An ONNX file in OpenVINO on the CPU, in any precision that the CPU has."""
+"""Tensors inside a model, in OpenVINO on the CPU, in any precision that the CPU has."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from porter.errors import BadInput, did_you_mean, one_line
-from porter.graphs.graph import Graph
-from porter.graphs.onnxfile import read_onnx
-from porter.machine.host import usable_threads
-from porter.openvino import ELEMENT_TYPES, Compiled, compile_model, import_openvino, read_model, reason
+from porter import BadInput, Probe, ProbeRequest, did_you_mean, one_line
+from porter_openvino.compiling import Compiled, compile_model, import_openvino, read_model, reason
 
 if TYPE_CHECKING:
     import numpy as np
 
-PRECISIONS = tuple(ELEMENT_TYPES)
 FIXED = frozenset({"Parameter", "Constant", "Result"})
 """Nodes that compute nothing."""
 
 
-class OpenVinoProbe:
-    """A model in OpenVINO, whose intermediate tensors are fetched by making them outputs.
+class OpenVinoProbe(Probe):
+    """A model in OpenVINO, whose intermediate tensors are fetched by making them outputs: of a run the artefact's own
+    files, whose tensors keep the names that they have in the ONNX file.
 
     An output cannot be fused away, and in a lower precision OpenVINO keeps what comes just before an output in float32,
     convolutions and matrix products apart. A model whose tensors are fetched therefore rounds at other places than in
@@ -30,21 +26,15 @@ class OpenVinoProbe:
     Float tensors come as float32, whatever they are in the file.
     """
 
-    def __init__(
-        self, path: Path, precision: str = "fp32", label: str | None = None, *, threads: int | None = None
-    ) -> None:
-        """`precision` is one of `PRECISIONS`; `threads` None: what this machine offers.
-
-        Raises `BadInput` for a file that OpenVINO cannot read or compile, and `Missing` where OpenVINO is not
-        installed, or would compute in another precision.
-        """
-        if precision not in PRECISIONS:
-            raise BadInput(f"OpenVINO: precision {precision!r} is none of {', '.join(PRECISIONS)}")
+    def __init__(self, request: ProbeRequest) -> None:
+        """Raises `BadInput` for a file that OpenVINO cannot read or compile, and `Missing` where OpenVINO is not
+        installed, or would compute in another precision."""
         self._ov = import_openvino()
-        self.label = label or f"{one_line(path.name)} in OpenVINO {precision}"
-        self.graph = Graph(read_onnx(path), one_line(path))
-        self._precision, self._threads = precision, threads or usable_threads()
-        self._model = read_model(path)
+        self._path = request.path or request.onnx
+        named = f"{one_line(self._path.name)} in OpenVINO {request.precision}"
+        self.label = named if request.artefact is None else request.artefact.id
+        self._precision, self._threads = request.precision, request.threads
+        self._model = read_model(self._path)
         self._inputs = {port.get_any_name(): port for port in self._model.inputs}
         self._outputs = {name for port in self._model.outputs for name in port.get_names()}
         self._names = _computed(self._model)
@@ -77,6 +67,9 @@ class OpenVinoProbe:
         counts = ", ".join(f"{name} {count}" for name, count in self._layers.items())
         return (f"{self.label}: matrix layers by the precision that they run in: {counts or 'none'}",)
 
+    def close(self) -> None:
+        self._current = None
+
     def _with(self, added: frozenset[str]) -> Any:
         """The compiled model with these tensors as further outputs."""
         if self._current is None or self._current[0] != added:
@@ -91,8 +84,8 @@ class OpenVinoProbe:
                 model.add_outputs(sorted(added))
             model = self._as_float32(model)
         except RuntimeError as error:
-            raise BadInput(f"{self.graph.label}: OpenVINO cannot make tensors outputs: {reason(error)}") from None
-        return compile_model(model, self.graph.label, self._precision, self._threads)
+            raise BadInput(f"{one_line(self._path)}: OpenVINO cannot make tensors outputs: {reason(error)}") from None
+        return compile_model(model, one_line(self._path), self._precision, self._threads)
 
     def _as_float32(self, model: Any) -> Any:
         """Let float inputs and outputs be float32 outside the model; numpy has no bfloat16."""

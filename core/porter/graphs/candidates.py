@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from porter.contracts.probe import Probe
 from porter.errors import PorterError, one_line
 from porter.graphs.feeds import bind
 from porter.graphs.matching import Matching
-from porter.graphs.probe import OnnxProbe, Probe
+from porter.graphs.onnx_probe import OnnxProbe
 from porter.graphs.values import OrtValue, to_array
 from porter.graphs.walk import Lane
 

@@ -20,14 +20,21 @@ from graphs import FLOAT, SIZE, graph, images, network, node
 from sessions import opening
 from tiny import start, write_photos
 
-from porter.builtin.onnxruntime import OnnxRuntimeSession
-from porter.contracts.runtime import BuildRequest, Session
-from porter.errors import BadInput, ExitCode, Missing
-from porter.files.hashes import file_digest
+from porter import (
+    BadInput,
+    BuildRequest,
+    ExitCode,
+    Missing,
+    ModelSpec,
+    OnnxRuntimeSession,
+    PreprocessSpec,
+    Session,
+    TensorSpec,
+    file_digest,
+)
 from porter.records.record import State
-from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 from porter.runfolder.record_file import read_record
-from porter.runtimes.openvino import OpenVino
+from porter_openvino.plugin import OpenVino
 
 openvino = pytest.importorskip("openvino")
 
@@ -173,7 +180,8 @@ def test_a_precision_that_the_cpu_lacks_is_an_error(tmp_path: Path) -> None:
     """A limit on the instruction set takes fp16 away, and OpenVINO takes another precision without a word."""
     built = Built(tmp_path)
     script = (
-        "import sys; from pathlib import Path; from porter.openvino import compile_model, cpu_precisions, read_model\n"
+        "import sys; from pathlib import Path\n"
+        "from porter_openvino.compiling import compile_model, cpu_precisions, read_model\n"
         "assert 'fp16' not in cpu_precisions()\n"
         "compile_model(read_model(Path(sys.argv[1])), 'it', 'fp16', 1)\n"
     )
@@ -204,6 +212,14 @@ def test_a_session_for_one_batch_size_is_shaped_for_it(built: Built, feed: np.nd
 def test_more_threads_than_there_are_is_an_error(built: Built) -> None:
     with pytest.raises(Missing, match=r"OpenVINO uses \d+ threads of the 4096 asked for: give --threads \d+"):
         built.open(threads=4096)
+
+
+def test_fewer_streams_than_asked_for_are_announced(built: Built, feed: np.ndarray) -> None:
+    """OpenVINO makes no more streams than there are threads; the session says so, and takes all calls the same."""
+    info = built.open(threads=1, streams=3).info
+    assert (info.threads, info.streams) == (1, 1)
+    assert str(info.announced["streams"]) == "OpenVINO makes no more streams than there are threads"
+    assert built.open(threads=1, streams=1).info.announced == {}
 
 
 def test_a_device_that_is_not_the_cpu_is_an_error(built: Built) -> None:
@@ -327,14 +343,14 @@ def test_a_precision_that_one_runtime_lacks_names_the_one_that_has_it(
 @pytest.mark.parametrize("part", ["xml", "bin"])
 def test_either_file_of_an_ir_is_checked_before_use(tmp_path: Path, photos: tuple[Path, Path], part: str) -> None:
     run = start(tmp_path / "out", *photos, runtimes=("openvino",))
-    run.export(), run.verify(), run.infer()
+    run.alone("export"), run.alone("verify"), run.alone("infer")
     path = tmp_path / f"out/models/tiny-openvino-fp32.{part}"
     path.write_bytes(path.read_bytes() + b"\n")
     with pytest.raises(BadInput, match=rf"tiny-openvino-fp32\.{part}: its content is not what this run built"):
-        run.evaluate()
-    assert run.verify() is ExitCode.OK, "verify judges the files that are there"
+        run.alone("evaluate")
+    assert run.alone("verify") is ExitCode.OK, "verify judges the files that are there"
     [artefact] = run.record.artefacts
     assert str(artefact.command) == "changed after it was built"
     assert file_digest(path) in [file.sha256 for file in artefact.files]
-    run.evaluate()
+    run.alone("evaluate")
     assert run.record.evaluations[1].end_to_end.source != "outputs", "outputs of the files before the change"

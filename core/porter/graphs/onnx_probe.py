@@ -1,11 +1,12 @@
-"""What can be asked for its intermediate tensors: an ONNX graph, or a model in any other runtime."""
+"""An ONNX graph that can be asked for its intermediate tensors, and walked node by node."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from porter.contracts.probe import Probe
 from porter.errors import BadInput, did_you_mean, one_line
 from porter.graphs.feeds import bind
 from porter.graphs.graph import Graph
@@ -19,32 +20,11 @@ if TYPE_CHECKING:
     import onnx
 
 
-class Probe(Protocol):
-    """A model whose intermediate tensors can be fetched by name."""
+class OnnxProbe(Probe):
+    """An ONNX graph in ONNX Runtime on the CPU, without graph optimisations.
 
-    @property
-    def label(self) -> str:
-        """What the report calls it."""
-
-    @property
-    def graph(self) -> Graph | None:
-        """The ONNX graph that it was made from; None where there is none: tensors then go by their names alone."""
-
-    def names(self) -> Sequence[str]:
-        """The tensors that can be fetched, in any order; the model's inputs are not among them."""
-
-    def fetch(self, names: Sequence[str], feed: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        """These tensors for one feed, inputs by name. A tensor that is not there after all is left out.
-
-        Raises a `PorterError` where the model cannot be run at all.
-        """
-
-    def notes(self) -> Sequence[str]:
-        """What else the report should say of this model; asked last."""
-
-
-class OnnxProbe:
-    """An ONNX graph in ONNX Runtime on the CPU, without graph optimisations."""
+    Richer than any other probe: its graph is at hand, and any of its nodes can be run alone.
+    """
 
     def __init__(self, model: onnx.ModelProto, label: str, *, threads: int | None = None) -> None:
         """`threads` within an operator; None: what this machine offers. Raises `BadInput` for a broken graph."""
