@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import itertools
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +148,7 @@ def _plain(name: Name) -> str:
     module = importlib.import_module(f"porter.{name.module}")
     body = ast.parse(inspect.getsource(module)).body
     last = name.name.rpartition(".")[2]
-    for statement, following in zip(body, body[1:], strict=False):
+    for statement, following in itertools.pairwise(body):
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == last for target in targets):
             text = following.value if isinstance(following, ast.Expr) else None
