@@ -38,7 +38,9 @@ class Classified:
     """The best classes of one image, best first, at most five, with their scores."""
 
     classes: tuple[int, ...]
+    """Class indices."""
     scores: tuple[float, ...]
+    """The score of each, as the model gives it."""
 
 
 class TopKScorer(Scorer):
@@ -79,6 +81,8 @@ class TopKScorer(Scorer):
 
 
 class Classification(Task):
+    """One class an image, judged by top-1. A subclass with another `name` and `gate` judges otherwise."""
+
     name = NAME
     title = "Image classification"
     gate = "top1"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 OptionValue: TypeAlias = str | int | float | bool
+"""What an option of a runtime can be."""
 Options: TypeAlias = Mapping[str, OptionValue]
 """Every option that a runtime declares, by its name: as given, or its default."""
 
