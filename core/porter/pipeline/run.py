@@ -10,9 +10,9 @@ from shutil import rmtree
 from porter.documents.deliver import deliver
 from porter.documents.templates import Templates
 from porter.errors import BadInput, ExitCode, PluginError, PorterError
-from porter.files.whole import write_whole
 from porter.machine.clock import now
 from porter.pipeline import verify
+from porter.pipeline.accuracy_files import accuracy_file_names, write_accuracy_files
 from porter.pipeline.build import as_they_are, build, quantised
 from porter.pipeline.diagnosing import diagnose
 from porter.pipeline.evaluation import approximate
@@ -38,7 +38,7 @@ from porter.pipeline.precision.attempts import forget
 from porter.pipeline.precision.choose import choose
 from porter.pipeline.speed import bench as benching
 from porter.pipeline.speed.tune import TRIAL_SECONDS, tune
-from porter.records.evaluation import Evaluation, Failure
+from porter.records.evaluation import Failure
 from porter.records.record import OutputFile, RunRecord
 from porter.runfolder.commands import commands_of
 from porter.runfolder.layout import CACHE, DOCUMENTS, PREDICTIONS, RECORD_NAME
@@ -176,7 +176,7 @@ class Run:
             self.record = replace(self.record, approximation=approximate.measure(self.job, passes[0]))
         self.record = verdicts.compare(self.record, self.job.spec, self.job.task, self.job.manifest)
         if len(passes) > 1:
-            self._write_task_files(passes[1].evaluation)
+            self.record = write_accuracy_files(self.job, self.record, passes[1].evaluation)
         return self._save()
 
     def bench(self) -> ExitCode:
@@ -200,10 +200,12 @@ class Run:
 
         `templates` is a folder of the user's own, see `porter.documents.deliver`.
         """
-        of_plugin = self.job.offer.templates
-        self.record = replace(self.record, templates="" if of_plugin is None else self.job.hooks.plugin)
+        shipped = self.job.templates()
+        if self._executor.templates is not None:
+            shipped = {**shipped, self._executor.name: self._executor.templates}
+        self.record = replace(self.record, templates=tuple(shipped))
         self._save()
-        deliver(self.job.folder, self.record, Templates(user=templates, plugin=of_plugin))
+        deliver(self.job.folder, self.record, Templates(user=templates, plugins=tuple(shipped.values())))
         return verdicts.exit_code(self.record)
 
     # --- what they share --------------------------------------------------------------------------------------
@@ -270,24 +272,13 @@ class Run:
         return self._save()
 
     def _choose(self) -> None:
-        """Of what `auto` tried, the fastest that is right; the task's own files are then about it."""
+        """Of what `auto` tried, the fastest that is right; the files of the accuracy are then about it."""
         self.record = choose(self.job, self.record)
         chosen = self.record.evaluation(self.record.choice.chosen) if self.record.choice is not None else None
         if chosen is not None:
-            self._write_task_files(chosen)
+            self.record = write_accuracy_files(self.job, self.record, chosen)
         self._note_machine()
         self._save()
-
-    def _write_task_files(self, evaluation: Evaluation) -> None:
-        """The accuracy of one artefact in the task's own formats."""
-        documents = self.job.task.documents(evaluation.metrics, self.job.spec)
-        for name, data in documents.items():
-            if name not in self.job.task.files:
-                raise PluginError(
-                    f"task {self.job.task.name!r}: documents() wrote {name!r}, which its `files` do not name"
-                )
-            write_whole(self.job.folder / name, data)
-        self.record = replace(self.record, task_files=tuple(documents))
 
     def _list(self) -> None:
         """List the images once; what the manifest says goes to the record, and so do the labels by content."""
@@ -355,6 +346,6 @@ class Run:
         self.record = verdicts.judge(self.record)
         self._forget(*DOCUMENTS)  # made from the record as it was
         if not self.record.evaluations:
-            self._forget(PREDICTIONS, *self.job.task.files)
+            self._forget(PREDICTIONS, *accuracy_file_names(self.job))
         write_record(self.job.folder, self.record)
         return verdicts.exit_code(self.record)

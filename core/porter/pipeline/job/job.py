@@ -341,6 +341,10 @@ class Job:
             )
         return tuple(uses)
 
+    def templates(self) -> dict[str, Path]:
+        """Folders of templates of the plugins that answer, by the plugin's name, the first to look in first."""
+        return self.registry.templates(self.request.model, self.spec.task, [one.name for one in self.runtimes])
+
     def shipped_note(self) -> Text:
         """What of the inputs the plugin shipped, in words; empty: nothing."""
         if not self.files.shipped or self.offer.shipped is None:

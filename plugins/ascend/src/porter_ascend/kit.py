@@ -12,20 +12,15 @@ from pathlib import Path
 
 import msgspec
 
-from porter.ascend.atc import PRECISION_MODES, input_shape
-from porter.ascend.inputs import SUFFIX, bin_names, info_lines, write_bin
-from porter.contracts.runtime import Preprocessed
-from porter.errors import BadInput, one_line
-from porter.files.hashes import file_digest
-from porter.files.textfile import read_json
-from porter.records.manifest import Item, Manifest
-from porter.records.spec import ModelSpec, TensorSpec
+from porter import BadInput, Item, Manifest, ModelSpec, Preprocessed, TensorSpec, file_digest, one_line, read_json
+from porter_ascend.atc import PRECISION_MODES, input_shape
+from porter_ascend.inputs import SUFFIX, bin_names, info_lines, write_bin
 
 DOCUMENT, SCRIPT, SUMS, RESULTS = "kit.json", "run.sh", "SHA256SUMS", "results"
 BINS, INFO, LABELS, MODEL = "data/bin", "data/images.info", "data/labels.txt", "model"
 LOOPS, ROUNDS = 200, 100
 """Timed calls of ais_bench, from 100 on a sample holds its p99; and of the older tool, which gives a mean alone."""
-TEMPLATE = "ascend/run.sh.j2"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +76,7 @@ def script(kit: KitDocument) -> str:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("porter.templates", ""),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,
@@ -89,7 +84,7 @@ def script(kit: KitDocument) -> str:
     environment.filters["q"] = shlex.quote
     shape = input_shape(kit.inputs, 1)
     height, width = kit.spec.preprocess.crop
-    return environment.get_template(TEMPLATE).render(
+    return environment.get_template(f"{SCRIPT}.j2").render(
         name=Path(kit.onnx).stem,
         onnx=kit.onnx,
         inputs=";".join(f"{one.split(':')[0]}:@,{one.split(',', 1)[1]}" for one in shape.split(";")),

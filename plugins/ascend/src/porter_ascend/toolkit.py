@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from porter.errors import BadInput, Missing, one_line
+from porter import BadInput, Missing, one_line
 
 SCRIPT_VARIABLE = "PORTER_ASCEND_ENV"
 """Environment variable that names the script, where it lies elsewhere."""

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from porter.ascend.atclog import read_log
-from porter.ascend.toolkit import Toolkit
-from porter.errors import BadInput, one_line
-from porter.records.spec import TensorSpec
+from porter import BadInput, TensorSpec, one_line
+from porter_ascend.atclog import read_log
+from porter_ascend.toolkit import Toolkit
 
 ONNX_FRAMEWORK = 5
 PRECISION_MODES = {"fp16": "force_fp16"}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from porter.errors import BadInput, one_line
+from porter import BadInput, one_line
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from porter.errors import BadInput, one_line
-from porter.records.spec import TensorSpec
+from porter import BadInput, ReturnedOutputs, TensorSpec, one_line
+from porter_ascend.figures import batch_in
+from porter_ascend.inputs import bin_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,12 +27,12 @@ def is_output(name: str) -> bool:
     return _FILE.fullmatch(name) is not None
 
 
-class OutputFolder:
+class OutputFolder(ReturnedOutputs):
     """The files of one folder by image. Outputs count from 0 or from 1: the least number of the folder says which."""
 
-    def __init__(self, folder: Path, outputs: Sequence[TensorSpec]) -> None:
-        self.folder = folder
-        self._specs = tuple(outputs)
+    def __init__(self, folder: Path) -> None:
+        self.path = folder
+        self.batch = batch_in(folder.name)
         self._files: dict[str, dict[int, Path]] = {}
         try:
             names = sorted(path.name for path in folder.iterdir())
@@ -56,27 +57,31 @@ class OutputFolder:
         """The number of the model's first output in the file names."""
         return self._first
 
-    def read(self, image: str) -> dict[str, np.ndarray]:
+    def names(self, ids: Sequence[str]) -> tuple[str, ...]:
+        """As the tools make them, from the images' own."""
+        return bin_names(ids)
+
+    def read(self, name: str, outputs: Sequence[TensorSpec]) -> dict[str, np.ndarray]:
         """Every output of one image by name, in its shape without the batch.
 
         Raises `BadInput` naming the file where one is missing, broken or of another size than the model declares.
         """
-        numbers = self._files.get(image, {})
+        numbers = self._files.get(name, {})
         found = {}
-        for place, spec in enumerate(self._specs):
+        for place, spec in enumerate(outputs):
             path = numbers.get(place + self._first)
             if path is None:
-                raise BadInput(f"{one_line(self.folder)}: no output {place} of image {one_line(image)!r}")
+                raise BadInput(f"{one_line(self.path)}: no output {place} of image {one_line(name)!r}")
             found[spec.name] = read_array(path, spec)
         return found
 
-    def missing(self, images: Sequence[str]) -> tuple[str, ...]:
-        """Those of `images` that have no file."""
-        return tuple(name for name in images if name not in self._files)
+    def missing(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of `names` that have no file."""
+        return tuple(name for name in names if name not in self._files)
 
-    def extra(self, images: Sequence[str]) -> tuple[str, ...]:
-        """Images that have files and are not among `images`."""
-        return tuple(sorted(self._files.keys() - set(images)))
+    def extra(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Images that have files and are not among `names`."""
+        return tuple(sorted(self._files.keys() - set(names)))
 
 
 def read_array(path: Path, spec: TensorSpec) -> np.ndarray:

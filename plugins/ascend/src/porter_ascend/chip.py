@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 
-from porter.errors import BadInput, one_line
+from porter import BadInput, one_line
 
 PREFIX = "Ascend"
 WAY_OUT = (

@@ -6,23 +6,39 @@ Where this machine lacks them, the runtime writes a kit that does all of it on a
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from porter.ascend import atc, chip, kit
-from porter.ascend.host import Host
-from porter.ascend.om import OmTensors, read_tensors, write_tensors
-from porter.ascend.toolkit import Toolkit
-from porter.contracts.runtime import BuildRequest, KitRequest, OpenRequest, Runtime, RuntimeStatus, Session
-from porter.errors import BadInput, Missing, PorterError, one_line
-from porter.files.hashes import file_digest
-from porter.graphs.onnxfile import facts_of, read_onnx
-from porter.hookspecs import hookimpl
-from porter.records.artefact import Artefact, ArtefactPart
-from porter.records.kit import Kit
-from porter.records.spec import TensorSpec
-from porter.records.version import __version__
+from porter import (
+    Artefact,
+    ArtefactPart,
+    BadInput,
+    BuildRequest,
+    Kit,
+    KitRequest,
+    Metric,
+    Missing,
+    ModelSpec,
+    OpenRequest,
+    PorterError,
+    Returned,
+    Runtime,
+    RuntimeStatus,
+    Session,
+    TakeBackRequest,
+    TensorSpec,
+    __version__,
+    facts_of,
+    file_digest,
+    hookimpl,
+    one_line,
+    read_onnx,
+)
+from porter_ascend import atc, chip, kit, scores
+from porter_ascend.host import Host
+from porter_ascend.om import OmTensors, read_tensors, write_tensors
+from porter_ascend.toolkit import Toolkit
 
 NAME = "ascend"
 LOGS = "logs"
@@ -37,6 +53,9 @@ class Ascend(Runtime):
     own_precision = "fp16"
     fixed_batch = True
     has_kit = True
+    takes_back = True
+    files = (scores.NAME,)
+    templates = kit.TEMPLATES
 
     def status(self) -> RuntimeStatus:
         try:
@@ -88,7 +107,7 @@ class Ascend(Runtime):
         )
 
     def open(self, request: OpenRequest) -> Session:
-        from porter.runtimes.ascend_session import AscendSession
+        from porter_ascend.session import AscendSession
 
         host = Host.find()
         if not host.complete:
@@ -129,6 +148,15 @@ class Ascend(Runtime):
             images=written.images,
             size_bytes=written.size_bytes,
         )
+
+    def take_back(self, request: TakeBackRequest) -> Returned:
+        from porter_ascend.take_back import returned_from
+
+        return returned_from(request.folder, NAME)
+
+    def documents(self, metrics: Sequence[Metric], spec: ModelSpec) -> Mapping[str, bytes]:
+        document = scores.scores_document(metrics, spec)
+        return {} if document is None else {scores.NAME: document}
 
     def _built_here(self, request: KitRequest) -> tuple[Artefact, ...]:
         """What atc makes on this machine, though nothing here can run it: an operator it refuses shows at once."""

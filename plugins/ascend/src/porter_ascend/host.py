@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from porter.ascend.chip import chips_here
-from porter.ascend.toolkit import BENCHMARK_VARIABLE, INSTALL, Toolkit, benchmark_tool
+from porter_ascend.chip import chips_here
+from porter_ascend.toolkit import BENCHMARK_VARIABLE, INSTALL, Toolkit, benchmark_tool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,21 +6,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from porter.ascend.kit import SUMS
-from porter.errors import BadInput, one_line
-from porter.files.hashes import file_digest
-from porter.files.textfile import read_text
-from porter.importing.accuracy import Accuracy
-from porter.importing.found import Found
-from porter.importing.speed import Speed
-from porter.records.imported import Doubt, ImportFinding
-from porter.records.message import Message, Text
+from porter import BadInput, Doubt, ImportFinding, Message, Text, file_digest, one_line, read_text
+from porter_ascend.found import Found
+from porter_ascend.kit import SUMS
+from porter_ascend.speed import Speed
 
 
-def doubts(found: Found, speed: Speed, accuracy: Accuracy) -> tuple[ImportFinding, ...]:
+def doubts(found: Found, speed: Speed) -> tuple[ImportFinding, ...]:
     """Every finding, those of single files first."""
-    of_files = [*_broken(found), *_of_the_kit(found), *speed.findings, *accuracy.findings]
-    return (*of_files, *_images_counted(found, speed), *_absent(speed, accuracy))
+    return (*_broken(found), *_of_the_kit(found), *speed.findings)
 
 
 def _broken(found: Found) -> Iterator[ImportFinding]:
@@ -81,28 +75,6 @@ def _changed(results: Path) -> Iterator[ImportFinding]:
 def _leaves(name: str) -> bool:
     """Whether a path leads out of its folder."""
     return Path(name).is_absolute() or ".." in Path(name).parts
-
-
-def _images_counted(found: Found, speed: Speed) -> Iterator[ImportFinding]:
-    """The data set of the speed and that of the accuracy are the same."""
-    for run in speed.dataset_runs:
-        for scores in found.scores:
-            if abs(run.images - scores.content.images) > 0.001 * scores.content.images:
-                text = Message(
-                    "`{report}` ran {ran} images, `{file}` is about {images}",
-                    report=run.source,
-                    ran=run.images,
-                    file=found.name(scores.path),
-                    images=scores.content.images,
-                )
-                yield _finding(Doubt.INCONSISTENT, text)
-
-
-def _absent(speed: Speed, accuracy: Accuracy) -> Iterator[ImportFinding]:
-    if not accuracy.evaluations:
-        yield _finding(Doubt.MISSING, Message("no accuracy: neither predictions nor a `result.json` that can be read"))
-    if not speed.performance:
-        yield _finding(Doubt.MISSING, Message("no speed: no report that can be read"))
 
 
 def _finding(kind: Doubt, text: Text) -> ImportFinding:

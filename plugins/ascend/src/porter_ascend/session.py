@@ -7,21 +7,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from porter.ascend import aisbench, benchmark
-from porter.ascend.atclog import read_log
-from porter.ascend.chip import PREFIX
-from porter.ascend.figures import Times
-from porter.ascend.host import Host
-from porter.ascend.inputs import SUFFIX, info_lines
-from porter.ascend.kit import LOOPS, ROUNDS
-from porter.ascend.om import OmTensors
-from porter.ascend.outputs import OutputFolder
-from porter.contracts.measured import Measured
-from porter.contracts.runtime import Session
-from porter.errors import BadInput, one_line
-from porter.records.artefact import SessionInfo
-from porter.records.message import Message
-from porter.records.performance import Copy, Latency
+from porter import NOT_REPORTED, BadInput, Copy, Latency, Measured, Message, Session, SessionInfo, one_line
+from porter_ascend import aisbench, benchmark
+from porter_ascend.atclog import read_log
+from porter_ascend.chip import PREFIX
+from porter_ascend.figures import Times
+from porter_ascend.host import Host
+from porter_ascend.inputs import SUFFIX, info_lines
+from porter_ascend.kit import LOOPS, ROUNDS
+from porter_ascend.om import OmTensors
+from porter_ascend.outputs import OutputFolder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +43,7 @@ class AscendSession(Session):
         self._tool = aisbench.TOOL if host.has_ais_bench else benchmark.TOOL
         self.info = SessionInfo(
             runtime="ascend",
-            version=host.toolkit.version() or "not reported",
+            version=host.toolkit.version() or NOT_REPORTED,
             precision=precision,
             provider=f"{_chip(host, device, tensors)}, device {device}, through {self._tool}",
             threads=None,
@@ -65,11 +60,11 @@ class AscendSession(Session):
             folder = Path(place)
             names = self._write(folder / "in", batch)
             found = self._ais_bench(folder) if self._tool == aisbench.TOOL else self._benchmark(folder, names)
-            outputs = OutputFolder(found, self._tensors.outputs)
+            outputs = OutputFolder(found)
             missing = outputs.missing(names)
             if missing:
                 raise BadInput(f"{self._tool}: outputs of {len(missing)} of {len(names)} images did not come back")
-            rows = [outputs.read(name) for name in names]
+            rows = [outputs.read(name, self._tensors.outputs) for name in names]
         return {one.name: np.stack([row[one.name] for row in rows]) for one in self._tensors.outputs}
 
     def measure(self, batch: int) -> Measured:

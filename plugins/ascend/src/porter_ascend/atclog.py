@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from porter.errors import one_line
+from porter import one_line
 
 SHOWN = 12
 """Operators and errors that a message lists."""

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from porter.errors import BadInput, one_line
+from porter import BadInput, one_line
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?nan|[-+]?inf(?:inity)?"
 """A number as C and Python print it, NaN and infinity among them, so that they are seen and refused."""

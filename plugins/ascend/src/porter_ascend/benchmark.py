@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from porter.ascend.figures import NUMBER, batch_in, positive
-from porter.errors import BadInput, one_line
-from porter.files.textfile import read_text
+from porter import BadInput, one_line, read_text
+from porter_ascend.figures import NUMBER, batch_in, positive
 
 TOOL = "benchmark"
 OUTPUTS = "result/dumpOutput_device{device}"

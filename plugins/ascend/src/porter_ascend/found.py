@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from porter.ascend import aisbench, benchmark, outputs, scores
-from porter.ascend.kit import DOCUMENT, RESULTS, KitDocument, read_kit
-from porter.errors import BadInput, one_line
-from porter.files.textfile import read_json
+from porter import BadInput, one_line, read_json
+from porter_ascend import aisbench, benchmark, outputs, scores
+from porter_ascend.kit import DOCUMENT, RESULTS, KitDocument, read_kit
 
 T = TypeVar("T")
 RESULTS_DOCUMENT = "results.json"
@@ -83,9 +82,7 @@ class Found:
 
 
 def collect(folder: Path) -> Found:
-    """Look through `folder`, links to folders left out. Raises `BadInput` where it is no folder."""
-    if not folder.is_dir():
-        raise BadInput(f"{one_line(folder)}: {'a file, not a folder' if folder.exists() else 'no such folder'}")
+    """Look through `folder`, links to folders left out."""
     found = Found(folder=folder)
     kit = next((place / DOCUMENT for place in (folder, folder.parent) if (place / DOCUMENT).is_file()), None)
     if kit is not None:

@@ -1,21 +1,16 @@
-"""The speed that tools state: one record for each measurement, and what of their figures does not fit together."""
+"""The speed that tools state: each measurement once, and what of their figures does not fit together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from porter.ascend import aisbench, benchmark
-from porter.ascend.figures import batch_in
-from porter.contracts.measured import Measured
-from porter.importing.found import Found
-from porter.pipeline.speed.measured import Provenance, performance_of
-from porter.records.artefact import SessionInfo
-from porter.records.imported import DatasetRun, Doubt, ImportFinding, ModuleRate
-from porter.records.message import Message, Text, Value
-from porter.records.performance import Latency, Performance
-from porter.runtimes.ascend_session import ZEROS, measured_by_ais_bench, measured_by_benchmark
+from porter import DatasetRun, Doubt, ImportFinding, Latency, Measured, Message, ModuleRate, StatedSpeed, Text, Value
+from porter_ascend import aisbench, benchmark
+from porter_ascend.figures import batch_in
+from porter_ascend.found import Found
+from porter_ascend.session import ZEROS, measured_by_ais_bench, measured_by_benchmark
 
 CLOSE = 0.01
 """Two figures of one run agree within this share; tools print five or six digits."""
@@ -34,52 +29,24 @@ UNKNOWN = Message("not reported")
 class Speed:
     """All that is known of the speed."""
 
-    performance: list[Performance] = field(default_factory=list)
+    stated: list[StatedSpeed] = field(default_factory=list)
     dataset_runs: list[DatasetRun] = field(default_factory=list)
     findings: list[ImportFinding] = field(default_factory=list)
     notes: list[Text] = field(default_factory=list)
     gave: dict[Path, list[Text]] = field(default_factory=dict)
-    """What was taken from each file."""
+    """What else was taken from each file."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Naming:
-    """How figures are named in the record."""
-
-    artefact: Callable[[int], str]
-    """Id of the artefact of a batch size."""
-    session: Callable[[int, str], SessionInfo]
-    """What ran, from a batch size and the name of the tool."""
-    devices_per_card: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Figure:
-    path: Path
-    batch: int
-    measured: Measured
-
-
-def speed_of(found: Found, naming: Naming, expected: Sequence[int]) -> Speed:
-    """Read the speed out of the folder. `expected` are the batch sizes that should have been measured."""
+def speed_of(found: Found) -> Speed:
+    """Read the speed out of the folder."""
     speed = Speed()
     figures = [*_by_benchmark(found, speed), *_by_ais_bench(found, speed), *_by_interface(found, speed)]
-    for figure in _each_once(found, figures, speed):
-        provenance = Provenance(source=found.name(figure.path), devices_per_card=naming.devices_per_card)
-        session = naming.session(figure.batch, figure.measured.tool)
-        record = performance_of(naming.artefact(figure.batch), session, figure.batch, figure.measured, provenance)
-        speed.performance.append(record)
-        _gave(speed, figure.path, Message("speed at batch {batch}", batch=figure.batch))
-    speed.performance.sort(key=lambda one: (one.batch, str(one.input)))
-    measured = {one.batch for one in speed.performance}
-    for batch in expected:
-        if batch not in measured:
-            _doubt(speed, Doubt.MISSING, Message("no report gives the speed at batch {batch}", batch=batch))
-    _compare_runs(speed)
+    speed.stated.extend(_each_once(found, figures, speed))
+    _compare_runs(found, speed)
     return speed
 
 
-def _by_benchmark(found: Found, speed: Speed) -> Iterator[_Figure]:
+def _by_benchmark(found: Found, speed: Speed) -> Iterator[StatedSpeed]:
     for report in found.pure_infer:
         content, name = report.content, found.name(report.path)
         if content.batch is None:
@@ -96,7 +63,7 @@ def _by_benchmark(found: Found, speed: Speed) -> Iterator[_Figure]:
                     model=content.model,
                 ),
             )
-        yield _Figure(path=report.path, batch=content.batch, measured=_times_fit(content, name, speed))
+        yield StatedSpeed(path=report.path, batch=content.batch, measured=_times_fit(content, name, speed))
     if found.pure_infer:
         speed.notes.append(
             Message("what benchmark calls ave_latency is the time of one image; of a batch it gives no time")
@@ -135,7 +102,7 @@ def _times_fit(content: benchmark.PureInfer, name: str, speed: Speed) -> Measure
     return measured
 
 
-def _by_ais_bench(found: Found, speed: Speed) -> Iterator[_Figure]:
+def _by_ais_bench(found: Found, speed: Speed) -> Iterator[StatedSpeed]:
     for report in (*found.summaries, *found.logs):
         content, name = report.content, found.name(report.path)
         batch = content.batch or _batch_of_name(report.path, content)
@@ -179,14 +146,14 @@ def _by_ais_bench(found: Found, speed: Speed) -> Iterator[_Figure]:
         fed = {True: ZEROS, False: IMAGES, None: UNKNOWN}[pure]
         # How often the tool warmed up is in no report.
         measured = replace(measured_by_ais_bench(content, batch), input=fed, warmup_runs=None)
-        yield _Figure(path=report.path, batch=batch, measured=measured)
+        yield StatedSpeed(path=report.path, batch=batch, measured=measured)
     if found.summaries or found.logs:
         speed.notes.append(
             Message("the latency of ais_bench is that of the chip alone; copying to it and back is not in it")
         )
 
 
-def _by_interface(found: Found, speed: Speed) -> Iterator[_Figure]:
+def _by_interface(found: Found, speed: Speed) -> Iterator[StatedSpeed]:
     """`Interface throughputRate`: the rate of the device while a whole data set went through."""
     for report in found.perf_vision:
         content, name = report.content, found.name(report.path)
@@ -208,7 +175,7 @@ def _by_interface(found: Found, speed: Speed) -> Iterator[_Figure]:
                 ms_per_image=1000 / rate,
                 images_per_second=rate,
             )
-            yield _Figure(path=report.path, batch=content.batch, measured=measured)
+            yield StatedSpeed(path=report.path, batch=content.batch, measured=measured)
     if found.perf_vision:
         speed.notes.append(
             Message(
@@ -232,9 +199,9 @@ def _dataset_run(content: benchmark.PerfVision, name: str) -> DatasetRun:
     )
 
 
-def _each_once(found: Found, figures: Sequence[_Figure], speed: Speed) -> Iterator[_Figure]:
+def _each_once(found: Found, figures: Sequence[StatedSpeed], speed: Speed) -> Iterator[StatedSpeed]:
     """A tool's log and its report state the same run: the first counts, and one that differs is named."""
-    kept: list[_Figure] = []
+    kept: list[StatedSpeed] = []
     for figure in figures:
         first = next((one for one in kept if _is_same_run(one, figure)), None)
         if first is None:
@@ -254,7 +221,7 @@ def _each_once(found: Found, figures: Sequence[_Figure], speed: Speed) -> Iterat
             _doubt(speed, Doubt.INCONSISTENT, text)
 
 
-def _is_same_run(one: _Figure, other: _Figure) -> bool:
+def _is_same_run(one: StatedSpeed, other: StatedSpeed) -> bool:
     """Where it is not known what a log was fed, it is that of a run with the same rate, or a run of its own."""
     if (one.batch, one.measured.tool) != (other.batch, other.measured.tool):
         return False
@@ -263,19 +230,20 @@ def _is_same_run(one: _Figure, other: _Figure) -> bool:
     return one.measured.input == other.measured.input
 
 
-def _agree(one: _Figure, other: _Figure) -> bool:
+def _agree(one: StatedSpeed, other: StatedSpeed) -> bool:
     rates = one.measured.images_per_second, other.measured.images_per_second
     return abs(rates[0] - rates[1]) <= SAME * rates[0]
 
 
-def _compare_runs(speed: Speed) -> None:
+def _compare_runs(found: Found, speed: Speed) -> None:
     """The same batch size measured in two ways should come out alike."""
-    for one in speed.performance:
-        for other in speed.performance:
-            if one.batch != other.batch or one.input != IMAGES or other.input == IMAGES:
+    by_batch = sorted(speed.stated, key=lambda figure: figure.batch)
+    for one in by_batch:
+        for other in by_batch:
+            if one.batch != other.batch or one.measured.input != IMAGES or other.measured.input == IMAGES:
                 continue
-            ratio = one.images_per_second / other.images_per_second
-            if abs(ratio - 1) > APART:
+            rates = one.measured.images_per_second, other.measured.images_per_second
+            if abs(rates[0] / rates[1] - 1) > APART:
                 _doubt(
                     speed,
                     Doubt.INCONSISTENT,
@@ -283,10 +251,10 @@ def _compare_runs(speed: Speed) -> None:
                         "batch {batch}: {one:g} images/s on the data set (`{first}`), {other:g} by pure inference "
                         "(`{second}`)",
                         batch=one.batch,
-                        one=one.images_per_second,
-                        other=other.images_per_second,
-                        first=one.source,
-                        second=other.source,
+                        one=rates[0],
+                        other=rates[1],
+                        first=found.name(one.path),
+                        second=found.name(other.path),
                     ),
                 )
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from porter.ascend.figures import NUMBER
-from porter.errors import BadInput, one_line
-from porter.files.textfile import read_json
+from porter import BadInput, Metric, ModelSpec, StatedAccuracy, one_line, read_json, wilson
+from porter_ascend.figures import NUMBER
 
+NAME = "result.json"
+ROUNDED = 0.005
+"""Half of the last place of a percentage with two."""
+_METRIC = re.compile(r"top([1-9]\d*)")
 _TOP = re.compile(r"Top(\d{1,4}) accuracy")
 _PERCENT = re.compile(rf"({NUMBER})\s*%")
 
@@ -27,6 +31,32 @@ class Scores:
     """Number of classes."""
     top: dict[int, float]
     """k: share of the images whose label is among the best k, in percent, rounded to two places."""
+
+
+def scores_document(metrics: Sequence[Metric], spec: ModelSpec) -> bytes | None:
+    """`result.json` for the accuracies of a classifier, percentages to two places; None for any other."""
+    top = {int(found[1]): one for one in metrics if (found := _METRIC.fullmatch(one.name))}
+    if not top or len(top) != len(metrics) or spec.num_classes is None:
+        return None
+    rows = [("Number of images", str(top[min(top)].count)), ("Number of classes", str(spec.num_classes))]
+    rows += [(f"Top{k} accuracy", f"{round(top[k].value, 2)}%") for k in sorted(top)]
+    values = [{"key": key, "value": value} for key, value in rows]
+    return msgspec.json.encode({"title": "Overall statistical evaluation", "value": values}) + b"\n"
+
+
+def stated(path: Path, scores: Scores) -> StatedAccuracy:
+    """The accuracy of a file; the interval of each is that of the number of hits nearest to it."""
+    metrics = tuple(
+        Metric(
+            name=f"top{k}",
+            title=f"Top-{k}",
+            value=percent,
+            count=scores.images,
+            interval=wilson(round(percent * scores.images / 100), scores.images),
+        )
+        for k, percent in scores.top.items()
+    )
+    return StatedAccuracy(path=path, images=scores.images, metrics=metrics, within=ROUNDED)
 
 
 class _Entry(msgspec.Struct):

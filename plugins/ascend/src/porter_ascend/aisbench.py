@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from porter.ascend.figures import NUMBER, Times, optional, positive
-from porter.errors import BadInput, one_line
-from porter.files.textfile import read_json, read_text
+from porter import BadInput, one_line, read_json, read_text
+from porter_ascend.figures import NUMBER, Times, optional, positive
 
 TOOL = "ais_bench"
 SUMMARY = "_summary.json"

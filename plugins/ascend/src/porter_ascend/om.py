@@ -7,9 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from porter.files.textfile import read_json
-from porter.files.whole import write_whole
-from porter.records.spec import TensorSpec
+from porter import TensorSpec, read_json, write_whole
 
 SUFFIX = ".json"
 """What is added to the name of the `.om`."""
