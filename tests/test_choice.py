@@ -91,8 +91,7 @@ def test_one_that_fails_the_gate_is_not_chosen(tmp_path: Path, photos: tuple[Pat
     assert str(lost.reason) == "it loses 66.67 against the reference figure, 1 are allowed"
     assert lost.final is None and lost.images_per_second is not None
     assert all(verdict.state is State.PASS for verdict in run.record.verdicts)
-    result = json.loads((tmp_path / "out/result.json").read_text())
-    assert {"key": "Top1 accuracy", "value": "100.0%"} in result["value"]
+    assert (tmp_path / "out/accuracy.txt").read_text() == "top1 100.0"
 
 
 def test_one_that_was_spoilt_is_not_chosen(tmp_path: Path, photos: tuple[Path, Path]) -> None:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from porter_ascend.plugin import Ascend
 from tiny import SPEC, start, write_photos
 
 from porter.builtin.classification import Classification
@@ -131,4 +132,4 @@ def test_result_json_is_as_documented(formats: str) -> None:
         for k, hits in enumerate((7, 8, 8), start=1)
     ]
     [documented] = re.findall(r"```json\n(.*?)```", formats, re.DOTALL)
-    assert json.loads(Classification().documents(metrics, SPEC)["result.json"]) == json.loads(documented)
+    assert json.loads(Ascend().documents(metrics, SPEC)["result.json"]) == json.loads(documented)

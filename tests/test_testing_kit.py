@@ -401,7 +401,7 @@ def test_a_module_that_imports_torch_is_found(
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino", "classification", "defaults"])
 def test_core_s_own_plugins_conform(name: str, tmp_path: Path) -> None:
-    where = "porter.runtimes." if name in ("ascend", "openvino") else "porter.builtin."
+    where = "porter.runtimes." if name == "openvino" else "porter.builtin."
     module = importlib.import_module(where + name)
     registry = create_registry([(module.__name__, module)], disabled=[name])
     check_conformance(module, images=write_image_set(tmp_path), folder=tmp_path / "run", registry=registry)

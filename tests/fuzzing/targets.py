@@ -23,7 +23,7 @@ from PIL import Image
 
 from fuzzing.mutations import changed_json, edited
 from fuzzing.samples import AIS_LOG, AIS_SUMMARY, ATC_LOG, PERF_VISION, PURE_LOG, SCORES
-from porter.ascend import aisbench, atclog, benchmark, chip, kit, om, outputs, scores
+from porter_ascend import aisbench, atclog, benchmark, chip, kit, om, outputs, scores
 from porter.builtin.classification import Classified
 from porter.checkpoints.foreign import survey
 from porter.checkpoints.read import read_checkpoint

@@ -20,12 +20,14 @@ from porter.contracts.progress import Progress
 from porter.documents.deliver import deliver
 from porter.errors import BadInput
 from porter.hosting.manager import create_registry
-from porter.importing.ascend import ImportRequest, import_ascend
-from porter.importing.found import collect
+from porter.importing.import_request import ImportRequest
+from porter.importing.import_results import import_results
 from porter.records.record import RunRecord, State
 from porter.runfolder.record_file import read_record
+from porter_ascend import plugin
+from porter_ascend.found import collect
 
-SHARED = Path(__file__).resolve().parents[1] / "../shared/ascend"
+SHARED = Path(__file__).resolve().parents[3] / "../shared/ascend"
 GUIDE = SHARED / "guide"
 needs_guide = pytest.mark.skipif(not GUIDE.is_dir(), reason="the recorded delivery is not here")
 CARD = {1: 623.9, 4: 898.432, 8: 994.056, 16: 1078.048, 32: 1086.248}
@@ -34,8 +36,10 @@ PURE = "[INFO] ave_throughputRate: {rate}samples/s, ave_latency: {latency}ms\n"
 
 
 def imported(folder: Path, out: Path, **options: Any) -> RunRecord:
-    registry = create_registry([("tiny", TinyPlugin())])
-    return import_ascend(ImportRequest(folder=folder, **{"model": "tiny", **options}), out, registry, Progress())
+    registry = create_registry([("tiny", TinyPlugin()), ("ascend", plugin)])
+    return import_results(
+        ImportRequest(runtime="ascend", folder=folder, **{"model": "tiny", **options}), out, registry, Progress()
+    )
 
 
 def told(record: RunRecord) -> list[str]:
@@ -83,9 +87,9 @@ def test_the_recorded_accuracy_passes_against_the_published_one(guide: RunRecord
 
 def test_the_recorded_speed_of_a_card_is_computed_and_that_of_a_device_kept(guide: RunRecord) -> None:
     pure = {one.batch: one for one in guide.performance if "makes up" in str(one.input)}
-    assert {batch: round(one.card_images_per_second or 0, 3) for batch, one in pure.items()} == CARD
+    assert {batch: round(one.card.images_per_second, 3) if one.card else 0 for batch, one in pure.items()} == CARD
     assert pure[16].images_per_second == 269.512
-    assert {(one.devices_per_card, one.clock) for one in guide.performance} == {(4, "benchmark")}
+    assert {(one.card and one.card.devices, one.clock) for one in guide.performance} == {(4, "benchmark")}
     assert pure[16].source == "PureInfer_bs16.log"
 
 
@@ -139,7 +143,7 @@ def test_a_lower_accuracy_fails(tmp_path: Path) -> None:
 def test_a_card_is_shown_only_where_it_was_asked_for(tmp_path: Path) -> None:
     options = ("--model", "hrnet", "--variant", "w18", "--out", str(tmp_path / "out"))
     assert run("import", "ascend", str(GUIDE), *options) == 0
-    assert {one.card_images_per_second for one in read_record(tmp_path / "out").performance} == {None}
+    assert {one.card for one in read_record(tmp_path / "out").performance} == {None}
 
 
 # --- what does not fit together --------------------------------------------------------------------------------------

@@ -10,18 +10,18 @@ from ascend_tools import Host, npu_smi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from porter.ascend import aisbench, benchmark
-from porter.ascend.atc import Conversion, convert, input_shape
-from porter.ascend.atclog import Refused, read_log
-from porter.ascend.chip import chips_of, soc_version
-from porter.ascend.inputs import bin_names, info_lines, write_bin
-from porter.ascend.outputs import OutputFolder, read_array
-from porter.ascend.scores import read_scores
-from porter.ascend.toolkit import SCRIPT_VARIABLE, Toolkit, environment_script
 from porter.errors import BadInput, Missing
 from porter.records.spec import TensorSpec
+from porter_ascend import aisbench, benchmark
+from porter_ascend.atc import Conversion, convert, input_shape
+from porter_ascend.atclog import Refused, read_log
+from porter_ascend.chip import chips_of, soc_version
+from porter_ascend.inputs import bin_names, info_lines, write_bin
+from porter_ascend.outputs import OutputFolder, read_array
+from porter_ascend.scores import read_scores
+from porter_ascend.toolkit import SCRIPT_VARIABLE, Toolkit, environment_script
 
-SHARED = Path(__file__).resolve().parents[1] / "../shared/ascend"
+SHARED = Path(__file__).resolve().parents[3] / "../shared/ascend"
 GUIDE = SHARED / "guide"
 needs_guide = pytest.mark.skipif(not GUIDE.is_dir(), reason="the recorded delivery is not here")
 IMAGE = TensorSpec(name="image", shape=("N", 3, 224, 224))
@@ -388,10 +388,10 @@ def test_outputs_are_read_by_name_whatever_they_count_from(tmp_path: Path, first
             else:
                 np.save(path, array[None])
     (tmp_path / "sumary.json").write_text("{}")
-    folder = OutputFolder(tmp_path, (SCORES, second))
+    folder = OutputFolder(tmp_path)
     assert folder.first == first and folder.images == ("a", "a_1")
-    assert np.array_equal(folder.read("a_1")["class"], values["a_1"])
-    assert folder.read("a")["aux"].shape == (1, 2)
+    assert np.array_equal(folder.read("a_1", (SCORES, second))["class"], values["a_1"])
+    assert folder.read("a", (SCORES, second))["aux"].shape == (1, 2)
     assert folder.missing(["a", "b"]) == ("b",) and folder.extra(["a"]) == ("a_1",)
 
 
@@ -429,4 +429,4 @@ def test_two_files_for_one_output_are_refused(tmp_path: Path) -> None:
     for suffix in (".txt", ".bin"):
         (tmp_path / f"a_0{suffix}").write_bytes(b"")
     with pytest.raises(BadInput, match="a second file for the same output"):
-        OutputFolder(tmp_path, (SCORES,))
+        OutputFolder(tmp_path)

@@ -14,13 +14,15 @@ import pytest
 from ascend_tools import Host
 from tiny import SIZE, TinyPlugin, start, write_photos
 
-from porter.ascend.kit import read_kit
 from porter.contracts.progress import Progress
 from porter.errors import BadInput, ExitCode
 from porter.hosting.manager import create_registry
-from porter.importing.ascend import ImportRequest, import_ascend
+from porter.importing.import_request import ImportRequest
+from porter.importing.import_results import import_results
 from porter.pipeline.run import Run
 from porter.records.record import RunRecord, State
+from porter_ascend import plugin
+from porter_ascend.kit import read_kit
 
 TOOLS = ["ais_bench", "benchmark"]
 LABELS = (0, 1, 2, 0, 1, 2, 2, 0, 1, 2, 0, 1, 2)
@@ -86,7 +88,7 @@ class Notes(Progress):
 
 def ascend_run(out: Path, photos: tuple[Path, Path], **options: Any) -> Run:
     settings = {"runtimes": ("ascend",), "max_drop": 50.0, **options}
-    return start(out, *photos, **settings)
+    return start(out, *photos, beside=[("ascend", plugin)], **settings)
 
 
 # --- on a host -------------------------------------------------------------------------------------------------------
@@ -253,8 +255,8 @@ def run_kit(kit: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def taken_back(kit: Path, out: Path, **options: Any) -> RunRecord:
-    registry = create_registry([("tiny", TinyPlugin())])
-    return import_ascend(ImportRequest(folder=kit, **options), out, registry, Progress())
+    registry = create_registry([("tiny", TinyPlugin()), ("ascend", plugin)])
+    return import_results(ImportRequest(runtime="ascend", folder=kit, **options), out, registry, Progress())
 
 
 def findings(record: RunRecord) -> list[str]:
@@ -281,7 +283,7 @@ def test_a_kit_goes_to_the_host_and_comes_back(tmp_path: Path, sent: Run, ran: t
     assert [one.batch for one in pure] == [1, 4]
     for one in record.performance:
         assert one.clock == tool and one.session.provider == f"Ascend310, device 0, through {tool}"
-        assert one.card_images_per_second == 4 * one.images_per_second
+        assert one.card is not None and one.card.images_per_second == 4 * one.images_per_second
     assert (tmp_path / "imported/predictions.csv").read_text().count("\n") == 27
     assert (tmp_path / "imported/README.md").exists() and (tmp_path / "imported/result.json").exists()
     if tool == "benchmark":
