@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from porter_ascend.plugin import Ascend
 from tiny import SPEC, start, write_photos
 
 from porter.builtin.classification import Classification
@@ -20,6 +19,7 @@ from porter.errors import ExitCode
 from porter.pipeline.evaluation.judging import NONFINITE, OK, UNREADABLE
 from porter.records.evaluation import Metric
 from porter.records.record import RunRecord
+from porter_ascend.plugin import Ascend
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

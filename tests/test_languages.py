@@ -84,9 +84,7 @@ def test_every_sentence_of_a_plugin_has_its_chinese(package: Path) -> None:
     core, own = set(catalogue(CHINESE)), set(read_catalogue(package / "templates", CHINESE))
     wanted = said(package, package / "templates")
     assert sorted(wanted - core - own) == [], f"add them to {package.name}/templates/languages/zh.yaml"
-    assert sorted(own - wanted) == [], (
-        f"nothing says these; take them out of {package.name}"
-    )
+    assert sorted(own - wanted) == [], f"nothing says these; take them out of {package.name}"
     assert sorted(own & core) == [], f"core has these; take them out of {package.name}/templates/languages/zh.yaml"
 
 

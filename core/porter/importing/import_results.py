@@ -25,8 +25,9 @@ from porter.importing.naming import shown
 from porter.importing.which_model import model_of, require_sense
 from porter.machine.clock import now
 from porter.pipeline.accuracy_files import write_accuracy_files
-from porter.pipeline.job.data_report import listing
+from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.provenance import plugins_of, templates_of
 from porter.pipeline.job.runtime_options import options_of, require_known
 from porter.pipeline.judge import verdicts
 from porter.records.imported import Doubt, Imported, ImportFinding, ImportSource
@@ -53,23 +54,23 @@ def import_results(request: ImportRequest, out: Path, registry: Registry, progre
     returned = _take_back(runtime, request, registry)
     spec = model_of(request, returned, registry, progress)
     job = _job(request, spec, out, registry, progress)
-    manifest, inputs = _manifest(request, returned, job)
+    data, inputs = _images(request, returned, job)
     performance = speed_of(request, returned)
-    accuracy = accuracy_of(request.folder, returned, job, manifest)
+    accuracy = accuracy_of(request.folder, returned, job, data)
     record = RunRecord(
         porter=__version__,
         created=now(),
         command=request.command,
         request=job.request,
         model=spec,
-        plugins=job.plugins(),
+        plugins=plugins_of(job),
         inputs=inputs,
-        data=None if manifest is None else replace(listing(job), root="not here: outputs were imported"),
+        data=None if data is None else replace(data.report, root="not here: outputs were imported"),
         evaluations=tuple(accuracy.evaluations),
         performance=performance,
         imported=_imported(request, returned, performance, accuracy),
     )
-    return _deliver(job, record, manifest)
+    return _deliver(job, record, data)
 
 
 # --- what came back --------------------------------------------------------------------------------------------------
@@ -117,12 +118,10 @@ def _job(request: ImportRequest, spec: ModelSpec, out: Path, registry: Registry,
         options=request.options,
         max_drop=request.max_drop,
     )
-    job = Job(folder=out, request=asked, registry=registry, progress=progress)
-    job.spec = spec
-    return job
+    return Job(folder=out, request=asked, registry=registry, progress=progress, described=spec)
 
 
-def _manifest(request: ImportRequest, returned: Returned, job: Job) -> tuple[Manifest | None, tuple[InputFile, ...]]:
+def _images(request: ImportRequest, returned: Returned, job: Job) -> tuple[Dataset | None, tuple[InputFile, ...]]:
     """The images that outputs are scored on; None where there is nothing to score them with."""
     inputs = []
     for role, path in (("config", request.config), ("labels", request.labels)):
@@ -133,17 +132,17 @@ def _manifest(request: ImportRequest, returned: Returned, job: Job) -> tuple[Man
         asked = DataRequest(
             root=str(request.data), spec=job.spec, labels=request.labels, label_offset=request.label_offset
         )
-        job.manifest = job.task.manifest(asked)
+        manifest = job.task.manifest(asked)
     elif request.labels is not None:
-        job.manifest = _labelled(request.labels, request.label_offset)
+        manifest = _labelled(request.labels, request.label_offset)
     elif returned.sent is not None:
-        job.manifest = returned.sent.manifest
+        manifest = returned.sent.manifest
     elif returned.outputs:
         place = one_line(returned.outputs[0].path)
         raise BadInput(f"{place}: predictions, and nothing to score them with: give --labels FILE")
     else:
         return None, tuple(inputs)
-    return job.manifest, tuple(inputs)
+    return Dataset(job, manifest), tuple(inputs)
 
 
 def _labelled(path: Path, offset: int) -> Manifest:
@@ -236,11 +235,11 @@ def _of_the_accuracy(accuracy: ImportedAccuracy) -> Iterator[Text]:
 # --- the record ------------------------------------------------------------------------------------------------------
 
 
-def _deliver(job: Job, record: RunRecord, manifest: Manifest | None) -> RunRecord:
-    record = replace(record, comparisons=_comparisons(job, record, manifest))
-    if manifest is not None and record.evaluations and record.evaluations[0].scored is not None:
+def _deliver(job: Job, record: RunRecord, data: Dataset | None) -> RunRecord:
+    record = replace(record, comparisons=_comparisons(job, record, data))
+    if data is not None and record.evaluations and record.evaluations[0].scored is not None:
         record = write_accuracy_files(job, record, record.evaluations[0])
-    shipped = job.templates()
+    shipped = templates_of(job)
     record = replace(
         record,
         finished=now(),
@@ -254,9 +253,9 @@ def _deliver(job: Job, record: RunRecord, manifest: Manifest | None) -> RunRecor
     return record
 
 
-def _comparisons(job: Job, record: RunRecord, manifest: Manifest | None) -> tuple[Comparison, ...]:
+def _comparisons(job: Job, record: RunRecord, data: Dataset | None) -> tuple[Comparison, ...]:
     found = []
-    ids = [] if manifest is None else [item.id for item in manifest.items]
+    ids = [] if data is None else [item.id for item in data.items]
     for evaluation in record.evaluations:
         metric = next((one for one in evaluation.metrics if one.name == job.task.gate), None)
         if metric is None:

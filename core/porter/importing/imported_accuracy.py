@@ -14,11 +14,11 @@ from porter.pipeline.evaluation.evaluate import predictions_file
 from porter.pipeline.evaluation.judging import NONFINITE, OK, UNREADABLE, Answered, JudgedBatch, judge
 from porter.pipeline.evaluation.prepare import Batch, Prepared
 from porter.pipeline.evaluation.scoring import Scoring, Sink
+from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import Evaluation
 from porter.records.imported import Doubt, ImportFinding
-from porter.records.manifest import Manifest
 from porter.records.message import Message, Text
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ class ImportedAccuracy:
         self.findings.append(ImportFinding(kind=kind, text=text))
 
 
-def accuracy_of(folder: Path, returned: Returned, job: Job, manifest: Manifest | None) -> ImportedAccuracy:
+def accuracy_of(folder: Path, returned: Returned, job: Job, data: Dataset | None) -> ImportedAccuracy:
     """Score the outputs and compare what is stated with them; without outputs take what is stated.
 
     Writes predictions.csv where there are outputs.
     """
     found = ImportedAccuracy()
-    if returned.outputs and manifest is not None:
-        _score_all(found, folder, returned, job, manifest)
+    if returned.outputs and data is not None:
+        _score_all(found, folder, returned, data)
         for one in returned.stated:
             _compare(found, folder, one)
             found.gave.setdefault(one.path, []).append(Message("accuracy, compared with the predictions"))
@@ -59,12 +59,12 @@ def accuracy_of(folder: Path, returned: Returned, job: Job, manifest: Manifest |
         own = name if len(returned.stated) == 1 else f"{name}-{one.path.stem}"
         found.evaluations.append(_as_stated(one, job, own, returned.session))
         found.gave.setdefault(one.path, []).append(Message("accuracy"))
-        if manifest is not None and len(manifest.items) != one.images:
+        if data is not None and len(data.items) != one.images:
             text = Message(
                 "`{file}` is about {images} images, {labels} are listed",
                 file=shown(folder, one.path),
                 images=one.images,
-                labels=len(manifest.items),
+                labels=len(data.items),
             )
             found.doubt(Doubt.INCONSISTENT, text)
     return found
@@ -82,33 +82,36 @@ class _Sent:
     reasons: Sequence[str]
 
 
-def _score_all(found: ImportedAccuracy, folder: Path, returned: Returned, job: Job, manifest: Manifest) -> None:
+def _score_all(found: ImportedAccuracy, folder: Path, returned: Returned, data: Dataset) -> None:
     name, taken = artefact_name(returned.session), set[str]()
-    with predictions_file(job) as sink:
+    with predictions_file(data.job) as sink:
         for outputs in returned.outputs:
-            sent = _sent(outputs, returned, manifest)
+            sent = _sent(outputs, returned, data)
             _compare_counts(found, shown(folder, outputs.path), outputs, sent)
             own = f"{name}-bs{outputs.batch}" if outputs.batch else name
             if own in taken:
                 own = f"{own}-{len(taken) + 1}"
             taken.add(own)
             info = replace(returned.session, batch=outputs.batch)
-            found.evaluations.append(_score(job, outputs, sent, own, info, sink))
+            found.evaluations.append(_score(data, outputs, sent, own, info, sink))
             found.gave.setdefault(outputs.path, []).append(Message("accuracy of {evaluation}", evaluation=own))
 
 
-def _sent(outputs: ReturnedOutputs, returned: Returned, manifest: Manifest) -> _Sent:
+def _sent(outputs: ReturnedOutputs, returned: Returned, data: Dataset) -> _Sent:
     """As the kit has it, where the images are the kit's; else by the names of the images."""
     kit = returned.sent
-    if kit is not None and manifest.items == kit.manifest.items:
+    if kit is not None and data.items == kit.manifest.items:
         return _Sent(names=kit.names, reasons=kit.reasons)
-    names = outputs.names([item.id for item in manifest.items])
+    names = outputs.names([item.id for item in data.items])
     return _Sent(names=names, reasons=("",) * len(names))
 
 
-def _score(job: Job, outputs: ReturnedOutputs, sent: _Sent, name: str, info: SessionInfo, sink: Sink) -> Evaluation:
-    scoring = Scoring(job, name, info, sink)
-    with job.progress.step(f"score {name}", len(job.manifest.items)) as advance:
+def _score(
+    data: Dataset, outputs: ReturnedOutputs, sent: _Sent, name: str, info: SessionInfo, sink: Sink
+) -> Evaluation:
+    job = data.job
+    scoring = Scoring(data, name, info, sink)
+    with job.progress.step(f"score {name}", len(data.items)) as advance:
         for batch in _batches(job, outputs, sent):
             advance(scoring.take(batch))
     scoring.require_all()
@@ -118,7 +121,7 @@ def _score(job: Job, outputs: ReturnedOutputs, sent: _Sent, name: str, info: Ses
         title=f"{info.runtime} {info.precision}" + (f", batch {info.batch}" if info.batch else ""),
         session=info,
         batch=info.batch,
-        listed=len(job.manifest.items),
+        listed=len(data.items),
         scored=scoring.statuses[OK],
         unreadable=scoring.statuses[UNREADABLE],
         nonfinite=scoring.statuses[NONFINITE],

@@ -20,6 +20,7 @@ from porter.pipeline.evaluation.scoring import Scoring, Sink, gate_metric
 from porter.pipeline.evaluation.sources import IMAGES
 from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.opening import require_built
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import EndToEnd, Evaluation, Execution, Metric, StageTime
 from porter.records.message import Message
@@ -56,14 +57,14 @@ def evaluate(work: Work, executor: Executor, sink: Sink, *, reference: Answers |
     """
     job, subject = work.job, work.subject
     answering = Journalled(work, executor)
-    with job.progress.step(f"evaluate {subject.name}", len(job.manifest.items)) as advance, closing(answering):
+    with job.progress.step(f"evaluate {subject.name}", len(job.data.items)) as advance, closing(answering):
         scored: Scoring | None = None
         for info, batch in answering.batches():
             if scored is None:
-                scored = Scoring(job, subject.name, info, sink)
+                scored = Scoring(job.data, subject.name, info, sink)
             advance(scored.take(batch))
     if scored is None:
-        raise PluginError(f"{subject.name}: none of {len(job.manifest.items)} images came out; nothing was scored")
+        raise PluginError(f"{subject.name}: none of {len(job.data.items)} images came out; nothing was scored")
     scored.require_all()
     return Pass(
         evaluation=_evaluation(job, subject, scored, answering, reference),
@@ -93,9 +94,9 @@ class Journalled:
     def batches(self) -> Iterator[tuple[SessionInfo, JudgedBatch]]:
         """Every batch of the manifest in order, with what really ran."""
         journal = self._journal()
-        total = len(self._job.manifest.items)
+        total = len(self._job.data.items)
         if journal is not None:
-            for batch in journal.replay(self._job.manifest):
+            for batch in journal.replay(self._job.data.manifest):
                 assert journal.session is not None
                 self.resumed = batch.start + len(batch.images)
                 self._count(journal.executor, journal.workers, batch)
@@ -103,7 +104,7 @@ class Journalled:
             self.wall, self.measured = journal.wall, journal.at
             if self.resumed == total:
                 if self._subject.artefact is not None:  # its answers stand only while the file does
-                    self._job.require_built(self._subject.artefact)
+                    require_built(self._job, self._subject.artefact)
                 return
         work = replace(self._work, start=self.resumed)
         answering = self._open.enter_context(self._executor.answering(work))
@@ -147,7 +148,7 @@ def _evaluation(
     metrics = scored.scorer.metrics()
     if metrics:
         gate_metric(job, metrics)
-    items = job.manifest.items
+    items = job.data.items
     compared = None if reference is None else changes(items, reference, scored.answers, job.request.max_drop)
     return Evaluation(
         name=subject.name,

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 from porter.contracts.runtime import Session
-from porter.data.content import manifest_sha256
 from porter.files.hashes import digest_of
 from porter.pipeline.evaluation.answer import answer
 from porter.pipeline.evaluation.arrays import ArrayFolder, read_outputs, read_tensors
@@ -34,7 +33,7 @@ class Sources:
         folder = self.tensors()
         if self._from_files and folder.exists():
             return read_tensors(folder, start), TENSORS
-        return prepare(self._job, range(start, len(self._job.manifest.items))), IMAGES
+        return prepare(self._job.data, range(start, len(self._job.data.items))), IMAGES
 
     def source(self, name: str) -> str:
         """Where the outputs of a subject come from: `outputs`, `tensors` or `images`."""
@@ -50,12 +49,12 @@ class Sources:
 
     def tensors(self) -> ArrayFolder:
         """The folder that `porter preprocess` writes."""
-        return ArrayFolder(self._job.folder / TENSORS, self._tensor_key, self._job.manifest)
+        return ArrayFolder(self._job.folder / TENSORS, self._tensor_key, self._job.data.manifest)
 
     def outputs(self, name: str) -> ArrayFolder:
         """The folder that `porter infer` writes for the reference or an artefact."""
         key, settings = self._output_key(name), digest_of(*self._settings())
-        return ArrayFolder(self._job.folder / OUTPUTS / name, key, self._job.manifest, settings)
+        return ArrayFolder(self._job.folder / OUTPUTS / name, key, self._job.data.manifest, settings)
 
     def journal(self, name: str, prediction: type[Any]) -> Journal:
         """The journal of one subject's answers."""
@@ -82,7 +81,7 @@ class Sources:
     def _tensor_key(self) -> str:
         plugin = self._job.registry.use("model", self._job.hooks.plugin)
         return digest_of(
-            manifest_sha256(self._job.manifest),
+            self._job.data.manifest_sha256,
             self._job.spec.preprocess.id,
             self._decoding(),
             *self._job.versions,

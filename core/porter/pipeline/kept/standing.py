@@ -11,6 +11,7 @@ from porter.files.hashes import has_digest
 from porter.machine import host as machine
 from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.provenance import inputs_of, plugins_of
 from porter.pipeline.precision.calibration import content_of
 from porter.records.record import OutputFile, RunRecord
 from porter.runfolder.sections import NEEDS, clear, stale_after
@@ -28,7 +29,7 @@ def standing(job: Job, record: RunRecord) -> tuple[RunRecord, tuple[str, ...]]:
     record = clear(record, stale_after(section for section, _ in changed))
     if record.data is not None and record.data.content_sha256:
         try:
-            content = content_sha256(job.manifest)
+            content = content_sha256(job.data.manifest)
         except BadInput:
             content = ""
         if content != record.data.content_sha256:
@@ -63,13 +64,13 @@ def _machine(job: Job, record: RunRecord) -> Changed:
 
 def _plugins(job: Job, record: RunRecord) -> Changed:
     then = {use.role: use for use in record.plugins}
-    for use in job.plugins():
+    for use in plugins_of(job):
         if then.get(use.role, use) != use:
             yield SECTION_OF_ROLE.get(use.role, "artefacts"), f"plugin {use.plugin!r} changed"
 
 
 def _inputs(job: Job, record: RunRecord) -> Changed:
-    now = {entry.role: entry for entry in job.inputs()}
+    now = {entry.role: entry for entry in inputs_of(job)}
     then = {entry.role: entry for entry in record.inputs}
     for role in sorted(then.keys() | now.keys()):
         was, has = then.get(role), now.get(role)
