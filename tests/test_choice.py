@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import elsewhere
 import pytest
 from convnet import colour_network
 from test_quantize import OUTLIER, spoil
@@ -27,7 +28,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def begin(out: Path, photos: tuple[Path, Path], *, outlier: float = 0.0, **options: Any) -> Any:
     settings: dict[str, Any] = {"precisions": ("auto",), "runtimes": ("onnxruntime",), "batch_sizes": (1, 4), **options}
-    return start(out, *photos, plugin=TinyPlugin(network=colour_network(outlier=outlier)), **settings)
+    beside = [("elsewhere", elsewhere.plugin(elsewhere.Elsewhere()))]
+    return start(out, *photos, plugin=TinyPlugin(network=colour_network(outlier=outlier)), beside=beside, **settings)
 
 
 @pytest.fixture(scope="module")

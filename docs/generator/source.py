@@ -161,7 +161,9 @@ def _defaults(cls: type) -> _Defaults:
             if field.default is not dataclasses.MISSING:
                 found[field.name] = repr(field.default)
             elif field.default_factory is not dataclasses.MISSING:
-                found[field.name] = repr(field.default_factory())
+                made = field.default_factory()
+                plain = type(made).__repr__ is object.__repr__  # which would name a place in memory
+                found[field.name] = f"{type(made).__name__}()" if plain else repr(made)
     elif issubclass(cls, enum.Enum):
         found.update({member.name: repr(member.value) for member in cls})
     else:

@@ -20,8 +20,8 @@ from porter.hosting.guard import guarded
 from porter.hosting.registry import Registry
 from porter.importing.import_request import ImportRequest
 from porter.importing.imported_accuracy import ImportedAccuracy, accuracy_of
+from porter.importing.imported_names import shown
 from porter.importing.imported_speed import speed_of, unmeasured
-from porter.importing.naming import shown
 from porter.importing.which_model import model_of, require_sense
 from porter.machine.clock import now
 from porter.pipeline.accuracy_files import write_accuracy_files

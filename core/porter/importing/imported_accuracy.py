@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from porter.contracts.returned import Returned, ReturnedOutputs, StatedAccuracy
 from porter.errors import BadInput, one_line
-from porter.importing.naming import artefact_name, shown
+from porter.importing.imported_names import artefact_name, shown
 from porter.pipeline.evaluation.evaluate import predictions_file
 from porter.pipeline.evaluation.judging import NONFINITE, OK, UNREADABLE, Answered, JudgedBatch, judge
 from porter.pipeline.evaluation.prepare import Batch, Prepared

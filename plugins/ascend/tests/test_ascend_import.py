@@ -316,6 +316,8 @@ def test_the_rate_on_the_data_set_is_held_against_pure_inference(tmp_path: Path,
 )
 def test_what_cannot_be_imported_is_one_line(tmp_path: Path, back: Path, options: dict[str, Any], why: str) -> None:
     folder = tmp_path / options.pop("folder", "back")
+    if options:
+        write_scores(back)
     with pytest.raises(BadInput, match=why):
         imported(folder, tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
