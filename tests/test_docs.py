@@ -23,7 +23,8 @@ from porter_ascend.plugin import Ascend
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md"])
+OF_PLUGINS = [*ROOT.glob("plugins/*/README.md"), *ROOT.glob("plugins/*/docs/*.md")]
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", *OF_PLUGINS])
 MADE = ("hooks.md", "cli.md", "run-record.md", "run.schema.json", "json-output.md")
 
 

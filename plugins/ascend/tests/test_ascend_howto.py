@@ -6,11 +6,11 @@ import shlex
 from pathlib import Path
 
 import pytest
-from pages import DOCS, blocks, commands, explain, write_files
+from pages import blocks, commands, explain, write_files
 
 from porter.cli.main import main
 
-PAGE = DOCS / "how-to/deliver-for-ascend.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs/deliver-for-ascend.md"
 
 
 def test_the_page_shows_what_is_printed(

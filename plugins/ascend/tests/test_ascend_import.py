@@ -18,7 +18,8 @@ from tiny import TinyPlugin
 from porter.cli.main import main
 from porter.contracts.progress import Progress
 from porter.documents.deliver import deliver
-from porter.errors import BadInput
+from porter.documents.templates import Templates
+from porter.errors import BadInput, Missing
 from porter.hosting.manager import create_registry
 from porter.importing.import_request import ImportRequest
 from porter.importing.import_results import import_results
@@ -26,6 +27,7 @@ from porter.records.record import RunRecord, State
 from porter.runfolder.record_file import read_record
 from porter_ascend import plugin
 from porter_ascend.found import collect
+from porter_ascend.kit import TEMPLATES
 
 SHARED = Path(__file__).resolve().parents[3] / "../shared/ascend"
 GUIDE = SHARED / "guide"
@@ -126,6 +128,18 @@ def test_what_the_recorded_files_do_not_say_is_not_reported(guide: RunRecord) ->
     assert {source.path for source in guide.imported.sources} == {
         path.name for path in GUIDE.iterdir() if path.name != "FACTS.md"
     }
+
+
+@needs_guide
+def test_the_tools_notes_are_chinese_in_the_chinese_document(tmp_path: Path) -> None:
+    pytest.importorskip("porter_hrnet")
+    assert run("import", "ascend", str(GUIDE), "--out", str(tmp_path)) == 0
+    document = (tmp_path / "README.zh.md").read_text(encoding="utf-8")
+    assert "benchmark 的 ave_latency 为单图耗时" in document and "what benchmark calls" not in document
+    assert run("report", str(tmp_path)) == 0
+    assert (tmp_path / "README.zh.md").read_text(encoding="utf-8") == document
+    record = read_record(tmp_path)
+    assert record.templates == ("ascend",)
 
 
 @needs_guide
@@ -323,6 +337,23 @@ def test_what_cannot_be_imported_is_one_line(tmp_path: Path, back: Path, options
     assert not (tmp_path / "out").exists()
 
 
+def test_without_the_plugin_the_command_says_so(back: Path, tmp_path: Path) -> None:
+    registry = create_registry(disabled=("ascend",))
+    with pytest.raises(Missing, match=r"offers the runtime 'ascend'.*switched off.*: ascend"):
+        import_results(ImportRequest(runtime="ascend", folder=back), tmp_path / "out", registry, Progress())
+
+
+def test_a_folder_with_two_files_for_one_output_is_a_finding(tmp_path: Path, back: Path) -> None:
+    labels = write_outputs(back)
+    write_scores(back)
+    (back / "out_bs4/image0_1.npy").write_bytes(b"x")
+    record = imported(back, tmp_path / "out", labels=labels)
+    assert (
+        told(record)[0].startswith("unreadable: `out_bs4`: ") and "a second file for the same output" in told(record)[0]
+    )
+    assert record.evaluations[0].scored is None  # as `result.json` states it
+
+
 def test_nothing_of_use_names_the_first_broken_file(tmp_path: Path, back: Path) -> None:
     (back / "PureInfer_bs1.log").write_bytes(b"\xff\xfe")
     with pytest.raises(BadInput, match=r"nothing to import; PureInfer_bs1\.log: .*UTF-16"):
@@ -344,9 +375,9 @@ def test_no_folder_of_another_kind_is_written_over(tmp_path: Path, back: Path) -
 def test_the_documents_are_made_again_from_the_record_alone(tmp_path: Path, back: Path) -> None:
     labels = write_outputs(back)
     imported(back, tmp_path / "out", labels=labels, devices_per_card=2)
-    names = ("README.md", "reproduce.sh", "report.html")
+    names = ("README.md", "README.zh.md", "reproduce.sh", "report.html")
     first = {name: (tmp_path / "out" / name).read_bytes() for name in names}
-    deliver(tmp_path / "out", read_record(tmp_path / "out"))
+    deliver(tmp_path / "out", read_record(tmp_path / "out"), Templates(plugins=(TEMPLATES,)))
     assert {name: (tmp_path / "out" / name).read_bytes() for name in names} == first
     assert "import ascend" in first["reproduce.sh"].decode() and "porter run" not in first["reproduce.sh"].decode()
 
