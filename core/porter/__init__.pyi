@@ -11,7 +11,6 @@ from .checkpoints.strict_load import load_into as load_into
 from .checkpoints.unwrap import Weights as Weights
 from .checkpoints.unwrap import find_weights as find_weights
 from .contracts.measured import Measured as Measured
-from .contracts.own_environment import Environment as Environment
 from .contracts.probe import Probe as Probe
 from .contracts.progress import Progress as Progress
 from .contracts.requests import Exported as Exported
@@ -43,6 +42,7 @@ from .contracts.runtime import TakeBackRequest as TakeBackRequest
 from .contracts.task import DataRequest as DataRequest
 from .contracts.task import Scorer as Scorer
 from .contracts.task import Task as Task
+from .contracts.worker_environment import WorkerEnvironment as WorkerEnvironment
 from .data.images_in import list_images as list_images
 from .data.selection import Selection as Selection
 from .data.selection import select as select
@@ -54,6 +54,7 @@ from .errors import ImageError as ImageError
 from .errors import Missing as Missing
 from .errors import PluginError as PluginError
 from .errors import PorterError as PorterError
+from .errors import TargetFailed as TargetFailed
 from .errors import did_you_mean as did_you_mean
 from .errors import is_full_disk as is_full_disk
 from .errors import one_line as one_line

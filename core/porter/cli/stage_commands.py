@@ -27,7 +27,7 @@ from porter.cli.options import (
     request_from,
     templates_option,
 )
-from porter.cli.run_summary import summary_json, summary_lines, verdict_lines
+from porter.cli.run_summary import summary_json, summary_lines, unfinished_lines, verdict_lines
 from porter.cli.terminal_progress import TerminalProgress
 from porter.documents.deliver import require_templates
 from porter.errors import ExitCode
@@ -104,7 +104,7 @@ def _alone(name: str, text: str, *groups: tuple[str, ...]) -> click.Command:
         else:
             click.echo(f"{name}: done, {result.job.folder}/run.json")
             failed = [verdict for verdict in result.record.verdicts if verdict.state == "fail"]
-            for line in verdict_lines(failed):
+            for line in [*verdict_lines(failed), *unfinished_lines(result.record)]:
                 click.echo(line)
         return int(code)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from porter.contracts.measured import Measured
-from porter.contracts.own_environment import Environment
 from porter.contracts.probe import Probe
 from porter.contracts.progress import Progress
 from porter.contracts.returned import Returned
+from porter.contracts.worker_environment import WorkerEnvironment
 from porter.errors import BadInput, Missing, PluginError
 from porter.records.artefact import Artefact, SessionInfo
 from porter.records.environment_lock import EnvironmentLock
@@ -237,7 +237,7 @@ class Runtime(abc.ABC):
     """Whether `write_kit` writes what does on another machine what this runtime cannot do here."""
     takes_back: bool = False
     """Whether `take_back` reads what was measured elsewhere: `porter import NAME FOLDER`."""
-    environment: Environment | None = None
+    environment: WorkerEnvironment | None = None
     """The environment that it works in, see `WorkerRuntime`; None: porter's own."""
     probes: bool = False
     """Whether `probe` gives values inside the graph, which `porter diagnose` compares."""

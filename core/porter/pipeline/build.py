@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from porter.contracts.runtime import BuildRequest, Runtime
-from porter.errors import BadInput, PorterError
+from porter.errors import BadInput, PorterError, TargetFailed
 from porter.files.hashes import file_digest
+from porter.pipeline.failing import failed
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import build_artefact
 from porter.pipeline.job.provenance import plugins_of
@@ -20,6 +21,7 @@ from porter.pipeline.saving import save
 from porter.records.artefact import CHANGED, Artefact, ArtefactPart
 from porter.records.choice import Untried
 from porter.records.record import RunRecord
+from porter.records.unfinished import Failing
 from porter.runfolder.layout import MODELS
 from porter.runfolder.sections import clear, stale_after
 
@@ -60,12 +62,14 @@ def quantised(job: Job, record: RunRecord) -> tuple[RunRecord, str]:
 def build(job: Job, record: RunRecord, problem: str = "") -> RunRecord:
     """Make every artefact of the job from the exported file, or its int8 form; fills `artefacts`.
 
+    A target whose runtime dies or hangs is left out where others are built; fills `unfinished`.
     `problem`: why there is no int8 form. `auto` leaves out what cannot be made, and goes on; fills `untried`.
     """
     assert record.export is not None
     artefacts: list[Artefact] = []
     untried = list(job.plan.untried)
     images = Calibrating(job)
+    fault: TargetFailed | None = None
     with job.progress.step("build"):
         for runtime, precision in job.targets:
             try:
@@ -74,12 +78,16 @@ def build(job: Job, record: RunRecord, problem: str = "") -> RunRecord:
                 made = [build_artefact(job, runtime, one) for one in _requests(job, record, runtime, precision, images)]
                 if precision in runtime.calibrates:
                     made = [replace(one, calibration=images.data) for one in made]
+            except TargetFailed as error:
+                record, fault = failed(record, Failing.BUILD, f"{runtime.name}-{precision}", error), error
             except PorterError as error:
                 if not job.request.is_auto:
                     raise
                 untried.append(Untried(runtime=runtime.name, precision=precision, reason=str(error)))
             else:
                 artefacts += made
+    if not artefacts and fault is not None:
+        raise fault
     if not artefacts and not job.plan.elsewhere:
         raise BadInput(f"--precision auto: nothing could be built: {untried[0].reason}")
     return replace(record, artefacts=tuple(artefacts), untried=tuple(untried), plugins=plugins_of(job))

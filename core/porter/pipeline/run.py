@@ -8,6 +8,7 @@ from shutil import rmtree
 
 from porter.errors import ExitCode
 from porter.pipeline.build import built, say_elsewhere
+from porter.pipeline.failing import to_finish
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.preflight import preflight
 from porter.pipeline.judge.verdicts import exit_code
@@ -75,7 +76,7 @@ class Run:
             rmtree(self.job.folder / CACHE, ignore_errors=True)
             return self.record
         measured = self.record.finished
-        record, reasons = standing(self.job, self.record)
+        record, reasons = standing(self.job, to_finish(self.record))
         for reason in reasons:
             self.job.progress.note(f"{reason}: what was made from it is made again")
         kept = sections_of(record)

@@ -55,7 +55,8 @@ def _goes_on(job: Job, record: RunRecord) -> bool:
 
 
 def _parity_code(record: RunRecord) -> ExitCode:
-    return ExitCode.OK if all(one.passed for one in record.parity) else ExitCode.VERDICT_FAILED
+    whole = all(one.passed for one in record.parity) and not record.unfinished
+    return ExitCode.OK if whole else ExitCode.VERDICT_FAILED
 
 
 WITH_ARTEFACTS = (exported, listed, built)

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from porter.contracts.runtime import Session
-from porter.errors import BadInput, PorterError
+from porter.errors import BadInput, PorterError, TargetFailed
 from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
 from porter.pipeline.evaluation.prepare import Prepared, readable
+from porter.pipeline.failing import failed, retried
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact
 from porter.pipeline.judge.tolerance import Bound, bound_for
@@ -20,6 +21,7 @@ from porter.records.manifest import Item
 from porter.records.message import Message, Text
 from porter.records.parity import OutputParity, Parity, PreprocessParity, Tolerance
 from porter.records.record import RunRecord
+from porter.records.unfinished import Failing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +33,9 @@ BATCHES = (1, 2, 3)
 
 
 def verify_all(job: Job, record: RunRecord) -> RunRecord:
-    """Every artefact against the reference, and the preprocessing against its spec; fills `parity`, `preprocessing`."""
+    """Every artefact against the reference, and the preprocessing against its spec; fills `parity`, `preprocessing`,
+    and `unfinished` with those whose runtime dies or hangs."""
+    record = retried(record, [Failing.VERIFY])
     assert record.export is not None
     operators = record.export.facts.operators
     images = sample(job)
@@ -41,12 +45,12 @@ def verify_all(job: Job, record: RunRecord) -> RunRecord:
         for artefact in record.artefacts:
             bound = bound_for(job.request, job.precision(artefact.precision), operators)
             try:
-                session = open_artefact(job, artefact)
+                with closing(open_artefact(job, artefact)) as session:
+                    parity.append(verify(job, artefact.id, session, images, bound))
+            except TargetFailed as error:
+                record = failed(record, Failing.VERIFY, artefact.id, error)
             except BadInput as error:  # a file that the runtime refuses is the artefact's fault, not the user's
                 parity.append(unopened(job, artefact.id, str(error), bound))
-                continue
-            with closing(session):
-                parity.append(verify(job, artefact.id, session, images, bound))
     return replace(record, parity=tuple(parity), preprocessing=preprocessing)
 
 
@@ -56,7 +60,10 @@ def sample(job: Job) -> list[Prepared]:
 
 
 def verify(job: Job, name: str, session: Session, images: Sequence[Prepared], bound: Bound) -> Parity:
-    """Reference against artefact at batch 1, 2 and 3, on real preprocessed images, all of them readable."""
+    """Reference against artefact at batch 1, 2 and 3, on real preprocessed images, all of them readable.
+
+    Raises `TargetFailed` where the artefact's runtime dies or hangs.
+    """
     import numpy as np
 
     outputs: list[OutputParity] = []
@@ -70,6 +77,8 @@ def verify(job: Job, name: str, session: Session, images: Sequence[Prepared], bo
         wanted = infer(job, job.reference, batch)
         try:
             got = infer(job, session, batch)
+        except TargetFailed:
+            raise
         except PorterError as error:
             outputs += [_broken(output, size, str(error)) for output in wanted]
             continue

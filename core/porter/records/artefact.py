@@ -49,7 +49,7 @@ class Artefact:
     calibration: CalibrationData | None = None
     """The images that the runtime's own quantiser was given; None: it quantised nothing. Set by core."""
     environment: EnvironmentLock | None = None
-    """The environment that the runtime works in; None: porter's own. Set by core."""
+    """The environment that the runtime works in; None: porter's own."""
 
     @property
     def files(self) -> tuple[ArtefactPart, ...]:

@@ -13,8 +13,8 @@ from shutil import rmtree
 
 import msgspec
 
-from porter.contracts.own_environment import Environment
 from porter.contracts.progress import Progress
+from porter.contracts.worker_environment import WorkerEnvironment
 from porter.errors import BadInput, Missing, PluginError, one_line
 from porter.files.hashes import digest_of
 from porter.files.textfile import read_text
@@ -65,7 +65,7 @@ def environments_folder() -> Path:
     return cache_folder() / "environments"
 
 
-def place_of(runtime: str, environment: Environment) -> Place:
+def place_of(runtime: str, environment: WorkerEnvironment) -> Place:
     """Where it is, or will be. Raises `Missing` where its interpreter is absent, `BadInput` for its requirements."""
     if environment.requirements is None:
         raise PluginError(f"runtime {runtime}: its environment is an interpreter, which porter does not make")
@@ -77,14 +77,14 @@ def place_of(runtime: str, environment: Environment) -> Place:
     return Place(name=name, folder=folder, interpreter=interpreter, requirements=environment.requirements)
 
 
-def python_of(runtime: str, environment: Environment, progress: Progress) -> Path:
+def python_of(runtime: str, environment: WorkerEnvironment, progress: Progress) -> Path:
     """The interpreter to start, its environment made where it is not there yet; `progress` says so.
 
     Raises `Missing` where it cannot be made: with the end of what pip said.
     """
     if environment.requirements is None:
         if not environment.python:
-            raise PluginError(f"runtime {runtime}: its Environment names neither requirements nor an interpreter")
+            raise PluginError(f"runtime {runtime}: its WorkerEnvironment names neither requirements nor an interpreter")
         return find_interpreter(environment.python).path
     place = place_of(runtime, environment)
     if lock_in(place.folder) is None:
@@ -94,7 +94,7 @@ def python_of(runtime: str, environment: Environment, progress: Progress) -> Pat
     return python_in(place.folder)
 
 
-def lock_of(runtime: str, environment: Environment) -> EnvironmentLock | None:
+def lock_of(runtime: str, environment: WorkerEnvironment) -> EnvironmentLock | None:
     """What an environment holds; None where it is not made, or cannot be."""
     try:
         if environment.requirements is None:

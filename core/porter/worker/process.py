@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from porter.errors import BadInput, ExitCode, Missing, PluginError, PorterError, one_line
+from porter.errors import BadInput, ExitCode, Missing, PluginError, TargetFailed, one_line
 from porter.worker import child
 from porter.worker.bounded_log import BoundedLog
 
@@ -36,13 +36,7 @@ FAREWELL_SECONDS = 5.0
 _starter = ThreadPoolExecutor(1, "porter-worker-starter")
 
 
-class WorkerFailed(PorterError):
-    """A worker died or hung. The target fails, not the run."""
-
-    exit_code = ExitCode.VERDICT_FAILED
-
-
-class WorkerOutOfMemory(WorkerFailed):
+class OutOfMemory(TargetFailed):
     """A worker had not the memory that it asked for."""
 
     exit_code = ExitCode.MISSING
@@ -83,7 +77,7 @@ class Worker:
 
     def __init__(self, errand: Errand) -> None:
         self._errand, self._patience = errand, patience_of(errand)
-        self._failed: WorkerFailed | None = None
+        self._failed: TargetFailed | None = None
         self._busy = False
         self._wire, theirs = socket.socketpair()
         self._folder = tempfile.TemporaryDirectory(prefix="porter-worker-", ignore_cleanup_errors=True)
@@ -115,7 +109,7 @@ class Worker:
         """Call a function of the script with arguments that JSON can hold, and arrays by name.
 
         `of`: `script`; `opened`, to hold what it returns and answer with its `info`; or `held`, for a method of that.
-        `returns`: `value`, as JSON has it, or `arrays` by name. Raises `WorkerFailed` where the process dies, hangs or
+        `returns`: `value`, as JSON has it, or `arrays` by name. Raises `TargetFailed` where the process dies, hangs or
         lacks memory, `BadInput` or `Missing` where the script raises an exception of that name, else `PluginError`.
         """
         if self._failed is not None:
@@ -188,7 +182,7 @@ class Worker:
 
     def _fail(self, what: str, *, memory: bool = False) -> NoReturn:
         self._log.close()
-        kind = WorkerOutOfMemory if memory else WorkerFailed
+        kind = OutOfMemory if memory else TargetFailed
         self._failed = kind(f"runtime {self._errand.runtime}: {what}{self._told()}")
         raise self._failed
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from porter.contracts.own_environment import Environment
 from porter.contracts.probe import Probe
 from porter.contracts.progress import Progress
 from porter.contracts.runtime import BuildRequest, OpenRequest, ProbeRequest, Runtime, RuntimeStatus, Session
+from porter.contracts.worker_environment import WorkerEnvironment
 from porter.errors import PluginError, PorterError, one_line
 from porter.files.hashes import file_digest
 from porter.records.artefact import Artefact, ArtefactPart
@@ -33,7 +33,7 @@ class WorkerRuntime(Runtime):
     where `probes` is true, `probe`; a subclass calls further ones with `call`.
     """
 
-    environment: Environment
+    environment: WorkerEnvironment
     """Where the script runs."""
     script: Path
     """The script."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from typing import Any, TextIO
 
 from porter.errors import PluginError
 from porter.files.whole import whole_file
@@ -37,16 +38,38 @@ class Pass:
     content_sha256: str
 
 
+class Predictions:
+    """The rows of predictions.csv, those of one evaluation whole or not at all."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._write = csv.writer(stream, lineterminator="\n").writerow
+
+    def __call__(self, row: Sequence[Any]) -> object:
+        return self._write(row)
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Take back what was written since where the block fails."""
+        start = self._stream.tell()
+        try:
+            yield
+        except BaseException:
+            self._stream.seek(start)
+            self._stream.truncate()
+            raise
+
+
 @contextmanager
-def predictions_file(job: Job) -> Iterator[Sink]:
+def predictions_file(job: Job) -> Iterator[Predictions]:
     """predictions.csv with its header; it appears whole when the block ends."""
     with (
         whole_file(job.folder / PREDICTIONS) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as stream,
     ):
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["image", "label", "evaluation", "runtime", "precision", "status", "score", *job.task.columns])
-        yield writer.writerow
+        rows = Predictions(stream)
+        rows(["image", "label", "evaluation", "runtime", "precision", "status", "score", *job.task.columns])
+        yield rows
 
 
 def evaluate(work: Work, executor: Executor, sink: Sink, *, reference: Answers | None = None) -> Pass:

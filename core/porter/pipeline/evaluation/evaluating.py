@@ -15,26 +15,37 @@ from porter.pipeline.evaluation.sources import Sources
 from porter.pipeline.evaluation.subject import subjects
 from porter.pipeline.evaluation.thumbnails import with_thumbnails
 from porter.pipeline.evaluation.written_arrays import write_outputs, write_tensors
+from porter.pipeline.failing import FAULTS, failed, retried
 from porter.pipeline.job.job import Job
 from porter.pipeline.judge import verdicts
 from porter.records.evaluation import Failure
 from porter.records.record import RunRecord
+from porter.records.unfinished import Failing
 from porter.runfolder.sections import clear
 
 
 def score_all(job: Job, record: RunRecord, *, from_files: bool = False) -> RunRecord:
-    """Score the reference and every artefact; fills `evaluations`, `comparisons` and what goes with them.
+    """Score the reference and every artefact; fills `evaluations`, `comparisons` and what goes with them, and
+    `unfinished` with the artefacts whose runtime fails.
 
     `from_files`: whether tensors and outputs that an earlier command left are used; else the whole path is measured.
     """
-    record = clear(record, ["choice"])
+    # Alone, a stage tries again what failed before; in a run that would fail, or hang, once more.
+    stages = [Failing.VERIFY, Failing.EVALUATE] if from_files else [Failing.EVALUATE]
+    record = retried(clear(record, ["choice"]), stages)
     executor, passes = job.executor or Local(), list[Pass]()
     sources = Sources(job, record, from_files=from_files and executor.reads_files)
     with predictions_file(job) as sink:
         for subject in subjects(record):
             reference = passes[0].answers if passes else None
             work = Work(job=job, subject=subject, sources=sources, start=0)
-            passes.append(evaluate(work, executor, sink, reference=reference))
+            try:
+                with sink.whole():
+                    passes.append(evaluate(work, executor, sink, reference=reference))
+            except FAULTS as error:
+                if subject.artefact is None:
+                    raise
+                record = failed(record, Failing.EVALUATE, subject.name, error)
     record = replace(
         _with_data(record, passes[0]),
         environment=job.environment,  # of the figures just measured

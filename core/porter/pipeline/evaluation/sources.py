@@ -71,6 +71,7 @@ class Sources:
     def _output_key(self, name: str) -> str:
         artefacts = [artefact for artefact in self._record.artefacts if artefact.id == name]
         made_by = [file.sha256 for artefact in artefacts for file in artefact.files]
+        made_by += [one.environment.sha256 for one in artefacts if one.environment is not None]
         made_by += [entry.sha256 for entry in self._record.inputs if entry.role in ("config", "checkpoint")]
         return digest_of(self._tensor_key, name, str(self._job.request.weights), *made_by)
 

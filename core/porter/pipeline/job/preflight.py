@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from porter.errors import BadInput
+from porter.hosting.guard import guarded
 from porter.machine import host as machine
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.runtime_options import options_of, require_known
@@ -23,6 +24,15 @@ def preflight(job: Job) -> None:
         require_target(runtime, precision, job.request, job.registry, here=False)
     job.data  # noqa: B018
     _require_memory(job)
+    _prepare(job)
+
+
+def _prepare(job: Job) -> None:
+    """Have every runtime make ready what it needs here; `auto` leaves out what cannot be made, when it builds."""
+    here = () if job.request.is_auto else tuple(dict.fromkeys(runtime.name for runtime, _ in job.targets))
+    for name in here:
+        plugin = job.registry.provider_of("runtime", name)
+        guarded(job.registry.runtime(name), plugin, f"runtime {name!r}").prepare(job.progress)
 
 
 def _require_memory(job: Job) -> None:

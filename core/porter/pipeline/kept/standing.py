@@ -87,6 +87,9 @@ def _files(job: Job, record: RunRecord) -> Changed:
         if content_of(job, record.quantization.calibration) != record.quantization.calibration.content_sha256:
             yield "quantization", "the calibration images changed"
     for artefact in record.artefacts:
+        lock = job.registry.runtime(artefact.runtime).lock()
+        if lock is not None and artefact.environment not in (None, lock):
+            yield "artefacts", f"the environment of {artefact.runtime} has other packages"
         for file in artefact.files:
             if not has_digest(job.folder / file.path, file.sha256):
                 yield "artefacts", f"{file.path} is not what was built"

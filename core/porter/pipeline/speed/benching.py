@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from porter.pipeline.failing import FAULTS, failed, retried
 from porter.pipeline.job.job import Job
 from porter.pipeline.listing import listed
 from porter.pipeline.saving import save
 from porter.pipeline.speed.bench import bench, bench_images
 from porter.pipeline.speed.tune import TRIAL_SECONDS, tune
 from porter.records.record import RunRecord
+from porter.records.unfinished import Failing
 from porter.runfolder.sections import clear
 
 
 def measure_all(job: Job, record: RunRecord) -> RunRecord:
-    """Measure what is not there yet; fills `performance` and `tunings`."""
+    """Measure what is not there yet; fills `performance` and `tunings`, and `unfinished` with the artefacts whose
+    runtime fails."""
     known = {one.artefact for one in record.performance}
     missing = [one for one in record.scorable if one.id not in known]
     kept = known.intersection(one.id for one in record.scorable)
@@ -29,8 +32,12 @@ def measure_all(job: Job, record: RunRecord) -> RunRecord:
     request, images = job.request, bench_images(job)
     seconds = min(TRIAL_SECONDS, request.bench_seconds)
     for artefact in missing:
-        tunings = (tune(job, artefact, images, seconds=seconds),) if request.tune or request.is_auto else ()
-        found = bench(job, artefact, images, *tunings)
+        try:
+            tunings = (tune(job, artefact, images, seconds=seconds),) if request.tune or request.is_auto else ()
+            found = bench(job, artefact, images, *tunings)
+        except FAULTS as error:
+            record = save(job, failed(record, Failing.BENCH, artefact.id, error))
+            continue
         record = replace(
             record,
             environment=job.environment,  # of the figures just measured
@@ -43,7 +50,7 @@ def measure_all(job: Job, record: RunRecord) -> RunRecord:
 
 def measure_anew(job: Job, record: RunRecord) -> RunRecord:
     """Measure everything, whatever the record has."""
-    return measure_all(job, replace(record, performance=(), tunings=()))
+    return measure_all(job, replace(retried(record, Failing), performance=(), tunings=()))
 
 
 def listed_to_feed(job: Job, record: RunRecord) -> RunRecord:

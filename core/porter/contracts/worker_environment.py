@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
-class Environment:
+class WorkerEnvironment:
     """Where a worker runs: an environment that porter makes once from a file of requirements, or an interpreter that is
     there already."""
 
