@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from porter import (
@@ -16,24 +19,30 @@ from porter import (
     BuildRequest,
     Doubt,
     ImportFinding,
+    Kit,
+    KitRequest,
     Latency,
+    Manifest,
     Measured,
     Message,
     Metric,
     Missing,
     ModelSpec,
     OpenRequest,
+    Preprocessed,
     Returned,
     ReturnedOutputs,
     Runtime,
     RuntimeOption,
     RuntimeStatus,
+    SentImages,
     Session,
     SessionInfo,
     StatedAccuracy,
     StatedSpeed,
     TakeBackRequest,
     TensorSpec,
+    file_digest,
     hookimpl,
 )
 
@@ -63,6 +72,7 @@ class Arrays(ReturnedOutputs):
 class Elsewhere(Runtime):
     name = "elsewhere"
     takes_back = True
+    has_kit = True
     files = ("accuracy.txt",)
     options = (RuntimeOption(name="chip", default="alpha", help="Which chip it was.", choices=("alpha", "beta")),)
 
@@ -96,10 +106,61 @@ class Elsewhere(Runtime):
             findings=(ImportFinding(kind=Doubt.MISSING, text=Message("nobody said how warm it was")),),
             notes=(Message("rates are those of a warm room"),),
             model_names=("tiny",),
+            **sent(request.folder / "kit.json"),
+        )
+
+    def write_kit(self, request: KitRequest) -> Kit:
+        inputs = request.folder / "inputs"
+        inputs.mkdir(parents=True)
+        names = [str(index) if array is not None else "" for index, array, _ in kept(request, inputs)]
+        document = request.folder / "kit.json"
+        content = Sent(spec=request.spec, manifest=request.manifest, names=tuple(names))
+        document.write_bytes(msgspec.json.encode(content))
+        return Kit(
+            runtime=self.name,
+            lacks="it is elsewhere",
+            path=request.folder.name,
+            list=f"{request.folder.name}/{document.name}",
+            sha256=file_digest(document),
+            script="run.sh",
+            take_back=f"porter import {self.name} {request.folder}",
+            target=str(request.options["chip"]),
+            precision=request.precision,
+            batches=request.batches,
+            scored=request.scored,
+            images=sum(map(bool, names)),
+            size_bytes=0,
         )
 
     def documents(self, metrics: Sequence[Metric], spec: ModelSpec) -> Mapping[str, bytes]:
         return {"accuracy.txt": f"{metrics[0].name} {metrics[0].value}".encode()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """`kit.json`."""
+
+    spec: ModelSpec
+    manifest: Manifest
+    names: tuple[str, ...]
+
+
+def kept(request: KitRequest, folder: Path) -> Iterator[Preprocessed]:
+    """Every image, which is written on the way."""
+    for index, array, reason in request.images:
+        if array is not None:
+            np.save(folder / f"{index}.npy", array)
+        yield index, array, reason
+
+
+def sent(document: Path) -> dict[str, Any]:
+    """What `Returned` has of a kit."""
+    if not document.exists():
+        return {}
+    kit = msgspec.json.decode(document.read_bytes(), type=Sent)
+    reasons = tuple("" if name else "cannot be read" for name in kit.names)
+    images = SentImages(manifest=kit.manifest, names=kit.names, reasons=reasons)
+    return {"spec": kit.spec, "sent": images, "kit": document, "batches": (1,)}
 
 
 def measured(rate: float) -> Measured:

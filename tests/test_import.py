@@ -178,6 +178,28 @@ def test_sentences_of_a_runtime_s_plugin_are_said_in_chinese(
     assert "nobody said how warm it was" in (tmp_path / "out/README.zh.md").read_text("utf-8")
 
 
+# --- a kit and back --------------------------------------------------------------------------------------------------
+
+
+def test_a_kit_is_scored_without_the_images(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", [0, 1, 2, 0])
+    (tmp_path / "val/photo 002.jpg").write_bytes(b"")
+    options = {"runtimes": ("elsewhere",), "options": ("elsewhere.chip=beta",), "max_drop": 50.0}
+    run = start(tmp_path / "out", tmp_path / "val", labels, beside=[("elsewhere", plugin(Elsewhere()))], **options)
+    run.everything()
+    [kit] = run.record.kits
+    assert (kit.target, kit.images) == ("beta", 3)
+    back = tmp_path / "out" / kit.path
+    (back / "outputs").mkdir()
+    for path in (back / "inputs").iterdir():  # the other machine: the class is the strongest channel
+        np.save(back / "outputs" / path.name, np.load(path).mean(axis=(1, 2)).astype(np.float32))
+    record = imported(back, tmp_path / "imported")
+    [evaluation] = record.evaluations
+    assert (evaluation.listed, evaluation.scored, evaluation.unreadable) == (4, 3, 1)
+    assert evaluation.metric("top1").hits == 3
+    assert "missing: no report gives the speed at batch 1" in told(record)
+
+
 # --- the accuracy in a runtime's own format --------------------------------------------------------------------------
 
 
