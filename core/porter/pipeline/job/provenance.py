@@ -46,6 +46,7 @@ def changed_inputs(job: Job, record: RunRecord) -> tuple[InputFile, ...]:
         one for was, has in pairs if (was and was.sha256) != (has and has.sha256) and (one := has or was) is not None
     )
 
+
 def templates_of(job: Job) -> dict[str, Path]:
     """Folders of templates before core's, by the plugin or the executor that ships them, the first to look in first."""
     found = job.registry.templates(job.request.model, job.spec.task, [one.name for one in job.runtimes])
