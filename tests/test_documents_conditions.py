@@ -12,7 +12,6 @@ from tiny import start, write_photos
 from porter.documents.deliver import render
 from porter.documents.languages import CHINESE, ENGLISH
 from porter.documents.markdown import table
-from porter.records.approximation import Approximation
 from porter.records.evaluation import Execution
 from porter.records.kit import Kit
 from porter.records.message import Message
@@ -93,7 +92,7 @@ def test_calls_that_waited_in_line_are_told(record: RunRecord) -> None:
     assert "2 streams + 2 queued" in report, "the drawing tells its lines apart"
 
 
-def test_tuning_kits_and_inexact_decoding_are_told(record: RunRecord) -> None:
+def test_tuning_and_kits_are_told(record: RunRecord) -> None:
     best, plain = Setting(threads=1, streams=1, batch=4), Setting(threads=2, streams=1, batch=4)
     gain = Gain(
         best=best,
@@ -120,20 +119,9 @@ def test_tuning_kits_and_inexact_decoding_are_told(record: RunRecord) -> None:
         images=12,
         size_bytes=4321,
     )
-    metric = record.evaluations[0].metrics[0]
-    rough = Approximation(
-        images=12,
-        reduced=7,
-        exact=metric,
-        approximate=replace(metric, value=33.25),
-        answers_changed=3,
-        exact_images_per_second=10.5,
-        approximate_images_per_second=None,
-    )
-    english, report = documents(replace(record, tunings=(tuning,), kits=(kit,), approximation=rough))
+    english, report = documents(replace(record, tunings=(tuning,), kits=(kit,)))
     assert "| onnxruntime-fp32 | most images/s | 1 | 1 | 4 | 120.50 | 100.25 | 20.2 | -1.5 |" in english
     for document in (english, report):
-        assert "7 of 12 images were decoded to a fraction of their size" in document
         assert "Everything on the runtime device (Chip1): this machine lacks it." in document and "4321" in document
 
 

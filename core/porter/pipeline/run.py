@@ -15,7 +15,6 @@ from porter.machine.clock import now
 from porter.pipeline import verify
 from porter.pipeline.build import as_they_are, build, quantised
 from porter.pipeline.diagnosing import diagnose
-from porter.pipeline.evaluation import approximate
 from porter.pipeline.evaluation.evaluate import Pass, evaluate, predictions_file
 from porter.pipeline.evaluation.executors.base import Executor, Work
 from porter.pipeline.evaluation.executors.local import Local
@@ -172,8 +171,6 @@ class Run:
         suspects = self.job.task.explain_labels(passes[0].answers.answers, self.job.manifest.items, self.job.spec)
         evaluations = with_thumbnails(self.job, [one.evaluation for one in passes])
         self.record = replace(self.record, evaluations=evaluations, label_suspects=suspects)
-        if self.job.request.approximate_decode:
-            self.record = replace(self.record, approximation=approximate.measure(self.job, passes[0]))
         self.record = verdicts.compare(self.record, self.job.spec, self.job.task, self.job.manifest)
         if len(passes) > 1:
             self._write_task_files(passes[1].evaluation)

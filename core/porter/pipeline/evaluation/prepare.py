@@ -73,8 +73,8 @@ class Batch:
     asked for the batch after `ahead` others."""
 
 
-def prepare(job: Job, indices: Sequence[int] | None = None, *, exact: bool = False) -> Iterator[Prepared]:
-    """Preprocess the manifest's images (or those at `indices`), in order; `exact`: whatever the request says."""
+def prepare(job: Job, indices: Sequence[int] | None = None) -> Iterator[Prepared]:
+    """Preprocess the manifest's images (or those at `indices`), in order."""
     import numpy as np
 
     items, store = job.manifest.items, open_store(job.manifest.root)
@@ -86,7 +86,6 @@ def prepare(job: Job, indices: Sequence[int] | None = None, *, exact: bool = Fal
     free: deque[np.ndarray] = deque()
     slab = Slab(np.empty(0, np.float32), free)
     window: deque[Future[Prepared]] = deque()
-    short_side = job.spec.preprocess.resize if job.request.approximate_decode and not exact else None
     seen: tuple[int, ...] | None = None
     readers = ThreadPoolExecutor(store.reads_at_once, "porter-read") if store.reads_at_once else None
     try:
@@ -95,7 +94,7 @@ def prepare(job: Job, indices: Sequence[int] | None = None, *, exact: bool = Fal
                 slab = Slab(free.popleft() if free else np.empty(shape, np.float32), free)
             here = partial(store.read, items[index].id)
             read = here if readers is None else readers.submit(here).result
-            started = job.processors.pool.submit(_prepare_one, job, index, read, slab, place % rows, short_side)
+            started = job.processors.pool.submit(_prepare_one, job, index, read, slab, place % rows)
             window.append(started)
             while len(window) >= ahead or (window and place == len(wanted) - 1):
                 ready = window.popleft().result()
@@ -176,9 +175,7 @@ def _batch(members: Sequence[Prepared], slab: Slab | None) -> Batch:
     )
 
 
-def _prepare_one(
-    job: Job, index: int, read: Callable[[], bytes], slab: Slab, row: int, short_side: int | None
-) -> Prepared:
+def _prepare_one(job: Job, index: int, read: Callable[[], bytes], slab: Slab, row: int) -> Prepared:
     started = time.perf_counter()
     try:
         data = read()
@@ -186,19 +183,17 @@ def _prepare_one(
         return Prepared(index=index, array=None, reason=f"cannot be read: {error.strerror or error}")
     read_seconds = time.perf_counter() - started
     with job.processors.for_image():
-        return _preprocessed(job, index, data, slab, row, short_side, read_seconds)
+        return _preprocessed(job, index, data, slab, row, read_seconds)
 
 
-def _preprocessed(
-    job: Job, index: int, data: bytes, slab: Slab, row: int, short_side: int | None, read_seconds: float
-) -> Prepared:
+def _preprocessed(job: Job, index: int, data: bytes, slab: Slab, row: int, read_seconds: float) -> Prepared:
     started = time.perf_counter()
     name = job.manifest.items[index].id
     digest = hashlib.sha256(data).digest()
     array, reason = None, ""
     conversions: tuple[str, ...] = ()
     try:
-        decoded = decode(data, name, short_side)
+        decoded = decode(data, name)
         conversions = decoded.conversions
         array = _into_row(job, Image(id=name, pixels=decoded.pixels), slab, row)
     except ImageError as error:

@@ -75,16 +75,12 @@ class Sources:
         made_by += [entry.sha256 for entry in self._record.inputs if entry.role in ("config", "checkpoint")]
         return digest_of(self._tensor_key, name, str(self._job.request.weights), *made_by)
 
-    def _decoding(self) -> str:
-        return "approximate" if self._job.request.approximate_decode else ""
-
     @cached_property
     def _tensor_key(self) -> str:
         plugin = self._job.registry.use("model", self._job.hooks.plugin)
         return digest_of(
             manifest_sha256(self._job.manifest),
             self._job.spec.preprocess.id,
-            self._decoding(),
             *self._job.versions,
             *astuple(plugin),
         )

@@ -114,7 +114,7 @@ def _searched(job: Job) -> Job:
 def _key(job: Job, graph: Path, calibration: CalibrationData, runtimes: Sequence[Runtime]) -> str:
     """Hash of all that attempts depend on, the images that they are scored on aside."""
     request = job.request
-    settings = (request.evaluation_batch, job.threads, request.provider, request.max_drop, request.approximate_decode)
+    settings = (request.evaluation_batch, job.threads, request.provider, request.max_drop)
     parts = [file_digest(graph), calibration.content_sha256, manifest_sha256(job.manifest), job.spec.preprocess.id]
     parts += [entry.sha256 for entry in job.inputs()]
     parts += [text for use in job.plugins() for text in astuple(use)]
