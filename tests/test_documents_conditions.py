@@ -10,6 +10,7 @@ from figures import figures, unfounded
 from tiny import start, write_photos
 
 from porter.documents.deliver import render
+from porter.documents.grid import Column, grid
 from porter.documents.languages import CHINESE, ENGLISH
 from porter.documents.markdown import table
 from porter.records.evaluation import Execution
@@ -126,7 +127,12 @@ def test_tuning_and_kits_are_told(record: RunRecord) -> None:
 
 
 def test_a_column_in_which_nothing_is_known_is_left_out() -> None:
-    assert table([["a", "–", "1"], ["b", "–", "–"]], ["x", "y", "z"], [2]).splitlines() == [
+    columns: list[Column[tuple[str, None, float | None]]] = [
+        Column(title="x", read=lambda row: row[0]),
+        Column(title="y", read=lambda row: row[1]),
+        Column(title="z", read=lambda row: row[2], form=".0f"),
+    ]
+    assert table(grid(columns, [("a", None, 1.2), ("b", None, None)]), str).splitlines() == [
         "| x | z |",
         "| --- | ---: |",
         "| a | 1 |",

@@ -65,9 +65,10 @@ def test_without_numba_the_bytes_are_the_same_and_doctor_and_record_say_what_wou
         done = porter(environment, *inputs, "--out", out, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     slow, fast = (
-        {path.name: path.read_bytes() for path in (tmp_path / out / TENSORS).glob("*.npy")} for out in ("slow", "fast")
+        {path.name: path.read_bytes() for path in (tmp_path / out / TENSORS).iterdir() if path.suffix != ".json"}
+        for out in ("slow", "fast")
     )
-    assert len(slow) == 9 and slow == fast
+    assert slow and slow == fast
     said = json.loads((tmp_path / "slow/run.json").read_text())["environment"]["slower_because"]
     assert "porter-core[fast]" in json.dumps(said)
     assert not json.loads((tmp_path / "fast/run.json").read_text())["environment"]["slower_because"]
