@@ -159,10 +159,10 @@ FORGED = (
     f"bench --out out {QUICK.removesuffix(' --threads 1')}",
     "preprocess --out out",
     "export --out out",
-    "diagnose out",
+    "diagnose run out",
     "report out",
     "run hrnet --config hrnet.yaml --checkpoint hrnet.pth --data val --labels labels.txt --out out",
-    "diagnose preprocess --tensors out --out out",
+    "diagnose tensors --tensors out --out out",
 )
 
 

@@ -16,14 +16,14 @@ from tiny import SPEC, start, write_photos
 
 from porter.builtin.classification import Classification
 from porter.errors import ExitCode
-from porter.pipeline.evaluation.judging import NONFINITE, OK, UNREADABLE
+from porter.pipeline.evaluation.shapes import NONFINITE, OK, UNREADABLE
 from porter.records.evaluation import Metric
 from porter.records.record import RunRecord
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md"])
-MADE = ("hooks.md", "cli.md", "run-record.md", "run.schema.json", "json-output.md")
+MADE = ("hooks.md", "api.md", "cli.md", "run-record.md", "run.schema.json", "json-output.md")
 
 
 def generate(docs: Path, *arguments: str, seed: str = "0") -> subprocess.CompletedProcess[str]:
@@ -62,7 +62,7 @@ def test_a_stale_page_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     assert generate(docs, "--chek").returncode == 2
 
 
-@pytest.mark.parametrize("name", ["hooks.md", "run-record.md", "json-output.md"])
+@pytest.mark.parametrize("name", ["hooks.md", "api.md", "run-record.md", "json-output.md"])
 def test_every_field_has_its_meaning(name: str) -> None:
     text = (DOCS / "reference" / name).read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| `")]

@@ -37,7 +37,6 @@ def test_core_comes_as_plugins_of_its_own() -> None:
         "classification": "active",
         "defaults": "active",
         "onnxruntime": "active",
-        "openvino": "active",
     }
     assert {info.distribution for info in registry.infos} == {"porter-core"}
     assert registry.task("classification").gate == "top1"

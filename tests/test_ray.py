@@ -25,7 +25,7 @@ from porter.pipeline.evaluation.executors.base import Work
 from porter.pipeline.evaluation.executors.crew import Crew
 from porter.pipeline.evaluation.executors.ray import Ray
 from porter.pipeline.evaluation.executors.ray_worker import Worker, _require_same, order_for
-from porter.pipeline.evaluation.judging import JudgedBatch
+from porter.pipeline.evaluation.shapes import JudgedBatch
 from porter.pipeline.evaluation.sources import Sources
 from porter.pipeline.evaluation.subject import Subject, subjects
 from porter.pipeline.run import Run
@@ -144,7 +144,7 @@ def test_a_machine_that_lacks_the_files_is_sent_them_once(tmp_path: Path, local:
         worker = ray.remote(Worker).remote()
         assert ray.get(worker.arrive.remote(order)).lacks_files
         assert ray.get(worker.open.remote(contents)).batch == 2
-        batches: list[JudgedBatch] = ray.get(worker.answer.remote(4, local.job.manifest.items[4:8]))
+        batches: list[JudgedBatch] = ray.get(worker.answer.remote(4, local.job.data.items[4:8]))
         assert [batch.start for batch in batches] == [4, 6]
         again = ray.remote(Worker).remote()
         assert not ray.get(again.arrive.remote(order)).lacks_files

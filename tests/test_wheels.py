@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -65,3 +66,13 @@ def test_wheels_work_in_a_fresh_environment(wheels: list[Path], tmp_path: Path) 
     assert {"classification", "defaults", "onnxruntime", "hrnet"} <= set(by_name)
     assert all(row["state"] == "active" for row in rows), rows
     assert by_name["hrnet"]["models"] == ["hrnet"]
+
+
+def test_the_extra_of_a_runtime_brings_its_plugin(wheels: list[Path]) -> None:
+    core, plugin = (
+        zipfile.ZipFile(next(wheel for wheel in wheels if wheel.name.startswith(name)))
+        for name in ("porter_core", "porter_openvino")
+    )
+    metadata = core.read(next(name for name in core.namelist() if name.endswith("/METADATA"))).decode()
+    assert re.search(r"^Requires-Dist: porter-openvino\[engine\]; extra == .openvino.$", metadata, re.MULTILINE)
+    assert "porter_openvino/templates/languages/zh.yaml" in plugin.namelist()

@@ -10,7 +10,7 @@ import inspect
 import pkgutil
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -154,6 +154,12 @@ class _Defaults(dict[str, str]):
         return REQUIRED
 
 
+def _made(factory: Callable[[], object]) -> str:
+    """What a factory gives; the call, where that has no other name than its place in memory."""
+    shown = repr(factory())
+    return f"{getattr(factory, '__name__', factory)}()" if " object at 0x" in shown else shown
+
+
 def _defaults(cls: type) -> _Defaults:
     found = _Defaults()
     if dataclasses.is_dataclass(cls):
@@ -161,7 +167,7 @@ def _defaults(cls: type) -> _Defaults:
             if field.default is not dataclasses.MISSING:
                 found[field.name] = repr(field.default)
             elif field.default_factory is not dataclasses.MISSING:
-                found[field.name] = repr(field.default_factory())
+                found[field.name] = _made(field.default_factory)
     elif issubclass(cls, enum.Enum):
         found.update({member.name: repr(member.value) for member in cls})
     else:

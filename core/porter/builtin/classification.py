@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,8 +11,10 @@ import msgspec
 
 from porter.builtin.classes import ClassTally
 from porter.contracts.task import DataRequest, Scorer, Task
-from porter.errors import BadInput, one_line
+from porter.errors import BadInput, did_you_mean, one_line
 from porter.hookspecs import hookimpl
+from porter.hosting.faults import GivenFault
+from porter.hosting.specs import by
 from porter.machine.statistics import binomial_tail, wilson
 from porter.records.evaluation import Metric, Table
 from porter.records.manifest import Item, Manifest
@@ -106,6 +109,17 @@ class Classification(Task):
     def margin(self, prediction: Classified) -> float | None:
         return prediction.scores[0] - prediction.scores[1] if len(prediction.scores) > 1 else None
 
+    def misfit(self, spec: ModelSpec) -> str:
+        if spec.num_classes is None:
+            return f"num_classes: missing; task {self.name!r} needs it"
+        known = [f"top{k}" for k in range(1, DEPTH + 1)]
+        figures = spec.published.metrics if spec.published is not None else ()
+        unknown = next((figure.name for figure in figures if figure.name not in known), "")
+        if unknown:
+            hint = did_you_mean(unknown, known)
+            return f"published.metrics: task {self.name!r} has no metric {unknown!r}{hint}; it has {', '.join(known)}"
+        return ""
+
     def chance(self, spec: ModelSpec, metrics: Sequence[Metric]) -> Text:
         top1 = next(metric for metric in metrics if metric.name == self.gate)
         classes, hits = num_classes(spec), top1.hits or 0
@@ -130,7 +144,8 @@ class Classification(Task):
 
         found = [-1 if answer is None else int(str(answer)) for answer in answers]
         labels = [int(item.label) for item in items]
-        return explain_labels(found, labels, num_classes(spec), ids=[item.id for item in items])
+        names = class_folders(items, num_classes(spec))
+        return explain_labels(found, labels, num_classes(spec), names, [item.id for item in items])
 
     def documents(self, metrics: Sequence[Metric], spec: ModelSpec) -> Mapping[str, bytes]:
         """result.json in the format of the Ascend scoring script: every value a string, percentages to 2 places."""
@@ -143,10 +158,30 @@ class Classification(Task):
         return {"result.json": msgspec.json.encode(document) + b"\n"}
 
 
+def class_folders(items: Sequence[Item], num_classes: int) -> tuple[str, ...]:
+    """The folder, or else the WordNet id in the file name, of each class, "" for a class without an image; () where
+    these and the classes are not the same."""
+    folders: dict[int, str] = {}
+    for item in items:
+        folder, inside, _ = item.id.partition("/")
+        found = re.match("n[0-9]{8}", item.id)
+        name = folder if inside else found.group() if found else ""
+        if not name or folders.setdefault(int(item.label), name) != name:
+            return ()
+    distinct = len(set(folders.values())) == len(folders)
+    return tuple(folders.get(index, "") for index in range(num_classes)) if distinct else ()
+
+
 def num_classes(spec: ModelSpec) -> int:
-    """The number of classes that a spec declares. Raises `BadInput` where it declares none."""
+    """The number of classes that a spec declares. Raises `BadInput` where it declares none, or one alone."""
     if spec.num_classes is None or spec.num_classes < 1:
         raise BadInput(f"model {one_line(spec.name)!r} declares no num_classes, which the task {NAME} needs")
+    if spec.num_classes == 1:
+        raise BadInput(
+            f"model {one_line(spec.name)!r}: one column is no classification of several classes: it would always be the"
+            " first. For yes or no by a threshold give the model a task of its own (docs/how-to/add-a-task.md), or"
+            " export two columns, [1 - p, p]"
+        )
     return spec.num_classes
 
 
@@ -180,10 +215,11 @@ def porter_postprocess(outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Se
         return None
     name, classes = spec.outputs[0].name, num_classes(spec)
     if name not in outputs:
-        raise BadInput(f"output {name!r} is missing; the model gives {', '.join(map(one_line, outputs)) or 'none'}")
+        given = ", ".join(map(one_line, outputs)) or "none"
+        raise GivenFault("porter_infer", f" gave no output {name!r}, which the spec names first; it gave {given}")
     scores = outputs[name]
     if scores.ndim != 2 or scores.shape[1] != classes:
-        raise BadInput(
-            f"output {name!r} has shape {'×'.join(map(str, scores.shape))}, the model declares {classes} classes"
+        raise GivenFault(
+            "porter_infer", f" gave the output {name!r} as {by(scores.shape)}, expected N×{classes}: one score a class"
         )
     return classify(scores)

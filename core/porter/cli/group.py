@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "porter.cli.report_command",
     "compare": "porter.cli.compare_command",
     "cache": "porter.cli.cache_command",
+    "env": "porter.cli.env_command",
     "plugins": "porter.cli.plugins_command",
     "doctor": "porter.cli.doctor_command",
     "new": "porter.cli.new_command",
@@ -64,4 +65,6 @@ def porter() -> None:
       PORTER_DISABLE_PLUGINS=A,B  plugins to leave out
       PORTER_TRACE=1              every hook call on stderr: by which plugin, how long, with what outcome
       PORTER_DEBUG=1              the traceback behind an error
+      PORTER_CACHE_HOME=DIR       where environments of runtimes are made [default: ~/.cache/porter]
+      PORTER_WORKER_TIMEOUT=S     seconds without a sign after which such a runtime hangs [default: its own, else 600]
     """

@@ -12,6 +12,7 @@ from porter.documents.markdown import num
 from porter.errors import one_line
 from porter.records.performance import Performance
 from porter.records.record import RunRecord, Verdict
+from porter.records.unfinished import Failing
 from porter.runfolder.layout import RECORD_NAME, REPORT
 
 
@@ -29,6 +30,7 @@ def summary_lines(folder: Path, record: RunRecord) -> list[str]:
     measured = [(one.artefact, one.batch) for one in record.performance]
     for one in record.performance:
         lines.append(speed_line(one, with_setting=measured.count((one.artefact, one.batch)) > 1 and not one.clock))
+    lines += unfinished_lines(record)
     if record.choice is not None:
         lines.append(f"Choice: {record.choice.reason}")
     for kit in record.kits:
@@ -38,6 +40,12 @@ def summary_lines(folder: Path, record: RunRecord) -> list[str]:
         lines += [f"{one.kind.upper():12} {one.text}" for one in record.imported.findings]
     readmes = [f"README: {folder / name}" for language, name in READMES.items() if language in record.request.languages]
     return [*lines, f"Record: {folder / RECORD_NAME}", *readmes, f"Report: {folder / REPORT}"]
+
+
+def unfinished_lines(record: RunRecord) -> list[str]:
+    """Each target whose runtime failed, with the reason."""
+    what = {Failing.BUILD: "NOT BUILT", Failing.BENCH: "NOT MEASURED"}
+    return [f"{what.get(one.stage, 'NOT SCORED')} {one.artefact}: {one_line(one.reason)}" for one in record.unfinished]
 
 
 def speed_line(one: Performance, *, with_setting: bool = False) -> str:
@@ -75,5 +83,6 @@ def summary_json(folder: Path, record: RunRecord, code: int) -> dict[str, Any]:
         "verdicts": {verdict.name: verdict.state.value for verdict in record.verdicts},
         "accuracy": {e.name: {m.name: m.value for m in e.metrics} for e in record.evaluations},
         "images_per_second": rates,
+        "unfinished": {one.artefact: one.reason for one in record.unfinished},
         "chosen": None if record.choice is None else record.choice.chosen,
     }

@@ -332,7 +332,7 @@ NODES: tuple[Column[NodeFinding], ...] = (
     Column(title=Message("operator"), read=lambda one: one.op_type),
     Column(title=Message("module"), read=lambda one: one.module),
     Column(title=Message("depth"), read=lambda one: one.depth, form=""),
-    Column(title=Message("relative error added"), read=lambda one: (one.alone or one.error).relative_error, form=".2e"),
+    Column(title=Message("relative error added"), read=lambda one: one.introduced_error, form=".2e"),
 )
 
 

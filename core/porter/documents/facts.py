@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from porter.records.environment_lock import EnvironmentLock
 from porter.records.message import Message, Text, Value
 from porter.records.record import PluginUse, RunRecord
 
 
-def environment_facts(record: RunRecord) -> tuple[tuple[Text, Value], ...]:
-    """What each line is about, and what it says; nothing for what is not known."""
+def environment_facts(
+    record: RunRecord, environments: Sequence[tuple[str, EnvironmentLock]]
+) -> tuple[tuple[Text, Value], ...]:
+    """What each line is about, and what it says; nothing for what is not known. `environments` are those of runtimes
+    that do not work in porter's process."""
     machine = record.environment
     if machine is None:
         return ()
@@ -38,6 +44,10 @@ def environment_facts(record: RunRecord) -> tuple[tuple[Text, Value], ...]:
         ("porter", record.porter),
         *((_role(use.role), _plugin(use)) for use in record.plugins),
         *machine.packages.items(),
+        *(
+            (Message("Environment of {runtime}", runtime=runtime), (f"Python {lock.python}", *lock.packages))
+            for runtime, lock in environments
+        ),
     ]
     return tuple((title, value) for title, value in lines if value != "")
 

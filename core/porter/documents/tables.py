@@ -141,7 +141,7 @@ class Tables:
 
     def environment(self) -> tuple[tuple[Text, Value], ...]:
         """The machine and the versions, one line each."""
-        return environment_facts(self._record)
+        return environment_facts(self._record, self._page.environments())
 
     def _told(self, one: Performance) -> bool:
         choice = self._record.choice

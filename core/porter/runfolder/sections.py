@@ -47,7 +47,7 @@ NEEDS = {
 
 WITH = {
     "load": ("model", "shipped", "plugins", "inputs", "load_failure"),
-    "artefacts": ("untried",),
+    "artefacts": ("untried", "unfinished"),
     "evaluations": ("task_files", "label_suspects"),
     "performance": ("tunings",),
 }

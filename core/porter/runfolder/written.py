@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from porter.files.hashes import file_digest
+from porter.files.hashes import file_digest, has_digest
+from porter.records.artefact import ArtefactPart
 from porter.records.message import Message, Text
 from porter.records.record import OutputFile, RunRecord
 from porter.runfolder.layout import PREDICTIONS
@@ -18,6 +19,11 @@ def written(folder: Path, record: RunRecord) -> tuple[OutputFile, ...]:
         if (folder / file.path).exists():
             found.setdefault(file.path, file)
     return tuple(found.values())
+
+
+def changed(folder: Path, files: Iterable[OutputFile | ArtefactPart]) -> tuple[str, ...]:
+    """Paths of those of a run's files that are gone, or are not what it wrote."""
+    return tuple(file.path for file in files if not has_digest(folder / file.path, file.sha256))
 
 
 def _models(record: RunRecord) -> Iterator[OutputFile]:

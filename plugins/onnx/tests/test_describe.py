@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from porter.errors import BadInput
-from porter.records.exported import OnnxFacts
-from porter.records.spec import ModelSpec, TensorSpec
+from porter import BadInput, ModelSpec, OnnxFacts, TensorSpec
 from porter_onnx.config import read_config
 from porter_onnx.describe import describe
 
@@ -116,7 +114,11 @@ def test_quantised_operators_are_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "facts", "problem"),
     [
-        (LEAST + "input: {name: data}", FACTS, "my.yaml, line 2: input.name: 'data', but tiny.onnx names its input 'image'"),
+        (
+            LEAST + "input: {name: data}",
+            FACTS,
+            "my.yaml, line 2: input.name: 'data', but tiny.onnx names its input 'image'",
+        ),
         (LEAST + "input: {dtype: uint8}", FACTS, "my.yaml, line 2: input.dtype: uint8, but tiny.onnx takes float32"),
         (LEAST + "input: {layout: NHWC}", FACTS, "input.layout: NHWC, but tiny.onnx takes N×3×224×192"),
         (LEAST + "input: {size: 224}", FACTS, "input.size: [224, 224], but tiny.onnx takes N×3×224×192"),

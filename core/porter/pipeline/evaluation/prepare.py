@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,8 @@ from porter.contracts.requests import Image
 from porter.data.store import open_store
 from porter.errors import BadInput, ImageError, PluginError, one_line
 from porter.images.decode import decode
+from porter.pipeline.evaluation.shapes import Batch, Prepared, Slab
+from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.processors import end
 
@@ -29,55 +30,11 @@ READ_AHEAD = 4
 """Images under way for each thread, at least. A batch more than are inferred at once is under way in any case."""
 
 
-class Slab:
-    """Rows for consecutive images. Free again once `give_back` was called and no image of it is in use."""
-
-    def __init__(self, array: np.ndarray, free: deque[np.ndarray]) -> None:
-        self.array = array
-        self._free = free
-
-    def give_back(self) -> None:
-        """Let other images be written over these. To be called once, by whoever uses them last."""
-        self._free.append(self.array)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """One image of the manifest, preprocessed or failed."""
-
-    index: int
-    """Its place in the manifest."""
-    array: np.ndarray | None
-    """float32 C×H×W; None: the image cannot be read whole, for `reason`."""
-    reason: str = ""
-    conversions: tuple[str, ...] = ()
-    digest: bytes = b""
-    """SHA-256 of the file; empty where it was not read."""
-    read_seconds: float = 0.0
-    preprocess_seconds: float = 0.0
-    slab: Slab | None = None
-    """What `array` is a row of; None: an array of its own."""
-    row: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """Consecutive images of the manifest, the readable ones in one array."""
-
-    members: tuple[Prepared, ...]
-    """All of them, in order. Their arrays may have been moved: only `array` holds what they are."""
-    indices: tuple[int, ...]
-    """Places in the manifest of the rows of `array`."""
-    array: np.ndarray | None
-    """float32 N×C×H×W, N = len(indices); None where there is nothing to infer. It is written over once `batches` is
-    asked for the batch after `ahead` others."""
-
-
-def prepare(job: Job, indices: Sequence[int] | None = None) -> Iterator[Prepared]:
+def prepare(data: Dataset, indices: Sequence[int] | None = None) -> Iterator[Prepared]:
     """Preprocess the manifest's images (or those at `indices`), in order."""
     import numpy as np
 
-    items, store = job.manifest.items, open_store(job.manifest.root)
+    job, items, store = data.job, data.items, open_store(data.manifest.root)
     wanted = range(len(items)) if indices is None else indices
     rows = min(job.request.evaluation_batch, max(len(wanted), 1))
     ahead = max(READ_AHEAD * job.threads, (1 + job.evaluation_streams) * rows)
@@ -94,7 +51,7 @@ def prepare(job: Job, indices: Sequence[int] | None = None) -> Iterator[Prepared
                 slab = Slab(free.popleft() if free else np.empty(shape, np.float32), free)
             here = partial(store.read, items[index].id)
             read = here if readers is None else readers.submit(here).result
-            started = job.processors.pool.submit(_prepare_one, job, index, read, slab, place % rows)
+            started = job.processors.pool.submit(_prepare_one, data, index, read, slab, place % rows)
             window.append(started)
             while len(window) >= ahead or (window and place == len(wanted) - 1):
                 ready = window.popleft().result()
@@ -126,24 +83,24 @@ def batches(prepared: Iterable[Prepared], size: int, ahead: int = 0) -> Iterator
         yield _batch(members, _slab_of(members, size))
 
 
-def readable(job: Job, count: int) -> list[Prepared]:
+def readable(data: Dataset, count: int) -> list[Prepared]:
     """Up to `count` readable images, evenly spaced over the manifest. Raises `BadInput` where none can be read."""
     from porter.data.selection import evenly_spaced
 
-    total = len(job.manifest.items)
+    total = len(data.items)
     spaced = evenly_spaced(total, min(count, total))
-    found = [one for one in prepare(job, spaced) if one.array is not None]
+    found = [one for one in prepare(data, spaced) if one.array is not None]
     if len(found) < min(count, total):
         # Some could not be read: take others until there are enough.
         taken = set(spaced)
         rest = [index for index in range(total) if index not in taken]
-        for one in prepare(job, rest):
+        for one in prepare(data, rest):
             if len(found) >= count:
                 break
             if one.array is not None:
                 found.append(one)
     if not found:
-        raise BadInput(f"{job.manifest.root}: not one of the {total} images can be read")
+        raise BadInput(f"{data.manifest.root}: not one of the {total} images can be read")
     return found
 
 
@@ -175,27 +132,27 @@ def _batch(members: Sequence[Prepared], slab: Slab | None) -> Batch:
     )
 
 
-def _prepare_one(job: Job, index: int, read: Callable[[], bytes], slab: Slab, row: int) -> Prepared:
+def _prepare_one(data: Dataset, index: int, read: Callable[[], bytes], slab: Slab, row: int) -> Prepared:
     started = time.perf_counter()
     try:
-        data = read()
+        content = read()
     except OSError as error:
         return Prepared(index=index, array=None, reason=f"cannot be read: {error.strerror or error}")
     read_seconds = time.perf_counter() - started
-    with job.processors.for_image():
-        return _preprocessed(job, index, data, slab, row, read_seconds)
+    with data.job.processors.for_image():
+        return _preprocessed(data, index, content, slab, row, read_seconds)
 
 
-def _preprocessed(job: Job, index: int, data: bytes, slab: Slab, row: int, read_seconds: float) -> Prepared:
+def _preprocessed(data: Dataset, index: int, content: bytes, slab: Slab, row: int, read_seconds: float) -> Prepared:
     started = time.perf_counter()
-    name = job.manifest.items[index].id
-    digest = hashlib.sha256(data).digest()
+    name = data.items[index].id
+    digest = hashlib.sha256(content).digest()
     array, reason = None, ""
     conversions: tuple[str, ...] = ()
     try:
-        decoded = decode(data, name)
+        decoded = decode(content, name)
         conversions = decoded.conversions
-        array = _into_row(job, Image(id=name, pixels=decoded.pixels), slab, row)
+        array = _into_row(data.job, Image(id=name, pixels=decoded.pixels), slab, row)
     except ImageError as error:
         reason = str(error).removeprefix(f"{one_line(name)}: ")  # it stands beside the image's name already
     return Prepared(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -16,20 +16,23 @@ from porter.pipeline.judge.causes import (
     preprocessing_causes,
     weights_causes,
 )
+from porter.pipeline.judge.gate import doubts, gated
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.manifest import Manifest
 from porter.records.message import Message, Text, Value
 from porter.records.paired import PairedVerdict
 from porter.records.parity import OutputParity, Parity, PreprocessParity
+from porter.records.precision import INT8
 from porter.records.record import Comparison, RunRecord, State, Verdict
 from porter.records.spec import ModelSpec
+from porter.records.unfinished import Failing, Unfinished
 
 REFERENCE, PUBLISHED = "reference", "published"
 
 
 def exit_code(record: RunRecord) -> ExitCode:
     """1 where a verdict fails, else 0."""
-    failed = any(verdict.state is State.FAIL for verdict in record.verdicts)
+    failed = any(verdict.state is State.FAIL for verdict in record.verdicts) or bool(_unfinished(record))
     return ExitCode.VERDICT_FAILED if failed else ExitCode.OK
 
 
@@ -38,6 +41,13 @@ def judge(record: RunRecord) -> RunRecord:
     seen = _of_delivered(record)
     earlier = (_weights(seen), _parity(seen), _preprocessing(seen))
     return replace(record, verdicts=(*earlier, _accuracy(seen, earlier)))
+
+
+def _unfinished(record: RunRecord, *stages: Failing) -> list[Unfinished]:
+    """The targets that failed, in these stages or in any; what `auto` tried in vain is none that was asked for."""
+    if record.request.is_auto:
+        return []
+    return [one for one in record.unfinished if one.stage in (stages or tuple(Failing))]
 
 
 def _of_delivered(record: RunRecord) -> RunRecord:
@@ -103,8 +113,8 @@ def other_images(spec: ModelSpec, task: Task, count: int, ids: Sequence[str]) ->
 def against(
     evaluation: Evaluation, metric: Metric, against: str, baseline: float | None, allowed: float, reason: Text = ""
 ) -> Comparison:
-    sign = 1 if metric.higher_is_better else -1
-    drop = None if baseline is None else sign * (baseline - metric.value)
+    """A metric against a baseline, with what the gate says of it; `reason`: why there is no baseline."""
+    found = gated(metric, baseline, allowed)
     return Comparison(
         evaluation=evaluation.name,
         against=against,
@@ -112,10 +122,9 @@ def against(
         title=metric.title,
         value=metric.value,
         baseline=baseline,
-        drop=drop,
+        drop=found.drop,
         allowed=allowed,
-        # A billionth of a point: the rounding of two percentages, never a lost image.
-        passed=None if drop is None else drop <= allowed + 1e-9,
+        passed=found.passed,
         reason=reason,
     )
 
@@ -137,13 +146,14 @@ def _weights(record: RunRecord) -> Verdict:
 
 
 def _parity(record: RunRecord) -> Verdict:
-    if not record.parity:
+    broken = _unfinished(record, Failing.BUILD, Failing.VERIFY)
+    if not record.parity and not broken:
         return _verdict("parity", State.NOT_RUN, Message("no artefact was compared with the reference"))
-    evidence: list[Text] = []
+    evidence: list[Text] = [Message("{artefact}: its runtime failed", artefact=one.artefact) for one in broken]
     for parity in record.parity:
         evidence.append(_worst(parity))
         evidence += [_miss(one, parity) for one in parity.outputs if not one.passed]
-    passed = all(parity.passed for parity in record.parity)
+    passed = all(parity.passed for parity in record.parity) and not broken
     state = State.PASS if passed else State.FAIL
     return _verdict("parity", state, *evidence, advice=() if passed else parity_causes(record))
 
@@ -206,15 +216,17 @@ def _difference(parity: PreprocessParity) -> Message:
 
 def _accuracy(record: RunRecord, earlier: Sequence[Verdict]) -> Verdict:
     judged = [one for one in record.comparisons if one.passed is not None]
-    doubtful = [(e.title, doubt) for e in record.evaluations for doubt in _doubts(e)]
-    if not record.evaluations or not (judged or doubtful):
+    doubtful = [(e.title, doubt) for e in record.evaluations for doubt in doubts(e)]
+    broken = _unfinished(record, Failing.BUILD, Failing.VERIFY, Failing.EVALUATE) if record.evaluations else []
+    if not record.evaluations or not (judged or doubtful or broken):
         return _verdict("accuracy", State.NOT_RUN, Message("no artefact was scored"))
     evidence: list[Text] = [_comparison(one) for one in record.comparisons]
     evidence += [_paired(e) for e in record.evaluations if e.changes is not None and e.changes.paired is not None]
     evidence += [Message("{title}: {doubt}", title=title, doubt=doubt) for title, doubt in doubtful]
+    evidence += [Message("{artefact}: not scored, its runtime failed", artefact=one.artefact) for one in broken]
     evidence += _search(record)
     # A fault of the labels that explains the answers this well leaves no figure to believe.
-    passed = all(one.passed for one in judged) and not doubtful and not record.label_suspects
+    passed = all(one.passed for one in judged) and not (doubtful or broken or record.label_suspects)
     advice = () if passed else accuracy_causes(record, judged, earlier)
     verdict = _verdict("accuracy", State.PASS if passed else State.FAIL, *evidence, advice=advice)
     return replace(verdict, note=_too_few(record)) if passed else verdict
@@ -223,7 +235,7 @@ def _accuracy(record: RunRecord, earlier: Sequence[Verdict]) -> Verdict:
 def _search(record: RunRecord) -> list[Text]:
     """That the search for an int8 graph ended without one that passes, where int8 is delivered."""
     found = record.quantization
-    int8 = any(one.precision == "int8" and one.id in record.delivered for one in record.artefacts)
+    int8 = any(one.precision == INT8 and one.id in record.delivered for one in record.artefacts)
     if found is None or found.passed or not int8:
         return []
     return [
@@ -245,18 +257,6 @@ def _too_few(record: RunRecord) -> Text:
     if needed > undecided[0].images:
         return Message("too few images to tell, it would take {needed}", needed=needed)
     return TOLD[PairedVerdict.UNDECIDED]
-
-
-def _doubts(evaluation: Evaluation) -> Iterator[Text]:
-    """What makes an evaluation fail whatever it is compared with."""
-    if evaluation.nonfinite:
-        yield Message(
-            "{nonfinite} of {listed} images have NaN or infinite outputs, which count as wrong",
-            nonfinite=evaluation.nonfinite,
-            listed=evaluation.listed,
-        )
-    if evaluation.chance:
-        yield evaluation.chance
 
 
 def _comparison(one: Comparison) -> Message:

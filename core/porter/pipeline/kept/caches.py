@@ -24,7 +24,7 @@ from porter.pipeline.job.job import Job
 from porter.pipeline.precision.attempts import read_log
 from porter.records.cached import Cached, CacheKind, CacheState
 from porter.records.record import RunRecord
-from porter.runfolder.layout import ATTEMPTS, CACHE, INDEX, JOURNALS, OUTPUTS, TENSORS
+from porter.runfolder.layout import ATTEMPTS, CACHE, INDEX, JOURNALS, LINES, OUTPUTS, TENSORS
 
 PLACES = (TENSORS, OUTPUTS, CACHE)
 OWN_ARRAYS = re.compile(rf"[0-9]{{8}}\.npz|{re.escape(INDEX)}")
@@ -51,7 +51,7 @@ class Caches:
         self._job, self._record = job, record
         self._sources = tuple(Sources(job, record, from_files=from_files) for from_files in (False, True))
         try:
-            job.manifest  # noqa: B018 - needed for every key; without images, plugin or config none can be told
+            job.data.manifest  # noqa: B018 - needed for every key; without images, plugin or config none can be told
             self._obstacle = ""
         except PorterError as error:
             self._obstacle = f"cannot be told: {one_line(error)}"
@@ -101,7 +101,7 @@ class Caches:
             return Found(state=CacheState.DAMAGED, reason=read.problem, entries=read.images)
         if self._obstacle:
             return Found(state=CacheState.UNKNOWN, reason=self._obstacle, entries=read.images)
-        keys = self._journal_keys(path.stem) if path.suffix == ".jsonl" else set()
+        keys = self._journal_keys(path.stem) if path.suffix == LINES else set()
         if read.key not in keys:
             return Found(state=CacheState.STALE, reason=OTHERWISE, entries=read.images)
         return self._counted(read.images)
@@ -155,7 +155,7 @@ class Caches:
 
     def _counted(self, images: int) -> Found:
         """Valid; an interruption leaves less than the whole."""
-        total = len(self._job.manifest.items)
+        total = len(self._job.data.items)
         reason = "" if images == total else f"{images} of {total} images: the same command goes on"
         return Found(state=CacheState.VALID, reason=reason, entries=images)
 

@@ -14,8 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from msgspec import Meta, Struct, structs
 
-from porter import BadInput, Published, PublishedMetric, from_yaml, one_line, read_text, read_yaml, yaml_fault
-from porter.files.textfile import entries
+from porter import BadInput, Published, PublishedMetric, from_yaml, one_line, read_lines, read_yaml, yaml_fault
 
 Layout = Literal["NCHW", "NHWC"]
 Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos"]
@@ -147,7 +146,7 @@ def read_config(path: Path) -> OnnxConfig:
         raise yaml_fault(document, where, key, problem)
     scaling, names = found.preprocess, found.labels.names
     if isinstance(names, str):
-        names = tuple(name for _, name in entries(read_text(path.parent / names, "list of class names").text))
+        names = tuple(name for _, name in read_lines(path.parent / names, "list of class names"))
     return OnnxConfig(
         where=where,
         document=document,

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
 
-from porter.pipeline.evaluation.judging import JudgedBatch
+from porter.pipeline.evaluation.shapes import JudgedBatch
 from porter.pipeline.evaluation.sources import Sources
 from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.job import Job
