@@ -23,7 +23,7 @@ GROUPS = {
         "contracts.measured",
         "contracts.probe",
         "contracts.progress",
-        "contracts.own_environment",
+        "contracts.worker_environment",
         "contracts.returned",
         "contracts.worker",
         "builtin.onnxruntime",
