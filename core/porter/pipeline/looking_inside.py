@@ -18,7 +18,7 @@ from porter.graphs.nodes import diagnose_graphs
 from porter.graphs.onnx_probe import OnnxProbe
 from porter.graphs.onnxfile import facts_of
 from porter.pipeline.evaluation.infer import Listener
-from porter.pipeline.evaluation.prepare import Prepared
+from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.targets import takes_int8_graph
 from porter.pipeline.judge.tolerance import bound_for
