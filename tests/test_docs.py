@@ -19,10 +19,12 @@ from porter.errors import ExitCode
 from porter.pipeline.evaluation.shapes import NONFINITE, OK, UNREADABLE
 from porter.records.evaluation import Metric
 from porter.records.record import RunRecord
+from porter_ascend.plugin import Ascend
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md"])
+OF_PLUGINS = [*ROOT.glob("plugins/*/README.md"), *ROOT.glob("plugins/*/docs/*.md")]
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", *OF_PLUGINS])
 MADE = ("hooks.md", "api.md", "cli.md", "run-record.md", "run.schema.json", "json-output.md")
 
 
@@ -131,4 +133,4 @@ def test_result_json_is_as_documented(formats: str) -> None:
         for k, hits in enumerate((7, 8, 8), start=1)
     ]
     [documented] = re.findall(r"```json\n(.*?)```", formats, re.DOTALL)
-    assert json.loads(Classification().documents(metrics, SPEC)["result.json"]) == json.loads(documented)
+    assert json.loads(Ascend().documents(metrics, SPEC)["result.json"]) == json.loads(documented)

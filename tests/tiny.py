@@ -102,10 +102,13 @@ def start(
     plugin: Any = None,
     fresh: bool = True,
     executor: Executor | None = None,
+    beside: Sequence[tuple[str, object]] = (),
+    progress: Progress | None = None,
     **options: Any,
 ) -> Run:
-    """A run of the tiny model, quick to bench, with every installed runtime."""
+    """A run of the tiny model, quick to bench, with every installed runtime; `beside` are further plugins by name."""
     settings: dict[str, Any] = {"batch_sizes": (1, 4), "bench_seconds": 0.0, "threads": 1, **options}
     request = RunRequest(model="tiny", data=str(data), labels=None if labels is None else str(labels), **settings)
-    registry = create_registry([("tiny", plugin if plugin is not None else TinyPlugin()), *runtime_plugins()])
-    return begin(out, request, registry, Progress(), "porter run tiny", fresh=fresh, executor=executor)
+    own = [("tiny", plugin if plugin is not None else TinyPlugin()), *runtime_plugins()]
+    registry = create_registry([*own, *(pair for pair in beside if pair[0] not in dict(own))])
+    return begin(out, request, registry, progress or Progress(), "porter run tiny", fresh=fresh, executor=executor)

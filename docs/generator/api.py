@@ -7,27 +7,27 @@ import importlib
 import inspect
 import textwrap
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import porter
 from generator import markdown as md
-from generator.source import REQUIRED, Class, Field, read_class, signature_of
+from generator.source import REQUIRED, Class, Field, Method, read_class, signature_of
 
 FACE = Path(str(porter.__file__)).with_suffix(".pyi")
 GROUPS = {
-    "Hooks and marks": ("hookspecs",),
+    "Hooks and marks": ("hookspecs", "records.version"),
     "Requests of a model's hooks": ("contracts.requests",),
     "Runtimes": (
         "contracts.runtime",
         "contracts.measured",
         "contracts.probe",
         "contracts.progress",
-        "contracts.worker_environment",
         "contracts.returned",
-        "contracts.worker",
+        "contracts.worker_environment",
         "builtin.onnxruntime",
-        "runtimes",
+        "worker",
     ),
     "Tasks": ("contracts.task", "builtin.classification", "data.selection"),
     "Records": ("records", "pipeline.run"),
@@ -60,7 +60,7 @@ def page() -> str:
         if not mine:
             continue
         parts.append(f"## {group}")
-        parts.append(", ".join(md.link(_heading(name)) for name in mine))
+        parts.append(", ".join(md.link(name.name) for name in mine))
         parts += [_section(name) for name in mine]
     return md.page(
         "Python interface",
@@ -99,10 +99,6 @@ def group_of(name: Name) -> str:
     raise ValueError(f"{name.name}: its module {name.module} is in no group of docs/generator/api.py")
 
 
-def _heading(name: Name) -> str:
-    return name.name
-
-
 def _section(name: Name) -> str:
     if inspect.isclass(name.value):
         return _class(name, read_class(name.value))
@@ -123,10 +119,21 @@ def _class(name: Name, cls: Class) -> str:
     if cls.fields:
         rows = [[md.code(f.name), md.code(f.type), _default(f), f.doc] for f in cls.fields]
         parts.append(md.table(["field", "type", "default", "meaning"], rows))
-    if cls.methods:
-        rows = [[md.code(m.signature), "yes" if m.abstract else "", m.doc] for m in cls.methods]
+    methods = [method for method in cls.methods if _is_told(name, method)]
+    if methods:
+        rows = [[md.code(m.signature), "yes" if m.abstract else "", m.doc] for m in methods]
         parts.append(md.table(["method", "must be written", "meaning"], rows))
     return "\n\n".join(part for part in parts if part)
+
+
+def _is_told(name: Name, method: Method) -> bool:
+    """False for a method that only does what a class above says of it. Raises ValueError where nothing says it."""
+    if method.doc:
+        return True
+    own = method.signature.partition("(")[0]
+    if not any(getattr(vars(base).get(own), "__doc__", None) for base in name.value.__mro__[1:]):
+        raise ValueError(f"{name.name}.{own}: a public method without a docstring")
+    return False
 
 
 def _kind(cls: type) -> str:
@@ -147,7 +154,7 @@ def _plain(name: Name) -> str:
     module = importlib.import_module(f"porter.{name.module}")
     body = ast.parse(inspect.getsource(module)).body
     last = name.name.rpartition(".")[2]
-    for statement, following in zip(body, body[1:], strict=False):
+    for statement, following in pairwise(body):
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == last for target in targets):
             text = following.value if isinstance(following, ast.Expr) else None
@@ -164,7 +171,7 @@ def _doc(name: Name, text: str | None) -> str:
     lines, made = inspect.cleandoc(text or "").splitlines(), list[str]()
     for line in lines:  # `Args:` and `Raises:` with their indented entries become lists
         if line.rstrip() in ("Args:", "Raises:"):
-            made += ["", f"{line.strip()}", ""]
+            made += [line.strip(), ""]
         elif line.startswith("    ") and not line.startswith("        ") and made and ":" in line:
             made.append(f"- {line.strip()}")
         elif line.startswith("        ") and made and made[-1].startswith("- "):

@@ -10,7 +10,7 @@ import inspect
 import pkgutil
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -154,12 +154,6 @@ class _Defaults(dict[str, str]):
         return REQUIRED
 
 
-def _made(factory: Callable[[], object]) -> str:
-    """What a factory gives; the call, where that has no other name than its place in memory."""
-    shown = repr(factory())
-    return f"{getattr(factory, '__name__', factory)}()" if " object at 0x" in shown else shown
-
-
 def _defaults(cls: type) -> _Defaults:
     found = _Defaults()
     if dataclasses.is_dataclass(cls):
@@ -167,7 +161,9 @@ def _defaults(cls: type) -> _Defaults:
             if field.default is not dataclasses.MISSING:
                 found[field.name] = repr(field.default)
             elif field.default_factory is not dataclasses.MISSING:
-                found[field.name] = _made(field.default_factory)
+                value = field.default_factory()
+                plain = type(value).__repr__ is object.__repr__  # which shows where in memory it is
+                found[field.name] = f"{type(value).__name__}()" if plain else repr(value)
     elif issubclass(cls, enum.Enum):
         found.update({member.name: repr(member.value) for member in cls})
     else:

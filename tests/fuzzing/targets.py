@@ -23,7 +23,6 @@ from PIL import Image
 
 from fuzzing.mutations import changed_json, edited
 from fuzzing.samples import AIS_LOG, AIS_SUMMARY, ATC_LOG, PERF_VISION, PURE_LOG, SCORES
-from porter.ascend import aisbench, atclog, benchmark, chip, kit, om, outputs, scores
 from porter.builtin.classification import Classified
 from porter.checkpoints.read import read_checkpoint
 from porter.checkpoints.unwrap import find_weights
@@ -54,6 +53,7 @@ from porter.records.request import RunRequest
 from porter.records.spec import PreprocessSpec, TensorSpec
 from porter.runfolder.layout import RECORD_NAME
 from porter.runfolder.record_file import read_record
+from porter_ascend import aisbench, atclog, benchmark, chip, kit, om, outputs, scores
 
 NAMES = ("0.png", "1.png", "deep/2.png")
 PIPELINE = PreprocessSpec(resize=18, crop=(16, 16))

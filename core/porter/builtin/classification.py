@@ -7,8 +7,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from porter.builtin.classes import ClassTally
 from porter.contracts.task import DataRequest, Scorer, Task
 from porter.errors import BadInput, did_you_mean, one_line
@@ -38,7 +36,9 @@ class Classified:
     """The best classes of one image, best first, at most five, with their scores."""
 
     classes: tuple[int, ...]
+    """Class indices."""
     scores: tuple[float, ...]
+    """The score of each, as the model gives it."""
 
 
 class TopKScorer(Scorer):
@@ -79,11 +79,12 @@ class TopKScorer(Scorer):
 
 
 class Classification(Task):
+    """One class an image, judged by top-1. A subclass with another `name` and `gate` judges otherwise."""
+
     name = NAME
     title = "Image classification"
     gate = "top1"
     answer_name = Message("top-1 class")
-    files = ("result.json",)
     prediction_type = Classified
     columns = (*(f"class{k}" for k in range(1, DEPTH + 1)), *(f"score{k}" for k in range(1, DEPTH + 1)))
 
@@ -146,16 +147,6 @@ class Classification(Task):
         labels = [int(item.label) for item in items]
         names = class_folders(items, num_classes(spec))
         return explain_labels(found, labels, num_classes(spec), names, [item.id for item in items])
-
-    def documents(self, metrics: Sequence[Metric], spec: ModelSpec) -> Mapping[str, bytes]:
-        """result.json in the format of the Ascend scoring script: every value a string, percentages to 2 places."""
-        if not metrics:
-            return {}
-        rows = [("Number of images", str(metrics[0].count)), ("Number of classes", str(num_classes(spec)))]
-        rows += [(f"Top{k} accuracy", f"{round(metric.value, 2)}%") for k, metric in enumerate(metrics, start=1)]
-        values = [{"key": key, "value": value} for key, value in rows]
-        document = {"title": "Overall statistical evaluation", "value": values}
-        return {"result.json": msgspec.json.encode(document) + b"\n"}
 
 
 def class_folders(items: Sequence[Item], num_classes: int) -> tuple[str, ...]:

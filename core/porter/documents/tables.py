@@ -52,7 +52,7 @@ class Tables:
     def cards(self) -> Grid:
         """What a whole card would do."""
         measured = self._record.performance
-        return grid(columns.CARDS, [one for one in measured if one.card_images_per_second is not None])
+        return grid(columns.CARDS, [one for one in measured if one.card is not None])
 
     def tunings(self) -> Grid:
         """The best settings against the plain ones."""

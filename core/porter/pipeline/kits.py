@@ -11,6 +11,7 @@ from porter.machine.clock import now
 from porter.pipeline.evaluation.prepare import prepare
 from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.runtime_options import options_of
 from porter.records.kit import Kit
 from porter.records.record import RunRecord
 from porter.runfolder.layout import KIT
@@ -34,6 +35,7 @@ def write_kits(job: Job, record: RunRecord) -> RunRecord:
                 manifest=job.data.manifest,
                 images=_preprocessed(prepare(job.data), advance),
                 created=now(),
+                options=options_of(runtime, job.request.options),
             )
             try:
                 kit = runtime.write_kit(request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from porter.pipeline.delivering import write_task_files
+from porter.pipeline.accuracy_files import write_accuracy_files
 from porter.pipeline.evaluation.evaluate import Pass, evaluate, predictions_file
 from porter.pipeline.evaluation.executors.base import Work
 from porter.pipeline.evaluation.executors.local import Local
@@ -52,7 +52,7 @@ def score_all(job: Job, record: RunRecord, *, from_files: bool = False) -> RunRe
         label_suspects=job.task.explain_labels(passes[0].answers.answers, job.data.items, job.spec),
     )
     record = verdicts.compare(record, job.spec, job.task, job.data.manifest)
-    return write_task_files(job, record, passes[1].evaluation) if len(passes) > 1 else record
+    return write_accuracy_files(job, record, passes[1].evaluation) if len(passes) > 1 else record
 
 
 def preprocess_all(job: Job, record: RunRecord) -> RunRecord:

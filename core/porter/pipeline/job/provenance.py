@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from porter.pipeline.job.inputs import input_file
 from porter.pipeline.job.job import Job
 from porter.records.message import Message, Text
@@ -43,6 +45,15 @@ def changed_inputs(job: Job, record: RunRecord) -> tuple[InputFile, ...]:
     return tuple(
         one for was, has in pairs if (was and was.sha256) != (has and has.sha256) and (one := has or was) is not None
     )
+
+
+def templates_of(job: Job) -> dict[str, Path]:
+    """Folders of templates before core's, by the plugin or the executor that ships them, the first to look in first."""
+    found = job.registry.templates(job.request.model, job.spec.task, [one.name for one in job.runtimes])
+    executor = job.executor
+    if executor is not None and executor.templates is not None:
+        found = {**found, executor.name: executor.templates}
+    return found
 
 
 def shipped_note(job: Job) -> Text:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from porter.machine.clock import now
-from porter.pipeline.delivering import write_task_files
+from porter.pipeline.accuracy_files import write_accuracy_files
 from porter.pipeline.job.job import Job
 from porter.pipeline.judge.gate import objection
 from porter.pipeline.speed.finals import setting_of, time_finalists
@@ -27,7 +27,7 @@ def choose_fastest(job: Job, record: RunRecord) -> RunRecord:
     record = choose(job, record)
     chosen = record.evaluation(record.choice.chosen) if record.choice is not None else None
     if chosen is not None:
-        record = write_task_files(job, record, chosen)
+        record = write_accuracy_files(job, record, chosen)
     return replace(record, environment=job.environment)
 
 
