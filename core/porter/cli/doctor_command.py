@@ -34,6 +34,8 @@ def doctor(as_json: bool) -> None:
         return
     click.echo(f"{environment.cpu}, {environment.threads} usable threads, {environment.memory_gib} GiB")
     click.echo(f"{environment.os}, Python {environment.python}")
+    if environment.slower_because:
+        click.echo(f"preprocessing is not at its fastest: {environment.slower_because}")
     for name, version in environment.packages.items():
         click.echo(f"    {name} {version}")
     for name, status in statuses.items():

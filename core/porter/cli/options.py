@@ -89,12 +89,6 @@ _OPTIONS: dict[str, Decorator] = {
     "class_map": click.option("--class-map", metavar="FILE", help="Index of each class: FOLDER INDEX lines or JSON."),
     "label_offset": click.option("--label-offset", type=int, metavar="N", help="Subtracted from every label."),
     "limit": click.option("--limit", type=_POSITIVE, metavar="N", help="Only N images, evenly spaced."),
-    "approximate_decode": click.option(
-        "--approximate-decode",
-        is_flag=True,
-        default=None,
-        help="Decode JPEGs of twice the needed size to a fraction: faster, not exact; the cost is measured.",
-    ),
     "runtimes": click.option(
         "--runtime",
         "runtimes",
@@ -204,7 +198,7 @@ OF_DATA = ("labels", "class_map", "label_offset", "limit")
 """The same for a folder of images."""
 MODEL = ("config", "checkpoint", *OF_CHECKPOINT, "opset")
 CONFIG = ("config", "checkpoint")
-DATA = ("data", *OF_DATA, "approximate_decode")
+DATA = ("data", *OF_DATA)
 RUNTIME = (
     *("runtimes", "precisions", "targets", "options", "provider", "threads", "streams"),
     *("calibration", "calibration_images", "search_seconds"),

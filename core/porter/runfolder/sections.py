@@ -15,7 +15,7 @@ MADE_FROM = {
         *("runtimes", "precisions", "targets", "options"),
         *("calibration", "calibration_images", "search_seconds"),
     ),
-    "data": ("data", "labels", "class_map", "label_offset", "limit", "approximate_decode"),
+    "data": ("data", "labels", "class_map", "label_offset", "limit"),
     "quantization": ("runtimes", "precisions", "calibration", "calibration_images", "search_seconds", "max_drop"),
     "preprocessing": (),
     "parity": ("atol", "rtol", "provider", "threads", "streams"),
@@ -48,7 +48,7 @@ NEEDS = {
 WITH = {
     "load": ("model", "shipped", "plugins", "inputs", "load_failure"),
     "artefacts": ("untried", "unfinished"),
-    "evaluations": ("accuracy_files", "label_suspects", "approximation"),
+    "evaluations": ("accuracy_files", "label_suspects"),
     "performance": ("tunings",),
 }
 """Fields that are cleared along with a section."""
