@@ -7,10 +7,12 @@ from pathlib import Path
 import click
 
 from porter.cli.graphs_command import RUNTIMES, GraphOptions, compare_graphs, show_graph
-from porter.cli.options import PARITY, TRUST, options
+from porter.cli.options import options, require_plugins
+from porter.cli.plugin_files import given_plugins, open_registry
 from porter.cli.tensors_command import TensorOptions, check_tensors
 from porter.errors import BadInput, ExitCode, one_line
 from porter.graphs.openvino import PRECISIONS
+from porter.runfolder.option_table import GRAPHS, RUN_DIAGNOSIS
 
 
 @click.command()
@@ -19,7 +21,7 @@ from porter.graphs.openvino import PRECISIONS
 @click.option("--candidate", type=click.Path(path_type=Path), metavar="ONNX", help="… with this one, node by node.")
 @click.option("--candidate-runtime", type=click.Choice(RUNTIMES), help="What runs it [default: onnxruntime].")
 @click.option("--candidate-precision", type=click.Choice(PRECISIONS), help="For openvino [default: fp32].")
-@options(PARITY, TRUST)
+@options(GRAPHS, RUN_DIAGNOSIS)
 @click.option("--tensors", type=click.Path(path_type=Path), metavar="DIR", help="Tensors of your own, .npy or .bin.")
 @click.option(
     "--out", "run_folder", type=click.Path(path_type=Path), metavar="OUT", help="The run to hold them against."
@@ -104,15 +106,15 @@ def _run(out: Path, as_json: bool, *, trust: bool) -> int:
     import msgspec
 
     from porter.cli.terminal_progress import TerminalProgress
-    from porter.hosting.manager import create_registry
     from porter.pipeline.begin import begin
     from porter.runfolder.lock import FolderLock
     from porter.runfolder.record_file import read_record
 
     record = read_record(out)
-    request = replace(record.request, trust_checkpoint=trust)
+    require_plugins(record.request, given_plugins(), out)
+    request = replace(record.request, trust_checkpoint=trust, plugin_files=given_plugins())
     with TerminalProgress() as progress, FolderLock(out):
-        run = begin(out, request, create_registry(), progress, record.command, fresh=False)
+        run = begin(out, request, open_registry(), progress, record.command, fresh=False)
         run.diagnose()
     found = run.record.diagnosis
     assert found is not None

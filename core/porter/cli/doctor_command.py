@@ -7,16 +7,18 @@ from dataclasses import asdict
 
 import click
 
-from porter.hosting.manager import create_registry
+from porter.cli.options import options
+from porter.cli.plugin_files import open_registry
 from porter.machine import host as machine
 
 
 @click.command()
+@options("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
     """Show this machine and its runtimes: version, devices, precisions, and what to install."""
     environment = machine.describe()
-    registry = create_registry()
+    registry = open_registry()
     statuses = {name: registry.status(name) for name in sorted(registry.runtimes())}
     if as_json:
         document = {"machine": asdict(environment), "runtimes": {n: asdict(s) for n, s in statuses.items()}}

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import click
 
-from porter.cli.options import BatchSizes, FiniteFloat
-from porter.cli.run_summary import summary_json, summary_lines
+from porter.cli.headed_help import HeadedCommand
+from porter.cli.option_types import BatchSizes, FiniteFloat
+from porter.cli.options import options
+from porter.cli.plugin_files import open_registry
+from porter.cli.run_summary import print_summary, summary_json
 from porter.cli.terminal_progress import TerminalProgress
-from porter.hosting.manager import create_registry
 from porter.importing.ascend import ImportRequest, import_ascend
 from porter.pipeline.judge.verdicts import exit_code
 from porter.runfolder.lock import FolderLock
@@ -23,7 +25,7 @@ def import_() -> None:
     """Import what was measured on another machine."""
 
 
-@import_.command("ascend")
+@import_.command("ascend", cls=HeadedCommand)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--model", metavar="NAME", help="The model; without it, the kit's.")
 @click.option("--variant", metavar="NAME", help="One of its published variants.")
@@ -46,6 +48,7 @@ def import_() -> None:
 @click.option(
     "--max-drop", type=FiniteFloat(min=0), default=1.0, show_default=True, metavar="X", help="Points that may be lost."
 )
+@options("import")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def ascend(folder: Path, out: Path | None, as_json: bool, **given: object) -> int:
@@ -59,10 +62,10 @@ def ascend(folder: Path, out: Path | None, as_json: bool, **given: object) -> in
     request = ImportRequest(folder=folder, command=command, **given)  # type: ignore[arg-type]
     where = out if out is not None else Path("porter-out") / f"{request.model or folder.resolve().name}-ascend"
     with TerminalProgress() as progress, FolderLock(where):
-        record = import_ascend(request, where, create_registry(), progress)
+        record = import_ascend(request, where, open_registry(), progress)
     code = exit_code(record)
     if as_json:
         click.echo(json.dumps(summary_json(where, record, code)))
     else:
-        click.echo("\n".join(summary_lines(where, record)))
+        print_summary(where, record)
     return int(code)

@@ -7,16 +7,19 @@ from typing import Any
 
 import click
 
+from porter.cli.options import options
+from porter.cli.plugin_files import given_plugins
 from porter.errors import one_line
 from porter.hosting.manager import create_registry
 from porter.hosting.registry import Registry
 
 
 @click.command()
+@options("plugins")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plugins(as_json: bool) -> None:
     """Show the installed plugins, with what they offer and the reason where one failed."""
-    rows = describe(create_registry())
+    rows = describe(create_registry(files=given_plugins()))
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return

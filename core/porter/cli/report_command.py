@@ -8,18 +8,20 @@ from typing import Any
 
 import click
 
-from porter.cli.options import DELIVERY, options, templates_option
+from porter.cli.options import options, templates_option
+from porter.cli.plugin_files import open_registry
 from porter.documents.deliver import deliver, require_templates
 from porter.documents.templates import Templates
 from porter.errors import PorterError, one_line
 from porter.records.record import RunRecord
+from porter.runfolder.layout import DOCUMENTS
 from porter.runfolder.lock import FolderLock
 from porter.runfolder.record_file import read_record
 
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@options(DELIVERY)
+@options("report")
 @templates_option
 def report(out: Path, templates: Path | None, **given: Any) -> None:
     """Write the documents of the run in OUT again, from its run.json alone."""
@@ -29,19 +31,22 @@ def report(out: Path, templates: Path | None, **given: Any) -> None:
     changes = {name: value for name, value in given.items() if value is not None}
     record = replace(record, request=replace(record.request, **changes))
     with FolderLock(out):
+        before = [out / name for name in DOCUMENTS if (out / name).exists()]
         for path in deliver(out, record, Templates(user=templates, plugin=_of_plugin(record))):
             click.echo(path)
+        languages = ", ".join(record.request.languages)
+        for path in before:
+            if not path.exists():
+                click.echo(f"note: removed {path}: the documents are in {languages} only (--lang)", err=True)
 
 
 def _of_plugin(record: RunRecord) -> Path | None:
     """The templates of the model's plugin, where the run used them; a plugin that is not here is said to be missing."""
     if not record.templates:
         return None
-    from porter.hosting.manager import create_registry
-
     found, reason = None, ""
     try:
-        found = create_registry().model(record.request.model)[0].templates
+        found = open_registry().model(record.request.model)[0].templates
     except PorterError as error:
         reason = one_line(error)
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from porter.cli.plugin_files import open_registry
 from porter.errors import BadInput, ExitCode, one_line
 
 if TYPE_CHECKING:
@@ -40,10 +41,9 @@ def check_tensors(options: TensorOptions) -> int:
     from porter.data.store import open_store
     from porter.diagnose.preprocessing.explain import explain_preprocessing, read_samples
     from porter.diagnose.preprocessing.user_tensors import read_user_tensors, with_tensors
-    from porter.hosting.manager import create_registry
     from porter.pipeline.judge.causes import blind_spots, preprocessing_causes
 
-    registry = create_registry()
+    registry = open_registry()
     subject = _subject(options, registry)
     store = open_store(subject.data)
     hooks = registry.model(subject.model)[1]

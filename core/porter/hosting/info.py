@@ -20,3 +20,7 @@ class PluginInfo:
     """Why it failed, who disabled it, or why it does nothing."""
     hooks: tuple[str, ...] = ()
     """The hooks that it implements."""
+    file: str = ""
+    """The file that it was loaded from, as typed; empty: it was installed, or handed to the factory."""
+    source_sha256: str = ""
+    """Of that file's content."""

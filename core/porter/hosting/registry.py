@@ -18,6 +18,7 @@ from porter.errors import BadInput, Missing, PluginError, PorterError, did_you_m
 from porter.hosting.hooks import HookSet
 from porter.hosting.info import PluginInfo
 from porter.hosting.offers import OfferFault, Offers, ask
+from porter.hosting.plugin_file import PluginFile
 from porter.hosting.source import source_digest
 from porter.hosting.specs import SpecFault, checked_spec
 from porter.records.record import PluginUse
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MODEL_HOOKS = (
+    *("porter_describe", "porter_load", "porter_export"),
+    *("porter_preprocess", "porter_infer", "porter_postprocess"),
+)
+"""The hooks that answer for one model."""
+CORE = "porter-core"
+"""The distribution that core's own plugins come with."""
+
 
 class Registry:
     """A filled plugin manager, and what its plugins offer. One that fails when asked for its offers is taken out."""
@@ -37,8 +46,11 @@ class Registry:
         manager: pluggy.PluginManager,
         infos: tuple[PluginInfo, ...],
         handed: tuple[tuple[str, object], ...] | None = None,
+        files: tuple[PluginFile, ...] = (),
     ) -> None:
         self.manager = manager
+        self.files = files
+        """The plugins that were loaded from one file each."""
         self.handed = handed
         """The plugins that were handed over as objects, by name; None: those installed were looked for."""
         self._offers = Offers()
@@ -95,7 +107,18 @@ class Registry:
             plugin=plugin,
             distribution=info.distribution,
             version=info.version,
-            source_sha256=source_digest(inspect.unwrap(function).__module__ for function in functions),
+            source_sha256=info.source_sha256
+            or source_digest(inspect.unwrap(function).__module__ for function in functions),
+        )
+
+    def helpers(self) -> tuple[str, ...]:
+        """The plugins that answer for every model and offer none, core's own aside: a run is made from them as well."""
+        offering = {plugin for offers in self.models().values() for _, plugin in offers}
+        return tuple(
+            info.name
+            for info in self.infos
+            if info.state == "active" and info.distribution != CORE and info.name not in offering
+            if set(MODEL_HOOKS).intersection(info.hooks)
         )
 
     def provider_of(self, kind: str, name: str) -> str:
@@ -138,17 +161,7 @@ class ModelHooks:
         manager = registry.manager
         rivals = {name for offers in registry.models().values() for _, name in offers} - {plugin}
         removed = [manager.get_plugin(name) for name in sorted(rivals)]
-        self._callers = {
-            name: manager.subset_hook_caller(name, remove_plugins=removed)
-            for name in (
-                "porter_describe",
-                "porter_load",
-                "porter_export",
-                "porter_preprocess",
-                "porter_infer",
-                "porter_postprocess",
-            )
-        }
+        self._callers = {name: manager.subset_hook_caller(name, remove_plugins=removed) for name in MODEL_HOOKS}
 
     def describe(self, request: ModelRequest) -> ModelSpec:
         spec = self._typed("porter_describe", ModelSpec, request=request)

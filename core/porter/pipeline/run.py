@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from shutil import rmtree
 
 from porter.documents.deliver import deliver
 from porter.documents.templates import Templates
@@ -31,7 +30,8 @@ from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
 from porter.pipeline.judge import verdicts
 from porter.pipeline.judge.tolerance import bound_for
-from porter.pipeline.kept.standing import remove_own_files, sections_of, standing
+from porter.pipeline.kept.removals import Removals, cleared, remove_earlier
+from porter.pipeline.kept.standing import standing
 from porter.pipeline.kits import write_kits
 from porter.pipeline.load import check_digests, load, require_unchanged, with_data_of
 from porter.pipeline.precision.attempts import forget
@@ -41,9 +41,9 @@ from porter.pipeline.speed.tune import TRIAL_SECONDS, tune
 from porter.records.evaluation import Evaluation, Failure
 from porter.records.record import OutputFile, RunRecord
 from porter.runfolder.commands import commands_of
-from porter.runfolder.layout import CACHE, DOCUMENTS, PREDICTIONS, RECORD_NAME
+from porter.runfolder.layout import DOCUMENTS, PREDICTIONS, RECORD_NAME
 from porter.runfolder.record_file import write_record
-from porter.runfolder.sections import clear, stale_after
+from porter.runfolder.sections import sections_of
 from porter.runfolder.written import written
 
 
@@ -64,6 +64,7 @@ class Run:
         self._executor = executor or Local()
         self._from_files = True
         self._fresh, self._before = fresh, before
+        self._removals = Removals(job.folder)
 
     # --- the stages -------------------------------------------------------------------------------------------
 
@@ -90,12 +91,15 @@ class Run:
             self._bench(keep=True)
             if auto and self.record.choice is None:
                 self._choose()
+        else:
+            failed = ", ".join(one.candidate for one in self.record.parity if not one.passed)
+            self.job.progress.note(f"{failed} fails parity: no artefact is scored or measured")
         return self.deliver(templates)
 
     def export(self) -> ExitCode:
         """load and export: the checkpoint to a checked ONNX file."""
         check_digests(self.job)
-        self.record = clear(self.record, stale_after(["load"]))
+        self._clear(["load"], "exported again")
         try:
             self.record = load(self.job, self.record)
         except (BadInput, PluginError) as error:
@@ -159,7 +163,7 @@ class Run:
         self._require_export()
         self._list()
         self._build()
-        self.record = clear(self.record, ["choice"])
+        self._clear(["choice"], "evaluated again")
         passes: list[Pass] = []
         sources = Sources(self.job, self.record, from_files=self._from_files and self._executor.reads_files)
         with predictions_file(self.job) as sink:
@@ -208,10 +212,13 @@ class Run:
 
     # --- what they share --------------------------------------------------------------------------------------
 
-    def _forget(self, *names: str) -> None:
-        """Remove files of an earlier run or stage: beside a new record they would be taken for what it says."""
-        for name in names:
-            (self.job.folder / name).unlink(missing_ok=True)
+    def say_what_is_gone(self) -> None:
+        """A line for what was removed from the folder and not written again."""
+        for line in self._removals.lines(self.record.request.languages):
+            self.job.progress.note(line)
+
+    def _clear(self, sections: list[str], reason: str) -> None:
+        self.record = cleared(self.record, sections, reason, self.job.progress)
 
     def _note_failed_load(self, error: PorterError) -> None:
         """The verdict "weights" fails, and the documents say why; the error still ends the command."""
@@ -229,8 +236,8 @@ class Run:
     def _stand(self) -> None:
         """Clear what no longer holds of an earlier record, and say what is kept and when it was measured."""
         if self._fresh:
-            remove_own_files(self.job.folder, self._before)
-            rmtree(self.job.folder / CACHE, ignore_errors=True)
+            for line in remove_earlier(self.job.folder, self._before):
+                self.job.progress.note(line)
             return
         measured = self.record.finished
         self.record, reasons = standing(self.job, self.record)
@@ -253,7 +260,7 @@ class Run:
         )
         missing = [one for one in self.record.scorable if one.id not in {p.artefact for p in known}]
         if missing:
-            self.record = clear(self.record, ["choice"])
+            self._clear(["choice"], "measured again")
         request = self.job.request
         seconds = min(TRIAL_SECONDS, request.bench_seconds)
         images = benching.bench_images(self.job) if missing else []
@@ -298,8 +305,8 @@ class Run:
             return
         for warning in report.warnings:
             self.job.progress.note(str(warning))
-        cleared = clear(self.record, stale_after(["data"]))
-        self.record = replace(cleared, data=report, model=self.job.spec, inputs=inputs)
+        self._clear(["data"], "the images or their labels changed")
+        self.record = replace(self.record, data=report, model=self.job.spec, inputs=inputs)
 
     def _build(self) -> None:
         """Make every artefact, unless they are there."""
@@ -319,8 +326,8 @@ class Run:
         """Verify what lies in the folder, even if somebody changed it after it was built."""
         artefacts = as_they_are(self.job, self.record.artefacts)
         if artefacts != self.record.artefacts:
-            cleared = clear(self.record, stale_after(["artefacts"]))
-            self.record = replace(cleared, artefacts=artefacts)
+            self._clear(["artefacts"], "another file is verified")
+            self.record = replace(self.record, artefacts=artefacts)
 
     def _sources(self) -> Sources:
         return Sources(self.job, self.record, from_files=self._from_files)
@@ -353,8 +360,8 @@ class Run:
             files=written(self.job.folder, self.record),
         )
         self.record = verdicts.judge(self.record)
-        self._forget(*DOCUMENTS)  # made from the record as it was
+        self._removals.remove(DOCUMENTS)  # made from the record as it was
         if not self.record.evaluations:
-            self._forget(PREDICTIONS, *self.job.task.files)
+            self._removals.remove((PREDICTIONS, *self.job.task.files))
         write_record(self.job.folder, self.record)
         return verdicts.exit_code(self.record)

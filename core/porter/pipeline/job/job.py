@@ -33,7 +33,7 @@ from porter.records.environment import Environment
 from porter.records.manifest import Manifest
 from porter.records.message import Message, Text
 from porter.records.precision import FP32, PRECISIONS, Precision, table_with
-from porter.records.record import InputFile, PluginUse
+from porter.records.record import HELPER, InputFile, PluginUse
 from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec
 from porter.runfolder.layout import CACHE
@@ -334,6 +334,7 @@ class Job:
     def plugins(self) -> tuple[PluginUse, ...]:
         """Which version of which plugin answers."""
         uses = [self.registry.use("model", self.hooks.plugin)]
+        uses += [self.registry.use(f"{HELPER} {name}", name) for name in self.registry.helpers()]
         uses.append(self.registry.use("task", self.registry.provider_of("task", self.spec.task)))
         for runtime in self.runtimes:
             uses.append(

@@ -11,6 +11,7 @@ from typing import Any
 
 from porter.errors import BadInput
 from porter.hosting.manager import create_registry
+from porter.hosting.plugin_file import PluginFile, require_usable
 from porter.machine import host as machine
 from porter.pipeline.evaluation.answer import answer
 from porter.pipeline.evaluation.executors.base import Work
@@ -21,7 +22,7 @@ from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.job import Job
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Item, Manifest
-from porter.records.record import PluginUse
+from porter.records.record import HELPER, PluginUse
 from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec
 
@@ -52,6 +53,8 @@ class Order:
     """Absolute path or URL of the images."""
     plugins: tuple[tuple[str, object], ...] | None
     """Plugins that were handed to the run as objects; None: those installed."""
+    plugin_files: tuple[PluginFile, ...]
+    """Plugins in one file, with their content: no worker needs the file."""
     disabled: tuple[str, ...]
     installed: Installed
     """What the machine of the run has; the worker's must have the same."""
@@ -87,7 +90,8 @@ class Worker:
     def arrive(self, order: Order) -> Arrived:
         """Look around. Raises `BadInput` where packages or plugins are others than those of the run."""
         self._order = order
-        self._registry = create_registry(order.plugins, disabled=order.disabled)
+        self._registry = create_registry(order.plugins, files=order.plugin_files, disabled=order.disabled)
+        require_usable(self._registry.infos)
         job = Job(folder=Path(order.folder), request=order.request, registry=self._registry)
         job.spec = order.spec
         here = installed(job, order.subject)
@@ -130,6 +134,7 @@ def order_for(work: Work) -> Order:
         folder=str(job.folder.absolute()),
         root=job.manifest.root,
         plugins=job.registry.handed,
+        plugin_files=job.registry.files,
         disabled=tuple(info.name for info in infos if info.state == "disabled"),
         installed=installed(job, work.subject),
         bundle=Bundle(files=_files(job, work.subject)),
@@ -140,7 +145,7 @@ def installed(job: Job, subject: Subject) -> Installed:
     """What this machine has."""
     *packages, processor = job.versions
     roles = {"model", "task"} if subject.artefact is None else {"model", "task", f"runtime {subject.artefact.runtime}"}
-    uses = tuple(use for use in job.plugins() if use.role in roles)
+    uses = tuple(use for use in job.plugins() if use.role in roles or use.role.startswith(f"{HELPER} "))
     return Installed(packages=tuple(packages), processor=processor, plugins=uses)
 
 
