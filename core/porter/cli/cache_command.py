@@ -24,8 +24,8 @@ PRUNED = (CacheState.STALE, CacheState.DAMAGED)
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @options("cache")
-@click.option("--prune", is_flag=True, help="Remove what no longer belongs to the record, or is damaged.")
-@click.option("--all", "everything", is_flag=True, help="With --prune: remove everything that can be made again.")
+@click.option("--prune", is_flag=True, help="Remove cached files that are damaged or of other inputs or options.")
+@click.option("--all", "everything", is_flag=True, help="With --prune, remove every cached file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def cache(out: Path, prune: bool, everything: bool, as_json: bool) -> None:
     """Show what the folder of a run keeps between commands: answers, attempts, tensors, outputs, compiled models.

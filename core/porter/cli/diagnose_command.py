@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from porter.cli.graphs_command import RUNTIMES, GraphOptions, compare_graphs, show_graph
+from porter.cli.headed_help import HeadedCommand
 from porter.cli.options import options, require_plugins
 from porter.cli.plugin_files import given_plugins, open_registry
 from porter.cli.tensors_command import TensorOptions, check_tensors
@@ -15,7 +16,7 @@ from porter.graphs.openvino import PRECISIONS
 from porter.runfolder.option_table import GRAPHS, RUN_DIAGNOSIS
 
 
-@click.command()
+@click.command(cls=HeadedCommand)
 @click.argument("out", required=False, type=click.Path(path_type=Path), metavar="[OUT | preprocess]")
 @click.option("--reference", type=click.Path(path_type=Path), metavar="ONNX", help="Compare this graph …")
 @click.option("--candidate", type=click.Path(path_type=Path), metavar="ONNX", help="… with this one, node by node.")

@@ -9,7 +9,13 @@ import click
 
 from porter.cli.options import options
 from porter.cli.plugin_files import open_registry
+from porter.cli.table import show_table
+from porter.contracts.runtime import RuntimeStatus
+from porter.errors import one_line
 from porter.machine import host as machine
+
+COLUMNS = ("runtime", "version", "devices", "precisions")
+"""Of the runtimes that are available; the others follow with what they lack."""
 
 
 @click.command()
@@ -28,14 +34,14 @@ def doctor(as_json: bool) -> None:
     click.echo(f"{environment.os}, Python {environment.python}")
     for name, version in environment.packages.items():
         click.echo(f"    {name} {version}")
+    here = {name: status for name, status in statuses.items() if status.available}
+    show_table(COLUMNS, [_cells(name, status) for name, status in here.items()])
     for name, status in statuses.items():
-        if status.available:
-            click.echo(f"{name} {status.version}: available")
-            click.echo(f"    devices: {', '.join(status.devices)}")
-            click.echo(f"    precisions: {', '.join(status.precisions)}")
-            if status.advice:
-                click.echo(f"    {status.advice}")
-        else:
-            click.echo(f"{name}: not available; {status.advice}")
+        if status.advice or not status.available:
+            click.echo(f"{one_line(name)}: {'' if status.available else 'not available; '}{one_line(status.advice)}")
         for line in status.details:
-            click.echo(f"    {line}")
+            click.echo(f"    {one_line(line)}" if not status.available else f"{one_line(name)}: {one_line(line)}")
+
+
+def _cells(name: str, status: RuntimeStatus) -> tuple[str, ...]:
+    return (name, status.version, ", ".join(status.devices), ", ".join(status.precisions))

@@ -9,9 +9,14 @@ import click
 
 from porter.cli.options import options
 from porter.cli.plugin_files import given_plugins
+from porter.cli.table import show_table
 from porter.errors import one_line
+from porter.hosting.hooks import PREFIX
 from porter.hosting.manager import create_registry
 from porter.hosting.registry import Registry
+
+COLUMNS = ("plugin", "from", "state", "offers", "hooks")
+OFFERS = ("models", "runtimes", "tasks")
 
 
 @click.command()
@@ -23,14 +28,17 @@ def plugins(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
+    show_table(COLUMNS, [_cells(row) for row in rows])
     for row in rows:
-        origin = f"  ({row['distribution']} {row['version']})" if row["distribution"] else ""
-        click.echo(f"{one_line(row['name'])}{origin}  {row['state']}")
-        for key in ("models", "runtimes", "tasks", "hooks"):
-            if row[key]:
-                click.echo(f"    {key}: {', '.join(map(one_line, row[key]))}")
         for problem in row["problems"]:
-            click.echo(f"    {problem}")
+            click.echo(f"{one_line(row['name'])}: {problem}")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    origin = f"{row['distribution']} {row['version']}" if row["distribution"] else row["file"]
+    offers = [f"{kind}: {', '.join(row[kind])}" for kind in OFFERS if row[kind]]
+    hooks = ", ".join(hook.removeprefix(PREFIX) for hook in row["hooks"])
+    return (row["name"], origin, row["state"], "; ".join(offers), hooks)
 
 
 def describe(registry: Registry) -> list[dict[str, Any]]:
@@ -46,6 +54,7 @@ def describe(registry: Registry) -> list[dict[str, Any]]:
             "name": info.name,
             "distribution": info.distribution,
             "version": info.version,
+            "file": info.file,
             "state": info.state,
             "hooks": list(info.hooks),
             "problems": [info.reason] if info.reason else [],

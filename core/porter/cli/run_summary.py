@@ -80,7 +80,7 @@ def _tensor_lines(record: RunRecord) -> list[str]:
 
 def _output_lines(record: RunRecord) -> list[str]:
     listed = 0 if record.data is None else record.data.listed
-    return [f"{OUTPUTS}/{one.name}: {listed} images listed" for one in subjects(record)]
+    return [f"{OUTPUTS}/{one.name}: {listed} images" for one in subjects(record)]
 
 
 VERDICTS_OF: dict[str, tuple[str, ...]] = {

@@ -99,7 +99,7 @@ class Run:
     def export(self) -> ExitCode:
         """load and export: the checkpoint to a checked ONNX file."""
         check_digests(self.job)
-        self._clear(["load"], "exported again")
+        self._clear(["load"], "exported again", "load", "export")
         try:
             self.record = load(self.job, self.record)
         except (BadInput, PluginError) as error:
@@ -217,8 +217,8 @@ class Run:
         for line in self._removals.lines(self.record.request.languages):
             self.job.progress.note(line)
 
-    def _clear(self, sections: list[str], reason: str) -> None:
-        self.record = cleared(self.record, sections, reason, self.job.progress)
+    def _clear(self, sections: list[str], reason: str, *made: str) -> None:
+        self.record = cleared(self.record, sections, reason, self.job.progress, made=made)
 
     def _note_failed_load(self, error: PorterError) -> None:
         """The verdict "weights" fails, and the documents say why; the error still ends the command."""
@@ -305,7 +305,7 @@ class Run:
             return
         for warning in report.warnings:
             self.job.progress.note(str(warning))
-        self._clear(["data"], "the images or their labels changed")
+        self._clear(["data"], "the images or their labels changed", "data")
         self.record = replace(self.record, data=report, model=self.job.spec, inputs=inputs)
 
     def _build(self) -> None:
@@ -326,7 +326,7 @@ class Run:
         """Verify what lies in the folder, even if somebody changed it after it was built."""
         artefacts = as_they_are(self.job, self.record.artefacts)
         if artefacts != self.record.artefacts:
-            self._clear(["artefacts"], "another file is verified")
+            self._clear(["artefacts"], "another file is verified", "artefacts")
             self.record = replace(self.record, artefacts=artefacts)
 
     def _sources(self) -> Sources:

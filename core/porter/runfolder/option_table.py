@@ -379,6 +379,7 @@ OPTIONS = (
         kind=Kind.LANGUAGES,
         metavar=",".join(LANGUAGES),
         help="Languages of the documents: README.md is English, README.zh.md Chinese",
+        default="en,zh; those of the run for report",
         heading=Heading.DOCUMENTS,
         commands=DELIVERING,
     ),

@@ -16,7 +16,7 @@ from porter.pipeline.evaluation.journal import Journal
 from porter.pipeline.evaluation.judging import Answered
 from porter.pipeline.evaluation.prepare import Prepared, prepare
 from porter.pipeline.job.job import Job
-from porter.records.record import RunRecord
+from porter.records.record import HELPER, RunRecord
 from porter.runfolder.layout import JOURNALS, OUTPUTS, TENSORS
 
 IMAGES = "images"
@@ -72,6 +72,9 @@ class Sources:
     def _output_key(self, name: str) -> str:
         artefacts = [artefact for artefact in self._record.artefacts if artefact.id == name]
         made_by = [file.sha256 for artefact in artefacts for file in artefact.files]
+        registry = self._job.registry
+        runtimes = [artefact.runtime for artefact in artefacts if artefact.runtime in registry.runtimes()]
+        made_by += [registry.use(name, registry.provider_of("runtime", name)).source_sha256 for name in runtimes]
         made_by += [entry.sha256 for entry in self._record.inputs if entry.role in ("config", "checkpoint")]
         return digest_of(self._tensor_key, name, str(self._job.request.weights), *made_by)
 
@@ -80,11 +83,12 @@ class Sources:
 
     @cached_property
     def _tensor_key(self) -> str:
-        plugin = self._job.registry.use("model", self._job.hooks.plugin)
+        registry = self._job.registry
+        uses = [registry.use("model", self._job.hooks.plugin), *(registry.use(HELPER, n) for n in registry.helpers())]
         return digest_of(
             manifest_sha256(self._job.manifest),
             self._job.spec.preprocess.id,
             self._decoding(),
             *self._job.versions,
-            *astuple(plugin),
+            *(text for use in uses for text in astuple(use)),
         )

@@ -59,9 +59,12 @@ def remove_earlier(folder: Path, files: tuple[OutputFile, ...]) -> Iterator[str]
         yield f"kept {', '.join(map(one_line, changed))}: changed since the earlier run wrote it"
 
 
-def cleared(record: RunRecord, sections: Iterable[str], reason: str, progress: Progress) -> RunRecord:
-    """The record without these sections and what follows from them; says which of them it had."""
+def cleared(
+    record: RunRecord, sections: Iterable[str], reason: str, progress: Progress, *, made: tuple[str, ...] = ()
+) -> RunRecord:
+    """The record without these sections and what follows from them; says which of them it had, those aside that are
+    `made` at once."""
     after = clear(record, stale_after(sections))
-    if gone := lost(record, after):
+    if gone := [section for section in lost(record, after) if section not in made]:
         progress.note(f"{reason}: cleared {', '.join(gone)}")
     return after
