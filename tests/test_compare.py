@@ -396,7 +396,7 @@ def test_a_mistake_is_one_line(runs: Path, tmp_path: Path, capsys: pytest.Captur
     a = runs / "a"
     for arguments, says in {
         (a, a / "."): "are the same folder",
-        (a,): "name two runs",
+        (a,): "two runs are needed",
         (a, tmp_path / "nowhere"): "no run record here",
         (a, newer): "schema_version is 99",
         (a, runs / "same", "--html", tmp_path): "a folder, not a file",

@@ -17,7 +17,8 @@ from porter.cli.options import request_from
 from porter.records.record import RunRecord
 from porter.records.request import RunRequest
 from porter.runfolder.commands import commands_of, run_arguments
-from porter.runfolder.option_table import HOW, OPTIONS, Heading, Kind
+from porter.runfolder.option import Heading, Kind
+from porter.runfolder.option_table import HOW, OPTIONS
 from porter.runfolder.record_file import write_record
 from porter.runfolder.sections import MADE_FROM, NEEDS, stale_between
 

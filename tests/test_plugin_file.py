@@ -31,7 +31,7 @@ def porter_preprocess(image, spec, out):
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to work in, with photos and the plugin."""
-    write_photos(tmp_path / "val", [0, 1, 2] * 2)
+    write_photos(tmp_path / "val", [0, 1, 2] * 4)
     shutil.copy(ONE, tmp_path / "mine.py")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -122,7 +122,7 @@ def test_the_record_has_its_content_and_going_on_notices_a_change(place: Path) -
         stream.write("# another comment\n")
     changed = run(place, "--plugin", "link.py")
     assert "note: plugin 'link.py' changed: what was made from it is made again\n" in changed.stderr
-    assert "evaluate reference: 6 of 6" in changed.stderr
+    assert "evaluate reference: 12 of 12" in changed.stderr
 
 
 def test_a_plugin_without_a_model_is_one_that_a_run_is_made_from(place: Path) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import click
 
-from porter.runfolder.option_table import HOW, OPTIONS, Heading
+from porter.runfolder.option import Heading
+from porter.runfolder.option_table import HOW, OPTIONS
 
 GENERAL, OUTPUT, ADVANCED = "Options", "Output", "Advanced"
 HEADING_OF = {row.field: ADVANCED if row.advanced else row.heading.value for row in (*OPTIONS, *HOW)} | {

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from porter.runfolder.option_table import LANGUAGES
+from porter.runfolder.option import LANGUAGES
 
 
 # Generic only in newer versions of click.

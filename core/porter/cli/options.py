@@ -14,7 +14,8 @@ from porter.cli.plugin_files import given_plugins, remember
 from porter.errors import BadInput, one_line
 from porter.records.request import RunRequest
 from porter.runfolder.layout import RECORD_NAME
-from porter.runfolder.option_table import OPTIONS, Kind, Option, taken_by
+from porter.runfolder.option import Kind, Option
+from porter.runfolder.option_table import OPTIONS, taken_by
 from porter.runfolder.record_file import read_record
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]

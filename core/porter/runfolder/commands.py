@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from porter.records.request import RunRequest
-from porter.runfolder.option_table import OPTIONS, RUN_DIAGNOSIS, Heading, Kind, Option
+from porter.runfolder.option import Heading, Kind, Option
+from porter.runfolder.option_table import OPTIONS, RUN_DIAGNOSIS
 
 BEGINNING = ("run", "export")
 """Commands that begin a record; each further one goes on with the record's model."""
