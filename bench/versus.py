@@ -36,6 +36,7 @@ from porter.pipeline.evaluation.executors.local import Local
 from porter.pipeline.evaluation.prepare import readable
 from porter.pipeline.evaluation.sources import Sources
 from porter.pipeline.evaluation.subject import Subject
+from porter.pipeline.job.opening import open_artefact
 from porter.pipeline.run import Run
 from porter.pipeline.speed.bench import open_for, stack
 from porter.pipeline.speed.timing import in_turns as alternating
@@ -223,7 +224,7 @@ def cpu_seconds(work: Callable[[T], object], contents: Sequence[T]) -> float:
 def against_bare_loop(run: Run, model: str, artefact: Artefact, effort: Effort) -> list[Row]:
     """Pure inference through porter's hooks and session, and on a session without porter."""
     bare = bare_session(run.job.folder / artefact.path, run.job.threads)
-    images = [one.array for one in readable(run.job, BATCH) if one.array is not None]
+    images = [one.array for one in readable(run.job.data, BATCH) if one.array is not None]
     return [_against_bare_loop(run, model, artefact, effort, bare, stack(images, size)) for size in (1, BATCH)]
 
 
@@ -237,7 +238,7 @@ def _against_bare_loop(
 ) -> Row:
     size = len(batch)
     say(f"{model}: pure inference, batch {size}")
-    with closing(run.job.open(artefact, batch=size)) as session:
+    with closing(open_artefact(run.job, artefact, batch=size)) as session:
 
         def porters() -> object:
             return run.job.hooks.infer(session, batch, run.job.spec)
@@ -272,7 +273,7 @@ def rate(call: Callable[[], object], size: int, seconds: float, callers: int = 1
 def against_benchmark_app(run: Run, model: str, artefact: Artefact, effort: Effort) -> list[Row]:
     """The setting that porter's search finds, and benchmark_app's throughput mode, at batch 1 as that has it."""
     say(f"{model}: against benchmark_app")
-    images = [one.array for one in readable(run.job, BATCH) if one.array is not None]
+    images = [one.array for one in readable(run.job.data, BATCH) if one.array is not None]
     setting = tune(run.job, artefact, images, seconds=effort.seconds).throughput.best
     seconds = max(2.0, 2 * effort.seconds)
     shape = (1, 3, *run.job.spec.preprocess.crop)
@@ -303,13 +304,13 @@ def against_benchmark_app(run: Run, model: str, artefact: Artefact, effort: Effo
 
 def end_to_end(run: Run, model: str, artefact: Artefact, effort: Effort) -> list[Row]:
     """Photos to accuracy: porter, the guides' three programs, and the bound 1 / (t_infer + t_pre / cores)."""
-    say(f"{model}: end to end, {len(run.job.manifest.items)} photos")
+    say(f"{model}: end to end, {len(run.job.data.items)} photos")
     job = run.job
-    items, spec = job.manifest.items, job.spec.preprocess
-    files = [Path(job.manifest.root) / item.id for item in items]
+    items, spec = job.data.items, job.spec.preprocess
+    files = [Path(job.data.manifest.root) / item.id for item in items]
     labels = [int(str(item.label)) for item in items]
     bare = bare_session(job.folder / artefact.path, job.threads)
-    batch = stack([one.array for one in readable(job, BATCH) if one.array is not None], BATCH)
+    batch = stack([one.array for one in readable(job.data, BATCH) if one.array is not None], BATCH)
     out = np.empty((3, *spec.crop), np.float32)
 
     def bound() -> float:

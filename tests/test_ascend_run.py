@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,8 @@ def test_without_a_chip_the_run_stops_before_any_work(tmp_path: Path, photos: tu
 
 def test_without_the_tools_a_kit_is_written_and_the_run_goes_on(tmp_path: Path, photos: tuple[Path, Path]) -> None:
     run = ascend_run(tmp_path / "out", photos, targets=("Ascend310",), runtimes=("onnxruntime", "ascend"))
-    run.job.progress = notes = Notes()
+    notes = Notes()
+    run.job = replace(run.job, progress=notes)
     assert run.everything() is ExitCode.OK
     [kit] = run.record.kits
     assert (kit.target, kit.precision, kit.batches, kit.images) == ("Ascend310", "fp16", (1, 4), 12)
@@ -218,7 +220,8 @@ def test_what_atc_alone_refuses_ends_the_run(
 
 def test_a_stage_alone_says_that_nothing_is_built(tmp_path: Path, photos: tuple[Path, Path]) -> None:
     run = ascend_run(tmp_path / "out", photos, targets=("Ascend310",))
-    run.job.progress = notes = Notes()
+    notes = Notes()
+    run.job = replace(run.job, progress=notes)
     run.export()
     run.verify()
     assert notes.said[-1] == "ascend is not here: nothing is built for it (`porter run` writes a kit)"

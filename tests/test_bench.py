@@ -14,6 +14,7 @@ from tiny import start, write_photos
 
 from porter.errors import BadInput
 from porter.machine import host as machine
+from porter.pipeline.job.opening import open_artefact
 from porter.pipeline.run import Run
 from porter.pipeline.speed.finals import setting_of
 from porter.pipeline.speed.timing import summed, timed, warm_up
@@ -90,9 +91,9 @@ def test_a_session_with_streams_gives_each_call_its_own_outputs(tmp_path: Path, 
     run.verify()
     job, artefact = run.job, run.record.artefacts[0]
     batches = [np.full((2, 3, 16, 16), value, np.float32) for value in range(24)]
-    plain = job.open(artefact, streams=1)
+    plain = open_artefact(job, artefact, streams=1)
     wanted = [plain.run(batch)["class"] for batch in batches]
-    session = job.open(artefact, streams=streams)
+    session = open_artefact(job, artefact, streams=streams)
     assert session.info.streams == streams
     found: dict[int, np.ndarray] = {}
 

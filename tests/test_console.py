@@ -169,7 +169,7 @@ def test_what_other_options_cost_is_said(photos: Path) -> None:
     again = porter("bench", "--plugin", ONE, "--out", str(out))
     assert "removed" not in again.stderr and "cleared" not in again.stderr, "nothing was there to remove"
     exported = porter("export", "--plugin", ONE, "--out", str(out))
-    assert "note: exported again: cleared artefacts, data, preprocessing, performance\n" in exported.stderr
+    assert "note: cleared artefacts, data, preprocessing, performance: made before this export\n" in exported.stderr
 
 
 def test_what_fresh_removes_is_said(photos: Path) -> None:

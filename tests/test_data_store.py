@@ -94,7 +94,7 @@ def test_answers_that_take_long_are_waited_for_together(tmp_path: Path, photos: 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LocalFileSystem, "cat_file", slow)
-        assert sum(one.array is not None for one in prepare(run.job)) == 11
+        assert sum(one.array is not None for one in prepare(run.job.data)) == 11
     assert most > run.job.threads
 
 

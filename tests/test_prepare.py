@@ -26,7 +26,7 @@ def job_of(folder: Path, batch: int, *, broken: tuple[int, ...] = (), plugin: An
 
 
 def expected(job: Any, index: int) -> np.ndarray:
-    path = Path(job.manifest.root) / job.manifest.items[index].id
+    path = Path(job.data.manifest.root) / job.data.items[index].id
     return reference_pipeline(decode(path.read_bytes(), path.name).pixels, job.spec.preprocess)
 
 
@@ -40,7 +40,7 @@ def check(job: Any, batch: Batch) -> None:
 def test_batches_are_cut_by_position(tmp_path: Path, size: int) -> None:
     job = job_of(tmp_path, size, broken=(0, 5, 6, 10))
     seen = []
-    for number, batch in enumerate(batches(prepare(job), size)):
+    for number, batch in enumerate(batches(prepare(job.data), size)):
         places = [one.index for one in batch.members]
         assert places == list(range(number * size, min((number + 1) * size, len(LABELS))))
         assert [one.index for one in batch.members if one.reason] == [
@@ -57,14 +57,14 @@ def test_batches_are_cut_by_position(tmp_path: Path, size: int) -> None:
 
 def test_another_batch_size_than_the_evaluations_is_right_as_well(tmp_path: Path) -> None:
     job = job_of(tmp_path, 4, broken=(2,))
-    for batch in batches(prepare(job), 3):
+    for batch in batches(prepare(job.data), 3):
         check(job, batch)
 
 
 def test_nothing_is_copied_and_memory_is_used_again(tmp_path: Path) -> None:
     job = job_of(tmp_path, 1)
     places = {
-        batch.array.__array_interface__["data"][0] for batch in batches(prepare(job), 1) if batch.array is not None
+        batch.array.__array_interface__["data"][0] for batch in batches(prepare(job.data), 1) if batch.array is not None
     }
     assert len(places) < len(LABELS)
 
@@ -73,7 +73,7 @@ def test_nothing_is_copied_and_memory_is_used_again(tmp_path: Path) -> None:
 def test_a_batch_holds_while_others_are_asked_for(tmp_path: Path, ahead: int) -> None:
     job = job_of(tmp_path, 2)
     held: list[Batch] = []
-    for batch in batches(prepare(job), 2, ahead):
+    for batch in batches(prepare(job.data), 2, ahead):
         held.append(batch)
         for one in held[-1 - ahead :]:
             check(job, one)
@@ -95,7 +95,7 @@ class Own(TinyPlugin):
 def test_the_array_of_a_plugin_is_copied_into_its_row(tmp_path: Path) -> None:
     plugin = Own()
     job = job_of(tmp_path, 4, plugin=plugin)
-    for batch in batches(prepare(job), 4):
+    for batch in batches(prepare(job.data), 4):
         check(job, batch)
     assert plugin.offered == {True}
 
@@ -110,5 +110,5 @@ class Another(TinyPlugin):
 
 def test_arrays_of_another_size_are_stacked(tmp_path: Path) -> None:
     job = job_of(tmp_path, 4, plugin=Another())
-    shapes = [batch.array.shape for batch in batches(prepare(job), 4) if batch.array is not None]
+    shapes = [batch.array.shape for batch in batches(prepare(job.data), 4) if batch.array is not None]
     assert shapes == [(4, 3, 5, 7), (4, 3, 5, 7), (3, 3, 5, 7)]

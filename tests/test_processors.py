@@ -145,7 +145,7 @@ def test_as_many_batches_at_once_as_the_session_has_streams(
     labels = write_photos(tmp_path / "val", [0, 1, 2] * 8)
     job = start(tmp_path / "out", tmp_path / "val", labels, batch=2, threads=2).job
     session = Counting(threads, streams)
-    answered = list(answer(job, session, prepare(job), 2))
+    answered = list(answer(job, session, prepare(job.data), 2))
     assert [one.batch.indices for one in answered] == [(n, n + 1) for n in range(0, 24, 2)]
     assert session.most == most
     assert {name or "MainThread" for name in session.names} == {where}
@@ -168,7 +168,7 @@ def test_a_device_is_given_one_stream_unless_more_are_asked_for(
     """Each stream may hold the weights once more, and a device has little memory."""
     labels = write_photos(tmp_path / "val", [0, 1, 2])
     run = start(tmp_path / "out", tmp_path / "val", labels, threads=2)
-    run.job.request = replace(run.job.request, **options)
+    run.job = replace(run.job, request=replace(run.job.request, **options))
     assert run.job.evaluation_streams == streams
     assert run.job.streams == options.get("streams", 1)
 
@@ -194,14 +194,14 @@ class Slow(TinyPlugin):
 def test_no_more_images_at_once_than_processors(tmp_path: Path) -> None:
     labels, plugin = write_photos(tmp_path / "val", [0, 1, 2] * 8), Slow()
     job = start(tmp_path / "out", tmp_path / "val", labels, batch=2, threads=2, plugin=plugin).job
-    assert len(list(prepare(job))) == 24
+    assert len(list(prepare(job.data))) == 24
     assert plugin.most == 2
 
 
 def test_a_pass_that_is_left_early_leaves_nothing_running(tmp_path: Path) -> None:
     labels = write_photos(tmp_path / "val", [0, 1, 2] * 8)
     job = start(tmp_path / "out", tmp_path / "val", labels, batch=2, threads=2).job
-    stream = answer(job, Counting(2, 2), prepare(job), 2)
+    stream = answer(job, Counting(2, 2), prepare(job.data), 2)
     next(iter(stream))
     stream.close()  # type: ignore[attr-defined]
     assert job.processors.pool._work_queue.empty()

@@ -15,6 +15,7 @@ from tiny import SPEC, TinyPlugin, start, write_photos
 from porter.errors import BadInput, ExitCode, Missing
 from porter.graphs.quantize.int8_graph import float_graph
 from porter.graphs.quantize.sensitivity import channel_noise
+from porter.pipeline.job.opening import open_artefact
 from porter.pipeline.precision import quantize as quantizing
 from porter.pipeline.precision.search import Search
 from porter.records.quantization import SearchEnd
@@ -84,7 +85,7 @@ class TestRun:
         record: RunRecord = run.record
         assert record.quantization is not None and record.data is not None
         calibration = record.quantization.calibration
-        scored = {item.id for item in run.job.manifest.items}
+        scored = {item.id for item in run.job.data.items}
         assert (calibration.source, calibration.count, record.data.kept_apart, record.data.listed) == ("data", 6, 6, 24)
         assert not scored & set(calibration.ids)
         assert "kept apart" in str(record.data.selection)
@@ -310,7 +311,7 @@ def test_a_graph_of_which_nothing_is_int8_is_no_int8(tmp_path: Path, photos: tup
     plain = tmp_path / "out" / run.record.export.path
     (tmp_path / "out" / artefact.path).write_bytes(plain.read_bytes())
     with pytest.raises(Missing, match="runs none of 4 convolutions and matrix products in int8"):
-        run.job.open(artefact, check=False).info  # noqa: B018 - what runs is read back when it is asked for
+        open_artefact(run.job, artefact, check=False).info  # noqa: B018 - what runs is read back when it is asked for
 
 
 def _made(attempt: Any) -> Any:

@@ -20,6 +20,7 @@ from porter.pipeline.run import Run
 from porter.records.cached import CacheKind, CacheState
 from porter.records.quantization import Quantization
 from porter.runfolder.layout import ATTEMPTS as FOLDER
+from porter.runfolder.record_file import read_record
 
 Photos = tuple[Path, Path]
 
@@ -47,9 +48,10 @@ class Interrupting(Progress):
 
 def interrupted(out: Path, photos: Photos, at: str = "int8 attempt 2", **options: Any) -> Run:
     run = begin(out, photos, outlier=OUTLIER, **options)
-    run.job.progress = Interrupting(at)
+    run.job = replace(run.job, progress=Interrupting(at))
     with pytest.raises(KeyboardInterrupt):
         run.everything()
+    run.record = read_record(out)
     return run
 
 
@@ -125,7 +127,7 @@ def test_what_was_made_from_something_else_is_made_again(tmp_path: Path, photos:
         first, rest = photos[1].read_text().split("\n", 1)
         photos[1].write_text(f"{first[:-1]}{(int(first[-1]) + 1) % 3}\n{rest}")
     else:
-        scored = [item.id for item in run.job.manifest.items]
+        scored = [item.id for item in run.job.data.items]
         others = sorted({path.name for path in photos[0].iterdir()} - set(scored))
         changed = photos[0] / (scored[0] if what == "a scored image" else others[0])
         changed.write_bytes(changed.read_bytes() + b"\0")

@@ -144,7 +144,7 @@ def test_a_machine_that_lacks_the_files_is_sent_them_once(tmp_path: Path, local:
         worker = ray.remote(Worker).remote()
         assert ray.get(worker.arrive.remote(order)).lacks_files
         assert ray.get(worker.open.remote(contents)).batch == 2
-        batches: list[JudgedBatch] = ray.get(worker.answer.remote(4, local.job.manifest.items[4:8]))
+        batches: list[JudgedBatch] = ray.get(worker.answer.remote(4, local.job.data.items[4:8]))
         assert [batch.start for batch in batches] == [4, 6]
         again = ray.remote(Worker).remote()
         assert not ray.get(again.arrive.remote(order)).lacks_files

@@ -161,7 +161,7 @@ def test_unreadable_images_are_empty_masks_in_every_denominator(few: Path, tmp_p
     assert (reference.listed, reference.scored, reference.unreadable) == (6, 4, 2)
     assert tuple(failure.id for failure in reference.failures) == broken
     masks = predicted(run)
-    names = [item.id for item in run.job.manifest.items]
+    names = [item.id for item in run.job.data.items]
     truths = [aligned(read_mask(few / "masks" / name), run.job.spec.preprocess) for name in names]
     by_class = iou_by_sets(truths, [masks.get(name) for name in names])
     assert reference.metric("mean_iou").value == pytest.approx(sum(by_class) / 4)

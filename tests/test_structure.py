@@ -19,7 +19,7 @@ LAYERS = (
     ("files", "records"),
     ("checkpoints", "contracts", "images", "runfolder"),
     ("data", "documents", "hookspecs", "machine"),
-    ("graphs", "hosting"),
+    ("graphs", "hosting", "worker"),
     ("diagnose",),
     ("builtin",),
     ("pipeline",),

@@ -18,6 +18,7 @@ from porter.errors import ExitCode, PluginError
 from porter.images.pipeline import reference_pipeline
 from porter.pipeline.run import Run
 from porter.records.record import State, Verdict
+from porter.runfolder.record_file import read_record
 
 Edit = Callable[[onnx.ModelProto], None]
 
@@ -103,6 +104,7 @@ def test_a_module_in_training_mode_fails_the_weights_verdict(tmp_path: Path, dat
     run = start(tmp_path / "out", *data, plugin=Training())
     with pytest.raises(PluginError, match="training mode"):
         run.everything()
+    run.record = read_record(tmp_path / "out")
     assert verdict(run, "weights").state is State.FAIL
     assert "training mode" in (tmp_path / "out/README.md").read_text()
 

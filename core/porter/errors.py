@@ -45,6 +45,12 @@ class PluginError(PorterError):
     """A plugin raised what it should not, or answered with the wrong kind (exit code 2)."""
 
 
+class TargetFailed(PorterError):
+    """A runtime died, hung or broke: its target is not delivered, and the others are (exit code 1)."""
+
+    exit_code = ExitCode.VERDICT_FAILED
+
+
 class ImageError(PorterError):
     """One image cannot be read whole. It is counted as wrong; the run goes on."""
 

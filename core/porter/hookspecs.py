@@ -32,8 +32,7 @@ def porter_models() -> Sequence[ModelOffer]:  # type: ignore[empty-body]
     """The models that this plugin offers, with their published variants. Must be cheap: import no torch here.
 
     Example:
-        >>> from porter import hookimpl
-        >>> from porter.contracts.requests import ModelOffer
+        >>> from porter import ModelOffer, hookimpl
         >>> @hookimpl
         ... def porter_models():
         ...     return [ModelOffer(name="tiny", title="A tiny net", variants=())]
@@ -49,8 +48,7 @@ def porter_describe(request: ModelRequest) -> ModelSpec | None:
     Raises `BadInput` where the config is wrong, naming the file and key.
 
     Example:
-        >>> from porter import hookimpl
-        >>> from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+        >>> from porter import ModelSpec, PreprocessSpec, TensorSpec, hookimpl
         >>> @hookimpl
         ... def porter_describe(request):
         ...     return ModelSpec(
@@ -74,9 +72,7 @@ def porter_load(request: LoadRequest) -> Loaded | None:
     missing or misshapen, naming it.
 
     Example:
-        >>> from porter import hookimpl
-        >>> from porter.contracts.requests import Loaded
-        >>> from porter.records.loaded import LoadReport
+        >>> from porter import Loaded, LoadReport, hookimpl
         >>> @hookimpl
         ... def porter_load(request):
         ...     import torch
@@ -97,8 +93,7 @@ def porter_export(loaded: Loaded, request: ExportRequest) -> Exported | None:
 
     Example:
         >>> import shutil
-        >>> from porter import hookimpl
-        >>> from porter.contracts.requests import Exported
+        >>> from porter import Exported, hookimpl
         >>> @hookimpl
         ... def porter_export(loaded, request):
         ...     shutil.copyfile(loaded.module, request.path)  # this model is an ONNX file already
@@ -151,11 +146,15 @@ def porter_infer(session: Session, batch: np.ndarray, spec: ModelSpec) -> Mappin
 def porter_postprocess(outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Sequence[Any] | None:
     """Turn outputs (N rows each) into N predictions of the kind that the model's task scores.
 
+    That kind is the task's `prediction_type`: `Classified` for `classification`, whose default takes the first output
+    as N×C scores.
+
     Example:
-        >>> from porter import hookimpl
+        >>> from porter import classify, hookimpl
         >>> @hookimpl
         ... def porter_postprocess(outputs, spec):
-        ...     return [int(row.argmax()) for row in outputs[spec.outputs[0].name]]
+        ...     scores = outputs[spec.outputs[0].name]
+        ...     return classify(scores[:, 1:])  # the first column is the background, which is no class
 
     Since: 0.1
     """
@@ -166,10 +165,7 @@ def porter_runtimes() -> Sequence[Runtime]:  # type: ignore[empty-body]
     """The runtimes that this plugin offers. Must be cheap: import the runtime's package only when it is asked.
 
     Example:
-        >>> from porter import hookimpl
-        >>> from porter.contracts.runtime import Runtime, RuntimeStatus, Session
-        >>> from porter.files.hashes import file_digest
-        >>> from porter.records.artefact import Artefact, SessionInfo
+        >>> from porter import Artefact, Runtime, RuntimeStatus, Session, SessionInfo, file_digest, hookimpl
         >>> class NumpySession(Session):  # onnx's own evaluator: slow, and independent of any runtime
         ...     def __init__(self, path):
         ...         import onnx.reference
@@ -208,8 +204,7 @@ def porter_tasks() -> Sequence[Task]:  # type: ignore[empty-body]
     """The tasks that this plugin offers. A model names its task in its spec.
 
     Example:
-        >>> from porter import hookimpl
-        >>> from porter.builtin.classification import Classification
+        >>> from porter import Classification, classify, hookimpl
         >>> class ByTop5(Classification):
         ...     name = "classification-top5"
         ...     title = "Image classification, judged by top-5"
@@ -217,6 +212,9 @@ def porter_tasks() -> Sequence[Task]:  # type: ignore[empty-body]
         >>> @hookimpl
         ... def porter_tasks():
         ...     return [ByTop5()]
+        >>> @hookimpl(trylast=True)
+        ... def porter_postprocess(outputs, spec):  # for every model of this task that has none of its own
+        ...     return classify(outputs[spec.outputs[0].name]) if spec.task == ByTop5.name else None
 
     Since: 0.1
     """

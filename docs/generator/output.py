@@ -1,15 +1,16 @@
-"""docs/reference/json-output.md: what `porter compare --json` and `porter cache --json` print."""
+"""docs/reference/json-output.md: what `porter compare`, `porter cache` and `porter env` print with `--json`."""
 
 from __future__ import annotations
 
 from generator import markdown as md
 from generator import record
 from generator.source import closure
-from porter.records import cached, comparison
+from porter.records import cached, comparison, environment_report
 
 ROOTS = {
     "RunComparison": ("porter compare", comparison, comparison.COMPARISON_VERSION),
     "CacheReport": ("porter cache", cached, cached.CACHE_VERSION),
+    "EnvironmentReport": ("porter env list", environment_report, environment_report.ENVIRONMENTS_VERSION),
 }
 """Class: the command that prints it with `--json`, where it is defined, and the version of its schema."""
 

@@ -53,10 +53,10 @@ def rows(out: Path, evaluation: str) -> list[dict[str, str]]:
 def predicted(run: Run) -> dict[str, np.ndarray]:
     """The reference's mask of every readable image, by name."""
     found = {}
-    for one in prepare(run.job):
+    for one in prepare(run.job.data):
         if one.array is not None:
             scores = run.job.reference.run(one.array[None])["scores"]
-            found[run.job.manifest.items[one.index].id] = scores[0].argmax(axis=0)
+            found[run.job.data.items[one.index].id] = scores[0].argmax(axis=0)
     return found
 
 

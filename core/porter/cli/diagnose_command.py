@@ -116,7 +116,7 @@ def _run(out: Path, as_json: bool, *, trust: bool) -> int:
     request = replace(record.request, trust_checkpoint=trust, plugin_files=given_plugins())
     with TerminalProgress() as progress, FolderLock(out):
         run = begin(out, request, open_registry(), progress, record.command, fresh=False)
-        run.diagnose()
+        run.alone("diagnose")
     found = run.record.diagnosis
     assert found is not None
     if as_json:

@@ -13,6 +13,8 @@ from porter.cli.table import show_table
 from porter.contracts.runtime import RuntimeStatus
 from porter.errors import one_line
 from porter.machine import host as machine
+from porter.records.environment_report import EnvironmentState, RuntimeEnvironment
+from porter.worker.inventory import inventory
 
 COLUMNS = ("runtime", "version", "devices", "precisions")
 """Of the runtimes that are available; the others follow with what they lack."""
@@ -25,9 +27,16 @@ def doctor(as_json: bool) -> None:
     """Show this machine and its runtimes: version, devices, precisions, and what to install."""
     environment = machine.describe()
     registry = open_registry()
-    statuses = {name: registry.status(name) for name in sorted(registry.runtimes())}
+    runtimes = {name: offers[0][0] for name, offers in sorted(registry.runtimes().items())}
+    statuses = {name: registry.status(name) for name in runtimes}
+    declared = {name: one.environment for name, one in runtimes.items() if one.environment is not None}
+    environments = inventory(declared)
     if as_json:
-        document = {"machine": asdict(environment), "runtimes": {n: asdict(s) for n, s in statuses.items()}}
+        document = {
+            "machine": asdict(environment),
+            "runtimes": {name: asdict(status) for name, status in statuses.items()},
+            "environments": [asdict(one) for one in environments],
+        }
         click.echo(json.dumps(document, indent=1))
         return
     click.echo(f"{environment.cpu}, {environment.threads} usable threads, {environment.memory_gib} GiB")
@@ -37,11 +46,27 @@ def doctor(as_json: bool) -> None:
     here = {name: status for name, status in statuses.items() if status.available}
     show_table(COLUMNS, [_cells(name, status) for name, status in here.items()])
     for name, status in statuses.items():
-        if status.advice or not status.available:
-            click.echo(f"{one_line(name)}: {'' if status.available else 'not available; '}{one_line(status.advice)}")
-        for line in status.details:
-            click.echo(f"    {one_line(line)}" if not status.available else f"{one_line(name)}: {one_line(line)}")
+        lines = [one_line(line) for line in status.details]
+        lines += [
+            f"environment: {_told(one)}"
+            for one in environments
+            if one.runtime == name and one.state not in (EnvironmentState.UNAVAILABLE, EnvironmentState.UNUSED)
+        ]
+        if not status.available:
+            click.echo(f"{one_line(name)}: not available; {one_line(status.advice)}")
+        elif lines or status.advice:
+            click.echo(f"{one_line(name)}: {one_line(status.advice)}".removesuffix(" "))
+        for line in lines:
+            click.echo(f"    {line}")
 
 
 def _cells(name: str, status: RuntimeStatus) -> tuple[str, ...]:
     return (name, status.version, ", ".join(status.devices), ", ".join(status.precisions))
+
+
+def _told(one: RuntimeEnvironment) -> str:
+    """One environment in words."""
+    if one.state is EnvironmentState.NOT_MADE:
+        return f"Python {one.python}, not made yet: made at first use, in {one.path}"
+    size = f", {one.size_bytes} bytes" if one.size_bytes else ""
+    return f"Python {one.python}, {one.path}: {one.state}, {one.packages} packages{size}"

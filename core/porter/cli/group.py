@@ -23,6 +23,7 @@ COMMANDS = {
     "report": ("porter.cli.report_command", "Write the documents again from run.json."),
     "compare": ("porter.cli.compare_command", "Compare two runs and say whether anything got worse."),
     "cache": ("porter.cli.cache_command", "Show or remove the cached files of a run."),
+    "env": ("porter.cli.env_command", "List or remove the environments of runtimes."),
     "plugins": ("porter.cli.plugins_command", "Show the plugins, and why one fails."),
     "doctor": ("porter.cli.doctor_command", "Show this machine and its runtimes."),
     "new": ("porter.cli.new_command", "Start a new project."),

@@ -15,7 +15,7 @@ from porter.hosting.hooks import PREFIX
 from porter.hosting.manager import create_registry
 from porter.hosting.registry import Registry
 
-COLUMNS = ("plugin", "from", "state", "offers", "hooks")
+COLUMNS = ("plugin", "from", "for porter-core", "state", "offers", "hooks")
 OFFERS = ("models", "runtimes", "tasks")
 
 
@@ -36,9 +36,10 @@ def plugins(as_json: bool) -> None:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     origin = f"{row['distribution']} {row['version']}" if row["distribution"] else row["file"]
+    made_for = "" if row["made_for"] is None else row["made_for"] or "not said"
     offers = [f"{kind}: {', '.join(row[kind])}" for kind in OFFERS if row[kind]]
     hooks = ", ".join(hook.removeprefix(PREFIX) for hook in row["hooks"])
-    return (row["name"], origin, row["state"], "; ".join(offers), hooks)
+    return (row["name"], origin, made_for, row["state"], "; ".join(offers), hooks)
 
 
 def describe(registry: Registry) -> list[dict[str, Any]]:
@@ -56,6 +57,7 @@ def describe(registry: Registry) -> list[dict[str, Any]]:
             "version": info.version,
             "file": info.file,
             "state": info.state,
+            "made_for": info.made_for,
             "hooks": list(info.hooks),
             "problems": [info.reason] if info.reason else [],
         }

@@ -19,6 +19,7 @@ from porter.pipeline.evaluation.subject import subjects
 from porter.records.evaluation import Evaluation
 from porter.records.performance import Performance
 from porter.records.record import RunRecord, State, Verdict
+from porter.records.unfinished import Failing
 from porter.runfolder.layout import OUTPUTS, RECORD_NAME, REPORT, TENSORS
 
 
@@ -42,7 +43,7 @@ def stage_lines(name: str, folder: Path, record: RunRecord) -> list[str]:
     """What a stage that ran alone has found: its verdicts and figures, and every verdict that fails."""
     told = [verdict for verdict in record.verdicts if verdict.state == State.FAIL or verdict.name in VERDICTS_OF[name]]
     figures = FIGURES_OF[name](record)
-    return [*verdict_lines(told), *figures, f"{name}: done, {folder / RECORD_NAME}"]
+    return [*verdict_lines(told), *figures, *unfinished_lines(record), f"{name}: done, {folder / RECORD_NAME}"]
 
 
 def accuracy_lines(record: RunRecord) -> list[str]:
@@ -117,8 +118,14 @@ def _warning_lines(record: RunRecord) -> list[str]:
     return [_warning(evaluation) for evaluation in record.evaluations if evaluation.chance]
 
 
+def unfinished_lines(record: RunRecord) -> list[str]:
+    """Each target whose runtime failed, with the reason."""
+    what = {Failing.BUILD: "NOT BUILT", Failing.BENCH: "NOT MEASURED"}
+    return [f"{what.get(one.stage, 'NOT SCORED')} {one.artefact}: {one_line(one.reason)}" for one in record.unfinished]
+
+
 def _closing_lines(folder: Path, record: RunRecord) -> list[str]:
-    lines = []
+    lines = unfinished_lines(record)
     if record.choice is not None:
         lines.append(f"Choice: {record.choice.reason}")
     for kit in record.kits:

@@ -38,6 +38,7 @@ def _stage(
     *,
     plain: bool = False,
     fresh: bool = False,
+    templates: Path | None = None,
 ) -> tuple[Run, ExitCode]:
     """Do it in the run's folder. With `plain` no option of an earlier command is remembered."""
     folder = out if out is not None else Path("porter-out") / (model or "")
@@ -45,7 +46,16 @@ def _stage(
     request = request_from(model, folder, given, fresh=plain)
     command = shlex.join(["porter", *sys.argv[1:]])
     with TerminalProgress() as progress, FolderLock(folder) as lock, executor:
-        run = begin(folder, request, open_registry(), progress, command, fresh=fresh, executor=executor)
+        run = begin(
+            folder,
+            request,
+            open_registry(),
+            progress,
+            command,
+            fresh=fresh,
+            executor=executor,
+            templates=templates,
+        )
         for swept in lock.take():
             progress.note(f"removed {swept}: half written by a command that was killed")
         try:
@@ -69,7 +79,7 @@ def run(model: str, out: Path | None, fresh: bool, as_json: bool, templates: Pat
     """
     if templates is not None:
         require_templates(templates)
-    result, code = _stage(model, out, given, lambda run: run.everything(templates), plain=True, fresh=fresh)
+    result, code = _stage(model, out, given, Run.everything, plain=True, fresh=fresh, templates=templates)
     if as_json:
         click.echo(json.dumps(summary_json(result.job.folder, result.record, code)))
     else:
@@ -77,11 +87,11 @@ def run(model: str, out: Path | None, fresh: bool, as_json: bool, templates: Pat
     return int(code)
 
 
-def _alone(name: str, do: Callable[[Run], ExitCode], text: str) -> click.Command:
+def _alone(name: str, text: str) -> click.Command:
     """A stage as a command of its own. It goes on with the record in --out; MODEL may start a new one."""
 
     def command(model: str | None, out: Path | None, as_json: bool, **given: Any) -> int:
-        result, code = _stage(model, out, given, do)
+        result, code = _stage(model, out, given, lambda run: run.alone(name))
         if as_json:
             click.echo(json.dumps(summary_json(result.job.folder, result.record, code)))
         else:
@@ -93,9 +103,9 @@ def _alone(name: str, do: Callable[[Run], ExitCode], text: str) -> click.Command
     return click.command(name, cls=HeadedCommand)(argument(options(name)(_out(_json(command)))))
 
 
-export = _alone("export", Run.export, "Load the checkpoint and write a checked ONNX file.")
-verify = _alone("verify", Run.verify, "Compare every artefact with the reference on real images.")
-preprocess = _alone("preprocess", Run.preprocess, "Write the tensors of all images to tensors/.")
-infer = _alone("infer", Run.infer, "Write the outputs for all images to outputs/.")
-evaluate = _alone("evaluate", Run.evaluate, "Score the reference and every artefact.")
-bench = _alone("bench", Run.bench, "Measure every artefact at every batch size.")
+export = _alone("export", "Load the checkpoint and write a checked ONNX file.")
+verify = _alone("verify", "Compare every artefact with the reference on real images.")
+preprocess = _alone("preprocess", "Write the tensors of all images to tensors/.")
+infer = _alone("infer", "Write the outputs for all images to outputs/.")
+evaluate = _alone("evaluate", "Score the reference and every artefact.")
+bench = _alone("bench", "Measure every artefact at every batch size.")

@@ -15,8 +15,10 @@ from porter.contracts.measured import Measured
 from porter.contracts.probe import Probe
 from porter.contracts.progress import Progress
 from porter.contracts.returned import Returned
+from porter.contracts.worker_environment import WorkerEnvironment
 from porter.errors import BadInput, Missing, PluginError
 from porter.records.artefact import Artefact, SessionInfo
+from porter.records.environment_lock import EnvironmentLock
 from porter.records.kit import Kit
 from porter.records.manifest import Manifest
 from porter.records.precision import Precision
@@ -236,6 +238,8 @@ class Runtime(abc.ABC):
     """Whether `write_kit` writes what does on another machine what this runtime cannot do here."""
     takes_back: bool = False
     """Whether `take_back` reads what was measured elsewhere: `porter import NAME FOLDER`."""
+    environment: WorkerEnvironment | None = None
+    """The environment that it works in, see `WorkerRuntime`; None: porter's own."""
     probes: bool = False
     """Whether `probe` gives values inside the graph, which `porter diagnose` compares."""
 
@@ -250,6 +254,16 @@ class Runtime(abc.ABC):
             raise Missing(f"runtime {self.name} is not available: {status.advice}")
         if precision not in status.precisions:
             raise BadInput(f"runtime {self.name} offers precision {', '.join(status.precisions)} here, not {precision}")
+
+    def prepare(self, progress: Progress) -> None:  # noqa: B027 - most need nothing
+        """Make ready what can take minutes, such as its environment, before the first expensive step of a run.
+
+        Raises `Missing` or `BadInput` where it cannot be had.
+        """
+
+    def lock(self) -> EnvironmentLock | None:
+        """What its environment holds now; None: it works in porter's own, or the environment is not made yet."""
+        return None
 
     def target(self, asked: str | None) -> str | None:
         """The chip to build for, where `asked` was given or not; None: this runtime needs to know none.

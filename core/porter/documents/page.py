@@ -15,6 +15,7 @@ from porter.documents.drawings.shares import share_chart
 from porter.documents.drawings.speed_drawing import latency_chart, throughput_chart
 from porter.errors import one_line
 from porter.records.diagnosis import GraphDiagnosis
+from porter.records.environment_lock import EnvironmentLock
 from porter.records.evaluation import Execution, Metric, Table
 from porter.records.interval import Interval
 from porter.records.message import Message, Text
@@ -156,6 +157,10 @@ class Page:
             "choice": (Message("the choice"), () if record.choice is None else (record.choice.measured,)),
         }
         return tuple(_dated(what, times) for name, (what, times) in dated.items() if name in record.kept)
+
+    def environments(self) -> tuple[tuple[str, EnvironmentLock], ...]:
+        """The environments of runtimes that do not work in porter's process."""
+        return distinct((one.runtime, one.environment) for one in self._record.artefacts if one.environment is not None)
 
     def fed(self, clock: str = "") -> tuple[Text, ...]:
         """What pure inference was fed, each once: by calls from here, or by the tool of that name."""

@@ -68,6 +68,28 @@ def read_json(path: Path, what: str, kind: type[T]) -> T:
         raise BadInput(f"{one_line(path)}: no {what}: {one_line(error)[:200]}") from None
 
 
+def read_lines(path: Path, what: str) -> list[tuple[int, str]]:
+    """Number (from 1) and content of each line of a text file that is neither blank nor a comment; see `entries`.
+
+    `what` names the file's purpose in messages. Raises `BadInput` where `read_text` does.
+    """
+    return entries(read_text(path, what).text)
+
+
+def read_named_lines(path: Path, what: str) -> list[tuple[int, str, str]]:
+    """Number (from 1), name and value of each line `NAME VALUE` of a text file; a name may hold blanks.
+
+    Raises `BadInput` where `read_text` does, and for a line without a name or a value, naming file and line.
+    """
+    found = []
+    for number, line in read_lines(path, what):
+        name, value = split_last(line)
+        if not name:
+            raise BadInput(f"{one_line(path)}, line {number}: {line[:80]!r} is not `NAME VALUE` with a blank between")
+        found.append((number, name, value))
+    return found
+
+
 def entries(text: str) -> list[tuple[int, str]]:
     """Number (from 1) and stripped content of each line that is neither blank nor a comment.
 

@@ -18,6 +18,7 @@ from porter.pipeline.evaluation.evaluate import predictions_file
 from porter.pipeline.evaluation.judging import NONFINITE, OK, UNREADABLE, Answered, JudgedBatch, judge
 from porter.pipeline.evaluation.prepare import Batch, Prepared
 from porter.pipeline.evaluation.scoring import Scoring, Sink
+from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import Evaluation, Metric
@@ -45,33 +46,33 @@ class Accuracy:
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """What predictions are scored with: the job has the manifest; `names` are those of the images' outputs."""
+    """What predictions are scored with; `names` are those of the images' outputs."""
 
-    job: Job
+    data: Dataset
     names: tuple[str, ...]
     """Name of each item's outputs; empty: it was not sent, for `reasons`."""
     reasons: tuple[str, ...]
 
     @classmethod
-    def by_label_file(cls, job: Job) -> Scored:
+    def by_label_file(cls, data: Dataset) -> Scored:
         """Names as the tools make them, from the images' own."""
-        ids = [item.id for item in job.manifest.items]
-        return cls(job=job, names=bin_names(ids), reasons=("",) * len(ids))
+        ids = [item.id for item in data.items]
+        return cls(data=data, names=bin_names(ids), reasons=("",) * len(ids))
 
     @classmethod
-    def by_kit(cls, job: Job, found: Found) -> Scored:
+    def by_kit(cls, data: Dataset, found: Found) -> Scored:
         """Names as the kit lists them."""
         assert found.kit is not None
         items = found.kit.content.items
-        return cls(job=job, names=tuple(i.name for i in items), reasons=tuple(i.reason for i in items))
+        return cls(data=data, names=tuple(i.name for i in items), reasons=tuple(i.reason for i in items))
 
 
 def score_folders(found: Found, scored: Scored, name: str, info: SessionInfo) -> Accuracy:
     """Score every folder of predictions, and write predictions.csv. `name` begins the evaluations' names."""
     accuracy = Accuracy()
-    with predictions_file(scored.job) as sink:
+    with predictions_file(scored.data.job) as sink:
         for path in found.outputs:
-            folder = OutputFolder(path, scored.job.spec.outputs)
+            folder = OutputFolder(path, scored.data.job.spec.outputs)
             _compare_counts(accuracy, found, folder, scored)
             batch = batch_in(path.name)
             of_batch = replace(info, batch=batch)
@@ -140,9 +141,9 @@ def compare_stated(accuracy: Accuracy, found: Found, scores: Read[Scores]) -> No
 
 
 def _score(scored: Scored, folder: OutputFolder, name: str, info: SessionInfo, sink: Sink) -> Evaluation:
-    job = scored.job
-    scoring = Scoring(job, name, info, sink)
-    with job.progress.step(f"score {name}", len(job.manifest.items)) as advance:
+    data, job = scored.data, scored.data.job
+    scoring = Scoring(data, name, info, sink)
+    with job.progress.step(f"score {name}", len(data.items)) as advance:
         for batch in _batches(scored, folder):
             advance(scoring.take(batch))
     scoring.require_all()
@@ -152,7 +153,7 @@ def _score(scored: Scored, folder: OutputFolder, name: str, info: SessionInfo, s
         title=f"{info.runtime} {info.precision}" + (f", batch {info.batch}" if info.batch else ""),
         session=info,
         batch=info.batch,
-        listed=len(job.manifest.items),
+        listed=len(data.items),
         scored=scoring.statuses[OK],
         unreadable=scoring.statuses[UNREADABLE],
         nonfinite=scoring.statuses[NONFINITE],
@@ -177,7 +178,7 @@ def _batches(scored: Scored, folder: OutputFolder) -> Iterator[JudgedBatch]:
                 except BadInput as error:
                     reason = str(error)
             members.append(Prepared(index=index, array=None, reason=reason))
-        yield judge(scored.job, _answered(members, rows))
+        yield judge(scored.data.job, _answered(members, rows))
 
 
 def _answered(members: Sequence[Prepared], rows: Sequence[dict[str, np.ndarray]]) -> Answered:

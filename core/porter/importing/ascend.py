@@ -24,8 +24,9 @@ from porter.importing.found import Found, collect
 from porter.importing.naming import named_in
 from porter.importing.speed import Naming, Speed, speed_of
 from porter.machine.clock import now
-from porter.pipeline.job.data_report import listing
+from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.provenance import plugins_of
 from porter.pipeline.judge import verdicts
 from porter.records.artefact import SessionInfo
 from porter.records.imported import Doubt, Imported, ImportFinding, ImportSource
@@ -96,19 +97,20 @@ def import_ascend(request: ImportRequest, out: Path, registry: Registry, progres
     if found.is_empty:
         raise BadInput(_nothing(found))
     job = _job(request, spec, out, registry, progress)
-    manifest, inputs = _manifest(request, found, job)
+    data, inputs = _images(request, found, job)
+    manifest = None if data is None else data.manifest
     info = _session(found)
     speed = speed_of(found, _naming(info, request), _expected(request, found))
-    accuracy = _accuracy(found, job, manifest, info)
+    accuracy = _accuracy(found, job, data, info)
     record = RunRecord(
         porter=__version__,
         created=now(),
         command=request.command,
         request=job.request,
         model=spec,
-        plugins=job.plugins(),
+        plugins=plugins_of(job),
         inputs=inputs,
-        data=None if manifest is None else replace(listing(job), root="not here: outputs were imported"),
+        data=None if data is None else replace(data.report, root="not here: outputs were imported"),
         evaluations=tuple(accuracy.evaluations),
         performance=tuple(speed.performance),
         imported=_imported(request, found, speed, accuracy, info),
@@ -162,12 +164,10 @@ def _job(request: ImportRequest, spec: ModelSpec, out: Path, registry: Registry,
         runtimes=(RUNTIME,),
         max_drop=request.max_drop,
     )
-    job = Job(folder=out, request=asked, registry=registry, progress=progress)
-    job.spec = spec
-    return job
+    return Job(folder=out, request=asked, registry=registry, progress=progress, described=spec)
 
 
-def _manifest(request: ImportRequest, found: Found, job: Job) -> tuple[Manifest | None, tuple[InputFile, ...]]:
+def _images(request: ImportRequest, found: Found, job: Job) -> tuple[Dataset | None, tuple[InputFile, ...]]:
     """The images that predictions are scored on; None where there is nothing to score them with."""
     inputs = []
     for role, path in (("config", request.config), ("labels", request.labels)):
@@ -178,16 +178,16 @@ def _manifest(request: ImportRequest, found: Found, job: Job) -> tuple[Manifest 
         asked = DataRequest(
             root=str(request.data), spec=job.spec, labels=request.labels, label_offset=request.label_offset
         )
-        job.manifest = job.task.manifest(asked)
+        manifest = job.task.manifest(asked)
     elif request.labels is not None:
-        job.manifest = _labelled(request.labels, request.label_offset)
+        manifest = _labelled(request.labels, request.label_offset)
     elif found.kit is not None:
-        job.manifest = found.kit.content.full_manifest()
+        manifest = found.kit.content.full_manifest()
     elif found.outputs:
         raise BadInput(f"{one_line(found.outputs[0])}: predictions, and nothing to score them with: give --labels FILE")
     else:
         return None, tuple(inputs)
-    return job.manifest, tuple(inputs)
+    return Dataset(job, manifest), tuple(inputs)
 
 
 def _labelled(path: Path, offset: int) -> Manifest:
@@ -239,11 +239,11 @@ def _naming(info: SessionInfo, request: ImportRequest) -> Naming:
     )
 
 
-def _accuracy(found: Found, job: Job, manifest: Manifest | None, info: SessionInfo) -> Accuracy:
+def _accuracy(found: Found, job: Job, data: Dataset | None, info: SessionInfo) -> Accuracy:
     accuracy = Accuracy()
-    if found.outputs and manifest is not None:
-        by_kit = found.kit is not None and manifest.items == found.kit.content.full_manifest().items
-        scored = Scored.by_kit(job, found) if by_kit else Scored.by_label_file(job)
+    if found.outputs and data is not None:
+        by_kit = found.kit is not None and data.manifest.items == found.kit.content.full_manifest().items
+        scored = Scored.by_kit(data, found) if by_kit else Scored.by_label_file(data)
         accuracy = score_folders(found, scored, _name(info), info)
         for scores in found.scores:
             compare_stated(accuracy, found, scores)
@@ -253,12 +253,12 @@ def _accuracy(found: Found, job: Job, manifest: Manifest | None, info: SessionIn
         name = _name(info) if len(found.scores) == 1 else f"{_name(info)}-{scores.path.stem}"
         accuracy.evaluations.append(stated(scores, job, name, info))
         accuracy.gave.setdefault(scores.path, []).append(Message("accuracy"))
-        if manifest is not None and len(manifest.items) != scores.content.images:
+        if data is not None and len(data.items) != scores.content.images:
             text = Message(
                 "`{file}` is about {images} images, {labels} are listed",
                 file=found.name(scores.path),
                 images=scores.content.images,
-                labels=len(manifest.items),
+                labels=len(data.items),
             )
             accuracy.findings.append(ImportFinding(kind=Doubt.INCONSISTENT, text=text))
     return accuracy

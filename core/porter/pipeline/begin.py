@@ -32,15 +32,17 @@ def begin(
     *,
     fresh: bool,
     executor: Executor | None = None,
+    templates: Path | None = None,
 ) -> Run:
     """Start a run in `folder`, or go on with the record that lies there.
 
     What the record holds and the changed options make stale is cleared, so that no figure outlives what it was
-    measured on. `executor` answers the images of an evaluation; None: this process. Raises `BadInput` where the folder
-    cannot be written.
+    measured on. `executor` and `templates`: see `Job`. Raises `BadInput` where the folder cannot be written.
     """
     machine.let_threads_sleep()
-    job = Job(folder=folder, request=request, registry=registry, progress=progress)
+    job = Job(
+        folder=folder, request=request, registry=registry, progress=progress, executor=executor, templates=templates
+    )
     job.files  # noqa: B018 - a wrong model or file stops before a folder is made
     _require_writable(folder)
     require_no_way_out(folder, (MODELS, TENSORS, OUTPUTS, CACHE))
@@ -60,7 +62,7 @@ def begin(
     unpickled = record.load is not None and not record.load.safe
     request = replace(request, trust_checkpoint=request.trust_checkpoint or unpickled)
     record = replace(record, porter=__version__, request=request, command=command, environment=environment)
-    return Run(job, record, fresh=fresh, before=() if before is None else before.files, executor=executor)
+    return Run(job, record, fresh=fresh, before=() if before is None else before.files)
 
 
 def _earlier(folder: Path, *, fresh: bool) -> RunRecord | None:

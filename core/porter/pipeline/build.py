@@ -6,17 +6,42 @@ from dataclasses import replace
 from pathlib import Path
 
 from porter.contracts.runtime import BuildRequest, Runtime
-from porter.errors import BadInput, PorterError
+from porter.errors import BadInput, PorterError, TargetFailed
 from porter.files.hashes import file_digest
+from porter.pipeline.failing import failed
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.opening import build_artefact
+from porter.pipeline.job.provenance import plugins_of
 from porter.pipeline.job.runtime_options import options_of
 from porter.pipeline.job.targets import takes_int8_graph
+from porter.pipeline.precision.attempts import forget
 from porter.pipeline.precision.calibration import Calibrating
 from porter.pipeline.precision.quantize import quantize
+from porter.pipeline.saving import save
 from porter.records.artefact import CHANGED, Artefact, ArtefactPart
 from porter.records.choice import Untried
 from porter.records.record import RunRecord
+from porter.records.unfinished import Failing
 from porter.runfolder.layout import MODELS
+from porter.runfolder.sections import clear, stale_after
+
+
+def built(job: Job, record: RunRecord) -> RunRecord:
+    """The record with every artefact: made now, unless they are there."""
+    if record.artefacts or record.export is None:
+        return record
+    before = record.quantization
+    record, problem = quantised(job, record)
+    if problem or record.quantization is not before:
+        record = save(job, record)  # the search can take long
+        forget(job.folder)
+    return build(job, record, problem)
+
+
+def say_elsewhere(job: Job) -> None:
+    """Say for which runtimes a stage that runs alone builds nothing."""
+    for runtime, _ in job.plan.elsewhere:
+        job.progress.note(f"{runtime.name} is not here: nothing is built for it (`porter run` writes a kit)")
 
 
 def quantised(job: Job, record: RunRecord) -> tuple[RunRecord, str]:
@@ -37,29 +62,35 @@ def quantised(job: Job, record: RunRecord) -> tuple[RunRecord, str]:
 def build(job: Job, record: RunRecord, problem: str = "") -> RunRecord:
     """Make every artefact of the job from the exported file, or its int8 form; fills `artefacts`.
 
+    A target whose runtime dies or hangs is left out where others are built; fills `unfinished`.
     `problem`: why there is no int8 form. `auto` leaves out what cannot be made, and goes on; fills `untried`.
     """
     assert record.export is not None
     artefacts: list[Artefact] = []
     untried = list(job.plan.untried)
     images = Calibrating(job)
+    fault: TargetFailed | None = None
     with job.progress.step("build"):
         for runtime, precision in job.targets:
             try:
                 if takes_int8_graph(runtime, precision) and problem:
                     raise BadInput(problem)
-                made = [job.build(runtime, one) for one in _requests(job, record, runtime, precision, images)]
+                made = [build_artefact(job, runtime, one) for one in _requests(job, record, runtime, precision, images)]
                 if precision in runtime.calibrates:
                     made = [replace(one, calibration=images.data) for one in made]
+            except TargetFailed as error:
+                record, fault = failed(record, Failing.BUILD, f"{runtime.name}-{precision}", error), error
             except PorterError as error:
                 if not job.request.is_auto:
                     raise
                 untried.append(Untried(runtime=runtime.name, precision=precision, reason=str(error)))
             else:
                 artefacts += made
+    if not artefacts and fault is not None:
+        raise fault
     if not artefacts and not job.plan.elsewhere:
         raise BadInput(f"--precision auto: nothing could be built: {untried[0].reason}")
-    return replace(record, artefacts=tuple(artefacts), untried=tuple(untried), plugins=job.plugins())
+    return replace(record, artefacts=tuple(artefacts), untried=tuple(untried), plugins=plugins_of(job))
 
 
 def _requests(
@@ -84,9 +115,15 @@ def _requests(
     return tuple(replace(request, batch=size) for size in job.batches) if runtime.fixed_batch else (request,)
 
 
-def as_they_are(job: Job, artefacts: tuple[Artefact, ...]) -> tuple[Artefact, ...]:
-    """The artefacts with the files that lie in the folder now: that is what would ship."""
-    return tuple(_as_it_is(job, artefact) for artefact in artefacts)
+def as_they_are(job: Job, record: RunRecord) -> RunRecord:
+    """The record with the artefacts' files that lie in the folder now, even if somebody changed one: that would ship.
+
+    Of a changed one nothing that was measured is kept.
+    """
+    artefacts = tuple(_as_it_is(job, artefact) for artefact in record.artefacts)
+    if artefacts == record.artefacts:
+        return record
+    return replace(clear(record, stale_after(["artefacts"])), artefacts=artefacts)
 
 
 def _as_it_is(job: Job, artefact: Artefact) -> Artefact:

@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from porter.builtin.onnxruntime import OnnxRuntimeSession
@@ -19,10 +20,12 @@ from porter.files.whole import write_whole
 from porter.graphs.nodes import diagnose_graphs
 from porter.graphs.onnxfile import facts_of
 from porter.graphs.probe import OnnxProbe
+from porter.pipeline.delivering import deliver_documents
 from porter.pipeline.evaluation.infer import Listener, infer
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
 from porter.pipeline.evaluation.prepare import Prepared, readable
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.opening import open_artefact
 from porter.pipeline.judge.tolerance import bound_for
 from porter.pipeline.verify import preprocess_samples
 from porter.records.artefact import Artefact
@@ -34,12 +37,17 @@ IMAGES, PREPROCESS_IMAGES, GRAPH_IMAGES = 32, 6, 2
 AFRESH = "exported afresh"
 
 
+def diagnosed(job: Job, record: RunRecord) -> RunRecord:
+    """Find where the accuracy went, and write it into the documents as well; fills `diagnosis`."""
+    return deliver_documents(job, replace(record, diagnosis=diagnose(job, record)))
+
+
 def diagnose(job: Job, record: RunRecord) -> Diagnosis:
     """Run every form of the model on the same tensors, then compare the graphs node by node.
 
     The model is exported afresh beside the run, so that a file that somebody edited shows against it.
     """
-    images = readable(job, IMAGES)
+    images = readable(job.data, IMAGES)
     with job.progress.step("diagnose: preprocessing"):
         finding = explain_preprocessing(preprocess_samples(job, images[:PREPROCESS_IMAGES]), job.spec.preprocess)
     with _exported_afresh(job) as fresh:
@@ -80,7 +88,7 @@ def _forms(job: Job, record: RunRecord, images: Sequence[Prepared], fresh: Path)
         forms.append(_form(job, images, AFRESH, _answers(job, session, images), base))
     for built in record.artefacts:
         try:
-            with closing(job.open(built, check=False)) as session:
+            with closing(open_artefact(job, built, check=False)) as session:
                 forms.append(_form(job, images, built.id, _answers(job, session, images), base))
         except PorterError as error:
             forms.append(SameTensors(name=built.id, metrics=(), changes=None, problem=str(error)))
@@ -108,8 +116,8 @@ def _form(
     answered: tuple[Answers, list[object]],
     reference: tuple[Answers, list[object]] | None,
 ) -> SameTensors:
-    items = [job.manifest.items[one.index] for one in images]
-    scorer = job.task.scorer(job.spec, job.manifest)
+    items = [job.data.items[one.index] for one in images]
+    scorer = job.task.scorer(job.spec, job.data.manifest)
     for item, prediction in zip(items, answered[1], strict=True):
         scorer.add(item, prediction)
     compared = None if reference is None else changes(items, reference[0], answered[0])

@@ -11,14 +11,34 @@ from porter.errors import BadInput, PluginError, one_line
 from porter.files.hashes import file_digest
 from porter.files.whole import whole_file
 from porter.graphs.onnxfile import check_onnx, export_problems, facts_of, read_onnx
+from porter.pipeline.delivering import deliver_documents
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.provenance import inputs_of
+from porter.pipeline.load import check_digests, load
 from porter.records.exported import ExportReport, OnnxFacts
 from porter.records.message import Message
 from porter.records.record import RunRecord
 from porter.runfolder.layout import MODELS
+from porter.runfolder.sections import clear, stale_after
 
 LONGEST_NAME = 50
 """Characters of a file name, each of up to four bytes; file systems take 255."""
+
+
+def load_and_export(job: Job, record: RunRecord) -> RunRecord:
+    """The checkpoint to a checked ONNX file; fills what `load` and `export` fill, and clears all that came of others.
+
+    Where the checkpoint does not load, the verdict "weights" fails and the documents say why; the error is raised all
+    the same.
+    """
+    check_digests(job)
+    record = clear(record, stale_after(["load"]))
+    try:
+        record = load(job, record)
+    except (BadInput, PluginError) as error:
+        deliver_documents(job, replace(record, load_failure=str(error), model=job.spec, inputs=inputs_of(job)))
+        raise
+    return export(job, record)
 
 
 def export(job: Job, record: RunRecord) -> RunRecord:
@@ -49,7 +69,7 @@ def export(job: Job, record: RunRecord) -> RunRecord:
 
 
 def export_to(job: Job, path: Path, opset: int) -> tuple[Exported, OnnxFacts]:
-    """Write the model at an opset, and check the file. Raises `BadInput` where it is not what was asked for."""
+    """Write the model at an opset, and check the file. Raises `PluginError` where it is not what was asked for."""
     exported = job.hooks.export(job.loaded, ExportRequest(path=path, opset=opset))
     if exported.path != path or not path.exists() or not path.stat().st_size:
         raise PluginError(f"plugin {job.hooks.plugin!r}: porter_export wrote nothing to the path it was given")
@@ -57,7 +77,8 @@ def export_to(job: Job, path: Path, opset: int) -> tuple[Exported, OnnxFacts]:
     facts = facts_of(model, path.stat().st_size)
     problems = export_problems(facts, model, job.loaded.spec, opset, dynamic=True)
     if problems:
-        raise BadInput(f"the exported file is not what was asked for: {one_line('; '.join(problems))}")
+        giver = job.hooks.giver("porter_export" if job.hooks.implementer("porter_export") else "porter_load")
+        raise PluginError(f"{giver}: the exported file is not what was asked for: {one_line('; '.join(problems))}")
     check_onnx(path)
     return exported, facts
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from porter.contracts.runtime import KitRequest, Preprocessed
-from porter.hosting.registry import raise_as_plugin_error
+from porter.hosting.faults import raise_as_plugin_error
 from porter.machine.clock import now
 from porter.pipeline.evaluation.prepare import Prepared, prepare
 from porter.pipeline.job.job import Job
@@ -21,7 +21,7 @@ def write_kits(job: Job, record: RunRecord) -> RunRecord:
     kits: list[Kit] = []
     for runtime, precision in job.plan.elsewhere:
         folder = job.folder / (KIT if len(job.plan.elsewhere) == 1 else f"{KIT}-{runtime.name}-{precision}")
-        with job.progress.step(f"kit for {runtime.name}", len(job.manifest.items)) as advance:
+        with job.progress.step(f"kit for {runtime.name}", len(job.data.items)) as advance:
             request = KitRequest(
                 onnx=job.folder / record.export.path,
                 spec=job.spec,
@@ -30,8 +30,8 @@ def write_kits(job: Job, record: RunRecord) -> RunRecord:
                 target=runtime.target(job.request.target_of(runtime.name)),
                 batches=job.batches,
                 scored=tuple(sorted({job.batches[0], _evaluation_batch(job)})),
-                manifest=job.manifest,
-                images=_preprocessed(prepare(job), advance),
+                manifest=job.data.manifest,
+                images=_preprocessed(prepare(job.data), advance),
                 created=now(),
             )
             try:

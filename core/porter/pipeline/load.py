@@ -8,7 +8,9 @@ from typing import Literal
 from porter.errors import BadInput
 from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.provenance import inputs_of, plugins_of, shipped_note
 from porter.records.record import InputFile, RunRecord
+from porter.runfolder.layout import RECORD_NAME
 
 
 def load(job: Job, record: RunRecord) -> RunRecord:
@@ -26,9 +28,9 @@ def load(job: Job, record: RunRecord) -> RunRecord:
     return replace(
         record,
         model=job.loaded.spec,
-        shipped=job.shipped_note(),
-        plugins=job.plugins(),
-        inputs=job.inputs(),
+        shipped=shipped_note(job),
+        plugins=plugins_of(job),
+        inputs=inputs_of(job),
         load=report,
     )
 
@@ -55,9 +57,15 @@ def with_data_of(record: RunRecord, inputs: tuple[InputFile, ...]) -> tuple[Inpu
     return tuple(known.get(entry.role, entry) for entry in inputs)
 
 
-def require_unchanged(record: RunRecord, inputs: tuple[InputFile, ...], roles: tuple[str, ...]) -> None:
-    """Stop where an input's content is no longer what the record was made from."""
+def exported(job: Job, record: RunRecord) -> RunRecord:
+    """The record as it is. Raises `BadInput` where nothing was exported, or a file of the model changed since."""
+    if record.export is None or record.model is None:
+        raise BadInput(
+            f"{job.folder / RECORD_NAME}: nothing was exported with these options; "
+            f"run `porter export {job.request.model} --out {job.folder}` first"
+        )
     then = {entry.role: entry.sha256 for entry in record.inputs}
-    for entry in inputs:
-        if entry.role in roles and then.get(entry.role, entry.sha256) != entry.sha256:
+    for entry in inputs_of(job):
+        if entry.role in MODEL_FILES and then.get(entry.role, entry.sha256) != entry.sha256:
             raise BadInput(f"{entry.path}: changed since this run began; start again with `porter export`")
+    return record

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from porter.contracts.runtime import Session
-from porter.errors import PorterError
+from porter.errors import BadInput, PorterError, TargetFailed
 from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
 from porter.pipeline.evaluation.prepare import Prepared, readable
+from porter.pipeline.failing import failed, retried
 from porter.pipeline.job.job import Job
-from porter.pipeline.judge.tolerance import Bound
+from porter.pipeline.job.opening import open_artefact
+from porter.pipeline.judge.tolerance import Bound, bound_for
 from porter.records.changes import Changes
 from porter.records.manifest import Item
 from porter.records.message import Message, Text
 from porter.records.parity import OutputParity, Parity, PreprocessParity, Tolerance
+from porter.records.record import RunRecord
+from porter.records.unfinished import Failing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,13 +32,38 @@ BATCHES = (1, 2, 3)
 """A single image, a pair and an odd batch: what is baked into a graph shows at one of them."""
 
 
+def verify_all(job: Job, record: RunRecord) -> RunRecord:
+    """Every artefact against the reference, and the preprocessing against its spec; fills `parity`, `preprocessing`,
+    and `unfinished` with those whose runtime dies or hangs."""
+    record = retried(record, [Failing.VERIFY])
+    assert record.export is not None
+    operators = record.export.facts.operators
+    images = sample(job)
+    parity = []
+    with job.progress.step("verify"):
+        preprocessing = verify_preprocessing(job, images)
+        for artefact in record.artefacts:
+            bound = bound_for(job.request, job.precision(artefact.precision), operators)
+            try:
+                with closing(open_artefact(job, artefact)) as session:
+                    parity.append(verify(job, artefact.id, session, images, bound))
+            except TargetFailed as error:
+                record = failed(record, Failing.VERIFY, artefact.id, error)
+            except BadInput as error:  # a file that the runtime refuses is the artefact's fault, not the user's
+                parity.append(unopened(job, artefact.id, str(error), bound))
+    return replace(record, parity=tuple(parity), preprocessing=preprocessing)
+
+
 def sample(job: Job) -> list[Prepared]:
     """The images that verify runs, one for each row of all its batches where the manifest has as many."""
-    return readable(job, sum(BATCHES))
+    return readable(job.data, sum(BATCHES))
 
 
 def verify(job: Job, name: str, session: Session, images: Sequence[Prepared], bound: Bound) -> Parity:
-    """Reference against artefact at batch 1, 2 and 3, on real preprocessed images, all of them readable."""
+    """Reference against artefact at batch 1, 2 and 3, on real preprocessed images, all of them readable.
+
+    Raises `TargetFailed` where the artefact's runtime dies or hangs.
+    """
     import numpy as np
 
     outputs: list[OutputParity] = []
@@ -46,13 +77,15 @@ def verify(job: Job, name: str, session: Session, images: Sequence[Prepared], bo
         wanted = infer(job, job.reference, batch)
         try:
             got = infer(job, session, batch)
+        except TargetFailed:
+            raise
         except PorterError as error:
             outputs += [_broken(output, size, str(error)) for output in wanted]
             continue
         found = [compare(output, size, wanted[output], got.get(output), bound.tolerance) for output in wanted]
         outputs += found
         if all(one.shape_matches and one.finite for one in found):
-            items += [job.manifest.items[one.index] for one in chosen]
+            items += [job.data.items[one.index] for one in chosen]
             _collect(job, wanted, before)
             _collect(job, got, after)
     within = all(one.passed for one in outputs)
@@ -155,8 +188,8 @@ def preprocess_samples(job: Job, images: Sequence[Prepared]) -> list[Sample]:
     """Images with what the model's own preprocessing makes of them."""
     from porter.diagnose.preprocessing.explain import read_samples
 
-    ids = [job.manifest.items[one.index].id for one in images]
-    return read_samples(job.manifest.root, ids, lambda image: job.hooks.preprocess(image, job.spec.preprocess))
+    ids = [job.data.items[one.index].id for one in images]
+    return read_samples(job.data.manifest.root, ids, lambda image: job.hooks.preprocess(image, job.spec.preprocess))
 
 
 def _collect(job: Job, outputs: dict[str, np.ndarray], into: Answers) -> None:

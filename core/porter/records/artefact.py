@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from porter.records.calibration import CalibrationData
+from porter.records.environment_lock import EnvironmentLock
 from porter.records.message import Message, Text
 
 CHANGED = Message("changed after it was built")
@@ -47,6 +48,8 @@ class Artefact:
     """The runtime's own options, each as given or its default; set by core."""
     calibration: CalibrationData | None = None
     """The images that the runtime's own quantiser was given; None: it quantised nothing. Set by core."""
+    environment: EnvironmentLock | None = None
+    """The environment that the runtime works in; None: porter's own."""
 
     @property
     def files(self) -> tuple[ArtefactPart, ...]:
@@ -81,6 +84,8 @@ class SessionInfo:
     """Convolutions and matrix products by the precision that each runs in; empty where the runtime does not say."""
     loaded_from_cache: bool = False
     """Whether it was compiled by an earlier session and loaded from disk: its load time is then no other's."""
+    environment_sha256: str = ""
+    """The lock of the environment that it works in, which the artefact has in full; empty: porter's own."""
     placement: dict[str, int] = field(default_factory=dict)
     """Nodes of the graph by the provider that runs them; empty where the runtime does not say."""
     announced: dict[str, Text] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec
 from porter.records.suspects import LabelFinding
 from porter.records.tuning import Tuning
+from porter.records.unfinished import Failing, Unfinished
 
 SCHEMA_VERSION = 2
 
@@ -213,6 +214,8 @@ class RunRecord:
     """The built model files."""
     untried: tuple[Untried, ...] = ()
     """What `--precision auto` could not build, with the reason."""
+    unfinished: tuple[Unfinished, ...] = ()
+    """The targets whose runtime failed, each with the reason; the others were delivered."""
     parity: tuple[Parity, ...] = ()
     """Each artefact against the reference on the same tensors."""
     evaluations: tuple[Evaluation, ...] = ()
@@ -248,8 +251,10 @@ class RunRecord:
 
     @property
     def scorable(self) -> tuple[Artefact, ...]:
-        """The artefacts to score and time: all, but of those that `auto` tries only what did not fail parity."""
+        """The artefacts to score and time: all but those whose runtime failed before, and of those that `auto` tries
+        only what did not fail parity."""
         broken = {parity.candidate for parity in self.parity if not parity.passed} if self.request.is_auto else set()
+        broken |= {one.artefact for one in self.unfinished if one.stage is not Failing.BENCH}
         return tuple(artefact for artefact in self.artefacts if artefact.id not in broken)
 
     @property

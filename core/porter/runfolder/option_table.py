@@ -344,7 +344,7 @@ OPTIONS = (
         heading=Heading.EXECUTION,
         commands=(
             *(*ON_IMAGES, "export", RUN_DIAGNOSIS, "diagnose tensors"),
-            *("import", "report", "cache", "plugins", "doctor"),
+            *("import", "report", "cache", "env", "plugins", "doctor"),
         ),
         each_time=True,
     ),

@@ -35,6 +35,7 @@ from porter.testing.fixtures import (
     porter_plugin,
     porter_registry,
     porter_run,
+    start_run,
 )
 from porter.testing.made_images import ImageSet, write_image_set
 from porter.testing.tried_model import Problem
@@ -53,5 +54,6 @@ __all__ = [
     "porter_registry",
     "porter_run",
     "registry_of",
+    "start_run",
     "write_image_set",
 ]

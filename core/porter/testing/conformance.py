@@ -55,9 +55,9 @@ def plugin_name(plugin: object) -> str:
     return str(getattr(plugin, "__name__", type(plugin).__name__))
 
 
-def registry_of(plugin: object) -> Registry:
-    """A registry of core's own plugins and this one, whatever is installed."""
-    return create_registry([(plugin_name(plugin), plugin)], disabled=())
+def registry_of(*plugins: object) -> Registry:
+    """A registry of core's own plugins and these, whatever is installed."""
+    return create_registry([(plugin_name(plugin), plugin) for plugin in plugins], disabled=())
 
 
 def check_conformance(

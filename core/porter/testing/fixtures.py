@@ -13,6 +13,7 @@ from porter.contracts.progress import Progress
 from porter.errors import ExitCode
 from porter.hosting.registry import Registry
 from porter.pipeline.begin import begin
+from porter.pipeline.run import Run
 from porter.records.record import RunRecord
 from porter.records.request import RunRequest
 from porter.testing.conformance import QUICK, check_conformance, plugin_name, registry_of
@@ -26,6 +27,27 @@ class Finished:
     folder: Path
     record: RunRecord
     exit_code: ExitCode
+
+
+def start_run(folder: Path, *plugins: object, fresh: bool = True, **options: Any) -> Run:
+    """A run that has not begun, with core's own plugins and these; call its stages, e.g. `run.export()`.
+
+    Args:
+        folder: Where it is written.
+        plugins: The modules or objects that entry points name; the first one's model is run, unless `model` says which.
+        fresh: False goes on with what the folder holds.
+        options: Fields of `RunRequest`; speed is not measured but once, at batch 2, unless they say otherwise.
+    """
+    registry = registry_of(*plugins)
+    paths = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+    request = RunRequest(**{"model": model_of(registry, plugins[0]), **QUICK, **paths})
+    return begin(folder, request, registry, Progress(), "porter.testing", fresh=fresh)
+
+
+def model_of(registry: Registry, plugin: object) -> str:
+    """Name of the first model that a plugin offers; empty where it offers none."""
+    name = plugin_name(plugin)
+    return next((model for model, made in registry.models().items() if any(by == name for _, by in made)), "")
 
 
 @pytest.fixture

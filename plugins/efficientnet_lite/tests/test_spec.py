@@ -10,17 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from porter.contracts.requests import Image, ModelRequest
-from porter.errors import BadInput
-from porter.hosting.manager import create_registry
-from porter.records.spec import ModelSpec
+from porter import BadInput, Image, ModelRequest, ModelSpec, testing
 from porter_efficientnet_lite import plugin
 from porter_efficientnet_lite.published import TABLE
 from porter_efficientnet_lite.weights import packaged_weights
 
 
 def described(model: str, **request: Any) -> ModelSpec:
-    _, hooks = create_registry([("efficientnet_lite", plugin)]).model(model)
+    _, hooks = testing.registry_of(plugin).model(model)
     return hooks.describe(ModelRequest(model=model, **request))
 
 
@@ -45,7 +42,7 @@ def test_each_model_has_its_own_size_and_figure(model: str, size: int, resize: i
 @pytest.mark.parametrize(("grey", "value"), [(127, 0.0), (255, 1.0), (0, -127 / 128)])
 def test_grey_levels_become_what_the_authors_feed(model: str, grey: int, value: float) -> None:
     spec = described(model)
-    _, hooks = create_registry([("efficientnet_lite", plugin)]).model(model)
+    _, hooks = testing.registry_of(plugin).model(model)
     pixels = np.full((300, 400, 3), grey, np.uint8)
     tensor = hooks.preprocess(Image(id="grey", pixels=pixels), spec.preprocess)
     assert tensor.shape == (3, *spec.preprocess.crop) and tensor.dtype == np.float32

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from porter.errors import BadInput
+from porter import BadInput
 from porter_hrnet.config import HRNetConfig, parse_config, read_config
 
 

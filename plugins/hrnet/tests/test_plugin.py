@@ -12,14 +12,8 @@ import onnx
 import pytest
 import torch
 
-from porter.contracts.progress import Progress
-from porter.contracts.requests import ModelRequest
-from porter.errors import BadInput, ExitCode
-from porter.hosting.manager import create_registry
-from porter.pipeline.begin import begin
-from porter.pipeline.run import Run
-from porter.records.record import State
-from porter.records.request import RunRequest
+from porter import BadInput, ExitCode, ModelRequest, Run, State, testing
+from porter_hrnet import plugin
 from porter_hrnet.plugin import SAMPLE
 from porter_hrnet.published import TABLE
 
@@ -29,7 +23,7 @@ State_dict = dict[str, Any]
 
 def start(out: Path, **options: Any) -> Run:
     settings: dict[str, Any] = {"batch_sizes": (1,), "bench_seconds": 0.0, "limit": 24, **options}
-    return begin(out, RunRequest(model="hrnet", **settings), create_registry(), Progress(), "porter run", fresh=True)
+    return testing.start_run(out, plugin, **settings)
 
 
 def own(tmp_path: Path, checkpoint: Any, name: str = "w.pth.tar", **options: Any) -> Run:
@@ -184,12 +178,12 @@ def test_shipped_files_never_mix_with_a_users_own(tmp_path: Path, bare: State_di
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the official configs are not here")
 def test_the_official_config_gives_the_official_spec() -> None:
-    _, hooks = create_registry().model("hrnet")
+    offer, hooks = testing.registry_of(plugin).model("hrnet")
     spec = hooks.describe(ModelRequest(model="hrnet", config=SHARED / "cls_hrnet_w18_sgd_lr5e-2_wd1e-4_bs32_x100.yaml"))
     assert (spec.variant, spec.num_classes) == ("w18", 1000)
     assert (spec.preprocess.resize, spec.preprocess.crop) == (256, (224, 224))
     assert spec.published is not None and spec.published.value("top1") == 76.8
-    offered = {variant.variant: variant for variant in create_registry().model("hrnet")[0].variants}
+    offered = {variant.variant: variant for variant in offer.variants}
     assert offered["w18"] == spec
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from porter.errors import BadInput
+from porter import BadInput
 from porter_onnx.config import OnnxConfig, read_config
 
 FULL = """

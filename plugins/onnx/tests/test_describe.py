@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from porter.errors import BadInput
-from porter.records.exported import OnnxFacts
-from porter.records.spec import ModelSpec, TensorSpec
+from porter import BadInput, ModelSpec, OnnxFacts, TensorSpec
 from porter_onnx.config import read_config
 from porter_onnx.describe import describe
 

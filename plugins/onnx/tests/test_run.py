@@ -15,16 +15,8 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-import porter_onnx.plugin
-from porter.contracts.progress import Progress
-from porter.contracts.runtime import Session
-from porter.errors import BadInput, ExitCode
-from porter.hosting.manager import create_registry
-from porter.pipeline.begin import begin
-from porter.pipeline.run import Run
-from porter.records.record import State
-from porter.records.request import RunRequest
-from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+from porter import BadInput, ExitCode, ModelSpec, PreprocessSpec, Run, Session, State, TensorSpec, testing
+from porter_onnx import plugin
 
 WriteModel = Callable[..., Path]
 WritePhotos = Callable[[Sequence[int]], tuple[Path, Path]]
@@ -38,9 +30,8 @@ def start(folder: Path, text: str, photos: tuple[Path, Path], *, fresh: bool = T
     config = folder / "my.yaml"
     config.write_text(text)
     settings: dict[str, Any] = {"batch_sizes": (1, 4), "bench_seconds": 0.0, "threads": 1, **options}
-    request = RunRequest(model="onnx", config=str(config), data=str(photos[0]), labels=str(photos[1]), **settings)
-    registry = create_registry([("onnx", porter_onnx.plugin)])
-    return begin(folder / "out", request, registry, Progress(), "porter run onnx", fresh=fresh)
+    files = {"config": config, "data": photos[0], "labels": photos[1]}
+    return testing.start_run(folder / "out", plugin, fresh=fresh, **files, **settings)
 
 
 def answers(folder: Path, evaluation: str) -> list[str]:
@@ -162,9 +153,7 @@ def test_options_that_cannot_be_met(
     write_model()
     photos = write_photos(TEN)
     if "config" in options:
-        request = RunRequest(model="onnx", data=str(photos[0]), labels=str(photos[1]))
-        registry = create_registry([("onnx", porter_onnx.plugin)])
-        run = begin(tmp_path / "out", request, registry, Progress(), "porter run onnx", fresh=True)
+        run = testing.start_run(tmp_path / "out", plugin, data=photos[0], labels=photos[1])
     else:
         run = start(tmp_path, FLOAT, photos, **options)
     with pytest.raises(BadInput, match=problem):
@@ -266,7 +255,7 @@ def test_an_nhwc_input_gets_the_same_pixels_in_its_own_order() -> None:
     )
     batch = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
     session = Recorder()
-    porter_onnx.plugin.porter_infer(session, batch, spec)
+    plugin.porter_infer(session, batch, spec)
     assert list(session.fed.shape) == [2, 4, 5, 3] and session.fed.flags.c_contiguous
     assert all((session.fed[..., channel] == batch[:, channel]).all() for channel in range(3))
 
@@ -280,7 +269,7 @@ def test_bytes_are_rounded_and_kept_in_range() -> None:
         preprocess=PreprocessSpec(resize=2, crop=(2, 2)),
     )
     session = Recorder()
-    porter_onnx.plugin.porter_infer(session, np.resize(np.array([-3, 0.4, 1.6, 300], np.float32), (1, 3, 2, 2)), spec)
+    plugin.porter_infer(session, np.resize(np.array([-3, 0.4, 1.6, 300], np.float32), (1, 3, 2, 2)), spec)
     assert session.fed.dtype == np.uint8
     assert session.fed[0, 0].reshape(-1).tolist() == [0, 0, 2, 255]
 
@@ -291,7 +280,10 @@ def test_it_runs_where_torch_cannot_be_imported(
     write_model()
     data, labels = write_photos(TEN)
     (tmp_path / "my.yaml").write_text(FLOAT)
-    code = "import sys; sys.modules['torch'] = None; from porter.cli.main import main; sys.exit(main())"
+    code = (
+        "import sys; sys.modules['torch'] = None; from importlib.metadata import entry_points; "
+        "[porter] = entry_points(group='console_scripts', name='porter'); sys.exit(porter.load()())"
+    )
     arguments = ["run", "onnx", "--config", "my.yaml", "--data", data.name, "--labels", labels.name, "--out", "out"]
     quick = ["--batch-sizes", "1", "--bench-seconds", "0"]
     done = subprocess.run(

@@ -20,10 +20,10 @@ REDUCED = "reduced"
 def measure(job: Job, reference: Pass) -> Approximation:
     """What the decoding that the reference was evaluated with did, beside the exact one."""
     answers = reference.answers
-    items, size = job.manifest.items, job.request.evaluation_batch
-    scorer, exact, changed, seconds = job.task.scorer(job.spec, job.manifest), Answers(), 0, 0.0
+    items, size = job.data.items, job.request.evaluation_batch
+    scorer, exact, changed, seconds = job.task.scorer(job.spec, job.data.manifest), Answers(), 0, 0.0
     with job.progress.step("evaluate reference, decoded exactly", len(items)) as advance:
-        for answered in answer(job, job.reference, prepare(job, exact=True), size):
+        for answered in answer(job, job.reference, prepare(job.data, exact=True), size):
             batch = judge(job, answered)
             for image in batch.images:
                 place = len(exact.answers)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from typing import Any, TextIO
 
 from porter.errors import PluginError
 from porter.files.whole import whole_file
@@ -20,6 +21,7 @@ from porter.pipeline.evaluation.scoring import Scoring, Sink, gate_metric
 from porter.pipeline.evaluation.sources import IMAGES
 from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.opening import require_built
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import EndToEnd, Evaluation, Execution, Metric, StageTime
 from porter.records.message import Message
@@ -36,16 +38,38 @@ class Pass:
     content_sha256: str
 
 
+class Predictions:
+    """The rows of predictions.csv, those of one evaluation whole or not at all."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._write = csv.writer(stream, lineterminator="\n").writerow
+
+    def __call__(self, row: Sequence[Any]) -> object:
+        return self._write(row)
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Take back what was written since where the block fails."""
+        start = self._stream.tell()
+        try:
+            yield
+        except BaseException:
+            self._stream.seek(start)
+            self._stream.truncate()
+            raise
+
+
 @contextmanager
-def predictions_file(job: Job) -> Iterator[Sink]:
+def predictions_file(job: Job) -> Iterator[Predictions]:
     """predictions.csv with its header; it appears whole when the block ends."""
     with (
         whole_file(job.folder / PREDICTIONS) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as stream,
     ):
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["image", "label", "evaluation", "runtime", "precision", "status", "score", *job.task.columns])
-        yield writer.writerow
+        rows = Predictions(stream)
+        rows(["image", "label", "evaluation", "runtime", "precision", "status", "score", *job.task.columns])
+        yield rows
 
 
 def evaluate(work: Work, executor: Executor, sink: Sink, *, reference: Answers | None = None) -> Pass:
@@ -56,14 +80,14 @@ def evaluate(work: Work, executor: Executor, sink: Sink, *, reference: Answers |
     """
     job, subject = work.job, work.subject
     answering = Journalled(work, executor)
-    with job.progress.step(f"evaluate {subject.name}", len(job.manifest.items)) as advance, closing(answering):
+    with job.progress.step(f"evaluate {subject.name}", len(job.data.items)) as advance, closing(answering):
         scored: Scoring | None = None
         for info, batch in answering.batches():
             if scored is None:
-                scored = Scoring(job, subject.name, info, sink)
+                scored = Scoring(job.data, subject.name, info, sink)
             advance(scored.take(batch))
     if scored is None:
-        raise PluginError(f"{subject.name}: none of {len(job.manifest.items)} images came out; nothing was scored")
+        raise PluginError(f"{subject.name}: none of {len(job.data.items)} images came out; nothing was scored")
     scored.require_all()
     return Pass(
         evaluation=_evaluation(job, subject, scored, answering, reference),
@@ -93,9 +117,9 @@ class Journalled:
     def batches(self) -> Iterator[tuple[SessionInfo, JudgedBatch]]:
         """Every batch of the manifest in order, with what really ran."""
         journal = self._journal()
-        total = len(self._job.manifest.items)
+        total = len(self._job.data.items)
         if journal is not None:
-            for batch in journal.replay(self._job.manifest):
+            for batch in journal.replay(self._job.data.manifest):
                 assert journal.session is not None
                 self.resumed = batch.start + len(batch.images)
                 self._count(journal.executor, journal.workers, batch)
@@ -103,7 +127,7 @@ class Journalled:
             self.wall, self.measured = journal.wall, journal.at
             if self.resumed == total:
                 if self._subject.artefact is not None:  # its answers stand only while the file does
-                    self._job.require_built(self._subject.artefact)
+                    require_built(self._job, self._subject.artefact)
                 return
         work = replace(self._work, start=self.resumed)
         answering = self._open.enter_context(self._executor.answering(work))
@@ -147,7 +171,7 @@ def _evaluation(
     metrics = scored.scorer.metrics()
     if metrics:
         gate_metric(job, metrics)
-    items = job.manifest.items
+    items = job.data.items
     compared = None if reference is None else changes(items, reference, scored.answers, job.request.max_drop)
     return Evaluation(
         name=subject.name,

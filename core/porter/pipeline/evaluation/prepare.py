@@ -19,6 +19,7 @@ from porter.contracts.requests import Image
 from porter.data.store import open_store
 from porter.errors import BadInput, ImageError, PluginError, one_line
 from porter.images.decode import decode
+from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.processors import end
 
@@ -73,11 +74,11 @@ class Batch:
     asked for the batch after `ahead` others."""
 
 
-def prepare(job: Job, indices: Sequence[int] | None = None, *, exact: bool = False) -> Iterator[Prepared]:
+def prepare(data: Dataset, indices: Sequence[int] | None = None, *, exact: bool = False) -> Iterator[Prepared]:
     """Preprocess the manifest's images (or those at `indices`), in order; `exact`: whatever the request says."""
     import numpy as np
 
-    items, store = job.manifest.items, open_store(job.manifest.root)
+    job, items, store = data.job, data.items, open_store(data.manifest.root)
     wanted = range(len(items)) if indices is None else indices
     rows = min(job.request.evaluation_batch, max(len(wanted), 1))
     ahead = max(READ_AHEAD * job.threads, (1 + job.evaluation_streams) * rows)
@@ -95,7 +96,7 @@ def prepare(job: Job, indices: Sequence[int] | None = None, *, exact: bool = Fal
                 slab = Slab(free.popleft() if free else np.empty(shape, np.float32), free)
             here = partial(store.read, items[index].id)
             read = here if readers is None else readers.submit(here).result
-            started = job.processors.pool.submit(_prepare_one, job, index, read, slab, place % rows, short_side)
+            started = job.processors.pool.submit(_prepare_one, data, index, read, slab, place % rows, short_side)
             window.append(started)
             while len(window) >= ahead or (window and place == len(wanted) - 1):
                 ready = window.popleft().result()
@@ -127,24 +128,24 @@ def batches(prepared: Iterable[Prepared], size: int, ahead: int = 0) -> Iterator
         yield _batch(members, _slab_of(members, size))
 
 
-def readable(job: Job, count: int) -> list[Prepared]:
+def readable(data: Dataset, count: int) -> list[Prepared]:
     """Up to `count` readable images, evenly spaced over the manifest. Raises `BadInput` where none can be read."""
     from porter.data.selection import evenly_spaced
 
-    total = len(job.manifest.items)
+    total = len(data.items)
     spaced = evenly_spaced(total, min(count, total))
-    found = [one for one in prepare(job, spaced) if one.array is not None]
+    found = [one for one in prepare(data, spaced) if one.array is not None]
     if len(found) < min(count, total):
         # Some could not be read: take others until there are enough.
         taken = set(spaced)
         rest = [index for index in range(total) if index not in taken]
-        for one in prepare(job, rest):
+        for one in prepare(data, rest):
             if len(found) >= count:
                 break
             if one.array is not None:
                 found.append(one)
     if not found:
-        raise BadInput(f"{job.manifest.root}: not one of the {total} images can be read")
+        raise BadInput(f"{data.manifest.root}: not one of the {total} images can be read")
     return found
 
 
@@ -177,30 +178,30 @@ def _batch(members: Sequence[Prepared], slab: Slab | None) -> Batch:
 
 
 def _prepare_one(
-    job: Job, index: int, read: Callable[[], bytes], slab: Slab, row: int, short_side: int | None
+    data: Dataset, index: int, read: Callable[[], bytes], slab: Slab, row: int, short_side: int | None
 ) -> Prepared:
     started = time.perf_counter()
     try:
-        data = read()
+        content = read()
     except OSError as error:
         return Prepared(index=index, array=None, reason=f"cannot be read: {error.strerror or error}")
     read_seconds = time.perf_counter() - started
-    with job.processors.for_image():
-        return _preprocessed(job, index, data, slab, row, short_side, read_seconds)
+    with data.job.processors.for_image():
+        return _preprocessed(data, index, content, slab, row, short_side, read_seconds)
 
 
 def _preprocessed(
-    job: Job, index: int, data: bytes, slab: Slab, row: int, short_side: int | None, read_seconds: float
+    data: Dataset, index: int, content: bytes, slab: Slab, row: int, short_side: int | None, read_seconds: float
 ) -> Prepared:
     started = time.perf_counter()
-    name = job.manifest.items[index].id
-    digest = hashlib.sha256(data).digest()
+    name = data.items[index].id
+    digest = hashlib.sha256(content).digest()
     array, reason = None, ""
     conversions: tuple[str, ...] = ()
     try:
-        decoded = decode(data, name, short_side)
+        decoded = decode(content, name, short_side)
         conversions = decoded.conversions
-        array = _into_row(job, Image(id=name, pixels=decoded.pixels), slab, row)
+        array = _into_row(data.job, Image(id=name, pixels=decoded.pixels), slab, row)
     except ImageError as error:
         reason = str(error).removeprefix(f"{one_line(name)}: ")  # it stands beside the image's name already
     return Prepared(

@@ -12,6 +12,7 @@ from porter.contracts.task import Scorer
 from porter.errors import PluginError
 from porter.pipeline.evaluation.judging import STAGES, Judged, JudgedBatch
 from porter.pipeline.evaluation.prediction_changes import Answers
+from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import Failure, Metric
@@ -28,10 +29,11 @@ class Sink(Protocol):
 class Scoring:
     """Accumulates one evaluation, in the order of the manifest."""
 
-    def __init__(self, job: Job, name: str, info: SessionInfo, sink: Sink) -> None:
-        self.job, self.name, self.info, self.sink = job, name, info, sink
-        self.scorer: Scorer = job.task.scorer(job.spec, job.manifest)
-        self._columns = tuple(job.task.columns)
+    def __init__(self, data: Dataset, name: str, info: SessionInfo, sink: Sink) -> None:
+        self.data, self.name, self.info, self.sink = data, name, info, sink
+        self._task = data.job.task
+        self.scorer: Scorer = self._task.scorer(data.job.spec, data.manifest)
+        self._columns = tuple(self._task.columns)
         self.answers = Answers()
         self.seen = 0
         self.statuses: Counter[str] = Counter()
@@ -44,7 +46,7 @@ class Scoring:
     @property
     def content_sha256(self) -> str:
         """SHA-256 over the digests of all image files; empty unless every file was read."""
-        return self._content.hexdigest() if self._digested == len(self.job.manifest.items) else ""
+        return self._content.hexdigest() if self._digested == len(self.data.items) else ""
 
     def take(self, batch: JudgedBatch) -> int:
         """Score one batch, which follows the last one; returns the number of items that it accounted for."""
@@ -63,13 +65,11 @@ class Scoring:
 
     def require_all(self) -> None:
         """Raise `PluginError` unless every item of the manifest was scored."""
-        if self.seen != len(self.job.manifest.items):
-            raise PluginError(
-                f"{self.name}: {self.seen} of {len(self.job.manifest.items)} images came out; nothing was scored"
-            )
+        if self.seen != len(self.data.items):
+            raise PluginError(f"{self.name}: {self.seen} of {len(self.data.items)} images came out; nothing was scored")
 
     def _count(self, image: Judged) -> None:
-        item, task = self.job.manifest.items[self.seen], self.job.task
+        item, task = self.data.items[self.seen], self._task
         score = self.scorer.add(item, image.prediction)
         self.answers.add(task, image.prediction, score)
         self.seen += 1

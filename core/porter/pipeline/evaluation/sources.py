@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 from porter.contracts.runtime import Session
-from porter.data.content import manifest_sha256
 from porter.files.hashes import digest_of
 from porter.pipeline.evaluation.answer import answer
 from porter.pipeline.evaluation.arrays import ArrayFolder, read_outputs, read_tensors
@@ -34,7 +33,7 @@ class Sources:
         folder = self.tensors()
         if self._from_files and folder.exists():
             return read_tensors(folder, start), TENSORS
-        return prepare(self._job, range(start, len(self._job.manifest.items))), IMAGES
+        return prepare(self._job.data, range(start, len(self._job.data.items))), IMAGES
 
     def source(self, name: str) -> str:
         """Where the outputs of a subject come from: `outputs`, `tensors` or `images`."""
@@ -50,12 +49,12 @@ class Sources:
 
     def tensors(self) -> ArrayFolder:
         """The folder that `porter preprocess` writes."""
-        return ArrayFolder(self._job.folder / TENSORS, self._tensor_key, self._job.manifest)
+        return ArrayFolder(self._job.folder / TENSORS, self._tensor_key, self._job.data.manifest)
 
     def outputs(self, name: str) -> ArrayFolder:
         """The folder that `porter infer` writes for the reference or an artefact."""
         key, settings = self._output_key(name), digest_of(*self._settings())
-        return ArrayFolder(self._job.folder / OUTPUTS / name, key, self._job.manifest, settings)
+        return ArrayFolder(self._job.folder / OUTPUTS / name, key, self._job.data.manifest, settings)
 
     def journal(self, name: str, prediction: type[Any]) -> Journal:
         """The journal of one subject's answers."""
@@ -75,6 +74,7 @@ class Sources:
         registry = self._job.registry
         runtimes = [artefact.runtime for artefact in artefacts if artefact.runtime in registry.runtimes()]
         made_by += [registry.use(name, registry.provider_of("runtime", name)).source_sha256 for name in runtimes]
+        made_by += [one.environment.sha256 for one in artefacts if one.environment is not None]
         made_by += [entry.sha256 for entry in self._record.inputs if entry.role in ("config", "checkpoint")]
         return digest_of(self._tensor_key, name, str(self._job.request.weights), *made_by)
 
@@ -86,7 +86,7 @@ class Sources:
         registry = self._job.registry
         uses = [registry.use("model", self._job.hooks.plugin), *(registry.use(HELPER, n) for n in registry.helpers())]
         return digest_of(
-            manifest_sha256(self._job.manifest),
+            self._job.data.manifest_sha256,
             self._job.spec.preprocess.id,
             self._decoding(),
             *self._job.versions,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from porter.contracts.runtime import Session
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.opening import open_artefact
 from porter.records.artefact import Artefact, SessionInfo
 from porter.records.message import Message, Text
 from porter.records.record import RunRecord
@@ -39,7 +40,7 @@ class Subject:
         if self.artefact is None:
             yield job.reference
             return
-        with closing(job.open(self.artefact, streams=job.evaluation_streams, yielding=True)) as session:
+        with closing(open_artefact(job, self.artefact, streams=job.evaluation_streams, yielding=True)) as session:
             yield session
 
 

@@ -27,7 +27,7 @@ def with_thumbnails(job: Job, evaluations: Sequence[Evaluation]) -> tuple[Evalua
     """The evaluations with the first of their flips pictured; each that has flips gets the same share."""
     flipped = [one.name for one in evaluations if one.changes is not None and one.changes.flips]
     share = max(1, PICTURES // max(1, len(flipped)))
-    store = open_store(job.manifest.root)
+    store = open_store(job.data.manifest.root)
     return tuple(
         replace(one, changes=_pictured(store, one.changes, share)) if one.changes is not None else one
         for one in evaluations

@@ -16,17 +16,17 @@ Advance = Callable[[int], None]
 
 def write_tensors(job: Job, sources: Sources) -> tuple[Entry, ...]:
     """The tensors of every image of the manifest, to `tensors/`; returns what became of each."""
-    folder, total = sources.tensors(), len(job.manifest.items)
+    folder, total = sources.tensors(), len(job.data.items)
     with job.progress.step("preprocess", total) as advance:
         kept = folder.standing()
         _say(job, len(kept), advance)
-        prepared = _counted(prepare(job, range(len(kept), total)), advance)
-        return folder.write(tensor_entries(prepared, job.manifest), kept)
+        prepared = _counted(prepare(job.data, range(len(kept), total)), advance)
+        return folder.write(tensor_entries(prepared, job.data.manifest), kept)
 
 
 def write_outputs(job: Job, sources: Sources, subject: Subject) -> None:
     """The outputs of one subject, to `outputs/`, from the first batch on that is not there whole."""
-    folder, total = sources.outputs(subject.name), len(job.manifest.items)
+    folder, total = sources.outputs(subject.name), len(job.data.items)
     with job.progress.step(f"infer {subject.name}", total) as advance:
         kept = folder.standing()
         if len(kept) == total:
@@ -38,12 +38,12 @@ def write_outputs(job: Job, sources: Sources, subject: Subject) -> None:
             _say(job, len(kept), advance)
             prepared = _counted(sources.prepared(len(kept))[0], advance)
             stream = answer(job, session, prepared, job.request.evaluation_batch)
-            folder.write(output_entries(stream, job.manifest), kept)
+            folder.write(output_entries(stream, job.data.manifest), kept)
 
 
 def _say(job: Job, kept: int, advance: Advance) -> None:
     if kept:
-        job.progress.note(f"kept from an earlier command: {kept} of {len(job.manifest.items)} images")
+        job.progress.note(f"kept from an earlier command: {kept} of {len(job.data.items)} images")
     advance(kept)
 
 

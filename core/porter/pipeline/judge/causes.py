@@ -9,6 +9,7 @@ from porter.records.message import Message, Text
 from porter.records.parity import Parity
 from porter.records.record import Comparison, RunRecord, State, Verdict
 from porter.records.suspects import Explanation, LabelFinding, PreprocessFinding
+from porter.runfolder.layout import LOGS
 
 OUT = "OUT"
 """Stands for the run's folder where the record does not know it yet."""
@@ -97,6 +98,8 @@ def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Se
     """Why accuracy is lost, given the verdicts that come before it."""
     failed = [verdict for verdict in earlier if verdict.state is State.FAIL]
     causes = [Message("{verdict} fails: mend that first", verdict=verdict.title) for verdict in failed]
+    if record.unfinished:
+        causes.append(Message("a runtime failed: what it printed is in the folder `{folder}`", folder=LOGS))
     if any(evaluation.nonfinite for evaluation in record.evaluations):
         causes.append(Message("NaN or infinite outputs: a broken weight, or a precision that overflows"))
     causes += [label_cause(finding) for finding in record.label_suspects]

@@ -23,13 +23,14 @@ from porter.records.paired import PairedVerdict
 from porter.records.parity import OutputParity, Parity, PreprocessParity
 from porter.records.record import Comparison, RunRecord, State, Verdict
 from porter.records.spec import ModelSpec
+from porter.records.unfinished import Failing, Unfinished
 
 REFERENCE, PUBLISHED = "reference", "published"
 
 
 def exit_code(record: RunRecord) -> ExitCode:
     """1 where a verdict fails, else 0."""
-    failed = any(verdict.state is State.FAIL for verdict in record.verdicts)
+    failed = any(verdict.state is State.FAIL for verdict in record.verdicts) or bool(_unfinished(record))
     return ExitCode.VERDICT_FAILED if failed else ExitCode.OK
 
 
@@ -38,6 +39,13 @@ def judge(record: RunRecord) -> RunRecord:
     seen = _of_delivered(record)
     earlier = (_weights(seen), _parity(seen), _preprocessing(seen))
     return replace(record, verdicts=(*earlier, _accuracy(seen, earlier)))
+
+
+def _unfinished(record: RunRecord, *stages: Failing) -> list[Unfinished]:
+    """The targets that failed, in these stages or in any; what `auto` tried in vain is none that was asked for."""
+    if record.request.is_auto:
+        return []
+    return [one for one in record.unfinished if one.stage in (stages or tuple(Failing))]
 
 
 def _of_delivered(record: RunRecord) -> RunRecord:
@@ -137,13 +145,14 @@ def _weights(record: RunRecord) -> Verdict:
 
 
 def _parity(record: RunRecord) -> Verdict:
-    if not record.parity:
+    broken = _unfinished(record, Failing.BUILD, Failing.VERIFY)
+    if not record.parity and not broken:
         return _verdict("parity", State.NOT_RUN, Message("no artefact was compared with the reference"))
-    evidence: list[Text] = []
+    evidence: list[Text] = [Message("{artefact}: its runtime failed", artefact=one.artefact) for one in broken]
     for parity in record.parity:
         evidence.append(_worst(parity))
         evidence += [_miss(one, parity) for one in parity.outputs if not one.passed]
-    passed = all(parity.passed for parity in record.parity)
+    passed = all(parity.passed for parity in record.parity) and not broken
     state = State.PASS if passed else State.FAIL
     return _verdict("parity", state, *evidence, advice=() if passed else parity_causes(record))
 
@@ -207,14 +216,16 @@ def _difference(parity: PreprocessParity) -> Message:
 def _accuracy(record: RunRecord, earlier: Sequence[Verdict]) -> Verdict:
     judged = [one for one in record.comparisons if one.passed is not None]
     doubtful = [(e.title, doubt) for e in record.evaluations for doubt in _doubts(e)]
-    if not record.evaluations or not (judged or doubtful):
+    broken = _unfinished(record, Failing.BUILD, Failing.VERIFY, Failing.EVALUATE) if record.evaluations else []
+    if not record.evaluations or not (judged or doubtful or broken):
         return _verdict("accuracy", State.NOT_RUN, Message("no artefact was scored"))
     evidence: list[Text] = [_comparison(one) for one in record.comparisons]
     evidence += [_paired(e) for e in record.evaluations if e.changes is not None and e.changes.paired is not None]
     evidence += [Message("{title}: {doubt}", title=title, doubt=doubt) for title, doubt in doubtful]
+    evidence += [Message("{artefact}: not scored, its runtime failed", artefact=one.artefact) for one in broken]
     evidence += _search(record)
     # A fault of the labels that explains the answers this well leaves no figure to believe.
-    passed = all(one.passed for one in judged) and not doubtful and not record.label_suspects
+    passed = all(one.passed for one in judged) and not (doubtful or broken or record.label_suspects)
     advice = () if passed else accuracy_causes(record, judged, earlier)
     verdict = _verdict("accuracy", State.PASS if passed else State.FAIL, *evidence, advice=advice)
     return replace(verdict, note=_too_few(record)) if passed else verdict

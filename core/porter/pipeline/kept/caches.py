@@ -51,7 +51,7 @@ class Caches:
         self._job, self._record = job, record
         self._sources = tuple(Sources(job, record, from_files=from_files) for from_files in (False, True))
         try:
-            job.manifest  # noqa: B018 - needed for every key; without images, plugin or config none can be told
+            job.data.manifest  # noqa: B018 - needed for every key; without images, plugin or config none can be told
             self._obstacle = ""
         except PorterError as error:
             self._obstacle = f"cannot be told: {one_line(error)}"
@@ -155,7 +155,7 @@ class Caches:
 
     def _counted(self, images: int) -> Found:
         """Valid; an interruption leaves less than the whole."""
-        total = len(self._job.manifest.items)
+        total = len(self._job.data.items)
         reason = "" if images == total else f"{images} of {total} images: the same command goes on"
         return Found(state=CacheState.VALID, reason=reason, entries=images)
 

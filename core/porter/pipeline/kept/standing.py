@@ -11,6 +11,7 @@ from porter.files.hashes import has_digest
 from porter.machine import host as machine
 from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.provenance import inputs_of, plugins_of
 from porter.pipeline.precision.calibration import content_of
 from porter.records.record import HELPER, OutputFile, RunRecord
 from porter.runfolder.sections import clear, stale_after
@@ -28,7 +29,7 @@ def standing(job: Job, record: RunRecord) -> tuple[RunRecord, tuple[str, ...]]:
     record = clear(record, stale_after(section for section, _ in changed))
     if record.data is not None and record.data.content_sha256:
         try:
-            content = content_sha256(job.manifest)
+            content = content_sha256(job.data.manifest)
         except BadInput:
             content = ""
         if content != record.data.content_sha256:
@@ -59,7 +60,7 @@ def _machine(job: Job, record: RunRecord) -> Changed:
 def _plugins(job: Job, record: RunRecord) -> Changed:
     if record.load is None:
         return
-    then, now = ({use.role: use for use in uses} for uses in (record.plugins, job.plugins()))
+    then, now = ({use.role: use for use in uses} for uses in (record.plugins, plugins_of(job)))
     for role in sorted(then.keys() | now.keys()):
         was, has = then.get(role), now.get(role)
         helps = role.startswith(f"{HELPER} ")
@@ -70,7 +71,7 @@ def _plugins(job: Job, record: RunRecord) -> Changed:
 
 
 def _inputs(job: Job, record: RunRecord) -> Changed:
-    now = {entry.role: entry for entry in job.inputs()}
+    now = {entry.role: entry for entry in inputs_of(job)}
     then = {entry.role: entry for entry in record.inputs}
     for role in sorted(then.keys() | now.keys()):
         was, has = then.get(role), now.get(role)
@@ -87,6 +88,9 @@ def _files(job: Job, record: RunRecord) -> Changed:
         if content_of(job, record.quantization.calibration) != record.quantization.calibration.content_sha256:
             yield "quantization", "the calibration images changed"
     for artefact in record.artefacts:
+        lock = job.registry.runtime(artefact.runtime).lock()
+        if lock is not None and artefact.environment not in (None, lock):
+            yield "artefacts", f"the environment of {artefact.runtime} has other packages"
         for file in artefact.files:
             if not has_digest(job.folder / file.path, file.sha256):
                 yield "artefacts", f"{file.path} is not what was built"

@@ -16,6 +16,7 @@ from porter.errors import BadInput, one_line
 from porter.files.urls import is_url
 from porter.pipeline.evaluation.infer import Listener
 from porter.pipeline.evaluation.prepare import Prepared, prepare
+from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
 from porter.records.calibration import CalibrationData
 from porter.records.manifest import Item, Manifest
@@ -32,7 +33,7 @@ def calibration_manifest(job: Job) -> Manifest:
 
     Raises `BadInput` where one of a folder of the user's is among those that are scored, by name or by content.
     """
-    scored, folder = job.manifest, job.request.calibration
+    scored, folder = job.data.manifest, job.request.calibration
     if folder is None:
         ids, root, found = scored.kept_apart, scored.root, scored.found
     else:
@@ -57,7 +58,7 @@ def calibrate_on(job: Job, manifest: Manifest) -> tuple[list[dict[str, np.ndarra
     """
     with job.progress.step("calibration images", len(manifest.items)) as advance:
         prepared = []
-        for one in prepare(job.on(manifest)):
+        for one in prepare(Dataset(job, manifest)):
             prepared.append(one)
             advance(1)
     good = [one for one in prepared if one.array is not None]
@@ -101,7 +102,7 @@ class Calibrating:
 
 def content_of(job: Job, data: CalibrationData) -> str:
     """What `content_sha256` would be now; empty where an image is gone."""
-    store = open_store(job.request.calibration or job.manifest.root)
+    store = open_store(job.request.calibration or job.data.manifest.root)
     whole = hashlib.sha256()
     try:
         for name in data.ids:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from porter.machine.clock import now
+from porter.pipeline.delivering import write_task_files
 from porter.pipeline.job.job import Job
 from porter.pipeline.speed.finals import setting_of, time_finalists
 from porter.records.artefact import Artefact
@@ -20,6 +21,15 @@ BASELINE = "onnxruntime-fp32"
 FINALISTS = 3
 """So many of the fastest are timed again, in turns; the baseline with them."""
 RIGHT = (Outcome.CHOSEN, Outcome.SLOWER)
+
+
+def choose_fastest(job: Job, record: RunRecord) -> RunRecord:
+    """Of what `auto` tried, the fastest that is right; the task's own files are then about it."""
+    record = choose(job, record)
+    chosen = record.evaluation(record.choice.chosen) if record.choice is not None else None
+    if chosen is not None:
+        record = write_task_files(job, record, chosen)
+    return replace(record, environment=job.environment)
 
 
 def choose(job: Job, record: RunRecord) -> RunRecord:

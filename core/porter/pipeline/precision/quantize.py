@@ -10,7 +10,7 @@ from dataclasses import astuple, replace
 from pathlib import Path
 
 from porter.contracts.runtime import Runtime
-from porter.data.content import content_sha256, manifest_sha256
+from porter.data.content import content_sha256
 from porter.data.selection import evenly_spaced
 from porter.errors import BadInput
 from porter.files.hashes import digest_of, file_digest
@@ -18,7 +18,9 @@ from porter.files.whole import whole_file
 from porter.graphs.quantize.int8_graph import MIN_OPSET, float_graph
 from porter.graphs.quantize.qdq import products_overflow
 from porter.pipeline.export import export_to
+from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.provenance import inputs_of, plugins_of
 from porter.pipeline.job.targets import takes_int8_graph
 from porter.pipeline.precision.attempts import Attempts
 from porter.pipeline.precision.calibration import calibrate_on, calibration_manifest
@@ -78,8 +80,8 @@ def quantize(job: Job, record: RunRecord) -> RunRecord:
         tool=_tool(),
         reduced_range=products_overflow(),
         calibration=calibration,
-        images=len(searched.manifest.items),
-        listed=len(job.manifest.items),
+        images=len(searched.items),
+        listed=len(job.data.items),
         metric=job.task.gate,
         reference=reference,
         allowed=job.request.max_drop,
@@ -104,27 +106,27 @@ def _export_again(job: Job, folder: Path) -> Path:
     return path
 
 
-def _searched(job: Job) -> Job:
-    """The job on the images of the search."""
-    items = job.manifest.items
+def _searched(job: Job) -> Dataset:
+    """The images of the search."""
+    items = job.data.items
     places = evenly_spaced(len(items), SEARCH_IMAGES)
-    return job.on(replace(job.manifest, items=tuple(items[place] for place in places)))
+    return Dataset(job, replace(job.data.manifest, items=tuple(items[place] for place in places)))
 
 
-def _key(job: Job, graph: Path, calibration: CalibrationData, runtimes: Sequence[Runtime]) -> str:
+def _key(data: Dataset, graph: Path, calibration: CalibrationData, runtimes: Sequence[Runtime]) -> str:
     """Hash of all that attempts depend on, the images that they are scored on aside."""
-    request = job.request
+    job, request = data.job, data.job.request
     settings = (request.evaluation_batch, job.threads, request.provider, request.max_drop, request.approximate_decode)
-    parts = [file_digest(graph), calibration.content_sha256, manifest_sha256(job.manifest), job.spec.preprocess.id]
-    parts += [entry.sha256 for entry in job.inputs()]
-    parts += [text for use in job.plugins() for text in astuple(use)]
+    parts = [file_digest(graph), calibration.content_sha256, data.manifest_sha256, job.spec.preprocess.id]
+    parts += [entry.sha256 for entry in inputs_of(job)]
+    parts += [text for use in plugins_of(job) for text in astuple(use)]
     parts += [*map(str, settings), *(runtime.name for runtime in runtimes), str(products_overflow()), *job.versions]
     return digest_of(*parts)
 
 
-def _reference(job: Job, attempts: Attempts) -> Metric:
+def _reference(data: Dataset, attempts: Attempts) -> Metric:
     """The gate metric of the model as it was loaded; with it the attempts begin."""
-    scored = score(job, {"reference": job.reference}, "score the reference for int8")["reference"]
+    scored = score(data, {"reference": data.job.reference}, "score the reference for int8")["reference"]
     if scored.metric is None:
         raise BadInput(f"the model cannot be run as it was loaded: {scored.problem}")
     attempts.begin(scored.metric, scored.content_sha256)

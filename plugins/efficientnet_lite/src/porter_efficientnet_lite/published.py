@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from porter.records.spec import Published, PublishedMetric
+from porter import Published, PublishedMetric
 from porter_efficientnet_lite.texts import PARAMETERS, PUBLISHED_NOTE, multiply_adds
 
 SOURCE = "README of models/official/efficientnet/lite in github.com/tensorflow/tpu, column FP32 accuracy"

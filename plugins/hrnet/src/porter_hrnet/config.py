@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from porter.errors import one_line
-from porter.files.yamlfile import read_yaml
-from porter.files.yamlsection import Section
+from porter import Section, one_line, read_yaml
 
 BlockName = Literal["BASIC", "BOTTLENECK"]
 

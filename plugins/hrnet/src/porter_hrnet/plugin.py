@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from porter import hookimpl
-from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest, Shipped
-from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+from porter import (
+    Loaded,
+    LoadRequest,
+    ModelOffer,
+    ModelRequest,
+    ModelSpec,
+    PreprocessSpec,
+    Shipped,
+    TensorSpec,
+    hookimpl,
+)
 from porter_hrnet.published import TABLE, published_accuracy, published_facts
 from porter_hrnet.texts import CHINESE, DESCRIPTION, SAMPLE_NOTE
 
@@ -43,7 +51,7 @@ def porter_models() -> Sequence[ModelOffer]:
 @hookimpl
 def porter_describe(request: ModelRequest) -> ModelSpec:
     """The spec of an official yaml config."""
-    from porter.errors import BadInput
+    from porter import BadInput
     from porter_hrnet.config import read_config
     from porter_hrnet.variants import variant_of
 
@@ -59,9 +67,7 @@ def porter_load(request: LoadRequest) -> Loaded:
     """The network of the config with the checkpoint's weights, strictly."""
     import torch
 
-    from porter.checkpoints.read import read_checkpoint
-    from porter.checkpoints.strict_load import load_into
-    from porter.checkpoints.unwrap import find_weights
+    from porter import find_weights, load_into, read_checkpoint
     from porter_hrnet.config import read_config
     from porter_hrnet.network import HighResolutionNet
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from porter.records.spec import Published, PublishedMetric
+from porter import Published, PublishedMetric
 from porter_hrnet.texts import PUBLISHED_NOTE
 
 SOURCE = "README of github.com/HRNet/HRNet-Image-Classification"

@@ -11,11 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from porter.errors import BadInput, one_line
-from porter.files.textfile import entries, read_text
-from porter.files.yamlfile import read_yaml
-from porter.files.yamlsection import Section
-from porter.records.spec import Published, PublishedMetric
+from porter import BadInput, Published, PublishedMetric, Section, one_line, read_lines, read_yaml
 
 Layout = Literal["NCHW", "NHWC"]
 Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos"]
@@ -172,7 +168,7 @@ def _class_names(section: Section, folder: Path) -> tuple[str, ...]:
     value = section.required("names")
     if not isinstance(value, str):
         return section.texts("names")
-    return tuple(name for _, name in entries(read_text(folder / value, "list of class names").text))
+    return tuple(name for _, name in read_lines(folder / value, "list of class names"))
 
 
 def _reference(section: Section, task: str) -> Published:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from porter.errors import BadInput, did_you_mean, one_line
-from porter.records.exported import OnnxFacts
-from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+from porter import BadInput, ModelSpec, OnnxFacts, PreprocessSpec, TensorSpec, did_you_mean, one_line
 from porter_onnx.config import CLASSIFICATION, DTYPES, LAYOUTS, Layout, OnnxConfig
 
 CHANNELS = 3

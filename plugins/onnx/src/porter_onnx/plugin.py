@@ -7,11 +7,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from porter import hookimpl
-from porter.contracts.requests import Exported, ExportRequest, Loaded, LoadRequest, ModelOffer, ModelRequest
-from porter.contracts.runtime import OpenRequest, Session
-from porter.errors import BadInput, one_line
-from porter.records.spec import ModelSpec
+from porter import (
+    BadInput,
+    Exported,
+    ExportRequest,
+    Loaded,
+    LoadRequest,
+    ModelOffer,
+    ModelRequest,
+    ModelSpec,
+    OpenRequest,
+    Session,
+    classify,
+    hookimpl,
+    one_line,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +38,7 @@ def porter_models() -> Sequence[ModelOffer]:
 @hookimpl
 def porter_describe(request: ModelRequest) -> ModelSpec:
     """The spec of the file that the yaml, or else `--checkpoint`, names."""
-    from porter.checkpoints.digests import require_digest
-    from porter.graphs.onnxfile import facts_of, read_onnx
+    from porter import facts_of, read_onnx, require_digest
     from porter_onnx.config import read_config
     from porter_onnx.describe import describe
 
@@ -50,11 +59,7 @@ def porter_load(request: LoadRequest) -> Loaded:
     """The file itself; the reference runs it in ONNX Runtime with every graph optimisation off."""
     import onnx
 
-    from porter.builtin.onnxruntime import OnnxRuntimeSession
-    from porter.graphs.onnxfile import all_tensors, facts_of, read_onnx
-    from porter.machine.host import usable_threads
-    from porter.records.artefact import Artefact
-    from porter.records.loaded import LoadReport
+    from porter import Artefact, LoadReport, OnnxRuntimeSession, all_tensors, facts_of, read_onnx, usable_threads
 
     path = Path(request.spec.checkpoint)
     if request.weights is not None:
@@ -107,10 +112,9 @@ def porter_infer(session: Session, batch: np.ndarray, spec: ModelSpec) -> Mappin
 @hookimpl
 def porter_postprocess(outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Sequence[Any] | None:
     """Drop the background column where there is one; the rest is the task's own."""
-    from porter.builtin import classification
+    from porter_onnx.config import CLASSIFICATION
 
     scored = spec.outputs[0]
-    if spec.task != classification.NAME or spec.num_classes is None or scored.shape[-1] != spec.num_classes + 1:
+    if spec.task != CLASSIFICATION or spec.num_classes is None or scored.shape[-1] != spec.num_classes + 1:
         return None
-    without = {**outputs, scored.name: outputs[scored.name][..., 1:]}
-    return classification.porter_postprocess(without, spec)
+    return classify(outputs[scored.name][..., 1:])

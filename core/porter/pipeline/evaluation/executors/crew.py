@@ -111,7 +111,7 @@ class Crew(Answering):
     def _feed(self) -> None:
         """Give every open worker as many shards as it should have in hand."""
         assert self._plan is not None
-        items = self._work.job.manifest.items
+        items = self._work.job.data.items
         for _ in range(IN_HAND):
             for member in self._members:
                 if not member.opened or len(member.shards) >= IN_HAND:
@@ -162,7 +162,7 @@ class Crew(Answering):
 
     def _opened(self, member: _Member, opened: Opened) -> None:
         if self._plan is None:
-            total = len(self._work.job.manifest.items)
+            total = len(self._work.job.data.items)
             self.info = opened.info
             self._plan = Plan(shards(self._work.start, total, opened.batch, self._count))
         elif opened.info != self.info:
@@ -186,7 +186,7 @@ class Crew(Answering):
         elif self._plan is not None:
             shard = self._plan.give_back(list(member.shards))
             if shard is not None and self._plan.losses[shard.number] >= LOSSES:
-                items = self._work.job.manifest.items
+                items = self._work.job.data.items
                 raise PluginError(
                     f"{self._name}: {LOSSES} workers ended while they answered the images "
                     f"{one_line(items[shard.start].id)} to {one_line(items[shard.stop - 1].id)}; {reason}"

@@ -19,7 +19,9 @@ from porter.pipeline.evaluation.executors.bundle import Bundle, Needed, needed
 from porter.pipeline.evaluation.judging import JudgedBatch, judge
 from porter.pipeline.evaluation.prepare import prepare
 from porter.pipeline.evaluation.subject import Subject
+from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.provenance import inputs_of, plugins_of
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Item, Manifest
 from porter.records.record import HELPER, PluginUse
@@ -92,8 +94,8 @@ class Worker:
         self._order = order
         self._registry = create_registry(order.plugins, files=order.plugin_files, disabled=order.disabled)
         require_usable(self._registry.infos)
-        job = Job(folder=Path(order.folder), request=order.request, registry=self._registry)
-        job.spec = order.spec
+        folder = Path(order.folder)
+        job = Job(folder=folder, request=order.request, registry=self._registry, described=order.spec)
         here = installed(job, order.subject)
         node = platform.node()
         _require_same(node, order.installed, here)
@@ -108,17 +110,15 @@ class Worker:
 
             order.bundle.receive(map(ray.get, pieces) for pieces in contents)
         folder, request = _at_hand(order)
-        job = Job(folder=folder, request=request, registry=self._registry)
-        job.spec = order.spec
-        self._session = self._open.enter_context(order.subject.opened(job))
-        self._job = job
+        self._job = Job(folder=folder, request=request, registry=self._registry, described=order.spec)
+        self._session = self._open.enter_context(order.subject.opened(self._job))
         return Opened(info=self._session.info, batch=max(order.request.evaluation_batch, self._session.least_rows))
 
     def answer(self, start: int, items: tuple[Item, ...]) -> list[JudgedBatch]:
         """What becomes of consecutive images, of which `start` is the place of the first."""
         manifest = Manifest(root=self._order.root, items=items, found=len(items), selection="", labels_from="")
-        job = self._job.on(manifest)
-        stream = answer(job, self._session, prepare(job), job.request.evaluation_batch)
+        job, data = self._job, Dataset(self._job, manifest)
+        stream = answer(job, self._session, prepare(data), job.request.evaluation_batch)
         judged = (judge(job, answered) for answered in stream)
         return [replace(batch, start=batch.start + start) for batch in judged]
 
@@ -132,7 +132,7 @@ def order_for(work: Work) -> Order:
         spec=job.spec,
         subject=work.subject,
         folder=str(job.folder.absolute()),
-        root=job.manifest.root,
+        root=job.data.manifest.root,
         plugins=job.registry.handed,
         plugin_files=job.registry.files,
         disabled=tuple(info.name for info in infos if info.state == "disabled"),
@@ -145,7 +145,7 @@ def installed(job: Job, subject: Subject) -> Installed:
     """What this machine has."""
     *packages, processor = job.versions
     roles = {"model", "task"} if subject.artefact is None else {"model", "task", f"runtime {subject.artefact.runtime}"}
-    uses = tuple(use for use in job.plugins() if use.role in roles or use.role.startswith(f"{HELPER} "))
+    uses = tuple(use for use in plugins_of(job) if use.role in roles or use.role.startswith(f"{HELPER} "))
     return Installed(packages=tuple(packages), processor=processor, plugins=uses)
 
 
@@ -154,7 +154,7 @@ def _files(job: Job, subject: Subject) -> tuple[Needed, ...]:
     if subject.artefact is not None:
         return tuple(needed(job.folder / file.path, file.path, file.sha256) for file in subject.artefact.files)
     paths = {"config": job.files.config, "checkpoint": job.checkpoint}
-    digests = {entry.role: entry.sha256 for entry in job.inputs()}
+    digests = {entry.role: entry.sha256 for entry in inputs_of(job)}
     return tuple(
         needed(path, f"{INPUTS}/{role}/{path.name}", digests[role]) for role, path in paths.items() if path is not None
     )

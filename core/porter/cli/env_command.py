@@ -1,0 +1,85 @@
+"""`porter env`: the environments that porter made for runtimes of another interpreter."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from porter.cli.options import options
+from porter.cli.plugin_files import open_registry
+from porter.cli.table import show_table
+from porter.errors import BadInput, did_you_mean, one_line
+from porter.records.environment_report import EnvironmentReport, RuntimeEnvironment
+from porter.worker.environments import environments_folder, remove
+from porter.worker.inventory import inventory
+
+COLUMNS = ("name", "runtime", "state", "python", "packages", "bytes", "path")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def env() -> None:
+    """Show or remove the environments of runtimes that need another interpreter or other packages than porter.
+
+    Each is made once, when its runtime is first used, in PORTER_CACHE_HOME or else in the user's cache folder.
+    """
+
+
+@env.command("list")
+@options("env")
+@_json
+def list_(as_json: bool) -> None:
+    """Show every environment: those that plugins ask for, made or not, and those that none asks for any more."""
+    _show(_environments(), (), as_json)
+
+
+@env.command("remove")
+@options("env")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "everything", is_flag=True, help="Remove all of them.")
+@_json
+def remove_(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
+    """Remove environments by name. One that a runtime needs is made again at its next use."""
+    if everything == bool(names):
+        raise BadInput("name the environments to remove, or give --all; `porter env list` shows them")
+    there = {one.name: one for one in _environments() if one.name and one.size_bytes}
+    for name in names:
+        if name not in there:
+            raise BadInput(
+                f"{one_line(name)}: no environment of that name was made{did_you_mean(name, there)}; "
+                "`porter env list` shows them"
+            )
+    removed = tuple(there.values()) if everything else tuple(there[name] for name in dict.fromkeys(names))
+    for one in removed:
+        remove(environments_folder() / one.name)
+    _show(_environments(), removed, as_json)
+
+
+def _environments() -> tuple[RuntimeEnvironment, ...]:
+    runtimes = open_registry().runtimes()
+    declared = {name: offers[0][0].environment for name, offers in runtimes.items()}
+    return inventory({name: one for name, one in declared.items() if one is not None})
+
+
+def _show(found: tuple[RuntimeEnvironment, ...], removed: tuple[RuntimeEnvironment, ...], as_json: bool) -> None:
+    if as_json:
+        report = EnvironmentReport(folder=str(environments_folder()), environments=found, removed=removed)
+        click.echo(msgspec.json.encode(report))
+        return
+    if removed:
+        click.echo(f"removed: {len(removed)}, {sum(one.size_bytes for one in removed)} bytes")
+        for one in removed:
+            click.echo(f"    {one.path}")
+        return
+    if not found:
+        click.echo("no runtime has an environment of its own")
+        return
+    show_table(COLUMNS, [_row(one) for one in found])
+    for one in found:
+        if one.note:
+            click.echo(f"{one.runtime}: {one.note}")
+
+
+def _row(one: RuntimeEnvironment) -> tuple[str, ...]:
+    size = (str(one.packages), str(one.size_bytes))
+    return (one.name or "-", one.runtime or "-", one.state, one.python or "-", *size, one.path or "-")

@@ -1,0 +1,40 @@
+"""failing: a target whose runtime fails, fails alone. It is left out from there on, and the others are delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from porter.errors import PluginError, TargetFailed
+from porter.records.record import RunRecord
+from porter.records.unfinished import Failing, Unfinished
+from porter.runfolder.sections import clear, stale_after
+
+FAULTS = (TargetFailed, PluginError)
+"""What ends a target and not the run: it is no fault of the user's, who can mend nothing before the rest is done."""
+MADE_AGAIN = {
+    Failing.BUILD: ("artefacts",),
+    Failing.VERIFY: ("parity", "evaluations"),
+    Failing.EVALUATE: ("evaluations",),
+    Failing.BENCH: (),
+}
+"""What a further run makes again where a target failed: other targets' answers are in their journals, and the speed
+that is there stays."""
+
+
+def failed(record: RunRecord, stage: Failing, artefact: str, error: Exception) -> RunRecord:
+    """The record with one more target that failed."""
+    one = Unfinished(artefact=artefact, stage=stage, reason=str(error))
+    return replace(record, unfinished=(*record.unfinished, one))
+
+
+def retried(record: RunRecord, stages: Iterable[Failing]) -> RunRecord:
+    """The record without what failed in these stages, which are done again now."""
+    again = set(stages)
+    return replace(record, unfinished=tuple(one for one in record.unfinished if one.stage not in again))
+
+
+def to_finish(record: RunRecord) -> RunRecord:
+    """The record as a run goes on with it: whatever failed is tried again."""
+    stale = [section for one in record.unfinished for section in MADE_AGAIN[one.stage]]
+    return replace(clear(record, stale_after(stale)) if stale else record, unfinished=())

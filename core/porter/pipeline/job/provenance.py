@@ -1,0 +1,44 @@
+"""What a job is made from, as the record has it: input files by content, plugins by version."""
+
+from __future__ import annotations
+
+from porter.pipeline.job.inputs import input_file
+from porter.pipeline.job.job import Job
+from porter.records.message import Message, Text
+from porter.records.record import HELPER, InputFile, PluginUse
+
+SHIPPED_ROLES = {
+    "config": Message("config"),
+    "checkpoint": Message("checkpoint"),
+    "data": Message("data"),
+    "labels": Message("labels"),
+}
+
+
+def inputs_of(job: Job) -> tuple[InputFile, ...]:
+    """Every input file with its hash."""
+    roles = {role: getattr(job.files, role) for role in ("config", "checkpoint", "labels", "class_map")}
+    roles["checkpoint"] = job.checkpoint
+    return tuple(
+        input_file(role, path, getattr(job.request, role), shipped=role in job.files.shipped)
+        for role, path in roles.items()
+        if path is not None
+    )
+
+
+def plugins_of(job: Job) -> tuple[PluginUse, ...]:
+    """Which version of which plugin answers."""
+    uses = [job.registry.use("model", job.hooks.plugin)]
+    uses += [job.registry.use(f"{HELPER} {name}", name) for name in job.registry.helpers()]
+    uses.append(job.registry.use("task", job.registry.provider_of("task", job.spec.task)))
+    for runtime in job.runtimes:
+        uses.append(job.registry.use(f"runtime {runtime.name}", job.registry.provider_of("runtime", runtime.name)))
+    return tuple(uses)
+
+
+def shipped_note(job: Job) -> Text:
+    """What of the inputs the plugin shipped, in words; empty: nothing."""
+    if not job.files.shipped or job.offer.shipped is None:
+        return ""
+    roles = tuple(SHIPPED_ROLES[role] for role in sorted(job.files.shipped))
+    return Message("{roles}. {note}", roles=roles, note=job.offer.shipped.note)
