@@ -149,6 +149,12 @@ def _literal(statement: ast.stmt | None) -> str:
     return ""
 
 
+def _plain(value: object) -> str:
+    """As it is written; of an object whose repr is its address, the call that makes it."""
+    written = repr(value)
+    return f"{type(value).__name__}()" if " object at 0x" in written else written
+
+
 class _Defaults(dict[str, str]):
     def __missing__(self, name: str) -> str:
         return REQUIRED
@@ -161,7 +167,7 @@ def _defaults(cls: type) -> _Defaults:
             if field.default is not dataclasses.MISSING:
                 found[field.name] = repr(field.default)
             elif field.default_factory is not dataclasses.MISSING:
-                found[field.name] = repr(field.default_factory())
+                found[field.name] = _plain(field.default_factory())
     elif issubclass(cls, enum.Enum):
         found.update({member.name: repr(member.value) for member in cls})
     else:

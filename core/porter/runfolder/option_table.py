@@ -165,7 +165,7 @@ OPTIONS = (
         field="targets",
         flags=("--target", "--soc-version"),
         metavar="[RUNTIME=]NAME",
-        help="Chip to build for, as its compiler names it; repeat for several",
+        help="Chip to build for, as the compiler names it; repeat for several",
         repeated=True,
         heading=Heading.TARGETS,
         makes=("artefacts", "kits"),
