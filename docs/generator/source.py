@@ -149,12 +149,6 @@ def _literal(statement: ast.stmt | None) -> str:
     return ""
 
 
-def _plain(value: object) -> str:
-    """As it is written; of an object whose repr is its address, the call that makes it."""
-    written = repr(value)
-    return f"{type(value).__name__}()" if " object at 0x" in written else written
-
-
 class _Defaults(dict[str, str]):
     def __missing__(self, name: str) -> str:
         return REQUIRED
@@ -167,7 +161,9 @@ def _defaults(cls: type) -> _Defaults:
             if field.default is not dataclasses.MISSING:
                 found[field.name] = repr(field.default)
             elif field.default_factory is not dataclasses.MISSING:
-                found[field.name] = _plain(field.default_factory())
+                value = field.default_factory()
+                plain = type(value).__repr__ is object.__repr__  # which shows where in memory it is
+                found[field.name] = f"{type(value).__name__}()" if plain else repr(value)
     elif issubclass(cls, enum.Enum):
         found.update({member.name: repr(member.value) for member in cls})
     else:

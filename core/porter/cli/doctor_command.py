@@ -12,6 +12,7 @@ from porter.cli.plugin_files import open_registry
 from porter.cli.table import show_table
 from porter.contracts.runtime import RuntimeStatus
 from porter.errors import one_line
+from porter.hosting.engines import engine_packages
 from porter.machine import host as machine
 from porter.records.environment_report import EnvironmentState, RuntimeEnvironment
 from porter.worker.inventory import inventory
@@ -25,8 +26,8 @@ COLUMNS = ("runtime", "version", "devices", "precisions")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
     """Show this machine and its runtimes: version, devices, precisions, and what to install."""
-    environment = machine.describe()
     registry = open_registry()
+    environment = machine.describe(engine_packages(registry))
     runtimes = {name: offers[0][0] for name, offers in sorted(registry.runtimes().items())}
     statuses = {name: registry.status(name) for name in runtimes}
     declared = {name: one.environment for name, one in runtimes.items() if one.environment is not None}

@@ -6,13 +6,14 @@ from dataclasses import replace
 from functools import partialmethod
 
 from porter.errors import ExitCode
+from porter.pipeline.accuracy_files import accuracy_file_names
 from porter.pipeline.build import built, say_elsewhere
 from porter.pipeline.failing import to_finish
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.preflight import preflight
 from porter.pipeline.judge.verdicts import exit_code
 from porter.pipeline.kept.removals import Watched, remove_earlier
-from porter.pipeline.kept.standing import standing
+from porter.pipeline.kept.standing import remove_replaced_models, standing
 from porter.pipeline.saving import save
 from porter.pipeline.stages import NAMED, STAGES, Stage, Step
 from porter.records.record import OutputFile, RunRecord
@@ -41,9 +42,7 @@ class Run:
         for stage in STAGES:
             if not stage.wanted(self.job, record) or stage.holds(self.job, record):
                 continue
-            for needed in stage.needs:
-                record = needed(self.job, record)
-            self.record = record = self._done(stage, stage.do, record)
+            self.record = record = self._done(stage, stage.do, self._prepared(stage, record))
         failing = [one.candidate for one in record.parity if not one.passed]
         if failing and not record.evaluations:
             self.job.progress.note(f"{', '.join(failing)} fails parity: no artefact is scored or measured")
@@ -51,12 +50,10 @@ class Run:
 
     def alone(self, name: str) -> ExitCode:
         """One stage, whether the record has its result or not."""
-        stage, record = NAMED[name], self.record
-        for needed in stage.needs:
-            unbuilt = needed is built and not record.artefacts
-            record = needed(self.job, record)
-            if unbuilt:
-                say_elsewhere(self.job)
+        stage, unbuilt = NAMED[name], not self.record.artefacts
+        record = self._prepared(stage, self.record)
+        if built in stage.needs and unbuilt:
+            say_elsewhere(self.job)
         before, self.record = self.record, self._done(stage, stage.alone or stage.do, record)
         if cleared := lost(before, self.record):
             self.job.progress.note(f"cleared {', '.join(cleared)}: made before this {name}")
@@ -73,8 +70,17 @@ class Run:
 
     def say_what_is_gone(self) -> None:
         """A line for what was removed from the folder and not written again."""
-        for line in self._watched.lines(self.record.request.languages, self.job.task.files):
+        for line in self._watched.lines(self.record.request.languages, accuracy_file_names(self.job)):
             self.job.progress.note(line)
+
+    def _prepared(self, stage: Stage, record: RunRecord) -> RunRecord:
+        """The record with what the stage needs."""
+        for needed in stage.needs:
+            record = needed(self.job, record)
+        if built in stage.needs:
+            remove_replaced_models(self.job, record, self._before)
+            self._before = ()
+        return record
 
     def _done(self, stage: Stage, do: Step, record: RunRecord) -> RunRecord:
         record = do(self.job, record)

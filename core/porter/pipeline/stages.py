@@ -21,6 +21,7 @@ from porter.pipeline.precision.choose import choose_fastest
 from porter.pipeline.speed.benching import listed_to_feed, measure_all, measure_anew
 from porter.pipeline.verify import verify_all
 from porter.records.record import RunRecord
+from porter.records.unfinished import Failing
 
 Step = Callable[[Job, RunRecord], RunRecord]
 """Reads the record and files, and answers with a record that says more; writes files, none that another step wrote."""
@@ -55,7 +56,8 @@ def _goes_on(job: Job, record: RunRecord) -> bool:
 
 
 def _parity_code(record: RunRecord) -> ExitCode:
-    whole = all(one.passed for one in record.parity) and not record.unfinished
+    broken = any(one.stage in (Failing.BUILD, Failing.VERIFY) for one in record.unfinished)
+    whole = all(one.passed for one in record.parity) and not broken
     return ExitCode.OK if whole else ExitCode.VERDICT_FAILED
 
 

@@ -18,9 +18,9 @@ STAGES = ("export", "verify", "preprocess", "infer", "evaluate", "bench")
 def commands_of(request: RunRequest, folder: Path) -> dict[str, str]:
     """The command of the whole run and of each stage, with every option that differs from its default."""
     commands = {name: _line(name, request, folder) for name in ("run", *STAGES)}
-    for name, taken in (("diagnose", RUN_DIAGNOSIS), ("report", "report")):
-        again = (row for row in OPTIONS if row.each_time and taken in row.commands)
-        commands[name] = shlex.join(["porter", name, str(folder), *_options(request, again)])
+    for name, command in (("diagnose", RUN_DIAGNOSIS), ("report", "report")):
+        again = (row for row in OPTIONS if row.each_time and command in row.commands)
+        commands[name] = shlex.join(["porter", *command.split(), str(folder), *_options(request, again)])
     return commands
 
 

@@ -114,7 +114,7 @@ OPTIONS = (
     Option(
         field="class_map",
         metavar="FILE",
-        help="Class map with lines FOLDER INDEX, for one folder per class",
+        help="File with the index of each class: lines FOLDER INDEX, or JSON",
         heading=Heading.DATA,
         advanced=True,
         makes=("data",),
@@ -169,7 +169,7 @@ OPTIONS = (
         repeated=True,
         heading=Heading.TARGETS,
         makes=("artefacts", "kits"),
-        commands=ON_ARTEFACTS,
+        commands=(*ON_ARTEFACTS, GRAPHS),
     ),
     Option(
         field="options",
@@ -180,7 +180,7 @@ OPTIONS = (
         heading=Heading.TARGETS,
         advanced=True,
         makes=("artefacts", "kits"),
-        commands=ON_ARTEFACTS,
+        commands=(*ON_ARTEFACTS, GRAPHS),
     ),
     Option(
         field="calibration",
@@ -343,7 +343,7 @@ OPTIONS = (
         repeated=True,
         heading=Heading.EXECUTION,
         commands=(
-            *(*ON_IMAGES, "export", RUN_DIAGNOSIS, "diagnose tensors"),
+            *(*ON_IMAGES, "export", RUN_DIAGNOSIS, GRAPHS, "diagnose tensors"),
             *("import", "report", "cache", "env", "plugins", "doctor"),
         ),
         each_time=True,
