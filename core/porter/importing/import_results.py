@@ -119,6 +119,7 @@ def _job(request: ImportRequest, spec: ModelSpec, out: Path, registry: Registry,
         label_offset=request.label_offset,
         runtimes=(request.runtime,),
         options=request.options,
+        plugin_files=request.plugin_files,
         max_drop=request.max_drop,
     )
     return Job(folder=out, request=asked, registry=registry, progress=progress, described=spec)
