@@ -166,7 +166,7 @@ def test_what_cannot_be_told_stays_until_all_goes(tmp_path: Path, run: Run, caps
     out = tmp_path / "out"
     damaged(out / "cache/tool/x/1.blob")
     code, text, _ = call(capsys, out, "--prune")
-    assert code == 0 and "removed: 1, " in text and "    cache/tool/x\n" in text
+    assert code == 0 and "removed: 1, " in text and "    cache/tool/x: damaged, not what was written\n" in text
     assert text.count("no installed plugin offers the model 'tiny'") == 5
     code, text, _ = call(capsys, out, "--json")
     report = msgspec.json.decode(text, type=CacheReport)
@@ -182,7 +182,7 @@ def test_a_mistake_is_one_line(tmp_path: Path, run: Run, capsys: pytest.CaptureF
     for arguments, says in {
         (tmp_path / "nowhere",): "no run record here",
         (tmp_path,): "no run record here",
-        (out, "--all"): "--all goes with --prune",
+        (out, "--all"): "--all needs --prune",
     }.items():
         code, text, err = call(capsys, *arguments)
         assert (code, text) == (2, "") and says in err and err.count("\n") == 1

@@ -22,9 +22,8 @@ from porter.errors import BadInput
 from porter.records.loaded import LoadReport
 from porter.records.record import SCHEMA_VERSION, RunRecord
 from porter.records.request import RunRequest
-from porter.runfolder.commands import FLAGS, STAGES, commands_of
+from porter.runfolder.commands import commands_of
 from porter.runfolder.record_file import read_record, write_record
-from porter.runfolder.sections import MADE_FROM
 
 HOSTILE = "<script>alert(1)</script> | `a``b` *x* [y](http://z) \n# head \u202egnp.\x1b[31m" + "w" * 200
 
@@ -126,17 +125,6 @@ def test_hostile_figures_stay_text(finished: Path) -> None:
         assert_harmless(render("README.md.j2", altered, language=language))
     page = render("report.html.j2", altered)
     assert page.count("<script") == 1 and "\u202e" not in page and "\x1b" not in page
-
-
-def test_every_command_of_a_delivery_is_one_that_porter_takes() -> None:
-    """With every option away from its default."""
-    from porter.cli import stage_commands as stages
-
-    request = RunRequest(model="tiny")
-    for name, sections in STAGES.items():
-        taken = {option for parameter in getattr(stages, name).params for option in parameter.opts}
-        named = {field for section in sections for field in MADE_FROM[section] if hasattr(request, field)} - {"model"}
-        assert {FLAGS.get(field, f"--{field.replace('_', '-')}") for field in named} <= taken, name
 
 
 def test_the_script_quotes_what_a_shell_would_mind(tmp_path: Path) -> None:

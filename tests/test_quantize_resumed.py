@@ -41,7 +41,7 @@ class Interrupting(Progress):
             raise KeyboardInterrupt
 
     @contextmanager
-    def step(self, title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    def step(self, title: str, total: int | None = None, unit: str = "images") -> Iterator[Callable[[int], None]]:
         self.note(title)
         yield lambda _n: None
 

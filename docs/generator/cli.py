@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import inspect
+import re
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
 
 import click
 
@@ -16,10 +15,12 @@ from generator.source import read_class
 from porter import errors
 from porter.cli import interrupts, main
 from porter.cli.group import porter
-from porter.records.request import RunRequest
+from porter.cli.headed_help import HeadedCommand, under_headings
 
 VERDICT_CODES = "0, 1, 2 or 3"
 OTHER_CODES = "0, 2 or 3"
+DEFAULT = re.compile(r" \[default: (.*?)\]")
+"""A default as a help names it; the page has a column for it."""
 
 
 def page() -> str:
@@ -54,10 +55,16 @@ def _section(context: click.Context) -> str:
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     options = [p for p in command.params if isinstance(p, click.Option)]
     parts = [f"## `{context.command_path}`", md.block("text", usage), _help(command)]
-    if options:
-        rows = [[_names(o), _value(o), _default(o), o.help or ""] for o in options]
-        parts.append(md.table(["option", "value", "default", "meaning"], rows))
+    if isinstance(command, HeadedCommand):
+        parts += [f"**{name}**\n\n{_table(under)}" for name, under in under_headings(options).items()]
+    elif options:
+        parts.append(_table(options))
     return "\n\n".join([*parts, f"Exit codes: {_codes(command)}."])
+
+
+def _table(options: list[click.Option]) -> str:
+    rows = [[_names(o), _value(o), _default(o), DEFAULT.sub("", o.help or "")] for o in options]
+    return md.table(["option", "value", "default", "meaning"], rows)
 
 
 def _help(command: click.Command) -> str:
@@ -86,23 +93,12 @@ def _value(option: click.Option) -> str:
 
 
 def _default(option: click.Option) -> str:
-    """The option's own default, or the one that a run's request has; empty where there is none."""
-    if option.is_flag:
-        return ""
+    """The option's own default, or the one that its help names; empty where there is none."""
+    named = DEFAULT.search(option.help or "")
+    if named is not None:
+        return named[1]
     value = option.to_info_dict()["default"]
-    if value is None and option.name is not None:
-        value = _request_defaults().get(option.name)
-    if value is None or value == ():
-        return ""
-    return md.code(",".join(map(str, value)) if isinstance(value, tuple | list) else str(value))
-
-
-def _request_defaults() -> dict[str, Any]:
-    return {
-        field.name: field.default
-        for field in dataclasses.fields(RunRequest)
-        if field.default is not dataclasses.MISSING
-    }
+    return "" if option.is_flag or value in (None, ()) else md.code(str(value))
 
 
 def _codes(command: click.Command) -> str:

@@ -56,12 +56,12 @@ CASES = [
     Case(
         name="a batch of zero",
         command=f"{ONNX} --batch-sizes 1,0",
-        says="'1,0' is no list of batch sizes such as 1,4,8",
+        says="'1,0' is not a list of batch sizes; example: 1,4,8",
     ),
-    Case(name="a batch of 10^20", command=f"{ONNX} --batch-sizes {10**20}", says="is no list of batch sizes"),
+    Case(name="a batch of 10^20", command=f"{ONNX} --batch-sizes {10**20}", says="is not a list of batch sizes"),
     Case(name="nan for a tolerance", command=f"{ONNX} --atol nan", says="'nan' is not a finite number"),
     Case(name="a negative limit", command=f"{ONNX} --limit -1", says="--limit"),
-    Case(name="no language", command=f"{ONNX} --lang en,fr", says="'en,fr' is no list of en, zh"),
+    Case(name="no language", command=f"{ONNX} --lang en,fr", says="'en,fr' is not a list of en, zh"),
     Case(
         name="an opset that the file has not", command=f"{ONNX} --opset 12", says="--opset 12: .*tiny.onnx has opset 11"
     ),

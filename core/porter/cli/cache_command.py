@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 import msgspec
 
+from porter.cli.options import options, require_plugins
+from porter.cli.plugin_files import given_plugins, open_registry
 from porter.cli.table import show_table
 from porter.cli.terminal_progress import TerminalProgress
-from porter.errors import BadInput
-from porter.hosting.manager import create_registry
+from porter.errors import BadInput, one_line
 from porter.pipeline.job.job import Job
 from porter.pipeline.kept.caches import Caches
 from porter.records.cached import Cached, CacheKind, CacheReport, CacheState
@@ -22,8 +23,9 @@ PRUNED = (CacheState.STALE, CacheState.DAMAGED)
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--prune", is_flag=True, help="Remove what no longer belongs to the record, or is damaged.")
-@click.option("--all", "everything", is_flag=True, help="With --prune: remove everything that can be made again.")
+@options("cache")
+@click.option("--prune", is_flag=True, help="Remove cached files that are damaged or of other inputs or options.")
+@click.option("--all", "everything", is_flag=True, help="With --prune, remove every cached file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def cache(out: Path, prune: bool, everything: bool, as_json: bool) -> None:
     """Show what the folder of a run keeps between commands: answers, attempts, tensors, outputs, compiled models.
@@ -32,11 +34,12 @@ def cache(out: Path, prune: bool, everything: bool, as_json: bool) -> None:
     of your own are never removed.
     """
     if everything and not prune:
-        raise BadInput("--all goes with --prune")
+        raise BadInput("--all needs --prune")
     removed: tuple[Cached, ...] = ()
     with TerminalProgress() as progress, FolderLock(out):
         record = read_record(out)
-        job = Job(folder=out, request=record.request, registry=create_registry(), progress=progress)
+        require_plugins(record.request, given_plugins(), out)
+        job = Job(folder=out, request=record.request, registry=open_registry(), progress=progress)
         caches = Caches(job, record)
         kept = tuple(caches)
         if prune:
@@ -62,7 +65,7 @@ def _show(report: CacheReport) -> None:
         freed = sum(one.size_bytes for one in report.removed)
         click.echo(f"removed: {len(report.removed)}, {freed} bytes")
         for one in report.removed:
-            click.echo(f"    {one.path}")
+            click.echo(f"    {one.path}: {one.state}{f', {one_line(one.reason)}' if one.reason else ''}")
 
 
 def _row(one: Cached) -> tuple[str, ...]:

@@ -20,8 +20,8 @@ from porter.runfolder.record_file import read_record
 @click.command()
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path), required=False)
-@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write the comparison as a page as well.")
-@click.option("--reproduce", is_flag=True, help="SECOND was made to reproduce FIRST: whatever is not as it was counts.")
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="HTML page to write the comparison to.")
+@click.option("--reproduce", is_flag=True, help="Treat every difference as a failure, as reproduce.sh does.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(first: Path, second: Path | None, html: Path | None, reproduce: bool, as_json: bool) -> int:
     """Hold the run in SECOND against the run in FIRST: what changed, and whether it got worse.
@@ -36,7 +36,7 @@ def compare(first: Path, second: Path | None, html: Path | None, reproduce: bool
     """
     if second is None:
         if not reproduce or html is not None or as_json:
-            raise BadInput("name two runs: porter compare FIRST SECOND")
+            raise BadInput("two runs are needed: porter compare FIRST SECOND")
         return _look(first)
     if html is not None and html.is_dir():
         raise BadInput(f"--html {one_line(html)}: a folder, not a file")

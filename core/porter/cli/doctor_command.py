@@ -7,18 +7,26 @@ from dataclasses import asdict
 
 import click
 
+from porter.cli.options import options
+from porter.cli.plugin_files import open_registry
+from porter.cli.table import show_table
+from porter.contracts.runtime import RuntimeStatus
+from porter.errors import one_line
 from porter.hosting.engines import engine_packages
-from porter.hosting.manager import create_registry
 from porter.machine import host as machine
 from porter.records.environment_report import EnvironmentState, RuntimeEnvironment
 from porter.worker.inventory import inventory
 
+COLUMNS = ("runtime", "version", "devices", "precisions")
+"""Of the runtimes that are available; the others follow with what they lack."""
+
 
 @click.command()
+@options("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
     """Show this machine and its runtimes: version, devices, precisions, and what to install."""
-    registry = create_registry()
+    registry = open_registry()
     environment = machine.describe(engine_packages(registry))
     runtimes = {name: offers[0][0] for name, offers in sorted(registry.runtimes().items())}
     statuses = {name: registry.status(name) for name in runtimes}
@@ -38,20 +46,25 @@ def doctor(as_json: bool) -> None:
         click.echo(f"preprocessing is not at its fastest: {environment.slower_because}")
     for name, version in environment.packages.items():
         click.echo(f"    {name} {version}")
+    here = {name: status for name, status in statuses.items() if status.available}
+    show_table(COLUMNS, [_cells(name, status) for name, status in here.items()])
     for name, status in statuses.items():
-        if status.available:
-            click.echo(f"{name} {status.version}: available")
-            click.echo(f"    devices: {', '.join(status.devices)}")
-            click.echo(f"    precisions: {', '.join(status.precisions)}")
-            if status.advice:
-                click.echo(f"    {status.advice}")
-        else:
-            click.echo(f"{name}: not available; {status.advice}")
-        for line in status.details:
+        lines = [one_line(line) for line in status.details]
+        lines += [
+            f"environment: {_told(one)}"
+            for one in environments
+            if one.runtime == name and one.state not in (EnvironmentState.UNAVAILABLE, EnvironmentState.UNUSED)
+        ]
+        if not status.available:
+            click.echo(f"{one_line(name)}: not available; {one_line(status.advice)}")
+        elif lines or status.advice:
+            click.echo(f"{one_line(name)}: {one_line(status.advice)}".removesuffix(" "))
+        for line in lines:
             click.echo(f"    {line}")
-        for one in environments:
-            if one.runtime == name and one.state not in (EnvironmentState.UNAVAILABLE, EnvironmentState.UNUSED):
-                click.echo(f"    environment: {_told(one)}")
+
+
+def _cells(name: str, status: RuntimeStatus) -> tuple[str, ...]:
+    return (name, status.version, ", ".join(status.devices), ", ".join(status.precisions))
 
 
 def _told(one: RuntimeEnvironment) -> str:

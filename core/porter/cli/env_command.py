@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 import msgspec
 
+from porter.cli.options import options
+from porter.cli.plugin_files import open_registry
 from porter.cli.table import show_table
 from porter.errors import BadInput, did_you_mean, one_line
-from porter.hosting.manager import create_registry
 from porter.records.environment_report import EnvironmentReport, RuntimeEnvironment
 from porter.worker.environments import environments_folder, remove
 from porter.worker.inventory import inventory
@@ -25,6 +26,7 @@ def env() -> None:
 
 
 @env.command("list")
+@options("env")
 @_json
 def list_(as_json: bool) -> None:
     """Show every environment: those that plugins ask for, made or not, and those that none asks for any more."""
@@ -32,6 +34,7 @@ def list_(as_json: bool) -> None:
 
 
 @env.command("remove")
+@options("env")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--all", "everything", is_flag=True, help="Remove all of them.")
 @_json
@@ -53,7 +56,7 @@ def remove_(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
 
 
 def _environments() -> tuple[RuntimeEnvironment, ...]:
-    runtimes = create_registry().runtimes()
+    runtimes = open_registry().runtimes()
     declared = {name: offers[0][0].environment for name, offers in runtimes.items()}
     return inventory({name: one for name, one in declared.items() if one is not None})
 

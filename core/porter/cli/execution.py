@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from typing import Any
-
-import click
 
 from porter.errors import BadInput
 from porter.pipeline.evaluation.executors.base import Executor
 from porter.pipeline.evaluation.executors.local import Local
+from porter.runfolder.option_table import HOW
 
-EXECUTION = ("executor", "ray_address", "workers", "worker_resources")
-"""Names of the options. They say how the work is done, not what: they are no part of a `RunRequest`."""
-
-
-# Generic only in newer versions of click.
-class Resources(click.ParamType):  # type: ignore[type-arg]
-    """Amounts by name, separated by commas."""
-
-    name = "NAME=N,…"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, float]:
-        if isinstance(value, dict):
-            return value
-        found: dict[str, float] = {}
-        for part in str(value).split(","):
-            match = re.fullmatch(r"([A-Za-z_][A-Za-z0-9_.:-]*)=([0-9]+(?:\.[0-9]+)?)", part.strip(), re.ASCII)
-            if match is None or not math.isfinite(float(match[2])) or match[1] in found:
-                self.fail(f"{value!r} is no list of resources such as CPU=4,GPU=1", param, ctx)
-            found[match[1]] = float(match[2])
-        return found
+EXECUTION = tuple(row.field for row in HOW)
+"""Names of the options."""
 
 
 def executor_from(given: Mapping[str, Any]) -> tuple[Executor, dict[str, Any]]:

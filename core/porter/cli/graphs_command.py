@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from porter.cli.options import PARITY, options
+from porter.cli.headed_help import HeadedCommand
+from porter.cli.options import options
+from porter.cli.plugin_files import open_registry
 from porter.errors import BadInput, ExitCode, one_line
+from porter.runfolder.option_table import GRAPHS
 
 if TYPE_CHECKING:
     from porter.contracts.runtime import ProbeRequest, Runtime
@@ -29,14 +32,14 @@ WORST_SHOWN, NAMES_SHOWN = 10, 3
 _FILE = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(cls=HeadedCommand)
 @click.option("--reference", type=_FILE, required=True, metavar="ONNX", help="The graph to compare with.")
 @click.option("--candidate", type=_FILE, required=True, metavar="ONNX", help="The graph to look into; may be the same.")
 @click.option("--candidate-runtime", metavar="NAME", help=f"Runtime of the candidate [default: {DEFAULT_RUNTIME}].")
 @click.option(
     "--candidate-precision", metavar="NAME", help="Precision of the candidate [default: the runtime's own, fp32]."
 )
-@options(("targets", "options"), PARITY)
+@options(GRAPHS)
 @click.option("--data", type=_FILE, metavar="DIR", help="Images to feed [default: random values].")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Images to feed at once [default: 1].")
 @click.option("--chart", type=_FILE, metavar="SVG", help="File for a drawing of the error along the depth.")
@@ -94,9 +97,8 @@ def compare_graphs(asked: GraphOptions) -> int:
     from porter.files.whole import write_whole
     from porter.graphs.nodes import diagnose_graphs
     from porter.graphs.onnx_probe import OnnxProbe
-    from porter.hosting.manager import create_registry
 
-    registry, name = create_registry(), asked.candidate_runtime or DEFAULT_RUNTIME
+    registry, name = open_registry(), asked.candidate_runtime or DEFAULT_RUNTIME
     require_probing(registry, name)
     runtime = registry.runtime(name)
     request = _probe_request(asked, runtime, registry)

@@ -9,26 +9,27 @@ import click
 from porter.errors import did_you_mean
 from porter.records.version import __version__
 
+STAGES = "porter.cli.stage_commands"
 COMMANDS = {
-    "run": "porter.cli.stage_commands",
-    "export": "porter.cli.stage_commands",
-    "verify": "porter.cli.stage_commands",
-    "preprocess": "porter.cli.stage_commands",
-    "infer": "porter.cli.stage_commands",
-    "evaluate": "porter.cli.stage_commands",
-    "bench": "porter.cli.stage_commands",
-    "diagnose": "porter.cli.diagnose_command",
-    "import": "porter.cli.import_command",
-    "report": "porter.cli.report_command",
-    "compare": "porter.cli.compare_command",
-    "cache": "porter.cli.cache_command",
-    "env": "porter.cli.env_command",
-    "plugins": "porter.cli.plugins_command",
-    "doctor": "porter.cli.doctor_command",
-    "new": "porter.cli.new_command",
+    "run": (STAGES, "Run all stages: load, export, verify, evaluate, bench, deliver."),
+    "export": (STAGES, "Load the checkpoint and write a checked ONNX file."),
+    "verify": (STAGES, "Compare every artefact with the reference on real images."),
+    "preprocess": (STAGES, "Write the tensors of all images to tensors/."),
+    "infer": (STAGES, "Write the outputs for all images to outputs/."),
+    "evaluate": (STAGES, "Score the reference and every artefact."),
+    "bench": (STAGES, "Measure every artefact at every batch size."),
+    "diagnose": ("porter.cli.diagnose_command", "Find out why accuracy or outputs differ."),
+    "import": ("porter.cli.import_command", "Import results that were measured on another machine."),
+    "report": ("porter.cli.report_command", "Write the documents again from run.json."),
+    "compare": ("porter.cli.compare_command", "Compare two runs and say whether anything got worse."),
+    "cache": ("porter.cli.cache_command", "Show or remove the cached files of a run."),
+    "env": ("porter.cli.env_command", "List or remove the environments of runtimes."),
+    "plugins": ("porter.cli.plugins_command", "Show the plugins, and why one fails."),
+    "doctor": ("porter.cli.doctor_command", "Show this machine and its runtimes."),
+    "new": ("porter.cli.new_command", "Start a new project."),
 }
-"""Command: the module that defines it under that name (`import` as `import_`). Imported when it is asked for, so that
-each starts at once."""
+"""Command: the module that defines it under that name (`import` as `import_`), imported when it is asked for, and its
+line in the help of `porter`, for which no module is imported."""
 
 
 class LazyGroup(click.Group):
@@ -40,9 +41,13 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = __import__(COMMANDS[cmd_name], fromlist=[cmd_name])
+        module = __import__(COMMANDS[cmd_name][0], fromlist=[cmd_name])
         command: click.Command = getattr(module, f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_module, summary) in COMMANDS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -65,6 +70,4 @@ def porter() -> None:
       PORTER_DISABLE_PLUGINS=A,B  plugins to leave out
       PORTER_TRACE=1              every hook call on stderr: by which plugin, how long, with what outcome
       PORTER_DEBUG=1              the traceback behind an error
-      PORTER_CACHE_HOME=DIR       where environments of runtimes are made [default: ~/.cache/porter]
-      PORTER_WORKER_TIMEOUT=S     seconds without a sign after which such a runtime hangs [default: its own, else 600]
     """

@@ -9,17 +9,19 @@ from pathlib import Path
 
 import click
 
-from porter.cli.options import BatchSizes, FiniteFloat
-from porter.cli.run_summary import summary_json, summary_lines
+from porter.cli.headed_help import HeadedCommand
+from porter.cli.option_types import BatchSizes, FiniteFloat
+from porter.cli.options import options
+from porter.cli.plugin_files import given_plugins, open_registry
+from porter.cli.run_summary import print_summary, summary_json
 from porter.cli.terminal_progress import TerminalProgress
-from porter.hosting.manager import create_registry
 from porter.importing.import_request import DEFAULT_MAX_DROP, ImportRequest
 from porter.importing.import_results import import_results
 from porter.pipeline.judge.verdicts import exit_code
 from porter.runfolder.lock import FolderLock
 
 
-@click.command("import")
+@click.command("import", cls=HeadedCommand)
 @click.argument("runtime")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--model", metavar="NAME", help="The model; without it, the kit's.")
@@ -55,6 +57,7 @@ from porter.runfolder.lock import FolderLock
     metavar="RUNTIME.NAME=VALUE",
     help="An option of the runtime's own; can be repeated.",
 )
+@options("import")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def import_(runtime: str, folder: Path, out: Path | None, as_json: bool, **given: object) -> int:
@@ -64,13 +67,13 @@ def import_(runtime: str, folder: Path, out: Path | None, as_json: bool, **given
     results, or any folder with such files. What does not fit together, and what is missing, is named.
     """
     command = shlex.join(["porter", *sys.argv[1:]])
-    request = ImportRequest(runtime=runtime, folder=folder, command=command, **given)  # type: ignore[arg-type]
+    request = ImportRequest(runtime=runtime, folder=folder, plugin_files=given_plugins(), command=command, **given)  # type: ignore[arg-type]
     where = out if out is not None else Path("porter-out") / f"{request.model or folder.resolve().name}-{runtime}"
     with TerminalProgress() as progress, FolderLock(where):
-        record = import_results(request, where, create_registry(), progress)
+        record = import_results(request, where, open_registry(), progress)
     code = exit_code(record)
     if as_json:
         click.echo(json.dumps(summary_json(where, record, code)))
     else:
-        click.echo("\n".join(summary_lines(where, record)))
+        print_summary(where, record)
     return int(code)

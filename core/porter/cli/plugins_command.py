@@ -7,31 +7,39 @@ from typing import Any
 
 import click
 
+from porter.cli.options import options
+from porter.cli.plugin_files import given_plugins
+from porter.cli.table import show_table
 from porter.errors import one_line
+from porter.hosting.hooks import PREFIX
 from porter.hosting.manager import create_registry
 from porter.hosting.registry import Registry
 
+COLUMNS = ("plugin", "from", "for porter-core", "state", "offers", "hooks")
+OFFERS = ("models", "runtimes", "tasks")
+
 
 @click.command()
+@options("plugins")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plugins(as_json: bool) -> None:
     """Show the installed plugins, with what they offer and the reason where one failed."""
-    rows = describe(create_registry())
+    rows = describe(create_registry(files=given_plugins()))
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
+    show_table(COLUMNS, [_cells(row) for row in rows])
     for row in rows:
-        origin = f"  ({row['distribution']} {row['version']})" if row["distribution"] else ""
-        click.echo(f"{one_line(row['name'])}{origin}  {row['state']}")
-        for key in ("models", "runtimes", "tasks", "hooks"):
-            if row[key]:
-                click.echo(f"    {key}: {', '.join(map(one_line, row[key]))}")
-        if row["made_for"] is not None:
-            versions = row["made_for"]
-            said = f"made for porter-core {versions}" if versions else "does not say which porter-core it was made for"
-            click.echo(f"    {said}")
         for problem in row["problems"]:
-            click.echo(f"    {problem}")
+            click.echo(f"{one_line(row['name'])}: {problem}")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    origin = f"{row['distribution']} {row['version']}" if row["distribution"] else row["file"]
+    made_for = "" if row["made_for"] is None else row["made_for"] or "not said"
+    offers = [f"{kind}: {', '.join(row[kind])}" for kind in OFFERS if row[kind]]
+    hooks = ", ".join(hook.removeprefix(PREFIX) for hook in row["hooks"])
+    return (row["name"], origin, made_for, row["state"], "; ".join(offers), hooks)
 
 
 def describe(registry: Registry) -> list[dict[str, Any]]:
@@ -47,6 +55,7 @@ def describe(registry: Registry) -> list[dict[str, Any]]:
             "name": info.name,
             "distribution": info.distribution,
             "version": info.version,
+            "file": info.file,
             "state": info.state,
             "made_for": info.made_for,
             "hooks": list(info.hooks),

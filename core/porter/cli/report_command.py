@@ -8,18 +8,20 @@ from typing import Any
 
 import click
 
-from porter.cli.options import DELIVERY, options, templates_option
+from porter.cli.options import options, templates_option
+from porter.cli.plugin_files import open_registry
 from porter.documents.deliver import deliver, require_templates
 from porter.documents.templates import Templates
 from porter.errors import one_line
 from porter.records.record import RunRecord
+from porter.runfolder.layout import DOCUMENTS
 from porter.runfolder.lock import FolderLock
 from porter.runfolder.record_file import read_record
 
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@options(DELIVERY)
+@options("report")
 @templates_option
 def report(out: Path, templates: Path | None, **given: Any) -> None:
     """Write the documents of the run in OUT again, from its run.json alone."""
@@ -29,17 +31,20 @@ def report(out: Path, templates: Path | None, **given: Any) -> None:
     changes = {name: value for name, value in given.items() if value is not None}
     record = replace(record, request=replace(record.request, **changes))
     with FolderLock(out):
+        before = [out / name for name in DOCUMENTS if (out / name).exists()]
         for path in deliver(out, record, Templates(user=templates, plugins=_of_plugins(record))):
             click.echo(path)
+        languages = ", ".join(record.request.languages)
+        for path in before:
+            if not path.exists():
+                click.echo(f"note: removed {path}: the documents are in {languages} only (--lang)", err=True)
 
 
 def _of_plugins(record: RunRecord) -> tuple[Path, ...]:
     """The templates of plugins that the run used; a plugin that is not here is said to be missing."""
     if not record.templates:
         return ()
-    from porter.hosting.manager import create_registry
-
-    registry = create_registry()
+    registry = open_registry()
     task = "" if record.model is None else record.model.task
     here = registry.templates(record.request.model, task, registry.runtimes())
     for plugin in record.templates:

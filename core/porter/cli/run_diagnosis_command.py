@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from porter.cli.options import TRUST, options
+from porter.cli.options import options, require_plugins
+from porter.cli.plugin_files import given_plugins, open_registry
 from porter.errors import ExitCode, one_line
+from porter.runfolder.option_table import RUN_DIAGNOSIS
 
 if TYPE_CHECKING:
     from porter.records.diagnosed import Diagnosis
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@options(TRUST)
+@options(RUN_DIAGNOSIS)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def run(out: Path, trust_checkpoint: bool | None, as_json: bool) -> int:
     """Diagnose the run in the folder OUT.
@@ -32,15 +34,15 @@ def run(out: Path, trust_checkpoint: bool | None, as_json: bool) -> int:
     import msgspec
 
     from porter.cli.terminal_progress import TerminalProgress
-    from porter.hosting.manager import create_registry
     from porter.pipeline.begin import begin
     from porter.runfolder.lock import FolderLock
     from porter.runfolder.record_file import read_record
 
     record = read_record(out)
-    request = replace(record.request, trust_checkpoint=bool(trust_checkpoint))
+    require_plugins(record.request, given_plugins(), out)
+    request = replace(record.request, trust_checkpoint=bool(trust_checkpoint), plugin_files=given_plugins())
     with TerminalProgress() as progress, FolderLock(out):
-        run = begin(out, request, create_registry(), progress, record.command, fresh=False)
+        run = begin(out, request, open_registry(), progress, record.command, fresh=False)
         run.alone("diagnose")
     found = run.record.diagnosis
     assert found is not None

@@ -2,35 +2,130 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import click
+
+from porter.cli.result_table import show_results
+from porter.cli.table import is_terminal
 from porter.documents.deliver import READMES
 from porter.documents.drawings.lines import streams_of
 from porter.documents.markdown import num
 from porter.errors import one_line
+from porter.pipeline.evaluation.subject import subjects
+from porter.records.evaluation import Evaluation
 from porter.records.performance import Performance
-from porter.records.record import RunRecord, Verdict
+from porter.records.record import RunRecord, State, Verdict
 from porter.records.unfinished import Failing
-from porter.runfolder.layout import RECORD_NAME, REPORT
+from porter.runfolder.layout import OUTPUTS, RECORD_NAME, REPORT, TENSORS
+
+
+def print_summary(folder: Path, record: RunRecord) -> None:
+    """The end of a run: on a terminal the figures are one table, elsewhere a line each."""
+    if not is_terminal():
+        click.echo("\n".join(summary_lines(folder, record)))
+        return
+    click.echo("\n".join(_opening_lines(record)))
+    show_results(record)
+    click.echo("\n".join([*_warning_lines(record), *_closing_lines(folder, record)]))
 
 
 def summary_lines(folder: Path, record: RunRecord) -> list[str]:
     """The verdicts with their evidence, the figures that people look for first, and where the documents lie."""
+    figures = [*accuracy_lines(record), *speed_lines(record)]
+    return [*_opening_lines(record), *figures, *_closing_lines(folder, record)]
+
+
+def stage_lines(name: str, folder: Path, record: RunRecord) -> list[str]:
+    """What a stage that ran alone has found: its verdicts and figures, and every verdict that fails."""
+    told = [verdict for verdict in record.verdicts if verdict.state == State.FAIL or verdict.name in VERDICTS_OF[name]]
+    figures = FIGURES_OF[name](record)
+    return [*verdict_lines(told), *figures, *unfinished_lines(record), f"{name}: done, {folder / RECORD_NAME}"]
+
+
+def accuracy_lines(record: RunRecord) -> list[str]:
+    """The accuracy of the reference and of every artefact."""
     lines = []
-    if record.shipped:
-        lines.append(f"Shipped with the plugin: {one_line(record.shipped)}")
-    lines += verdict_lines(record.verdicts)
     for evaluation in record.evaluations:
         shown = [f"{m.title} {num(m.value)} {m.unit}" for m in evaluation.metrics]
         lines.append(f"{evaluation.title}: {', '.join(shown)} on {evaluation.listed} images")
         if evaluation.chance:
-            lines.append(f"WARNING: {evaluation.title} is {evaluation.chance}")
-    measured = [(one.artefact, one.batch) for one in record.performance]
-    for one in record.performance:
-        lines.append(speed_line(one, with_setting=measured.count((one.artefact, one.batch)) > 1 and not one.clock))
-    lines += unfinished_lines(record)
+            lines.append(_warning(evaluation))
+    return lines
+
+
+def speed_lines(record: RunRecord) -> list[str]:
+    """The speed of every artefact at every batch size."""
+    measured = Counter((one.artefact, one.batch) for one in record.performance)
+    return [
+        speed_line(one, with_setting=measured[one.artefact, one.batch] > 1 and not one.clock)
+        for one in record.performance
+    ]
+
+
+def _export_lines(record: RunRecord) -> list[str]:
+    if record.export is None:
+        return []
+    facts = record.export.facts
+    return [f"{record.export.path}: opset {facts.opset}, {facts.size_bytes} bytes"]
+
+
+def _tensor_lines(record: RunRecord) -> list[str]:
+    if record.data is None:
+        return []
+    return [f"{TENSORS}/: {record.data.decoded} of {record.data.listed} images, {record.data.failed} not readable"]
+
+
+def _output_lines(record: RunRecord) -> list[str]:
+    listed = 0 if record.data is None else record.data.listed
+    return [f"{OUTPUTS}/{one.name}: {listed} images" for one in subjects(record)]
+
+
+VERDICTS_OF: dict[str, tuple[str, ...]] = {
+    "export": ("weights",),
+    "verify": ("parity", "preprocessing"),
+    "preprocess": (),
+    "infer": (),
+    "evaluate": ("accuracy",),
+    "bench": (),
+}
+"""Stage: the verdicts that it bears on."""
+FIGURES_OF: dict[str, Callable[[RunRecord], list[str]]] = {
+    "export": _export_lines,
+    "verify": lambda _record: [],
+    "preprocess": _tensor_lines,
+    "infer": _output_lines,
+    "evaluate": accuracy_lines,
+    "bench": speed_lines,
+}
+"""Stage: the lines of what it made."""
+
+
+def _opening_lines(record: RunRecord) -> list[str]:
+    shipped = [f"Shipped with the plugin: {one_line(record.shipped)}"] if record.shipped else []
+    return [*shipped, *verdict_lines(record.verdicts)]
+
+
+def _warning(evaluation: Evaluation) -> str:
+    return f"WARNING: {evaluation.title} is {evaluation.chance}"
+
+
+def _warning_lines(record: RunRecord) -> list[str]:
+    """What no table shows."""
+    return [_warning(evaluation) for evaluation in record.evaluations if evaluation.chance]
+
+
+def unfinished_lines(record: RunRecord) -> list[str]:
+    """Each target whose runtime failed, with the reason."""
+    what = {Failing.BUILD: "NOT BUILT", Failing.BENCH: "NOT MEASURED"}
+    return [f"{what.get(one.stage, 'NOT SCORED')} {one.artefact}: {one_line(one.reason)}" for one in record.unfinished]
+
+
+def _closing_lines(folder: Path, record: RunRecord) -> list[str]:
+    lines = unfinished_lines(record)
     if record.choice is not None:
         lines.append(f"Choice: {record.choice.reason}")
     for kit in record.kits:
@@ -40,12 +135,6 @@ def summary_lines(folder: Path, record: RunRecord) -> list[str]:
         lines += [f"{one.kind.upper():12} {one.text}" for one in record.imported.findings]
     readmes = [f"README: {folder / name}" for language, name in READMES.items() if language in record.request.languages]
     return [*lines, f"Record: {folder / RECORD_NAME}", *readmes, f"Report: {folder / REPORT}"]
-
-
-def unfinished_lines(record: RunRecord) -> list[str]:
-    """Each target whose runtime failed, with the reason."""
-    what = {Failing.BUILD: "NOT BUILT", Failing.BENCH: "NOT MEASURED"}
-    return [f"{what.get(one.stage, 'NOT SCORED')} {one.artefact}: {one_line(one.reason)}" for one in record.unfinished]
 
 
 def speed_line(one: Performance, *, with_setting: bool = False) -> str:
@@ -83,6 +172,5 @@ def summary_json(folder: Path, record: RunRecord, code: int) -> dict[str, Any]:
         "verdicts": {verdict.name: verdict.state.value for verdict in record.verdicts},
         "accuracy": {e.name: {m.name: m.value for m in e.metrics} for e in record.evaluations},
         "images_per_second": rates,
-        "unfinished": {one.artefact: one.reason for one in record.unfinished},
         "chosen": None if record.choice is None else record.choice.chosen,
     }

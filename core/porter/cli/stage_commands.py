@@ -12,34 +12,22 @@ from typing import Any
 import click
 
 from porter.cli.execution import executor_from
-from porter.cli.options import (
-    BENCH,
-    CONFIG,
-    DATA,
-    DELIVERY,
-    EVALUATION,
-    EXECUTION,
-    MODEL,
-    PARITY,
-    RUNTIME,
-    TRUST,
-    options,
-    request_from,
-    templates_option,
-)
-from porter.cli.run_summary import summary_json, summary_lines, unfinished_lines, verdict_lines
+from porter.cli.headed_help import HeadedCommand
+from porter.cli.options import options, request_from, templates_option
+from porter.cli.plugin_files import open_registry
+from porter.cli.run_summary import print_summary, stage_lines, summary_json
 from porter.cli.terminal_progress import TerminalProgress
 from porter.documents.deliver import require_templates
 from porter.errors import ExitCode
-from porter.hosting.manager import create_registry
 from porter.pipeline.begin import begin
 from porter.pipeline.run import Run
-from porter.runfolder.layout import RECORD_NAME
 from porter.runfolder.lock import FolderLock
 
-_out = click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
+_out = click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the run [default: porter-out/MODEL]."
+)
 _json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-_fresh = click.option("--fresh", is_flag=True, help="Make everything anew, whatever an earlier run left.")
+_fresh = click.option("--fresh", is_flag=True, help="Redo everything; files of an earlier run in DIR are removed.")
 
 
 def _stage(
@@ -61,21 +49,25 @@ def _stage(
         run = begin(
             folder,
             request,
-            create_registry(),
+            open_registry(),
             progress,
             command,
             fresh=fresh,
             executor=executor,
             templates=templates,
         )
-        lock.take()
-        code = do(run)
+        for swept in lock.take():
+            progress.note(f"removed {swept}: half written by a command that was killed")
+        try:
+            code = do(run)
+        finally:
+            run.say_what_is_gone()
     return run, code
 
 
-@click.command()
+@click.command(cls=HeadedCommand)
 @click.argument("model")
-@options(MODEL, DATA, RUNTIME, PARITY, EVALUATION, BENCH, DELIVERY, EXECUTION)
+@options("run")
 @templates_option
 @_out
 @_fresh
@@ -91,11 +83,11 @@ def run(model: str, out: Path | None, fresh: bool, as_json: bool, templates: Pat
     if as_json:
         click.echo(json.dumps(summary_json(result.job.folder, result.record, code)))
     else:
-        click.echo("\n".join(summary_lines(result.job.folder, result.record)))
+        print_summary(result.job.folder, result.record)
     return int(code)
 
 
-def _alone(name: str, text: str, *groups: tuple[str, ...]) -> click.Command:
+def _alone(name: str, text: str) -> click.Command:
     """A stage as a command of its own. It goes on with the record in --out; MODEL may start a new one."""
 
     def command(model: str | None, out: Path | None, as_json: bool, **given: Any) -> int:
@@ -103,20 +95,17 @@ def _alone(name: str, text: str, *groups: tuple[str, ...]) -> click.Command:
         if as_json:
             click.echo(json.dumps(summary_json(result.job.folder, result.record, code)))
         else:
-            click.echo(f"{name}: done, {result.job.folder / RECORD_NAME}")
-            failed = [verdict for verdict in result.record.verdicts if verdict.state == "fail"]
-            for line in [*verdict_lines(failed), *unfinished_lines(result.record)]:
-                click.echo(line)
+            click.echo("\n".join(stage_lines(name, result.job.folder, result.record)))
         return int(code)
 
     command.__doc__ = f"{text}\n\nGoes on with the record in --out; only what that lacks must be given."
     argument = click.argument("model", required=False)
-    return click.command(name)(argument(options(*groups)(_out(_json(command)))))
+    return click.command(name, cls=HeadedCommand)(argument(options(name)(_out(_json(command)))))
 
 
-export = _alone("export", "Load the checkpoint and write a checked ONNX file.", MODEL)
-verify = _alone("verify", "Compare every artefact with the reference on real images.", DATA, RUNTIME, PARITY, TRUST)
-preprocess = _alone("preprocess", "Write the tensors of all images to tensors/.", CONFIG, DATA)
-infer = _alone("infer", "Write the outputs for all images to outputs/.", DATA, RUNTIME, ("batch", "batch_sizes"), TRUST)
-evaluate = _alone("evaluate", "Score the reference and every artefact.", DATA, RUNTIME, EVALUATION, EXECUTION, TRUST)
-bench = _alone("bench", "Measure every artefact at every batch size.", RUNTIME, DATA, BENCH)
+export = _alone("export", "Load the checkpoint and write a checked ONNX file.")
+verify = _alone("verify", "Compare every artefact with the reference on real images.")
+preprocess = _alone("preprocess", "Write the tensors of all images to tensors/.")
+infer = _alone("infer", "Write the outputs for all images to outputs/.")
+evaluate = _alone("evaluate", "Score the reference and every artefact.")
+bench = _alone("bench", "Measure every artefact at every batch size.")

@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from porter.errors import one_line
 
-GAP = "  "
+WIDE = 10**6
+"""Columns of a line that is no terminal's: nothing there is wrapped or cut."""
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print one table; what a cell holds is text of unknown origin."""
-    cells = [[one_line(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        draw(columns, cells)
-        return
-    for line in plain_lines(columns, cells):
-        click.echo(line)
+def is_terminal(stream: Any = None) -> bool:
+    """Whether a stream (stdout where none is given) shows drawings and colours, and its user wants them."""
+    shown = sys.stdout if stream is None else stream
+    return shown.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
-def plain_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The table as lines with columns of spaces."""
-    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    return [
-        GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (columns, *rows)
-    ]
-
-
-def draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """The table as a terminal shows it. Cells are text, never markup."""
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> None:
+    """Print one table. Cells are text of unknown origin, never markup; `styles` are rich's, one a row."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = is_terminal()
+    if drawn:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    else:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(Text(column), overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)
+        table.add_column(Text(column), overflow="fold", no_wrap=not drawn)
+    for number, row in enumerate(rows):
+        style = styles[number] if styles else ""
+        table.add_row(*(Text(one_line(cell), style=style) for cell in row))
+    if drawn:
+        Console().print(table)
+        return
+    console = Console(width=WIDE, color_system=None, force_terminal=False, legacy_windows=False)
+    with console.capture() as lines:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in lines.get().splitlines()))

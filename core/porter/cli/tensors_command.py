@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from porter.cli.options import options
+from porter.cli.plugin_files import open_registry
 from porter.errors import BadInput, ExitCode, one_line
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--config", metavar="FILE", help="Config of the model.")
 @click.option("--data", metavar="DIR", help="Images that the tensors were made from.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help=f"Images to compare [default: {IMAGES}].")
+@options("diagnose tensors")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def tensors(**given: Any) -> int:
     """Check tensors that another program made of images.
@@ -51,7 +54,7 @@ class TensorOptions:
     as_json: bool
 
 
-def check_tensors(options: TensorOptions) -> int:
+def check_tensors(asked: TensorOptions) -> int:
     """Compare and print; the exit code says whether any tensor differs."""
     import msgspec
 
@@ -60,20 +63,19 @@ def check_tensors(options: TensorOptions) -> int:
     from porter.data.store import open_store
     from porter.diagnose.preprocessing.explain import explain_preprocessing, read_samples
     from porter.diagnose.preprocessing.user_tensors import read_user_tensors, with_tensors
-    from porter.hosting.manager import create_registry
     from porter.pipeline.judge.causes import blind_spots, preprocessing_causes
 
-    registry = create_registry()
-    subject = _subject(options, registry)
+    registry = open_registry()
+    subject = _subject(asked, registry)
     store = open_store(subject.data)
     hooks = registry.model(subject.model)[1]
     spec = hooks.describe(ModelRequest(model=subject.model, config=subject.config)).preprocess
     every = store.list()
-    ids = with_tensors(options.tensors, every)
-    chosen = [ids[index] for index in evenly_spaced(len(ids), min(len(ids), options.limit or IMAGES))]
-    arrays = dict(zip(chosen, read_user_tensors(options.tensors, chosen, spec), strict=True))
+    ids = with_tensors(asked.tensors, every)
+    chosen = [ids[index] for index in evenly_spaced(len(ids), min(len(ids), asked.limit or IMAGES))]
+    arrays = dict(zip(chosen, read_user_tensors(asked.tensors, chosen, spec), strict=True))
     finding = explain_preprocessing(read_samples(subject.data, chosen, lambda image: arrays[image.id]), spec)
-    if options.as_json:
+    if asked.as_json:
         click.echo(msgspec.json.encode(finding))
         return _code(finding.identical)
     against = f"the reference pipeline of {one_line(subject.model)}, {one_line(spec.id)}"
@@ -98,23 +100,23 @@ class _Subject:
     data: str
 
 
-def _subject(options: TensorOptions, registry: Registry) -> _Subject:
+def _subject(asked: TensorOptions, registry: Registry) -> _Subject:
     """Those of the run, or of the options; what neither names is the model's own sample."""
     from porter.contracts.requests import Shipped
     from porter.pipeline.job.job import Job
     from porter.runfolder.record_file import read_record
 
-    if options.out is not None:
-        if options.model is not None or options.config is not None:
+    if asked.out is not None:
+        if asked.model is not None or asked.config is not None:
             raise BadInput("--out names a run, which has its model and config: leave --model and --config out")
-        request = read_record(options.out).request
-        files = Job(folder=options.out, request=request, registry=registry).files
-        return _Subject(request.model, files.config, _required(options.data or files.data))
-    name = options.model or _only_sample(registry)
+        request = read_record(asked.out).request
+        files = Job(folder=asked.out, request=request, registry=registry).files
+        return _Subject(request.model, files.config, _required(asked.data or files.data))
+    name = asked.model or _only_sample(registry)
     shipped = registry.model(name)[0].shipped or Shipped()
-    if options.config is not None:
-        return _Subject(name, Path(options.config), _required(options.data))
-    return _Subject(name, shipped.config, _required(options.data or shipped.data))
+    if asked.config is not None:
+        return _Subject(name, Path(asked.config), _required(asked.data))
+    return _Subject(name, shipped.config, _required(asked.data or shipped.data))
 
 
 def _only_sample(registry: Registry) -> str:

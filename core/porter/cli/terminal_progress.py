@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, redirect_stdout
 from types import TracebackType
 from typing import Any
 
+from porter.cli.table import is_terminal
 from porter.contracts.progress import Progress
 from porter.errors import one_line
 
@@ -24,16 +25,20 @@ class TerminalProgress(Progress):
         self._stdout = ExitStack()
 
     def __enter__(self) -> TerminalProgress:
-        if sys.stderr.isatty():
+        if is_terminal(sys.stderr):
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
             from rich.progress import Progress as Bars
+
+            from porter.cli.progress_columns import LeftColumn, RateColumn
 
             self._bars = Bars(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
+                RateColumn(),
                 TimeElapsedColumn(),
+                LeftColumn(),
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
             )
@@ -55,11 +60,12 @@ class TerminalProgress(Progress):
             print(f"note: {one_line(text)}", file=sys.stderr)  # noqa: T201 - this is the command line
 
     @contextmanager
-    def step(self, title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-        yield from self._bar(one_line(title), total) if self._bars is not None else self._lines(one_line(title), total)
+    def step(self, title: str, total: int | None = None, unit: str = "images") -> Iterator[Callable[[int], None]]:
+        shown = one_line(title)
+        yield from self._bar(shown, total, unit) if self._bars is not None else self._lines(shown, total)
 
-    def _bar(self, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        task = self._bars.add_task(title, total=total)
+    def _bar(self, title: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
+        task = self._bars.add_task(title, total=total, unit=unit, counted=bool(total))
         yield lambda n: self._bars.advance(task, n)
         self._bars.update(task, total=total or 1, completed=total or 1)
 

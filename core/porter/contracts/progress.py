@@ -13,6 +13,6 @@ class Progress:
         """A line that the user should see."""
 
     @contextmanager
-    def step(self, title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-        """A step of `total` units; the callable that it yields advances it."""
+    def step(self, title: str, total: int | None = None, unit: str = "images") -> Iterator[Callable[[int], None]]:
+        """A step of `total` units, of which `unit` is the plural; the callable that it yields advances it."""
         yield lambda _n: None

@@ -47,13 +47,18 @@ def whole_file(path: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a killed command left half written below `folder`, which is under a temporary name of porter's."""
-    for path in [path for path in folder.rglob(".*.part") if HALF_WRITTEN.fullmatch(path.name)]:
+def sweep(folder: Path) -> tuple[Path, ...]:
+    """Remove what a killed command left half written below `folder`, which is under a temporary name of porter's.
+
+    Returns what it removed.
+    """
+    found = tuple(path for path in folder.rglob(".*.part") if HALF_WRITTEN.fullmatch(path.name))
+    for path in found:
         if path.is_dir() and not path.is_symlink():
             rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+    return found
 
 
 def _sync_folder(folder: Path) -> None:

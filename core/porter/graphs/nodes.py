@@ -64,7 +64,7 @@ def diagnose_graphs(
     others = plan.source.outputs()
     sides = [("reference", reference, feeds, compared.outputs), ("candidate", candidate, plan.feeds, others)]
     checks = []
-    with progress.step("optimised graphs, run whole", len(sides)) as advance:
+    with progress.step("optimised graphs, run whole", len(sides), "graphs") as advance:
         for side, probe, fed, plain in sides:
             if isinstance(probe, OnnxProbe) and not probe.rounded:
                 checks.append(check_optimisation(side, probe, fed, plain, tolerance))
@@ -134,7 +134,7 @@ def _compare(
     compared = Compared(tolerance)
     pending: list[str] = []
     held = 0
-    with progress.step("comparing node by node", len(graph.nodes)) as advance:
+    with progress.step("comparing node by node", len(graph.nodes), "nodes") as advance:
         for index in range(len(graph.nodes)):
             walk.run(index)
             if walk.failures:

@@ -23,3 +23,7 @@ class PluginInfo:
     over."""
     hooks: tuple[str, ...] = ()
     """The hooks that it implements."""
+    file: str = ""
+    """The file that it was loaded from, as typed; empty: it was installed, or handed to the factory."""
+    source_sha256: str = ""
+    """Of that file's content."""

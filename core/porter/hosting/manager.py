@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import replace
 
@@ -18,6 +18,7 @@ from porter.hosting.hooks import PROJECT, HookFault, HookSet, hooks_of
 from porter.hosting.info import PluginInfo
 from porter.hosting.lacking import GROUP, advice
 from porter.hosting.made_for import made_for, misfit
+from porter.hosting.plugin_file import PluginFile, read_plugin_file
 from porter.hosting.registry import Registry
 
 DISABLE = "PORTER_DISABLE_PLUGINS"
@@ -31,6 +32,7 @@ Found = tuple[PluginInfo, HookSet | None]
 def create_registry(
     plugins: Iterable[tuple[str, object]] | None = None,
     *,
+    files: Iterable[str | PluginFile] = (),
     disabled: Iterable[str] | None = None,
     trace: bool | None = None,
 ) -> Registry:
@@ -38,23 +40,33 @@ def create_registry(
 
     Args:
         plugins: (name, plugin) pairs to add to core's own; None finds every installed one by entry point.
+        files: plugins in one file, by path or as read, to add to these.
         disabled: names to leave out; None reads `PORTER_DISABLE_PLUGINS` (comma separated).
         trace: whether each hook call is a line on stderr; None reads `PORTER_TRACE` (1 is yes).
 
-    Whatever a plugin prints while it is imported or asked goes to stderr: stdout is for results.
+    Whatever a plugin prints while it is imported or asked goes to stderr: stdout is for results. Raises `BadInput` for
+    a path that is no Python file; one that fails otherwise is listed with its reason, as an installed plugin is.
     """
     off = _named_in_environment() if disabled is None else tuple(disabled)
     report = os.environ.get(tracing.VARIABLE) == "1" if trace is None else trace
     handed = None if plugins is None else tuple(plugins)
+    read = tuple(file if isinstance(file, PluginFile) else read_plugin_file(file) for file in files)
     with redirect_stdout(sys.stderr):
-        return _filled(handed, off, trace=report)
+        return _filled(handed, read, off, trace=report)
 
 
-def _filled(plugins: tuple[tuple[str, object], ...] | None, off: tuple[str, ...], *, trace: bool) -> Registry:
+def _filled(
+    plugins: tuple[tuple[str, object], ...] | None,
+    files: tuple[PluginFile, ...],
+    off: tuple[str, ...],
+    *,
+    trace: bool,
+) -> Registry:
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
     found = [_from_entry_point(point, off) for point in _entry_points(only_core=plugins is not None)]
     found += [_with_hooks(PluginInfo(name=n, distribution="", version="", state="active"), p) for n, p in plugins or ()]
+    found += [_from_file(file, off) for file in files]
     found = list(_named_once(found))
     found += _unknown(off, [info.name for info, _hooks in found])
     if trace:
@@ -63,7 +75,7 @@ def _filled(plugins: tuple[tuple[str, object], ...] | None, off: tuple[str, ...]
     for info, hooks in sorted(found, key=_offers_models):
         if hooks is not None:
             manager.register(hooks, name=info.name)
-    return Registry(manager, tuple(info for info, _hooks in found), plugins)
+    return Registry(manager, tuple(info for info, _hooks in found), plugins, files)
 
 
 def _named_in_environment() -> tuple[str, ...]:
@@ -86,18 +98,30 @@ def _from_entry_point(point: importlib.metadata.EntryPoint, off: tuple[str, ...]
         state="active",
         made_for=None if is_core else made_for(point.dist),
     )
-    if point.name in off:
+    if point.name not in off:
+        if point.pattern.match(point.value) is None:
+            return _failed(info, f"its entry point {one_line(point.value)!r} is neither MODULE nor MODULE:OBJECT")
+        if problem := misfit(info.made_for or ""):
+            return _failed(info, problem)
+    return _imported(info, point.load, off)
+
+
+def _from_file(file: PluginFile, off: tuple[str, ...]) -> Found:
+    info = PluginInfo(
+        name=file.name, distribution="", version="", state="active", file=file.path, source_sha256=file.sha256
+    )
+    return _imported(info, file.load, off)
+
+
+def _imported(info: PluginInfo, load: Callable[[], object], off: tuple[str, ...]) -> Found:
+    if info.name in off:
         return replace(info, state="disabled", reason=f"named in {DISABLE}"), None
-    if point.pattern.match(point.value) is None:
-        return _failed(info, f"its entry point {one_line(point.value)!r} is neither MODULE nor MODULE:OBJECT")
-    if problem := misfit(info.made_for or ""):
-        return _failed(info, problem)
     try:
-        plugin = point.load()
+        plugin = load()
     except KeyboardInterrupt:
         raise
     except ModuleNotFoundError as error:
-        needed = advice(error.name or "", point.name) if error.name else one_line(error)
+        needed = advice(error.name or "", info.name) if error.name else one_line(error)
         return _failed(info, f"import failed: needs {needed}")
     except BaseException as error:  # a plugin can raise anything while it is imported
         return _failed(info, f"import failed: {type(error).__name__}: {one_line(error)}")
@@ -121,7 +145,7 @@ def _named_once(found: Iterable[Found]) -> Iterator[Found]:
     first: dict[str, PluginInfo] = {}
     for info, hooks in found:
         if hooks is not None and info.name in first:
-            holder = first[info.name].distribution or "a plugin given by hand"
+            holder = first[info.name].distribution or first[info.name].file or "a plugin given by hand"
             yield _failed(info, f"the name {info.name!r} is taken by {holder}")
             continue
         if hooks is not None:

@@ -17,12 +17,15 @@ from porter.contracts.task import Task
 from porter.errors import BadInput, Missing, PorterError, did_you_mean, one_line
 from porter.hosting.hooks import HookSet
 from porter.hosting.info import PluginInfo
-from porter.hosting.model_hooks import ModelHooks
+from porter.hosting.model_hooks import HOOKS, ModelHooks
 from porter.hosting.offers import OfferFault, Offers, ask
+from porter.hosting.plugin_file import PluginFile
 from porter.hosting.source import source_digest
 from porter.records.record import PluginUse
 
 T = TypeVar("T")
+CORE = "porter-core"
+"""The distribution that core's own plugins come with."""
 MOST_REASONS, LONGEST_REASON = 3, 240
 """Failed plugins that one error line explains, and characters of each reason."""
 
@@ -35,8 +38,11 @@ class Registry:
         manager: pluggy.PluginManager,
         infos: tuple[PluginInfo, ...],
         handed: tuple[tuple[str, object], ...] | None = None,
+        files: tuple[PluginFile, ...] = (),
     ) -> None:
         self.manager = manager
+        self.files = files
+        """The plugins that were loaded from one file each."""
         self.handed = handed
         """The plugins that were handed over as objects, by name; None: those installed were looked for."""
         self._offers = Offers()
@@ -93,7 +99,18 @@ class Registry:
             plugin=plugin,
             distribution=info.distribution,
             version=info.version,
-            source_sha256=source_digest(inspect.unwrap(function).__module__ for function in functions),
+            source_sha256=info.source_sha256
+            or source_digest(inspect.unwrap(function).__module__ for function in functions),
+        )
+
+    def helpers(self) -> tuple[str, ...]:
+        """The plugins that answer for every model and offer none, core's own aside: a run is made from them as well."""
+        offering = {plugin for offers in self.models().values() for _, plugin in offers}
+        return tuple(
+            info.name
+            for info in self.infos
+            if info.state == "active" and info.distribution != CORE and info.name not in offering
+            if set(HOOKS).intersection(info.hooks)
         )
 
     def provider_of(self, kind: str, name: str) -> str:

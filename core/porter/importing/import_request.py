@@ -36,6 +36,8 @@ class ImportRequest:
     """Options of the runtime's own: `RUNTIME.NAME=VALUE`."""
     max_drop: float = DEFAULT_MAX_DROP
     """Percentage points that the gate metric may lose."""
+    plugin_files: tuple[str, ...] = ()
+    """Files that were loaded as plugins."""
     command: str = ""
     """The command line as typed."""
 
@@ -55,4 +57,5 @@ class ImportRequest:
         }
         given = [part for name, value in options.items() if value is not None for part in (name, str(value))]
         own = [part for option in self.options for part in ("--option", option)]
+        own += [part for file in self.plugin_files for part in ("--plugin", file)]
         return ("import", self.runtime, str(self.folder), *given, *own)

@@ -21,7 +21,7 @@ from porter.records.request import RunRequest
 from porter.records.version import __version__
 from porter.runfolder.layout import CACHE, DOCUMENTS, MODELS, OUTPUTS, PREDICTIONS, RECORD_NAME, TENSORS
 from porter.runfolder.record_file import read_record
-from porter.runfolder.sections import clear, stale_between
+from porter.runfolder.sections import changed_flags, clear, lost, stale_between
 
 
 def begin(
@@ -55,6 +55,9 @@ def begin(
         record = RunRecord(porter=__version__, created=now(), command=command, request=request)
     else:
         record = clear(before, stale_between(before.request, request))
+        if cleared := lost(before, record):
+            flags = ", ".join(changed_flags(before.request, request))
+            progress.note(f"{flags} changed: cleared {', '.join(cleared)}")
     environment = record.environment or job.environment
     # Of this command's leave to unpickle, the record keeps whether its weights needed it: so does who makes them again.
     unpickled = record.load is not None and not record.load.safe

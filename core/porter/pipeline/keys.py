@@ -18,20 +18,25 @@ from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.provenance import inputs_of, plugins_of
 from porter.records.calibration import CalibrationData
-from porter.records.record import RunRecord
+from porter.records.record import HELPER, RunRecord
 
 
 def tensors_key(job: Job) -> str:
     """Of preprocessed images: the list of them, how they are preprocessed, and by which code."""
-    plugin = job.registry.use("model", job.hooks.plugin)
-    return digest_of(job.data.manifest_sha256, job.spec.preprocess.id, *job.versions, *astuple(plugin))
+    registry = job.registry
+    uses = [registry.use("model", job.hooks.plugin), *(registry.use(HELPER, name) for name in registry.helpers())]
+    made_by = [text for use in uses for text in astuple(use)]
+    return digest_of(job.data.manifest_sha256, job.spec.preprocess.id, *job.versions, *made_by)
 
 
 def outputs_key(job: Job, record: RunRecord, tensors: str, name: str) -> str:
     """Of the outputs of the reference or an artefact, from tensors of the key `tensors`: the files of either, and the
-    environment that it runs in."""
+    code and environment that it runs in."""
     artefacts = [artefact for artefact in record.artefacts if artefact.id == name]
     made_by = [file.sha256 for artefact in artefacts for file in artefact.files]
+    registry = job.registry
+    runtimes = [artefact.runtime for artefact in artefacts if artefact.runtime in registry.runtimes()]
+    made_by += [registry.use(name, registry.provider_of("runtime", name)).source_sha256 for name in runtimes]
     made_by += [one.environment.sha256 for one in artefacts if one.environment is not None]
     made_by += [entry.sha256 for entry in record.inputs if entry.role in MODEL_FILES]
     return digest_of(tensors, name, str(job.request.weights), *made_by)

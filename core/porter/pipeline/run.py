@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partialmethod
-from shutil import rmtree
 
 from porter.errors import ExitCode
+from porter.pipeline.accuracy_files import accuracy_file_names
 from porter.pipeline.build import built, say_elsewhere
 from porter.pipeline.failing import to_finish
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.preflight import preflight
 from porter.pipeline.judge.verdicts import exit_code
-from porter.pipeline.kept.standing import remove_own_files, remove_replaced_models, sections_of, standing
+from porter.pipeline.kept.removals import Watched, remove_earlier
+from porter.pipeline.kept.standing import remove_replaced_models, standing
 from porter.pipeline.saving import save
 from porter.pipeline.stages import NAMED, STAGES, Stage, Step
 from porter.records.record import OutputFile, RunRecord
-from porter.runfolder.layout import CACHE
+from porter.runfolder.sections import lost, sections_of
 
 
 class Run:
@@ -28,6 +29,7 @@ class Run:
         """`before` are the files of an earlier run in the folder; with `fresh` nothing of it is kept."""
         self.job, self.record = job, record
         self._fresh, self._before = fresh, before
+        self._watched = Watched(job.folder)
 
     def everything(self) -> ExitCode:
         """All stages in order, those left out whose result an earlier command left and which still holds.
@@ -41,6 +43,9 @@ class Run:
             if not stage.wanted(self.job, record) or stage.holds(self.job, record):
                 continue
             self.record = record = self._done(stage, stage.do, self._prepared(stage, record))
+        failing = [one.candidate for one in record.parity if not one.passed]
+        if failing and not record.evaluations:
+            self.job.progress.note(f"{', '.join(failing)} fails parity: no artefact is scored or measured")
         return exit_code(record)
 
     def alone(self, name: str) -> ExitCode:
@@ -49,7 +54,9 @@ class Run:
         record = self._prepared(stage, self.record)
         if built in stage.needs and unbuilt:
             say_elsewhere(self.job)
-        self.record = self._done(stage, stage.alone or stage.do, record)
+        before, self.record = self.record, self._done(stage, stage.alone or stage.do, record)
+        if cleared := lost(before, self.record):
+            self.job.progress.note(f"cleared {', '.join(cleared)}: made before this {name}")
         return stage.code(self.record)
 
     export = partialmethod(alone, "export")
@@ -60,6 +67,11 @@ class Run:
     bench = partialmethod(alone, "bench")
     diagnose = partialmethod(alone, "diagnose")
     deliver = partialmethod(alone, "deliver")
+
+    def say_what_is_gone(self) -> None:
+        """A line for what was removed from the folder and not written again."""
+        for line in self._watched.lines(self.record.request.languages, accuracy_file_names(self.job)):
+            self.job.progress.note(line)
 
     def _prepared(self, stage: Stage, record: RunRecord) -> RunRecord:
         """The record with what the stage needs."""
@@ -77,8 +89,8 @@ class Run:
     def _stand(self) -> RunRecord:
         """The record without what no longer holds; says what is kept and when it was measured."""
         if self._fresh:
-            remove_own_files(self.job.folder, self._before)
-            rmtree(self.job.folder / CACHE, ignore_errors=True)
+            for line in remove_earlier(self.job.folder, self._before):
+                self.job.progress.note(line)
             return self.record
         measured = self.record.finished
         record, reasons = standing(self.job, to_finish(self.record))

@@ -88,20 +88,25 @@ class OutputFile:
     """What it holds, in words."""
 
 
+HELPER = "helper"
+"""Beginning of the role of a plugin that answers for every model and offers none."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PluginUse:
     """Which plugin answered for the model, a runtime or the task."""
 
     role: str
-    """`model`, `task`, or `runtime NAME`."""
+    """`model`, `task`, `runtime NAME`, or `helper NAME`: it answers for every model and offers none."""
     plugin: str
-    """Name of its entry point."""
+    """Name of its entry point, or of its one file."""
     distribution: str
-    """What was installed to get it."""
+    """What was installed to get it; empty for one that was loaded from a file."""
     version: str
     """Version of the distribution."""
     source_sha256: str = ""
-    """Over the files of its package: a change that raises no version shows here. Empty where there is no file."""
+    """Over the files of its package, or of its one file: a change that raises no version shows here. Empty where there
+    is no file."""
 
 
 @dataclass(frozen=True, kw_only=True)

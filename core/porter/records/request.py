@@ -81,6 +81,8 @@ class RunRequest:
     """Languages of the delivery README."""
     model_card: bool = False
     """Whether README.md begins with the metadata that model hubs read."""
+    plugin_files: tuple[str, ...] = ()
+    """Files that were loaded as plugins beside the installed ones. Never loaded because a record names them."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a count below one: run.json is read from disk, and might have been edited by hand."""

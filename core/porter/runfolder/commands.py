@@ -3,85 +3,58 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import fields
+from collections.abc import Iterable
 from pathlib import Path
 
 from porter.records.request import RunRequest
-from porter.runfolder.sections import MADE_FROM
+from porter.runfolder.option import Heading, Kind, Option
+from porter.runfolder.option_table import OPTIONS, RUN_DIAGNOSIS
 
-STAGES = {
-    "export": ("load", "export"),
-    "verify": ("data", "artefacts", "parity"),
-    "preprocess": ("data",),
-    "infer": ("data", "artefacts", "evaluations"),
-    "evaluate": ("data", "artefacts", "evaluations", "comparisons"),
-    "bench": ("artefacts", "performance"),
-}
-"""Command: the sections whose options it takes."""
-
-LOADING = ("verify", "infer", "evaluate", "diagnose")
-"""Commands that may load the model again, and so need leave to unpickle its checkpoint again."""
-
-FLAGS = {
-    "runtimes": "--runtime",
-    "precisions": "--precision",
-    "targets": "--target",
-    "options": "--option",
-    "languages": "--lang",
-    "batch": "--batch",
-    "label_offset": "--label-offset",
-}
-DELIVERY = ("languages", "model_card")
-"""Options of the documents, which no section is made from."""
-REPEATED = ("runtimes", "precisions", "targets", "options")
-"""Options that are given once for each value."""
+BEGINNING = ("run", "export")
+"""Commands that begin a record; each further one goes on with the record's model."""
+STAGES = ("export", "verify", "preprocess", "infer", "evaluate", "bench")
 
 
 def commands_of(request: RunRequest, folder: Path) -> dict[str, str]:
     """The command of the whole run and of each stage, with every option that differs from its default."""
-    commands = {"run": _line("run", request, tuple(MADE_FROM), folder)}
-    for stage, sections in STAGES.items():
-        commands[stage] = _line(stage, request, sections, folder)
-    commands["diagnose"] = shlex.join(["porter", "diagnose", "run", str(folder), *_trust("diagnose", request)])
-    commands["report"] = shlex.join(["porter", "report", str(folder)])
+    commands = {name: _line(name, request, folder) for name in ("run", *STAGES)}
+    for name, command in (("diagnose", RUN_DIAGNOSIS), ("report", "report")):
+        again = (row for row in OPTIONS if row.each_time and command in row.commands)
+        commands[name] = shlex.join(["porter", *command.split(), str(folder), *_options(request, again)])
     return commands
 
 
 def run_arguments(request: RunRequest) -> list[str]:
     """The arguments of `porter run` that give `request` again, without `--out`."""
-    return [request.model, *_options(request, tuple(MADE_FROM), DELIVERY)]
+    return [request.model, *_options(request, _rows("run"))]
 
 
-def _line(command: str, request: RunRequest, sections: tuple[str, ...], folder: Path) -> str:
-    model = [request.model] if command in ("run", "export") else []
-    further = DELIVERY if command == "run" else ()
-    arguments = [*model, *_options(request, sections, further), *_trust(command, request)]
-    return shlex.join(["porter", command, *arguments, "--out", str(folder)])
+def _line(command: str, request: RunRequest, folder: Path) -> str:
+    model = [request.model] if command in BEGINNING else []
+    return shlex.join(["porter", command, *model, *_options(request, _rows(command)), "--out", str(folder)])
 
 
-def _trust(command: str, request: RunRequest) -> list[str]:
-    return ["--trust-checkpoint"] if request.trust_checkpoint and command in LOADING else []
+def _rows(command: str) -> Iterable[Option]:
+    """The options of a command. Where the record has the model, only what it never keeps is said of it again."""
+    known = command not in BEGINNING
+    for row in OPTIONS:
+        if command in row.commands and not (known and row.heading is Heading.MODEL and not row.each_time):
+            yield row
 
 
-def _options(request: RunRequest, sections: tuple[str, ...], further: tuple[str, ...] = ()) -> list[str]:
-    named = (name for section in sections for name in MADE_FROM[section] if name != "model")
-    wanted = dict.fromkeys((*named, *further))
+def _options(request: RunRequest, rows: Iterable[Option]) -> list[str]:
     plain = RunRequest(model=request.model)
-    known = {field.name for field in fields(RunRequest)}
     arguments: list[str] = []
-    for name in wanted:
-        value = getattr(request, name)
-        if name in known and value != getattr(plain, name):
-            arguments += _option(name, value)
+    for row in rows:
+        value = getattr(request, row.field)
+        if value != getattr(plain, row.field):
+            arguments += _option(row, value)
     return arguments
 
 
-def _option(name: str, value: object) -> list[str]:
-    flag = FLAGS.get(name, f"--{name.replace('_', '-')}")
-    if name in REPEATED:
-        return [part for one in value for part in (flag, one)]  # type: ignore[attr-defined]
+def _option(row: Option, value: object) -> list[str]:
+    if row.repeated:
+        return [part for text in value for part in (row.flag, text)]  # type: ignore[attr-defined]
     if isinstance(value, tuple):
-        return [flag, ",".join(map(str, value))]
-    if isinstance(value, bool):
-        return [flag]
-    return [flag, str(value)]
+        return [row.flag, ",".join(map(str, value))]
+    return [row.flag] if row.kind is Kind.YES else [row.flag, str(value)]

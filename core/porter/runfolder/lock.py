@@ -34,13 +34,14 @@ class FolderLock:
             self._lock()
         return self
 
-    def take(self) -> None:
-        """Make the folder where it is not there, and hold it; what a killed command left half written is removed."""
+    def take(self) -> tuple[Path, ...]:
+        """Make the folder where it is not there, and hold it; what a killed command left half written is removed, and
+        returned."""
         if self._handle is None:
             self._made = [place for place in (self._folder, *self._folder.parents) if not place.exists()]
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock()
-        sweep(self._folder)
+        return sweep(self._folder)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -7,26 +7,7 @@ from dataclasses import fields, replace
 
 from porter.records.record import RunRecord
 from porter.records.request import RunRequest
-
-MADE_FROM = {
-    "load": ("model", "config", "checkpoint", "checkpoint_sha256", "checkpoint_md5", "weights", "trust_checkpoint"),
-    "export": ("opset",),
-    "artefacts": (
-        *("runtimes", "precisions", "targets", "options"),
-        *("calibration", "calibration_images", "search_seconds"),
-    ),
-    "data": ("data", "labels", "class_map", "label_offset", "limit"),
-    "quantization": ("runtimes", "precisions", "calibration", "calibration_images", "search_seconds", "max_drop"),
-    "preprocessing": (),
-    "parity": ("atol", "rtol", "provider", "threads", "streams"),
-    "evaluations": ("batch", "batch_sizes", "provider", "threads", "streams"),
-    "comparisons": ("max_drop",),
-    "performance": ("batch_sizes", "bench_seconds", "bench_input", "tune", "provider", "threads", "streams"),
-    "kits": ("runtimes", "precisions", "targets", "options", "batch", "batch_sizes"),
-    "choice": ("precisions",),
-    "diagnosis": ("atol", "rtol"),
-}
-"""Section of the record: the options that it is made from."""
+from porter.runfolder.option_table import OPTIONS
 
 NEEDS = {
     "load": (),
@@ -44,6 +25,9 @@ NEEDS = {
     "diagnosis": ("artefacts", "data", "evaluations"),
 }
 """Section of the record: the sections that it is made from, which come before it here."""
+
+MADE_FROM = {name: tuple(row.field for row in OPTIONS if name in row.makes) for name in NEEDS}
+"""Section of the record: the options that it is made from."""
 
 WITH = {
     "load": ("model", "shipped", "plugins", "inputs", "load_failure"),
@@ -66,8 +50,23 @@ def stale_after(changed: Iterable[str]) -> tuple[str, ...]:
 def stale_between(old: RunRequest, new: RunRequest) -> tuple[str, ...]:
     """The sections that no longer hold when the request changes."""
     differs = {field.name for field in fields(RunRequest) if getattr(old, field.name) != getattr(new, field.name)}
-    differs.discard("trust_checkpoint")  # what can be read, is read safely; leave to do otherwise changes no weight
     return stale_after(section for section, options in MADE_FROM.items() if differs.intersection(options))
+
+
+def sections_of(record: RunRecord) -> tuple[str, ...]:
+    """The sections that the record has, in order."""
+    return tuple(section for section in NEEDS if getattr(record, section))
+
+
+def lost(before: RunRecord, after: RunRecord) -> tuple[str, ...]:
+    """The sections that only the first record has, in order."""
+    return tuple(section for section in sections_of(before) if section not in sections_of(after))
+
+
+def changed_flags(old: RunRequest, new: RunRequest) -> tuple[str, ...]:
+    """The options that differ and that a section is made from, as they are typed."""
+    differing = [row for row in OPTIONS if row.makes and getattr(old, row.field) != getattr(new, row.field)]
+    return tuple(row.metavar if row.field == "model" else row.flag for row in differing)
 
 
 def clear(record: RunRecord, sections: Iterable[str]) -> RunRecord:

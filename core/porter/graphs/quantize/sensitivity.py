@@ -41,7 +41,7 @@ def sensitive_tensors(
     walk = reference.walk([lane], match.tensors)
     source = GraphSource(candidate, match, [feed])
     found = []
-    with (progress or Progress()).step("sensitivity, node by node", len(reference.graph.nodes)) as advance:
+    with (progress or Progress()).step("sensitivity, node by node", len(reference.graph.nodes), "nodes") as advance:
         for index in range(len(reference.graph.nodes)):
             walk.run(index)
             if walk.failures:

@@ -7,7 +7,7 @@ from pathlib import Path
 from porter.pipeline.job.inputs import input_file
 from porter.pipeline.job.job import Job
 from porter.records.message import Message, Text
-from porter.records.record import InputFile, PluginUse, RunRecord
+from porter.records.record import HELPER, InputFile, PluginUse, RunRecord
 
 SHIPPED_ROLES = {
     "config": Message("config"),
@@ -31,6 +31,7 @@ def inputs_of(job: Job) -> tuple[InputFile, ...]:
 def plugins_of(job: Job) -> tuple[PluginUse, ...]:
     """Which version of which plugin answers."""
     uses = [job.registry.use("model", job.hooks.plugin)]
+    uses += [job.registry.use(f"{HELPER} {name}", name) for name in job.registry.helpers()]
     uses.append(job.registry.use("task", job.registry.provider_of("task", job.spec.task)))
     for runtime in job.runtimes:
         uses.append(job.registry.use(f"runtime {runtime.name}", job.registry.provider_of("runtime", runtime.name)))

@@ -14,9 +14,9 @@ from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.provenance import changed_inputs, plugins_of
 from porter.pipeline.precision.calibration import content_of
-from porter.records.record import OutputFile, RunRecord
+from porter.records.record import HELPER, OutputFile, RunRecord
 from porter.runfolder.layout import MODELS
-from porter.runfolder.sections import NEEDS, clear, stale_after
+from porter.runfolder.sections import clear, stale_after
 from porter.runfolder.written import changed, written
 
 SECTION_OF_ROLE = {"model": "load", "task": "data"}
@@ -41,11 +41,6 @@ def standing(job: Job, record: RunRecord) -> tuple[RunRecord, tuple[str, ...]]:
     return record, tuple(dict.fromkeys(reason for _, reason in changed))
 
 
-def sections_of(record: RunRecord) -> tuple[str, ...]:
-    """The sections that the record has, in order."""
-    return tuple(section for section in NEEDS if getattr(record, section))
-
-
 Changed = Iterator[tuple[str, str]]
 """The first section that a change makes stale, and the change in words."""
 
@@ -66,10 +61,16 @@ def _machine(job: Job, record: RunRecord) -> Changed:
 
 
 def _plugins(job: Job, record: RunRecord) -> Changed:
-    then = {use.role: use for use in record.plugins}
-    for use in plugins_of(job):
-        if then.get(use.role, use) != use:
-            yield SECTION_OF_ROLE.get(use.role, "artefacts"), f"plugin {use.plugin!r} changed"
+    if record.load is None:
+        return
+    then, now = ({use.role: use for use in uses} for uses in (record.plugins, plugins_of(job)))
+    for role in sorted(then.keys() | now.keys()):
+        was, has = then.get(role), now.get(role)
+        helps = role.startswith(f"{HELPER} ")
+        if was and has and was != has:
+            yield "load" if helps else SECTION_OF_ROLE.get(role, "artefacts"), f"plugin {has.plugin!r} changed"
+        elif helps and not (was and has):  # of the others, the options say that they came or went
+            yield "load", f"plugin {role.removeprefix(f'{HELPER} ')!r} {'is new' if has else 'is not here'}"
 
 
 def _inputs(job: Job, record: RunRecord) -> Changed:
@@ -119,8 +120,16 @@ def remove_replaced_models(job: Job, record: RunRecord, before: tuple[OutputFile
             job.progress.note(f"left {file.path}: no file of this run, and changed since an earlier one built it")
 
 
-def remove_own_files(folder: Path, files: tuple[OutputFile, ...]) -> None:
-    """Remove what an earlier run wrote, each file only while it is what that run wrote."""
+def remove_own_files(folder: Path, files: tuple[OutputFile, ...]) -> tuple[list[str], list[str]]:
+    """Remove what an earlier run wrote, each file only while it is what that run wrote.
+
+    Returns the files that were removed, and those that somebody changed, which stay.
+    """
+    removed, left = [], []
     for file in files:
         if has_digest(folder / file.path, file.sha256):
             (folder / file.path).unlink()
+            removed.append(file.path)
+        elif (folder / file.path).exists():
+            left.append(file.path)
+    return removed, left

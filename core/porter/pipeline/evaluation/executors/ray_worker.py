@@ -11,6 +11,7 @@ from typing import Any
 
 from porter.errors import BadInput
 from porter.hosting.manager import create_registry
+from porter.hosting.plugin_file import PluginFile, require_usable
 from porter.machine import host as machine
 from porter.pipeline.evaluation.answer import answer
 from porter.pipeline.evaluation.executors.base import Work
@@ -24,7 +25,7 @@ from porter.pipeline.job.job import Job
 from porter.pipeline.job.provenance import inputs_of, plugins_of
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Item, Manifest
-from porter.records.record import PluginUse
+from porter.records.record import HELPER, PluginUse
 from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec
 
@@ -55,6 +56,8 @@ class Order:
     """Absolute path or URL of the images."""
     plugins: tuple[tuple[str, object], ...] | None
     """Plugins that were handed to the run as objects; None: those installed."""
+    plugin_files: tuple[PluginFile, ...]
+    """Plugins in one file, with their content: no worker needs the file."""
     disabled: tuple[str, ...]
     installed: Installed
     """What the machine of the run has; the worker's must have the same."""
@@ -90,7 +93,8 @@ class Worker:
     def arrive(self, order: Order) -> Arrived:
         """Look around. Raises `BadInput` where packages or plugins are others than those of the run."""
         self._order = order
-        self._registry = create_registry(order.plugins, disabled=order.disabled)
+        self._registry = create_registry(order.plugins, files=order.plugin_files, disabled=order.disabled)
+        require_usable(self._registry.infos)
         folder = Path(order.folder)
         job = Job(folder=folder, request=order.request, registry=self._registry, described=order.spec)
         here = installed(job, order.subject)
@@ -131,6 +135,7 @@ def order_for(work: Work) -> Order:
         folder=str(job.folder.absolute()),
         root=job.data.manifest.root,
         plugins=job.registry.handed,
+        plugin_files=job.registry.files,
         disabled=tuple(info.name for info in infos if info.state == "disabled"),
         installed=installed(job, work.subject),
         bundle=Bundle(files=_files(job, work.subject)),
@@ -141,7 +146,7 @@ def installed(job: Job, subject: Subject) -> Installed:
     """What this machine has."""
     *packages, processor = job.versions
     roles = {"model", "task"} if subject.artefact is None else {"model", "task", f"runtime {subject.artefact.runtime}"}
-    uses = tuple(use for use in plugins_of(job) if use.role in roles)
+    uses = tuple(use for use in plugins_of(job) if use.role in roles or use.role.startswith(f"{HELPER} "))
     return Installed(packages=tuple(packages), processor=processor, plugins=uses)
 
 

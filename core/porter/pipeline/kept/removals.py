@@ -1,0 +1,48 @@
+"""What a command removes from a run's folder, said in a line."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import rmtree
+
+from porter.documents.deliver import READMES
+from porter.errors import one_line
+from porter.pipeline.kept.standing import remove_own_files
+from porter.records.record import OutputFile
+from porter.runfolder.layout import CACHE, DOCUMENTS, PREDICTIONS
+
+
+class Watched:
+    """The files of a run's folder as a command finds them, to tell at its end which of them it left removed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+    def lines(self, languages: tuple[str, ...], task_files: tuple[str, ...]) -> Iterator[str]:
+        """What is gone and why; `languages` are those of the documents."""
+        unwanted = [name for language, name in READMES.items() if language not in languages]
+        documents = [name for name in DOCUMENTS if name not in unwanted]
+        again = shlex.join(["porter", "report", str(self._folder)])
+        for names, reason in (
+            (documents, f"they show an earlier record; `{again}` writes them again"),
+            (unwanted, f"the documents are in {', '.join(languages)} only (--lang)"),
+            ([PREDICTIONS, *task_files], "they are of an evaluation that no longer holds"),
+        ):
+            gone = [name for name in names if name in self._found and not (self._folder / name).exists()]
+            if gone:
+                yield f"removed {', '.join(gone)}: {reason}"
+
+
+def remove_earlier(folder: Path, files: tuple[OutputFile, ...]) -> Iterator[str]:
+    """Remove what an earlier run wrote and its cache, for --fresh; yields what was removed, and what stays."""
+    removed, changed = remove_own_files(folder, files)
+    if (folder / CACHE).exists():
+        rmtree(folder / CACHE, ignore_errors=True)
+        removed.append(f"{CACHE}/")
+    if removed:
+        yield f"removed {', '.join(map(one_line, removed))} of the earlier run: --fresh"
+    if changed:
+        yield f"kept {', '.join(map(one_line, changed))}: changed since the earlier run wrote it"
