@@ -41,11 +41,11 @@ docs: .venv/installed
 	$(PIP) --upgrade pip
 
 .venv/installed: .venv/bin/python constraints.txt $(PROJECTS)
-	$(PIP) --editable .[torch] $(patsubst %,--editable %,$(PLUGINS))
+	$(PIP) --editable .[fast,torch] $(patsubst %,--editable %,$(PLUGINS))
 	touch $@
 
 .venv/tested: .venv/installed
-	$(PIP) --editable .[torch,test] $(patsubst %,--editable %[test],$(PLUGINS))
+	$(PIP) --editable .[fast,torch,test] $(patsubst %,--editable %[test],$(PLUGINS))
 	touch $@
 
 clean:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fractions
-import io
 import os
 import pickle
 import struct
@@ -53,13 +52,13 @@ class Command:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("protocol", [2, 4])
-def test_a_command_in_the_pickle_does_not_run(tmp_path: Path, encoding: str, protocol: int) -> None:
+@pytest.mark.parametrize(("protocol", "names"), [(2, f"{os.system.__module__}.system"), (4, "a protocol above 2")])
+def test_a_command_in_the_pickle_does_not_run(tmp_path: Path, encoding: str, protocol: int, names: str) -> None:
     proof = tmp_path / "proof"
     content = {"state_dict": STATE, "extra": Command(f"echo ran > '{proof}'")}
     path = save(tmp_path / "evil.pth", content, pickle_protocol=protocol, **ENCODINGS[encoding])
     text = refusal(path)
-    assert f"{os.system.__module__}.system" in text
+    assert names in text
     assert "--trust-checkpoint" in text
     assert not proof.exists()
     # The same file trusted does run it: the check above could have failed.
@@ -68,12 +67,15 @@ def test_a_command_in_the_pickle_does_not_run(tmp_path: Path, encoding: str, pro
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("protocol", [2, 4])
-def test_every_unknown_class_is_named(tmp_path: Path, encoding: str, protocol: int) -> None:
+def test_every_unknown_class_is_named_that_the_file_lists(tmp_path: Path, encoding: str) -> None:
     content = {"state_dict": STATE, "a": fractions.Fraction(1, 2), "b": types.SimpleNamespace(c=complex(1))}
-    path = save(tmp_path / "c.pth", content, pickle_protocol=protocol, **ENCODINGS[encoding])
+    path = save(tmp_path / "c.pth", content, **ENCODINGS[encoding])
     text = refusal(path)
-    assert "'fractions.Fraction', 'types.SimpleNamespace'" in text
+    listed = {
+        "zip": "'fractions.Fraction', 'types.SimpleNamespace'; ",
+        "legacy": "'fractions.Fraction', and maybe more",
+    }
+    assert listed[encoding] in text
     assert "numpy" not in text
     raw = read_checkpoint(path, trust=True)
     assert not raw.safe
@@ -97,7 +99,7 @@ def test_a_whole_pickled_model_is_refused_as_such(tmp_path: Path, encoding: str)
 
 def test_pickle_protocol_4_is_read_only_with_trust(tmp_path: Path) -> None:
     path = save(tmp_path / "c.pth", STATE, pickle_protocol=4)
-    assert "protocol 4" in refusal(path)
+    assert "a protocol above 2" in refusal(path)
     assert not read_checkpoint(path, trust=True).safe
 
 
@@ -173,7 +175,7 @@ def test_other_archives_are_refused(tmp_path: Path) -> None:
     assert "'c.pth'" in refusal(tmp_path / "b.zip")
     with tarfile.open(tmp_path / "c.tar", "w") as tar:
         tar.add(inner, "c.pth")
-    assert "is a tar archive (it holds 'c.pth')" in refusal(tmp_path / "c.tar", trust=True)
+    assert "is a tar archive; if the checkpoint is inside, extract it" in refusal(tmp_path / "c.tar", trust=True)
 
 
 def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
@@ -243,44 +245,6 @@ def test_a_tensor_larger_than_its_data_is_refused(tmp_path: Path) -> None:
             data = old.read(name)
             new.writestr(name, data.replace(b"M\xe8\x03", b"J\x00\x00\x00\x10"))  # 1000 becomes 2 ** 28
     assert "damaged" in refusal(tmp_path / "d.pth")
-
-
-def write_tar_checkpoint(path: Path) -> None:
-    """A checkpoint as torch 0.1 wrote it: one float tensor `w` of values 1, 2 (`torch.serialization._legacy_load`)."""
-    storages, tensors, names = io.BytesIO(), io.BytesIO(), io.BytesIO()
-    for storage in (1, (0, "cpu", torch.FloatStorage)):
-        pickle.dump(storage, storages, protocol=2)
-    storages.write(struct.pack("<q2f", 2, 1.0, 2.0))
-    pickle.dump([], storages, protocol=2)
-    for tensor in (1, (1, 0, torch.FloatTensor)):
-        pickle.dump(tensor, tensors, protocol=2)
-    tensors.write(struct.pack("<iiqqq", 1, 0, 2, 1, 0))
-
-    class Pickler(pickle.Pickler):
-        def persistent_id(self, obj: object) -> int | None:
-            return 1 if obj is marker else None
-
-    marker = object()
-    Pickler(names, protocol=2).dump({"w": marker})
-    with tarfile.open(path, "w") as tar:
-        for name, content in (("storages", storages), ("tensors", tensors), ("pickle", names)):
-            info = tarfile.TarInfo(name)
-            info.size = len(content.getvalue())
-            tar.addfile(info, io.BytesIO(content.getvalue()))
-
-
-def test_the_oldest_format_is_read_only_with_trust(tmp_path: Path) -> None:
-    path = tmp_path / "c.pth"
-    write_tar_checkpoint(path)
-    path.with_name("cut.pth").write_bytes(path.read_bytes()[:600])
-    assert "tar archive" in refusal(path.with_name("cut.pth"), trust=True)
-    text = refusal(path)
-    assert "tar format" in text
-    assert "--trust-checkpoint" in text
-    raw = read_checkpoint(path, trust=True)
-    assert (raw.format, raw.safe) == ("tar", False)
-    assert isinstance(raw.content, dict)
-    assert raw.content["w"].tolist() == [1.0, 2.0]
 
 
 def test_control_characters_in_a_path_or_a_class_do_not_reach_the_terminal(tmp_path: Path) -> None:

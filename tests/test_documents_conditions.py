@@ -10,9 +10,9 @@ from figures import figures, unfounded
 from tiny import start, write_photos
 
 from porter.documents.deliver import render
+from porter.documents.grid import Column, grid
 from porter.documents.languages import CHINESE, ENGLISH
 from porter.documents.markdown import table
-from porter.records.approximation import Approximation
 from porter.records.evaluation import Execution
 from porter.records.kit import Kit
 from porter.records.message import Message
@@ -93,7 +93,7 @@ def test_calls_that_waited_in_line_are_told(record: RunRecord) -> None:
     assert "2 streams + 2 queued" in report, "the drawing tells its lines apart"
 
 
-def test_tuning_kits_and_inexact_decoding_are_told(record: RunRecord) -> None:
+def test_tuning_and_kits_are_told(record: RunRecord) -> None:
     best, plain = Setting(threads=1, streams=1, batch=4), Setting(threads=2, streams=1, batch=4)
     gain = Gain(
         best=best,
@@ -120,25 +120,19 @@ def test_tuning_kits_and_inexact_decoding_are_told(record: RunRecord) -> None:
         images=12,
         size_bytes=4321,
     )
-    metric = record.evaluations[0].metrics[0]
-    rough = Approximation(
-        images=12,
-        reduced=7,
-        exact=metric,
-        approximate=replace(metric, value=33.25),
-        answers_changed=3,
-        exact_images_per_second=10.5,
-        approximate_images_per_second=None,
-    )
-    english, report = documents(replace(record, tunings=(tuning,), kits=(kit,), approximation=rough))
+    english, report = documents(replace(record, tunings=(tuning,), kits=(kit,)))
     assert "| onnxruntime-fp32 | most images/s | 1 | 1 | 4 | 120.50 | 100.25 | 20.2 | -1.5 |" in english
     for document in (english, report):
-        assert "7 of 12 images were decoded to a fraction of their size" in document
         assert "Everything on the runtime device (Chip1): this machine lacks it." in document and "4321" in document
 
 
 def test_a_column_in_which_nothing_is_known_is_left_out() -> None:
-    assert table([["a", "–", "1"], ["b", "–", "–"]], ["x", "y", "z"], [2]).splitlines() == [
+    columns: list[Column[tuple[str, None, float | None]]] = [
+        Column(title="x", read=lambda row: row[0]),
+        Column(title="y", read=lambda row: row[1]),
+        Column(title="z", read=lambda row: row[2], form=".0f"),
+    ]
+    assert table(grid(columns, [("a", None, 1.2), ("b", None, None)]), str).splitlines() == [
         "| x | z |",
         "| --- | ---: |",
         "| a | 1 |",

@@ -241,7 +241,7 @@ def test_three_images(tmp_path: Path) -> None:
 CHANGES: dict[str, tuple[Callable[[RunRecord], RunRecord], Sequence[str]]] = {
     "nothing at batch 4": (
         lambda record: replace(record, performance=tuple(one for one in record.performance if one.batch != 4)),
-        ("Speed of onnxruntime-fp32 at batch 4.", "onnxruntime-fp32 4 – – not measured"),
+        ("Speed of onnxruntime-fp32 at batch 4.", "onnxruntime-fp32 4 – not measured –"),
     ),
     "no speed": (lambda record: replace(record, performance=()), ("Speed of pure inference.",)),
     "no reference": (lambda record: replace(record, evaluations=record.evaluations[1:]), ("onnxruntime fp32",)),

@@ -150,8 +150,8 @@ def test_a_choice_shows_all_that_was_tried_and_the_figures_are_of_the_chosen(fin
         ),
     )
     page = shown(record)
-    assert "onnxruntime fp32 chosen 90.25 -1.25 1 1 4 409.15 19.85 1.00 –" in page
-    assert "other fp16 inaccurate – 7.50 – – – – – – it loses 7.50 points" in page
+    assert f"{chosen} chosen – 90.25 -1.25 1 1 4 310.20 1.00" in page
+    assert "other-fp16 loses too much it loses 7.50 points – 7.50 – – – – –" in page
     assert f"{chosen} 5 15 310.20 220.30 629.80 28.10" in page
     best = Page(record).best()
     assert best is not None and best.artefact == chosen, "what was not chosen is no figure of the delivery"
@@ -200,8 +200,8 @@ def test_int8_shows_every_attempt(finished: RunRecord) -> None:
         "Attempt 2 was kept: it passed. The search ended with the first attempt that passed, after 11.4 of 600.0 s."
         in page
     )
-    assert "1 minmax 0 0 – – – – 5.3 the graph cannot be read" in page
-    assert "2 percentile, percentile 99.9 73 1 onnxruntime 90.00 0.00 – 6.1 PASS" in page
+    assert "1 minmax – the graph cannot be read 0 0 – – 1.00 5.3" in page
+    assert "2 (kept) percentile, percentile 99.9 onnxruntime PASS 73 1 90.00 0.00 1.00 6.1" in page
     assert "Left in float: /conv1/Conv ." in page and "t1 /conv1/Conv 1.23e-02" in page
 
 
@@ -229,5 +229,5 @@ def test_tuning_shows_the_gain_and_every_trial(finished: RunRecord) -> None:
         measured="today",
     )
     page = shown(replace(finished, tunings=(tuning,)))
-    assert "other-fp16 images/s 2 2 8 520.50 410.25 26.9 -0.5 – 5" in page
+    assert "other-fp16 most images/s 2 2 8 520.50 410.25 26.9 -0.5 5" in page
     assert "2 1 8 – – 0 out of memory" in page and "The search took 12.3 s" in page

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Meta, Struct
 
 from porter.errors import BadInput
 from porter.files.yamlfile import MAX_ALIASES, MAX_BYTES, read_yaml
-from porter.files.yamlsection import Section
+from porter.files.yamltyped import from_yaml, yaml_fault
 
 
 def written(folder: Path, text: str | bytes) -> Path:
@@ -113,12 +113,6 @@ def test_an_alias_bomb_stays_small(tmp_path: Path) -> None:
     assert f"more than {MAX_ALIASES} aliases" in error_of(written(tmp_path, "\n".join(levels)))
 
 
-def test_a_list_within_itself_is_shown_shortly(tmp_path: Path) -> None:
-    section = Section(read_yaml(written(tmp_path, "a: &a [*a]\n")), "f")
-    with pytest.raises(BadInput, match="a: a whole number is needed, found a list"):
-        section.integers("a")
-
-
 def test_paths_that_are_no_file(tmp_path: Path) -> None:
     assert "no such file" in error_of(tmp_path / "gone.yaml")
     assert "a folder" in error_of(tmp_path)
@@ -147,102 +141,122 @@ def test_no_bytes_raise_anything_else(tmp_path_factory: pytest.TempPathFactory, 
 # --- its values --------------------------------------------------------------------------------------------------
 
 
-def section(value: Any) -> Section:
-    return Section({"key": value}, "f.yaml", "top")
+Whole = Annotated[int, Meta(ge=1, le=1000)]
+
+
+class Inner(Struct, kw_only=True, forbid_unknown_fields=True):
+    preprocess: Any = None
+    whole: Whole = 1
+    number: Annotated[float, Meta(ge=-10, le=10)] = 0.0
+    wholes: Annotated[tuple[Whole, ...], Meta(min_length=1, max_length=16)] = (1,)
+    numbers: tuple[Annotated[float, Meta(ge=0, le=1)], ...] = ()
+    text: str | None = None
+    texts: tuple[str, ...] = ()
+    mode: Literal["linear", "cubic"] = "linear"
+    flag: bool = False
+    inner: Inner | None = None
+
+
+class Outer(Struct):
+    top: Inner
+
+
+def read_inner(key: str, value: Any) -> Any:
+    return getattr(from_yaml({"top": {key: value}, "further": 1}, Outer, "f.yaml").top, key)
 
 
 @pytest.mark.parametrize(
-    ("value", "read", "expected"),
+    ("key", "value", "expected"),
     [
-        (4, Section.integer, 4),
-        ("4", Section.integer, 4),
-        ("2.24e2", Section.integer, 224),
-        (4.0, Section.integer, 4),
-        ("1e-4", Section.number, 1e-4),
-        (1, Section.number, 1.0),
-        ([1, "2", 3.0], Section.integers, (1, 2, 3)),
-        ((1, 2), Section.integers, (1, 2)),
-        ("(1, 2)", Section.integers, (1, 2)),
-        ("[1,2]", Section.integers, (1, 2)),
-        ("(5,)", Section.integers, (5,)),
-        (5, Section.integers, (5,)),
-        (["1e-1", 0.2], Section.numbers, (0.1, 0.2)),
-        ("abc", Section.text, "abc"),
-        ("", Section.text, ""),
-        (["no", "1"], Section.texts, ("no", "1")),
-        (True, Section.boolean, True),
-        ("Yes", Section.boolean, True),
-        ("off", Section.boolean, False),
+        ("whole", 4, 4),
+        ("whole", "4", 4),
+        ("whole", "2.24e2", 224),
+        ("whole", 4.0, 4),
+        ("number", "1e-4", 1e-4),
+        ("number", 1, 1.0),
+        ("wholes", [1, "2", 3.0], (1, 2, 3)),
+        ("wholes", (1, 2), (1, 2)),
+        ("wholes", "(1, 2)", (1, 2)),
+        ("wholes", "[1,2]", (1, 2)),
+        ("wholes", "(5,)", (5,)),
+        ("wholes", 5, (5,)),
+        ("numbers", ["1e-1", 0.2], (0.1, 0.2)),
+        ("text", "abc", "abc"),
+        ("text", "", ""),
+        ("texts", ["no", "1"], ("no", "1")),
+        ("texts", "a, b", ("a, b",)),
+        ("flag", True, True),
+        ("flag", "Yes", True),
+        ("flag", "off", False),
     ],
 )
-def test_a_value_becomes_its_type(value: Any, read: Callable[[Section, str], Any], expected: Any) -> None:
-    found = read(section(value), "key")
+def test_a_value_becomes_its_type(key: str, value: Any, expected: Any) -> None:
+    found = read_inner(key, value)
     assert found == expected and type(found) is type(expected)
 
 
 @pytest.mark.parametrize(
-    ("value", "read", "problem"),
+    ("key", "value", "problem"),
     [
-        (None, Section.integer, "key: has no value; give one"),
-        ("x", Section.integer, "key: a whole number is needed, found 'x'"),
-        (True, Section.integer, "key: a whole number is needed, found True"),
-        (1.5, Section.integer, "key: a whole number is needed, found 1.5"),
-        ({}, Section.integer, "key: a whole number is needed, found a mapping"),
-        (0, Section.integer, "key: 0 is not within 1..1000000000"),
-        (10**400, Section.integer, "key: a number of more than 60 digits is not within"),
-        ("1e999", Section.number, "key: '1e999' is not within"),
-        (float("inf"), Section.number, "key: inf is not within"),
-        (float("nan"), Section.number, "key: a number is needed, found nan"),
-        ("nan", Section.number, "key: a number is needed, found 'nan'"),
-        ([1, "x"], Section.integers, "key[1]: a whole number is needed, found 'x'"),
-        (["x"], Section.integers, "key: a whole number is needed, found 'x'"),
-        ([], Section.integers, "key: 0 values"),
-        ([1] * 17, Section.integers, "key: 17 values"),
-        ("", Section.integers, "key: a whole number is needed, found ''"),
-        (8, Section.text, "key: text is needed, found 8; put it in quotes"),
-        (False, Section.text, "key: text is needed, found False"),
-        ("a", Section.texts, "key: a list is needed, found 'a'"),
-        (["a", None], Section.texts, "key[1]: text is needed, found nothing"),
-        ("maybe", Section.boolean, "key: true or false is needed, found 'maybe'"),
-        (1, Section.boolean, "key: true or false is needed, found 1"),
-        ([1], Section.section, "key: a mapping is needed, found a list"),
-        ("y" * 500, Section.integer, "..."),
+        ("whole", None, "whole: has no value; give one"),
+        ("text", None, "text: has no value; give one"),
+        ("whole", "x", "whole: a whole number is needed, found 'x'"),
+        ("whole", True, "whole: a whole number is needed, found True"),
+        ("whole", 1.5, "whole: a whole number is needed, found 1.5"),
+        ("whole", "1e999", "whole: a whole number is needed, found '1e999'"),
+        ("whole", {}, "whole: a whole number is needed, found a mapping"),
+        ("whole", 0, "whole: 0 is not within 1..1000"),
+        ("whole", "1e300", "whole: '1e300' is not within 1..1000"),
+        ("whole", 10**400, "whole: a number of more than 60 digits is not within"),
+        ("number", "1e999", "number: '1e999' is not within"),
+        ("number", float("inf"), "number: inf is not within"),
+        ("number", float("nan"), "number: a number is needed, found nan"),
+        ("number", "nan", "number: a number is needed, found 'nan'"),
+        ("wholes", [1, "x"], "wholes[1]: a whole number is needed, found 'x'"),
+        ("wholes", ["x"], "wholes: a whole number is needed, found 'x'"),
+        ("wholes", "x", "wholes: a whole number is needed, found 'x'"),
+        ("wholes", [], "wholes: 0 values, 1 to 16 are taken"),
+        ("wholes", [1] * 17, "wholes: 17 values"),
+        ("wholes", "", "wholes: a whole number is needed, found ''"),
+        ("text", 8, "text: text is needed, found 8; put it in quotes"),
+        ("text", False, "text: text is needed, found False"),
+        ("texts", ["a", None], "texts[1]: has no value"),
+        ("texts", ["a", ["b"]], "texts[1]: text is needed, found a list"),
+        ("texts", {"a": 1}, "texts: a list is needed, found a mapping"),
+        ("mode", "linaer", "mode: 'linaer' is not supported, it may be cubic or linear; did you mean 'linear'?"),
+        ("mode", 4, "mode: 4 is not supported"),
+        ("flag", "maybe", "flag: true or false is needed, found 'maybe'"),
+        ("flag", 1, "flag: true or false is needed, found 1"),
+        ("inner", [1], "inner: a mapping is needed, found a list"),
+        ("inner", {"inner": {"number": "x"}}, "inner.inner.number: a number is needed, found 'x'"),
+        ("preproces", {}, "preproces: unknown key; did you mean 'preprocess'?"),
+        ("zzz", {}, "zzz: unknown key; known: preprocess, whole, number"),
+        ("a\nb", {}, "a b: unknown key"),
+        ("whole", "y" * 500, "..."),
     ],
 )
-def test_a_wrong_value_is_named_by_its_key(value: Any, read: Callable[[Section, str], Any], problem: str) -> None:
+def test_a_wrong_value_is_named_by_its_key(key: str, value: Any, problem: str) -> None:
     with pytest.raises(BadInput) as caught:
-        read(section(value), "key")
-    assert str(caught.value).startswith("f.yaml: top.key")
-    assert problem in str(caught.value) and len(str(caught.value)) < 160
+        read_inner(key, value)
+    assert str(caught.value).startswith("f.yaml: top.")
+    assert problem in str(caught.value) and len(str(caught.value)) < 180
 
 
-def test_absent_keys() -> None:
-    empty = Section({"kye": 1}, "f.yaml", absent="missing; every such file has it")
-    assert (empty.integer("a", default=3), empty.text("a", "x"), empty.boolean("a", False)) == (3, "x", False)
-    assert (empty.integers("a", default=(1,)), empty.numbers("a", default=(0.5,))) == ((1,), (0.5,))
-    assert empty.section("a", optional=True).values == {}
-    with pytest.raises(BadInput, match=r"^f\.yaml: key: missing; every such file has it; did you mean 'kye'\?$"):
-        empty.integer("key")
-    with pytest.raises(BadInput, match=r"^f\.yaml: key: missing"):
-        empty.section("key")
+def test_a_list_within_itself_is_shown_shortly(tmp_path: Path) -> None:
+    document = read_yaml(written(tmp_path, "top:\n  whole: &a [*a]\n"))
+    with pytest.raises(BadInput, match=r"line 2: top\.whole: a whole number is needed, found a list"):
+        from_yaml(document, Outer, "f")
 
 
-def test_unknown_keys_and_words() -> None:
-    values = Section({"preproces": {}, "1": 2}, "f.yaml")
-    with pytest.raises(BadInput, match=r"^f\.yaml: preproces: unknown key; did you mean 'preprocess'\?$"):
-        values.refuse_unknown(("preprocess",))
-    with pytest.raises(BadInput, match=r"^f\.yaml: 1: unknown key; known: preproces, other$"):
-        values.refuse_unknown(("preproces", "other"))
-    word = Section({"mode": "linaer", "n": 4}, "f.yaml")
-    with pytest.raises(BadInput, match=r"mode: 'linaer' is not supported, it may be linear or cubic; did you mean 'l"):
-        word.choice("mode", ("linear", "cubic"))
-    with pytest.raises(BadInput, match="n: 4 is not supported"):
-        word.choice("n", ("linear",))
-    assert word.choice("absent", ("linear", "cubic"), "cubic") == "cubic"
+def test_an_absent_key_is_named_with_the_one_that_was_meant() -> None:
+    with pytest.raises(BadInput, match=r"^f\.yaml: top: missing; every such file has it; did you mean 'tpo'\?$"):
+        from_yaml({"tpo": 1}, Outer, "f.yaml", "missing; every such file has it")
 
 
-def test_the_path_of_a_key_has_every_section() -> None:
-    inner = Section({"a": {"b": {"c": "x"}}}, "f.yaml").section("a").section("b")
-    with pytest.raises(BadInput, match=r"^f\.yaml: a\.b\.c: a number is needed, found 'x'$"):
-        inner.number("c")
-    assert str(inner.error("", "is wrong")) == "f.yaml: a.b: is wrong"
+def test_the_line_is_that_of_the_key(tmp_path: Path) -> None:
+    document = read_yaml(written(tmp_path, "# a comment\ntop:\n  text: a\n  wholes:\n    - 1\n    - x\n"))
+    with pytest.raises(BadInput, match=r"^f\.yaml, line 4: top\.wholes\[1\]: a whole number is needed, found 'x'$"):
+        from_yaml(document, Outer, "f.yaml")
+    assert str(yaml_fault(document, "f", "top.text", "is wrong")) == "f, line 3: top.text: is wrong"
+    assert str(yaml_fault(document, "f", "top.gone", "is wrong")) == "f, line 2: top.gone: is wrong"
+    assert str(yaml_fault({}, "f", "", "is wrong")) == "f: is wrong"

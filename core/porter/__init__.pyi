@@ -67,7 +67,8 @@ from .files.textfile import read_text as read_text
 from .files.whole import whole_file as whole_file
 from .files.whole import write_whole as write_whole
 from .files.yamlfile import read_yaml as read_yaml
-from .files.yamlsection import Section as Section
+from .files.yamltyped import from_yaml as from_yaml
+from .files.yamltyped import yaml_fault as yaml_fault
 from .graphs.onnxfile import all_tensors as all_tensors
 from .graphs.onnxfile import facts_of as facts_of
 from .graphs.onnxfile import read_onnx as read_onnx

@@ -135,7 +135,7 @@ CASES = [
     Case(
         name="GBK",
         command=ONNX,
-        says="labels.txt, line 1: not UTF-8; .* iconv -f GB18030",
+        says="labels.txt, line 1: not UTF-8; .*iconv -f GB18030",
         files=_labels("\u7532.png 0\n".encode("gbk")),
     ),
     Case(

@@ -24,7 +24,6 @@ from PIL import Image
 from fuzzing.mutations import changed_json, edited
 from fuzzing.samples import AIS_LOG, AIS_SUMMARY, ATC_LOG, PERF_VISION, PURE_LOG, SCORES
 from porter.builtin.classification import Classified
-from porter.checkpoints.foreign import survey
 from porter.checkpoints.read import read_checkpoint
 from porter.checkpoints.unwrap import find_weights
 from porter.comparing.compare import compare_runs
@@ -199,7 +198,6 @@ def _pickle(path: Path) -> None:
         archive.writestr("archive/byteorder", b"little")
         for number, tensor in enumerate(STATE.values()):
             archive.writestr(f"archive/data/{number}", tensor.numpy().tobytes())
-    survey(path, "zip")
     _checkpoint(path)
 
 

@@ -6,10 +6,7 @@ the file into memory, it takes a record for the weights themselves even where th
 
 from __future__ import annotations
 
-import os
 import re
-import struct
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -37,37 +34,6 @@ def check_archive(path: Path) -> None:
         raise BadInput(
             f"{one_line(path)}: the zip archive is damaged or cut short ({one_line(error)}); copy or download it again"
         ) from error
-
-
-def read_pickle(path: Path) -> bytes:
-    """The pickle of an archive that `check_archive` let pass, whether or not it has a checksum."""
-    with zipfile.ZipFile(path) as archive:
-        record = archive.getinfo(_pickles(archive.namelist())[0])
-    with path.open("rb") as file:
-        # A local header is 30 bytes, the last four of them the lengths of the name and of the extra field that follow.
-        file.seek(record.header_offset + 26)
-        name, extra = struct.unpack("<HH", file.read(4))
-        file.seek(name + extra, os.SEEK_CUR)
-        return file.read(record.file_size)
-
-
-def check_tar(path: Path) -> None:
-    """Check that the tar archive at `path` was written by one of torch's first releases.
-
-    Raises:
-        BadInput: it is damaged, or some other archive.
-    """
-    try:
-        with tarfile.open(path, "r:") as archive:
-            names = archive.getnames()
-    except (tarfile.TarError, ValueError, OSError) as error:
-        raise BadInput(
-            f"{one_line(path)}: the tar archive is damaged or cut short ({one_line(error)}); copy or download it again"
-        ) from error
-    if not {"storages", "tensors", "pickle"} <= set(names):
-        raise BadInput(
-            f"{one_line(path)}: is a tar archive (it holds {some(names)}); if the checkpoint is inside, extract it"
-        )
 
 
 def _pickles(names: list[str]) -> list[str]:

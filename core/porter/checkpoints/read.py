@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from porter.checkpoints.archive import check_archive, check_tar
+from porter.checkpoints.archive import check_archive
 from porter.checkpoints.checkpoint_file import require_file
-from porter.checkpoints.foreign import survey
 from porter.checkpoints.inert import inert_globals
 from porter.checkpoints.naming import some
 from porter.checkpoints.sniff import Format, detect_format
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _TRUST = "if you made it yourself, --trust-checkpoint unpickles it, which runs whatever code it holds"
+_UNKNOWN = re.compile(r"GLOBAL (.+?) (?:was not an allowed|whose module)", re.DOTALL)
+"""Where the safe loader names the first thing that it does not load."""
+_FRAME = "Unsupported operand 149"
+"""What it says of the first byte of a pickle of protocol 4 or above. `torch.save` writes protocol 2."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +54,6 @@ def read_checkpoint(path: Path, *, trust: bool = False) -> RawCheckpoint:
     _require_torch()
     if format == "zip":
         check_archive(path)
-    elif format == "tar":
-        check_tar(path)
     content, safe = _read_torch(path, format, trust)
     return RawCheckpoint(path=path, format=format, safe=safe, content=content)
 
@@ -63,15 +65,10 @@ def _read_torch(path: Path, format: Format, trust: bool) -> tuple[object, bool]:
     with torch.serialization.safe_globals(list(inert_globals())):
         # torch raises almost anything on hostile or damaged bytes: RuntimeError, KeyError, AttributeError, …
         try:
-            if format != "tar":
-                return _load(path, weights_only=True, mmap=format == "zip"), True
+            return _load(path, weights_only=True, mmap=format == "zip"), True
         except Exception as error:
             if not trust:
                 raise BadInput(f"{one_line(path)}: {_why_refused(path, format, error)}") from error
-    if not trust:
-        raise BadInput(
-            f"{one_line(path)}: is in the tar format of torch's first releases, which has no safe reader; {_TRUST}"
-        )
     try:
         return _load(path, weights_only=False, mmap=format == "zip"), False
     except Exception as error:
@@ -98,19 +95,30 @@ def _load(path: Path, *, weights_only: bool, mmap: bool) -> object:
 
 def _why_refused(path: Path, format: Format, error: Exception) -> str:
     """What the safe loader met: a class that it does not know, a pickle protocol, or damage."""
-    found = survey(path, format)
-    if found.foreign:
-        names = some(found.foreign, limit=8)
-        if any(name.startswith("torch.nn.modules.") for name in found.foreign):
-            return f"holds a whole pickled model ({names}); save model.state_dict() instead; {_TRUST}"
-        plural = "classes or functions" if len(found.foreign) > 1 else "a class or function"
-        return f"asks for {plural} that porter does not load: {names}; {_TRUST}"
-    if found.protocol > 2:
-        return (
-            f"was pickled with protocol {found.protocol}, and only 2 can be read safely; "
-            f"save it again without `pickle_protocol`; {_TRUST}"
-        )
+    met = _UNKNOWN.search(str(error))
+    names = _foreign(path) if format == "zip" else ()
+    names = names or ((met[1],) if met else ())
+    if any(name.startswith("torch.nn.modules.") for name in names):
+        return f"holds a whole pickled model ({some(names, limit=8)}); save model.state_dict() instead; {_TRUST}"
+    if names:
+        plural = "classes or functions" if len(names) > 1 else "a class or function"
+        more = ", and maybe more, which a file of PyTorch before 1.6 does not list" if format == "legacy" else ""
+        return f"asks for {plural} that porter does not load: {some(names, limit=8)}{more}; {_TRUST}"
+    if _FRAME in str(error):
+        return f"was pickled with a protocol above 2, which has no safe reader; save it with protocol 2; {_TRUST}"
     return f"is damaged or cut short: {_reason(error)}; copy or download it again"
+
+
+def _foreign(path: Path) -> tuple[str, ...]:
+    """Full names of what the archive asks for and the safe loader does not allow, torch's own last; empty where its
+    pickle cannot be listed."""
+    import torch
+
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # as of the loader itself: almost anything
+        return ()
+    return tuple(sorted(names, key=lambda name: (name.startswith("torch."), name)))
 
 
 def _reason(error: Exception) -> str:

@@ -9,8 +9,8 @@ from typing import Literal
 from porter.checkpoints.naming import quoted
 from porter.errors import BadInput, one_line
 
-Format = Literal["zip", "legacy", "tar", "safetensors"]
-"""torch's archive (since 1.6), its pickle before that, the tar of its first releases; or safetensors."""
+Format = Literal["zip", "legacy", "safetensors"]
+"""torch's archive (since 1.6), its pickle before that; or safetensors."""
 
 _HEAD = 1024
 
@@ -32,6 +32,11 @@ _SIGNATURES = (
     (b"\x80", "a plain pickle, not a file written by torch.save; save the state_dict with torch.save"),
 )
 
+_TAR = (
+    "a tar archive; if the checkpoint is inside, extract it; if PyTorch before 0.2 wrote it and you trust it, open it "
+    "with any PyTorch and save it again: torch.save(torch.load(FILE, weights_only=False), NEW)"
+)
+
 _ONNX_FIELDS = frozenset(b"\x12\x1a\x22\x28\x32\x3a\x42\x72")
 """Tags of the fields that may follow `ir_version` in an ONNX `ModelProto` (onnx.proto)."""
 
@@ -48,8 +53,8 @@ def detect_format(path: Path) -> Format:
         return "zip"
     if head.startswith(b"\x80") and _LEGACY_MAGIC in head[:32]:
         return "legacy"
-    if head[257:262] == b"ustar":
-        return "tar"
+    if head[257:262] == b"ustar":  # before text, which a tar of text files seems to be
+        raise BadInput(f"{one_line(path)}: is {_TAR}")
     text = _as_text(head)
     if text is not None:
         raise BadInput(f"{one_line(path)}: {_describe_text(text)}")

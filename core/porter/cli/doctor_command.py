@@ -42,6 +42,8 @@ def doctor(as_json: bool) -> None:
         return
     click.echo(f"{environment.cpu}, {environment.threads} usable threads, {environment.memory_gib} GiB")
     click.echo(f"{environment.os}, Python {environment.python}")
+    if environment.slower_because:
+        click.echo(f"preprocessing is not at its fastest: {environment.slower_because}")
     for name, version in environment.packages.items():
         click.echo(f"    {name} {version}")
     here = {name: status for name, status in statuses.items() if status.available}

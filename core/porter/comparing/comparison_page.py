@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from porter.documents.templates import Templates, environment_of
+from porter.documents.templates import Templates, render_template
 from porter.records.comparison import RunComparison
 
 TEMPLATE = "compare.html.j2"
@@ -10,4 +10,4 @@ TEMPLATE = "compare.html.j2"
 
 def page(comparison: RunComparison) -> str:
     """The page; it loads nothing and runs nothing but its own sorting of tables."""
-    return environment_of(TEMPLATE, Templates()).get_template(TEMPLATE).render(comparison=comparison)
+    return render_template(TEMPLATE, Templates(), {"comparison": comparison})

@@ -8,6 +8,7 @@ from porter.documents import templates as jinja
 from porter.documents.languages import CHINESE, ENGLISH, LANGUAGES
 from porter.documents.modelcard import front_matter
 from porter.documents.page import Page
+from porter.documents.tables import Tables
 from porter.documents.templates import Templates
 from porter.errors import BadInput
 from porter.files.whole import write_whole
@@ -47,15 +48,17 @@ def render(template: str, record: RunRecord, templates: Templates | None = None,
 
     own = templates or Templates()
     texts = record.model.translations.get(language) if record.model is not None else None
+    page = Page(record)
+    values = {
+        "run": record,
+        "run_arguments": run_arguments(record.request),
+        "languages": {name: LANGUAGES[name] for name in READMES if name in record.request.languages},
+        "readmes": READMES,
+        "page": page,
+        "tables": Tables(record, page),
+    }
     try:
-        document = jinja.environment_of(template, own, language, texts).get_template(template)
-        return document.render(
-            run=record,
-            run_arguments=run_arguments(record.request),
-            languages={name: LANGUAGES[name] for name in READMES if name in record.request.languages},
-            readmes=READMES,
-            page=Page(record),
-        )
+        return jinja.render_template(template, own, values, language, texts)
     except BadInput:
         raise
     except Exception as error:

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 def html_environment(plain: jinja2.Environment) -> jinja2.Environment:
     """`plain` for HTML: everything is escaped, each text is on one line with control characters made visible."""
-    from porter.documents.jinja import compiled
-
-    environment = plain.overlay(autoescape=True, finalize=shown, bytecode_cache=compiled("html"))
+    environment = plain.overlay(autoescape=True, finalize=shown)
     environment.filters = {**plain.filters, "text": text, "say": say, "code": code, "link": link, "csp": csp}
     return environment
 
@@ -43,8 +41,8 @@ def text(value: object) -> Markup:
     return escape(isolated(one_line(value)))
 
 
-def say(sentence: message.Text) -> Markup:
-    """A sentence of the record: what it quotes in backticks is code."""
+def say(sentence: message.Value) -> Markup:
+    """A sentence of the record, or several as a list: what it quotes in backticks is code."""
     return Markup(message.render(sentence, lambda template: template, HTML))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from porter.errors import BadInput, one_line
 from porter.files.yamlfile import read_yaml
-from porter.records.message import PLACEHOLDER, PLAIN, Markup, Text, render
+from porter.records.message import PLACEHOLDER, PLAIN, Markup, Text, Value, render
 
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = {ENGLISH: "English", CHINESE: "简体中文"}
@@ -28,7 +28,7 @@ def say(text: Text, language: str = ENGLISH, markup: Markup = PLAIN) -> str:
     return say_from(catalogue(language), text, markup)
 
 
-def say_from(translations: Catalogue, text: Text, markup: Markup = PLAIN) -> str:
+def say_from(translations: Catalogue, text: Value, markup: Markup = PLAIN) -> str:
     """`text` by a catalogue at hand; what that lacks stays English."""
     return render(text, lambda sentence: translations.get(sentence, sentence), markup)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 from porter.documents.bidi import isolated
+from porter.documents.grid import NOTHING, Cell, Column, Grid
 from porter.errors import one_line
 from porter.files.urls import is_web_address
-from porter.records.message import Markup, number
+from porter.records.message import Markup, Message, Value, number
 
 NOT_MEASURED = "not measured"
-UNKNOWN = "–"
-"""What a cell holds that has no figure, in a table where that says enough."""
+PASS, FAIL = Message("pass"), Message("FAIL")
 
 
 def num(value: float | None, digits: int = 2) -> str:
@@ -58,14 +58,24 @@ def shell(value: object) -> str:
     return "\n".join([f"{fence}sh", *lines, fence])
 
 
-def table(rows: Sequence[Sequence[str]], heads: Sequence[str], numbers: Sequence[int] = ()) -> str:
-    """A table of cells that are written already; `numbers` are its columns of numbers.
+def table(grid: Grid, say: Callable[[Value], str]) -> str:
+    """A table; `say` writes what is no code."""
+    heads = [say(column.title) for column in grid.columns]
+    ruler = ["---" if column.form is None else "---:" for column in grid.columns]
+    rows = [
+        [_cell(cell, column, say) for cell, column in zip(line.cells, grid.columns, strict=True)] for line in grid.lines
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, ruler, *rows))
 
-    A column in which nothing is known, whose every cell is a dash, is left out.
-    """
-    kept = [place for place in range(len(heads)) if any(row[place] != UNKNOWN for row in rows)]
-    ruler = ["---:" if place in numbers else "---" for place in range(len(heads))]
-    return "\n".join(f"| {' | '.join(line[place] for place in kept)} |" for line in (heads, ruler, *rows))
+
+def _cell(cell: Cell, column: Column[Any], say: Callable[[Value], str]) -> str:
+    shown = code(cell.text) if column.kind in ("code", "hash") and cell != NOTHING else say(cell.text)
+    if cell.passed is not None:
+        state = say(PASS) if cell.passed else f"**{say(FAIL)}**"
+        shown = f"{state} {shown}".strip()
+    if cell.interval is not None:
+        shown += f" [{num(cell.interval.low)}, {num(cell.interval.high)}]"
+    return f"**{shown}**" if cell.strong else shown
 
 
 def dims(shape: Any) -> str:

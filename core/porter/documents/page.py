@@ -106,6 +106,12 @@ class Page:
                 return max(delivered, key=lambda one: one.drop or 0.0)
         return None
 
+    def unbuilt(self) -> tuple[str, ...]:
+        """Runtimes that were asked for and have neither artefact nor kit."""
+        record = self._record
+        known = {one.runtime for one in record.artefacts} | {one.runtime for one in record.kits}
+        return () if record.imported else tuple(name for name in record.request.runtimes if name not in known)
+
     def unmeasured_batches(self) -> Iterator[tuple[str, int]]:
         """Artefact and batch size that was asked for and has no figure, where other sizes have one."""
         measured: dict[str, set[int]] = {}

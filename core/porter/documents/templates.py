@@ -1,11 +1,13 @@
-"""The Jinja environment of the documents: core's templates, those of plugins before them, the user's before all."""
+"""The Jinja environments of the documents: core's templates, those of plugins before them, the user's before all."""
 
 from __future__ import annotations
 
 import shlex
 import traceback
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,18 +41,53 @@ class Templates:
         return self.plugins if self.user is None else (self.user, *self.plugins)
 
 
-def environment(
-    templates: Templates, language: str = ENGLISH, texts: Mapping[str, str] | None = None
-) -> jinja2.Environment:
-    """An environment that writes Markdown in `language`. An undefined name is an error, never an empty place.
+@dataclass(frozen=True)
+class Voice:
+    """How one document says what it says."""
 
-    `texts` are those of the model itself, such as its description, with what each is in that language.
-    """
+    known: Catalogue
+    language: str
+    markup: Markup
+
+    def text(self, value: Value) -> str:
+        """The filter `text`: a sentence of the record in the document's language, anything else as it is."""
+        return say_from(self.known, value, self.markup)
+
+    def num(self, value: float | None, digits: int = 2) -> str:
+        """The filter `num`: a figure with so many places."""
+        return self.not_measured if value is None else markdown.num(value, digits)
+
+    def translated(self, sentence: str, **values: Value) -> str:
+        """The function `_`: a sentence with its values."""
+        import jinja2
+
+        if {name for name, _ in placeholders(sentence)} != set(values):
+            raise jinja2.TemplateRuntimeError(f"the placeholders of {sentence!r} are not the values given to it")
+        if self.language != ENGLISH and sentence not in self.known:
+            raise jinja2.TemplateRuntimeError(
+                f"{sentence!r} has no translation; add it to languages/{self.language}.yaml beside the template"
+            )
+        return self.text(Message(sentence, **values))
+
+    @property
+    def not_measured(self) -> str:
+        """What stands where a figure would."""
+        return self.known.get(markdown.NOT_MEASURED, markdown.NOT_MEASURED)
+
+
+_VOICE: ContextVar[Voice] = ContextVar("voice")
+"""That of the document that is being rendered: an environment is kept, and serves every language."""
+
+
+@cache
+def environment(templates: Templates, html: bool = False) -> jinja2.Environment:
+    """The environment that is kept for these folders, so that a template is compiled once: that takes longer than to
+    render it. It writes Markdown, or HTML. An undefined name is an error, never an empty place."""
     import jinja2
     from jinja2.sandbox import SandboxedEnvironment
 
-    from porter.documents.jinja import compiled
-
+    if html:
+        return html_environment(environment(templates))
     core = jinja2.PackageLoader("porter.templates", "")
     own = [jinja2.FileSystemLoader(folder) for folder in templates.folders]
     prefixes: dict[str, jinja2.BaseLoader] = {CORE: core}
@@ -58,39 +95,58 @@ def environment(
         prefixes[PLUGIN] = jinja2.FileSystemLoader(templates.plugins)
     made = SandboxedEnvironment(
         loader=jinja2.ChoiceLoader([*own, core, jinja2.PrefixLoader(prefixes)]),
-        bytecode_cache=compiled("markdown"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    known = _catalogue(templates, language)
-    markup = _markup(texts or {})
     made.filters.update(
-        text=_text(known, markup),
-        num=_num(known),
+        text=_spoken(lambda voice, value: voice.text(value)),
+        num=_spoken(lambda voice, value, digits=2: voice.num(value, digits)),
         code=markdown.code,
         link=markdown.link,
         shell=markdown.shell,
         dims=markdown.dims,
-        table=markdown.table,
+        table=_spoken(lambda voice, found: markdown.table(found, voice.text)),
         tuple=tuple,
         q=shlex.quote,
     )
-    made.globals.update(
-        _=_translator(known, language, markup),
-        language=language,
-        not_measured=known.get(markdown.NOT_MEASURED, "not measured"),
-    )
+    made.globals["_"] = lambda sentence, **values: _VOICE.get().translated(sentence, **values)
     return made
 
 
-def environment_of(
-    template: str, templates: Templates, language: str = ENGLISH, texts: Mapping[str, str] | None = None
-) -> jinja2.Environment:
-    """The `environment` of one template, which writes HTML where its name says so."""
-    made = environment(templates, language, texts)
-    return html_environment(made) if template.endswith(HTML) else made
+def _spoken(say: Callable[..., str]) -> Callable[..., str]:
+    """A filter that speaks by the voice of the document. It takes the context so that jinja2 calls it for constants too
+    when it renders, not when it compiles."""
+    import jinja2
+
+    @jinja2.pass_context
+    def spoken(_context: object, *values: Any) -> str:
+        return say(_VOICE.get(), *values)
+
+    return spoken
+
+
+def find_template(name: str, templates: Templates) -> jinja2.Template:
+    """The template of that name, which writes HTML where its name says so."""
+    return environment(templates, name.endswith(HTML)).get_template(name)
+
+
+def render_template(
+    name: str,
+    templates: Templates,
+    values: Mapping[str, object],
+    language: str = ENGLISH,
+    texts: Mapping[str, str] | None = None,
+) -> str:
+    """One document in `language`. `texts` are those of the model itself, such as its description, with what each is in
+    that language. Raises what the template raises."""
+    voice = Voice(_catalogue(templates, language), language, _markup(texts or {}))
+    token = _VOICE.set(voice)
+    try:
+        return find_template(name, templates).render(values, language=language, not_measured=voice.not_measured)
+    finally:
+        _VOICE.reset(token)
 
 
 def require_templates(folder: Path, names: tuple[str, ...]) -> None:
@@ -104,7 +160,7 @@ def require_templates(folder: Path, names: tuple[str, ...]) -> None:
         raise BadInput(f"--template {one_line(folder)}: holds none of {', '.join(names)}")
     for template in found:
         try:
-            environment_of(template, Templates(user=folder)).get_template(template)
+            find_template(template, Templates(user=folder))
         except Exception as error:  # of the syntax, the encoding, or the file itself
             raise as_bad_input(template, error) from None
 
@@ -128,35 +184,3 @@ def _catalogue(templates: Templates, language: str) -> Catalogue:
 
 def _markup(texts: Mapping[str, str]) -> Markup:
     return Markup(text=lambda text: markdown.text(texts.get(text, text)), code=markdown.code)
-
-
-def _text(known: Catalogue, markup: Markup) -> Callable[[Any], str]:
-    """The filter `text`: a sentence of the record in the document's language, anything else as it is."""
-
-    def text(value: Any) -> str:
-        return say_from(known, value, markup) if isinstance(value, Message) else markup.text(str(value))
-
-    return text
-
-
-def _num(known: Catalogue) -> Callable[..., str]:
-    def num(value: float | None, digits: int = 2) -> str:
-        return known.get(markdown.NOT_MEASURED, markdown.NOT_MEASURED) if value is None else markdown.num(value, digits)
-
-    return num
-
-
-def _translator(known: Catalogue, language: str, markup: Markup) -> Callable[..., str]:
-    """The function `_` of templates: a sentence with its values, in the document's language."""
-    import jinja2
-
-    def translated(sentence: str, **values: Value) -> str:
-        if {name for name, _ in placeholders(sentence)} != set(values):
-            raise jinja2.TemplateRuntimeError(f"the placeholders of {sentence!r} are not the values given to it")
-        if language != ENGLISH and sentence not in known:
-            raise jinja2.TemplateRuntimeError(
-                f"{sentence!r} has no translation; add it to languages/{language}.yaml beside the template"
-            )
-        return say_from(known, Message(sentence, **values), markup)
-
-    return translated

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ MAX_BYTES = 1 << 20
 """A config has a few kB."""
 MAX_ALIASES = 32
 """Keeps what nested aliases and merge keys (`<<`) can expand to below some 10^5 entries."""
+
+
+class Lined(dict[Any, Any]):
+    """A mapping that knows on which line of the file each of its keys stands, counted from 1."""
+
+    lines: dict[str, int]
 
 
 class _Loader(yaml.SafeLoader):
@@ -39,6 +46,16 @@ class _Loader(yaml.SafeLoader):
                 seen.add(key.value)
         return node
 
+    def construct_lined(self, node: yaml.MappingNode) -> Iterator[Lined]:
+        """The mapping, empty first: it may hold itself."""
+        found = Lined()
+        found.lines = {key.value: key.start_mark.line + 1 for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
+        yield found
+        found.update(self.construct_mapping(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_lined)
+
 
 class _TextLoader(_Loader):
     """Leaves every plain scalar as it is written, except an empty one and `null`."""
@@ -51,10 +68,10 @@ _TextLoader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile("^<<$"),
 
 
 def read_yaml(path: Path, *, as_text: bool = False) -> dict[str, Any]:
-    """The mapping that the YAML file at `path` holds, made of plain Python values.
+    """The mapping that the YAML file at `path` holds, made of plain Python values. `from_yaml` gives it types.
 
     With `as_text` plain scalars stay text: YAML 1.1 would read the hash `12e45` as a number, `010` as eight and the
-    name `no` as false. `porter.files.yamlsection` turns text into numbers where a number is due.
+    name `no` as false. `porter.files.yamltyped` turns text into numbers where a number is due.
 
     Raises:
         BadInput: the file is missing, no regular file, unreadable, empty, larger than `MAX_BYTES`, not UTF-8, not

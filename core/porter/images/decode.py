@@ -21,9 +21,6 @@ MAX_PIXELS = 89_478_485
 """Largest image that is decoded, in pixels: Pillow's own default for `Image.MAX_IMAGE_PIXELS`. At this size decoding
 takes about 1 GB: 4 bytes a pixel in Pillow, 3 in the array, and 3 in between."""
 
-REDUCTIONS = (8, 4, 2)
-"""How many times smaller libjpeg can decode a JPEG to, at the cost of that much less work."""
-
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
@@ -38,11 +35,11 @@ class DecodedImage:
 
     the pixels' type, if not RGB: `bilevel`, `grey`, `grey-alpha`, `grey16`, `palette`, `rgba` (alpha dropped), `cmyk`
     (also YCCK), `ycbcr`, `lab`, `hsv`; `frames`: the first of several frames was taken; `suffix`: the suffix of the
-    file name promises another format; `reduced`: it was decoded to a fraction of its size, as was asked for.
+    file name promises another format.
     """
 
 
-def decode(data: bytes, name: str, short_side: int | None = None) -> DecodedImage:
+def decode(data: bytes, name: str) -> DecodedImage:
     """Decode the image file `data`; `name` is used in messages and to see whether the suffix fits, nothing more.
 
     The pixels are those of `PIL.Image.open(...).convert("RGB")`, which torchvision's `default_loader` calls, except for
@@ -50,59 +47,44 @@ def decode(data: bytes, name: str, short_side: int | None = None) -> DecodedImag
     OpenCV, which is faster, where it gives the same pixels (see `porter.images.opencv`), all else by Pillow. Safe to
     call from several threads.
 
-    With `short_side` an ordinary JPEG of one scan is decoded to a half, a quarter or an eighth of its size where its
-    short side is then still that long. That is faster, and gives other pixels than decoding it whole and resizing.
-
     Raises `ImageError`, naming the file, where the image cannot be read whole: empty, truncated, damaged, of another
     format, or larger than `MAX_PIXELS` (refused from its header, before any pixel is decoded).
     """
     try:
-        return _decode(data, name, short_side)
+        return _decode(data, name)
     except ImageError as error:
         raise ImageError(f"{one_line(name)}: {one_line(error)}") from None
 
 
-def _decode(data: bytes, name: str, short_side: int | None) -> DecodedImage:
+def _decode(data: bytes, name: str) -> DecodedImage:
     kind = sniff(data[:SNIFF_BYTES])
     if not kind:
         raise ImageError(_what_it_is(data))
     if lacks_reader(kind):
         raise ImageError(f"{kind}, which Pillow here has no reader for; convert it to PNG")
     layout = read_layout(data) if kind == "JPEG" else None
-    reduce = _reduction(layout, short_side)
-    pixels, mode, animated = _quickly(data, layout, reduce) or _read(data, kind, reduce)
-    if kind == "JPEG" and (lack := missing_data(data, pixels, lambda changed: _read(changed, kind, reduce)[0], layout)):
+    pixels, mode, animated = _quickly(data, layout) or _read(data, kind)
+    if kind == "JPEG" and (lack := missing_data(data, pixels, lambda changed: _read(changed, kind)[0], layout)):
         raise ImageError(f"JPEG is cut short: {lack}")
     promised = suffix_format(name)
     conversions = (
         MODE_NAMES[mode],
         "frames" if animated else "",
         "suffix" if promised and promised != kind else "",
-        "reduced" if reduce > 1 else "",
     )
     pixels.flags.writeable = False
     return DecodedImage(pixels=pixels, format=kind, conversions=tuple(c for c in conversions if c))
 
 
-def _reduction(layout: Layout | None, short_side: int | None) -> int:
-    """How many times smaller the JPEG is decoded; 1: not at all.
-
-    A small picture takes nothing from the last scans of a progressive file, and so would not show that they are cut.
-    """
-    if short_side is None or layout is None or not layout.ordinary or len(layout.scans) > 1:
-        return 1
-    return next((by for by in REDUCTIONS if min(layout.width, layout.height) >= by * short_side), 1)
-
-
-def _quickly(data: bytes, layout: Layout | None, reduce: int) -> tuple[NDArray[np.uint8], str, bool] | None:
+def _quickly(data: bytes, layout: Layout | None) -> tuple[NDArray[np.uint8], str, bool] | None:
     """What `_read` gives, by OpenCV; None where that is not known to be the same."""
     if layout is None or not layout.ordinary or layout.width * layout.height > MAX_PIXELS or unusable() is not None:
         return None
-    pixels = decode_jpeg(data, reduce)
+    pixels = decode_jpeg(data)
     return None if pixels is None else (pixels, "RGB", False)
 
 
-def _read(data: bytes, kind: str, reduce: int) -> tuple[NDArray[np.uint8], str, bool]:
+def _read(data: bytes, kind: str) -> tuple[NDArray[np.uint8], str, bool]:
     """RGB pixels, Pillow's mode, and whether there are further frames, of a file whose content says `kind`."""
     from PIL import Image, UnidentifiedImageError
 
@@ -112,8 +94,6 @@ def _read(data: bytes, kind: str, reduce: int) -> tuple[NDArray[np.uint8], str, 
             if width * height > MAX_PIXELS:
                 raise ImageError(f"{width}x{height} pixels, more than the limit of {MAX_PIXELS}")
             mode = image.mode
-            if reduce > 1:
-                image.draft("RGB", (width // reduce, height // reduce))
             return to_rgb(image), mode, bool(getattr(image, "is_animated", False))
     except ImageError:
         raise

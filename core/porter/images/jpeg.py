@@ -211,9 +211,8 @@ def _may_stop_early(layout: Layout, pixels: NDArray[np.uint8]) -> bool:
         return True
     if not _is_grey(pixels[-1:, -1:]):  # mostly so, and this much is cheap
         return False
-    reduced = max(1, round(layout.height / pixels.shape[0]))  # it may have been decoded to a fraction of its size
-    mcu_width = 8 * max(h for h, _ in layout.sampling.values()) // reduced
-    mcu_height = 8 * max(v for _, v in layout.sampling.values()) // reduced
+    mcu_width = 8 * max(h for h, _ in layout.sampling.values())
+    mcu_height = 8 * max(v for _, v in layout.sampling.values())
     top = (pixels.shape[0] - 1) // mcu_height * mcu_height
     left = (pixels.shape[1] - 1) // mcu_width * mcu_width
     return _is_grey(pixels[top:, left:])

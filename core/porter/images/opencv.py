@@ -23,10 +23,8 @@ _SIZES = ((64, 48), (61, 47), (17, 33))
 """Width and height of the pictures that are compared: whole block groups, and parts of them."""
 
 
-def decode_jpeg(data: bytes, reduce: int = 1) -> NDArray[np.uint8] | None:
+def decode_jpeg(data: bytes) -> NDArray[np.uint8] | None:
     """Pixels (uint8 H×W×3, RGB) of an ordinary JPEG, see `porter.images.jpeg.Layout`; None where OpenCV gives up.
-
-    `reduce` 2, 4 or 8 gives a picture that many times smaller, decoded so: each block of the file to fewer pixels.
 
     EXIF orientation is ignored. A JPEG whose data is damaged gives a picture all the same, and libjpeg writes a line to
     stderr: the caller must look whether it is whole.
@@ -35,10 +33,6 @@ def decode_jpeg(data: bytes, reduce: int = 1) -> NDArray[np.uint8] | None:
     import numpy as np
 
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    if reduce > 1:
-        flags |= {2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4}.get(
-            reduce, cv2.IMREAD_REDUCED_GRAYSCALE_8
-        )  # the bit of the size alone
     try:
         pixels: Any = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:

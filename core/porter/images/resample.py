@@ -98,8 +98,11 @@ def unusable() -> Message | None:
         return Message("OpenCV cannot be imported ({reason})", reason=one_line(error))
     try:
         import numba
-    except ImportError as error:  # there is none for this Python yet, or none that takes the numpy installed
-        return Message("Numba cannot be imported ({reason})", reason=one_line(error))
+    except ImportError as error:  # not installed, or none for this Python or numpy yet
+        return Message(
+            "Numba cannot be imported ({reason}); `pip install 'porter-core[fast]'` installs it",
+            reason=one_line(error),
+        )
     if getattr(numba.config, "DISABLE_JIT", False):  # its functions would then be Python's, thousands of times slower
         return Message("Numba is switched off (NUMBA_DISABLE_JIT)")
     noise = np.random.default_rng(7).integers(0, 256, (90, 120, 3), np.uint8)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from porter.builtin.labelled import known_classes
 from porter.contracts.progress import Progress
 from porter.contracts.returned import Returned
 from porter.contracts.runtime import Runtime, TakeBackRequest
 from porter.contracts.task import DataRequest
-from porter.data.labels import read_label_file
+from porter.data.label_file import read_label_file
+from porter.data.labels import listed_labels
 from porter.documents.deliver import deliver
 from porter.documents.templates import Templates
 from porter.errors import BadInput, Missing, PluginError, one_line
@@ -129,13 +132,11 @@ def _images(request: ImportRequest, returned: Returned, job: Job) -> tuple[Datas
         if path is not None and path.is_file():
             digest = file_digest(path)
             inputs.append(InputFile(role=role, path=str(path), sha256=digest, size_bytes=path.stat().st_size))
+    asked = DataRequest(root=str(request.data), spec=job.spec, labels=request.labels, label_offset=request.label_offset)
     if request.data is not None:
-        asked = DataRequest(
-            root=str(request.data), spec=job.spec, labels=request.labels, label_offset=request.label_offset
-        )
         manifest = job.task.manifest(asked)
     elif request.labels is not None:
-        manifest = _labelled(request.labels, request.label_offset)
+        manifest = _labelled(request.labels, asked)
     elif returned.sent is not None:
         manifest = returned.sent.manifest
     elif returned.outputs:
@@ -146,16 +147,16 @@ def _images(request: ImportRequest, returned: Returned, job: Job) -> tuple[Datas
     return Dataset(job, manifest), tuple(inputs)
 
 
-def _labelled(path: Path, offset: int) -> Manifest:
+def _labelled(path: Path, asked: DataRequest) -> Manifest:
     """Every line of a label file is an image."""
-    lines = read_label_file(path).entries
+    lines = listed_labels(read_label_file(path), known_classes(asked, asked.spec.num_classes or sys.maxsize))
     return Manifest(
         root="",
-        items=tuple(Item(line.name, line.label - offset) for line in lines),
+        items=tuple(Item(name, label) for name, label in lines),
         found=len(lines),
         selection=Message("all lines of the label file"),
         labels_from=Message("label file {file}", file=path.name),
-        label_offset=offset,
+        label_offset=asked.label_offset,
     )
 
 

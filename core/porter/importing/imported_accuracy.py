@@ -11,9 +11,9 @@ from porter.contracts.returned import Returned, ReturnedOutputs, StatedAccuracy
 from porter.errors import BadInput, one_line
 from porter.importing.imported_names import artefact_name, shown
 from porter.pipeline.evaluation.evaluate import predictions_file
-from porter.pipeline.evaluation.judging import NONFINITE, OK, UNREADABLE, Answered, JudgedBatch, judge
-from porter.pipeline.evaluation.prepare import Batch, Prepared
+from porter.pipeline.evaluation.judging import judge
 from porter.pipeline.evaluation.scoring import Scoring, Sink
+from porter.pipeline.evaluation.shapes import NONFINITE, OK, UNREADABLE, Answered, Batch, JudgedBatch, Prepared
 from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
 from porter.records.artefact import SessionInfo

@@ -22,12 +22,11 @@ from porter.records.record import HELPER, RunRecord
 
 
 def tensors_key(job: Job) -> str:
-    """Of preprocessed images: the list of them, how they are decoded and preprocessed, and by which code."""
+    """Of preprocessed images: the list of them, how they are preprocessed, and by which code."""
     registry = job.registry
     uses = [registry.use("model", job.hooks.plugin), *(registry.use(HELPER, name) for name in registry.helpers())]
     made_by = [text for use in uses for text in astuple(use)]
-    decoding = "approximate" if job.request.approximate_decode else ""
-    return digest_of(job.data.manifest_sha256, job.spec.preprocess.id, decoding, *job.versions, *made_by)
+    return digest_of(job.data.manifest_sha256, job.spec.preprocess.id, *job.versions, *made_by)
 
 
 def outputs_key(job: Job, record: RunRecord, tensors: str, name: str) -> str:
@@ -57,7 +56,7 @@ def journal_key(job: Job, outputs: str, source: str) -> str:
 def attempts_key(data: Dataset, graph: Path, calibration: CalibrationData, runtimes: Sequence[Runtime]) -> str:
     """Of the attempts of a search for int8, the content of the images that they are scored on aside."""
     job, request = data.job, data.job.request
-    settings = (request.evaluation_batch, job.threads, request.provider, request.max_drop, request.approximate_decode)
+    settings = (request.evaluation_batch, job.threads, request.provider, request.max_drop)
     parts = [file_digest(graph), calibration.content_sha256, data.manifest_sha256, job.spec.preprocess.id]
     parts += [entry.sha256 for entry in inputs_of(job)]
     parts += [text for use in plugins_of(job) for text in astuple(use)]

@@ -58,13 +58,13 @@ BARE = Markup(text=str, code=str)
 """For what stands in code already."""
 
 
-def render(text: Text, translate: Translate, markup: Markup) -> str:
+def render(text: Value, translate: Translate, markup: Markup) -> str:
     """`text` as a document shows it: its template translated, and every part of it written by `markup`.
 
     A placeholder without a value, as only a record that somebody edited has, stays as it is.
     """
-    if isinstance(text, str):
-        return markup.text(text)
+    if not isinstance(text, Message):
+        return _shown(text, "", translate, markup)
     parts = translate(text.text).split("`")
     if len(parts) % 2 == 0:  # a backtick without its partner is no code
         parts = ["`".join(parts)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from porter.records.approximation import Approximation
 from porter.records.artefact import Artefact
 from porter.records.choice import Choice, Untried
 from porter.records.diagnosed import Diagnosis
@@ -220,8 +219,6 @@ class RunRecord:
     """Each artefact against the reference on the same tensors."""
     evaluations: tuple[Evaluation, ...] = ()
     """The reference first, then each artefact."""
-    approximation: Approximation | None = None
-    """What decoding JPEGs to a fraction of their size did; None: every image was decoded exactly."""
     accuracy_files: tuple[str, ...] = ()
     """Names of the files in which the task or a runtime wrote the accuracy in a format of its own."""
     label_suspects: tuple[LabelFinding, ...] = ()

@@ -75,8 +75,6 @@ class RunRequest:
     """Least time of the timed calls, for each batch size."""
     bench_input: str = "images"
     """`images` or `random`."""
-    approximate_decode: bool = False
-    """Whether large JPEGs are decoded to a fraction of their size, which is faster and not exact."""
     tune: bool = False
     """Whether threads, streams and batch are searched for what is fastest here."""
     languages: tuple[str, ...] = ("en", "zh")

@@ -131,15 +131,6 @@ OPTIONS = (
         commands=ON_IMAGES,
     ),
     Option(
-        field="approximate_decode",
-        kind=Kind.YES,
-        help="Decode large JPEGs at reduced size: faster, changes pixels; the effect on accuracy is reported",
-        heading=Heading.DATA,
-        advanced=True,
-        makes=("data",),
-        commands=ON_IMAGES,
-    ),
-    Option(
         field="runtimes",
         flags=("--runtime",),
         metavar="NAME",

@@ -71,13 +71,13 @@ def test_an_absolute_model_path_stays(tmp_path: Path) -> None:
 
 def test_class_names_stay_text(tmp_path: Path) -> None:
     text = "preprocess: {resize: 8}\nlabels: {names: [no, 010, 1e3, 2024-01-01, 'null', tench]}"
-    assert read(tmp_path, text).labels.names == ("no", "010", "1e3", "2024-01-01", "null", "tench")
+    assert read(tmp_path, text).names == ("no", "010", "1e3", "2024-01-01", "null", "tench")
 
 
 def test_class_names_from_a_file_beside_the_yaml(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").write_text("# three\nno\ngreat white shark\nÖbild 图\n", encoding="utf-8")
     text = "preprocess: {resize: 8}\nlabels: {names: classes.txt}"
-    assert read(tmp_path, text).labels.names == ("no", "great white shark", "Öbild 图")
+    assert read(tmp_path, text).names == ("no", "great white shark", "Öbild 图")
 
 
 @pytest.mark.parametrize(
@@ -109,21 +109,22 @@ def test_class_names_from_a_file_beside_the_yaml(tmp_path: Path) -> None:
         ("preprocess.divisor", 0, "preprocess.divisor: '0' is not within"),
         ("preprocess.divisor", float("nan"), "preprocess.divisor: a number is needed, found '.nan'"),
         ("preprocess.interpolation", "bilinaer", "did you mean 'bilinear'?"),
-        ("preprocess.channels", "GRAY", "preprocess.channels: 'GRAY' is not supported, it may be RGB or BGR"),
+        ("preprocess.channels", "GRAY", "preprocess.channels: 'GRAY' is not supported, it may be BGR or RGB"),
         ("preprocess.mean", [0.1, 0.2], "preprocess.mean: one or three numbers are needed, found 2"),
         ("preprocess.mean", [0.1, "a", 0.2], "preprocess.mean[1]: a number is needed, found 'a'"),
         ("preprocess.std", [0.1, 0, 0.2], "preprocess.std[1]: '0' is not within"),
         ("labels.classes", 0, "labels.classes: '0' is not within"),
         ("labels.names", ["a", ["b"]], "labels.names[1]: text is needed, found a list"),
-        ("labels.names", {"a": 1}, "labels.names: a list is needed, found a mapping"),
+        ("labels.names", {"a": 1}, "labels.names: text or a list is needed, found a mapping"),
         ("labels.background_class", "maybe", "labels.background_class: true or false is needed, found 'maybe'"),
-        ("reference", {}, "reference: holds no figure; give top1"),
-        ("reference.source", ..., "reference.source: missing; a published figure needs it"),
+        ("reference", {}, "reference.source: missing, and the ONNX file cannot say it"),
+        ("reference", {"source": "s", "dataset": "d", "images": 9}, "reference: holds no figure; give top1"),
+        ("reference.source", ..., "reference.source: missing, and the ONNX file cannot say it"),
         ("reference.images", ..., "reference.images: missing"),
         ("reference.top1", 0.768, "reference.top1: 0.768 looks like a fraction; give percent"),
         ("reference.top1", 101, "reference.top1: '101' is not within 0..100"),
         ("reference.image_pattern", "val_(", "reference.image_pattern: not a regular expression"),
-        ("task", "segmentation", "labels.background_class: is for task classification only, not 'segmentation'"),
+        ("task", "segmentation", "reference: published figures are read for task classification only"),
     ],
 )
 def test_a_bad_value_is_named(tmp_path: Path, key: str, value: Any, problem: str) -> None:
@@ -146,7 +147,13 @@ def test_a_file_of_class_names_that_is_not_there_is_named(tmp_path: Path) -> Non
 
 def test_published_figures_belong_to_classification(tmp_path: Path) -> None:
     text = "task: depth\npreprocess: {resize: 8}\nreference: {rmse: 0.3}"
-    assert "reference: published figures are read for task classification only" in error_of(tmp_path, text)
+    assert "line 3: reference: published figures are read for task classification only" in error_of(tmp_path, text)
+
+
+def test_a_background_class_belongs_to_classification(tmp_path: Path) -> None:
+    text = "task: depth\npreprocess: {resize: 8}\nlabels:\n  background_class: yes\n"
+    says = "line 4: labels.background_class: is for task classification only, not 'depth'"
+    assert says in error_of(tmp_path, text)
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,12 @@ def test_quantised_operators_are_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "facts", "problem"),
     [
-        (LEAST + "input: {name: data}", FACTS, "my.yaml: input.name: 'data', but tiny.onnx names its input 'image'"),
-        (LEAST + "input: {dtype: uint8}", FACTS, "my.yaml: input.dtype: uint8, but tiny.onnx takes float32"),
+        (
+            LEAST + "input: {name: data}",
+            FACTS,
+            "my.yaml, line 2: input.name: 'data', but tiny.onnx names its input 'image'",
+        ),
+        (LEAST + "input: {dtype: uint8}", FACTS, "my.yaml, line 2: input.dtype: uint8, but tiny.onnx takes float32"),
         (LEAST + "input: {layout: NHWC}", FACTS, "input.layout: NHWC, but tiny.onnx takes N×3×224×192"),
         (LEAST + "input: {size: 224}", FACTS, "input.size: [224, 224], but tiny.onnx takes N×3×224×192"),
         (LEAST + "output: clas", FACTS, "output: 'clas', but tiny.onnx has class; did you mean 'class'?"),

@@ -213,7 +213,7 @@ def test_files_that_cannot_be_delivered(
     ("model", "problem"),
     [
         ("gone.onnx", "gone.onnx: no such file"),
-        ("''", "my.yaml: model: empty; name the .onnx file, or leave the key out"),
+        ("''", ": model: empty; name the .onnx file, or leave the key out"),
         ("nets", "nets: a folder; an ONNX file is needed"),
         ("my.yaml", "my.yaml: not an ONNX"),
         ("empty.onnx", "empty.onnx: empty, not an ONNX file"),

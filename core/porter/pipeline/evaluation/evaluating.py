@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from porter.pipeline.accuracy_files import write_accuracy_files
-from porter.pipeline.evaluation import approximate
 from porter.pipeline.evaluation.evaluate import Pass, evaluate, predictions_file
 from porter.pipeline.evaluation.executors.base import Work
 from porter.pipeline.evaluation.executors.local import Local
@@ -52,8 +51,6 @@ def score_all(job: Job, record: RunRecord, *, from_files: bool = False) -> RunRe
         evaluations=with_thumbnails(job, [one.evaluation for one in passes]),
         label_suspects=job.task.explain_labels(passes[0].answers.answers, job.data.items, job.spec),
     )
-    if job.request.approximate_decode:
-        record = replace(record, approximation=approximate.measure(job, passes[0]))
     record = verdicts.compare(record, job.spec, job.task, job.data.manifest)
     return write_accuracy_files(job, record, passes[1].evaluation) if len(passes) > 1 else record
 

@@ -30,8 +30,8 @@ READ_AHEAD = 4
 """Images under way for each thread, at least. A batch more than are inferred at once is under way in any case."""
 
 
-def prepare(data: Dataset, indices: Sequence[int] | None = None, *, exact: bool = False) -> Iterator[Prepared]:
-    """Preprocess the manifest's images (or those at `indices`), in order; `exact`: whatever the request says."""
+def prepare(data: Dataset, indices: Sequence[int] | None = None) -> Iterator[Prepared]:
+    """Preprocess the manifest's images (or those at `indices`), in order."""
     import numpy as np
 
     job, items, store = data.job, data.items, open_store(data.manifest.root)
@@ -43,7 +43,6 @@ def prepare(data: Dataset, indices: Sequence[int] | None = None, *, exact: bool 
     free: deque[np.ndarray] = deque()
     slab = Slab(np.empty(0, np.float32), free)
     window: deque[Future[Prepared]] = deque()
-    short_side = job.spec.preprocess.resize if job.request.approximate_decode and not exact else None
     seen: tuple[int, ...] | None = None
     readers = ThreadPoolExecutor(store.reads_at_once, "porter-read") if store.reads_at_once else None
     try:
@@ -52,7 +51,7 @@ def prepare(data: Dataset, indices: Sequence[int] | None = None, *, exact: bool 
                 slab = Slab(free.popleft() if free else np.empty(shape, np.float32), free)
             here = partial(store.read, items[index].id)
             read = here if readers is None else readers.submit(here).result
-            started = job.processors.pool.submit(_prepare_one, data, index, read, slab, place % rows, short_side)
+            started = job.processors.pool.submit(_prepare_one, data, index, read, slab, place % rows)
             window.append(started)
             while len(window) >= ahead or (window and place == len(wanted) - 1):
                 ready = window.popleft().result()
@@ -133,9 +132,7 @@ def _batch(members: Sequence[Prepared], slab: Slab | None) -> Batch:
     )
 
 
-def _prepare_one(
-    data: Dataset, index: int, read: Callable[[], bytes], slab: Slab, row: int, short_side: int | None
-) -> Prepared:
+def _prepare_one(data: Dataset, index: int, read: Callable[[], bytes], slab: Slab, row: int) -> Prepared:
     started = time.perf_counter()
     try:
         content = read()
@@ -143,19 +140,17 @@ def _prepare_one(
         return Prepared(index=index, array=None, reason=f"cannot be read: {error.strerror or error}")
     read_seconds = time.perf_counter() - started
     with data.job.processors.for_image():
-        return _preprocessed(data, index, content, slab, row, short_side, read_seconds)
+        return _preprocessed(data, index, content, slab, row, read_seconds)
 
 
-def _preprocessed(
-    data: Dataset, index: int, content: bytes, slab: Slab, row: int, short_side: int | None, read_seconds: float
-) -> Prepared:
+def _preprocessed(data: Dataset, index: int, content: bytes, slab: Slab, row: int, read_seconds: float) -> Prepared:
     started = time.perf_counter()
     name = data.items[index].id
     digest = hashlib.sha256(content).digest()
     array, reason = None, ""
     conversions: tuple[str, ...] = ()
     try:
-        decoded = decode(content, name, short_side)
+        decoded = decode(content, name)
         conversions = decoded.conversions
         array = _into_row(data.job, Image(id=name, pixels=decoded.pixels), slab, row)
     except ImageError as error:

@@ -12,23 +12,69 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal
 
-from porter import Section, one_line, read_yaml
+from msgspec import Meta, Struct
+
+from porter import BadInput, from_yaml, one_line, read_yaml, yaml_fault
 
 BlockName = Literal["BASIC", "BOTTLENECK"]
 
 STRIDE = 32
 """Input pixels per cell of the coarsest branch: image sizes must be multiples, or branches cannot be added up."""
-
-MODEL_KEYS = ("NAME", "INIT_WEIGHTS", "PRETRAINED", "NUM_JOINTS", "NUM_CLASSES", "TAG_PER_JOINT", "TARGET_TYPE",
-    "IMAGE_SIZE", "HEATMAP_SIZE", "SIGMA", "EXTRA")  # fmt: skip
-"""All that the official code allows under MODEL; it refuses any other key."""
-
-ABSENT = "missing; every official HRNet config has it"
-
 MAX_PARAMETERS = 4_000_000_000
 """Thirty times the largest published variant; a larger network is a slip of the keyboard, or an attack."""
+ABSENT = "missing; every official HRNet config has it"
+
+One = Annotated[int, Meta(ge=1, le=1)]
+Widths = Annotated[tuple[Annotated[int, Meta(ge=1, le=4096)], ...], Meta(min_length=1, max_length=16)]
+
+
+class _Stage(Struct, rename="upper", kw_only=True):
+    block: BlockName
+    num_blocks: Annotated[tuple[Annotated[int, Meta(ge=1, le=1024)], ...], Meta(min_length=1, max_length=16)]
+    num_channels: Widths
+    num_branches: Annotated[int, Meta(ge=1, le=6)]
+    num_modules: Annotated[int, Meta(ge=1, le=256)]
+    fuse_method: Literal["SUM"] = "SUM"
+
+
+class _FirstStage(_Stage, rename="upper", kw_only=True):
+    """The official code reads neither branches nor modules here, and the official files spell one of them otherwise."""
+
+    num_branches: One = 1
+    num_ranches: One = 1
+    num_modules: One = 1
+
+
+class _Extra(Struct, rename="upper", kw_only=True):
+    stage1: _FirstStage
+    stage2: _Stage
+    stage3: _Stage
+    stage4: _Stage
+    head_channels: Widths = (32, 64, 128, 256)
+    final_channels: Annotated[int, Meta(ge=1, le=65_536)] = 2048
+
+
+class _Model(Struct, rename="upper", kw_only=True, forbid_unknown_fields=True):
+    """All that the official code allows under MODEL; it refuses any other key."""
+
+    name: Literal["cls_hrnet"]
+    image_size: Annotated[tuple[Annotated[int, Meta(ge=1, le=8192)], ...], Meta(min_length=1, max_length=16)]
+    """Width and height, or one number for both."""
+    extra: _Extra
+    num_classes: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
+    init_weights: Any = None
+    pretrained: Any = None
+    num_joints: Any = None
+    tag_per_joint: Any = None
+    target_type: Any = None
+    heatmap_size: Any = None
+    sigma: Any = None
+
+
+class _Document(Struct, rename="upper"):
+    model: _Model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,57 +115,42 @@ def read_config(path: str | Path) -> HRNetConfig:
 
 def parse_config(document: Mapping[str, Any], where: str) -> HRNetConfig:
     """The config that an official yaml `document` describes; `where` names it in errors (raises BadInput)."""
-    model = Section(document, where, absent=ABSENT).section("MODEL")
-    model.refuse_unknown(MODEL_KEYS)
-    model.choice("NAME", ("cls_hrnet",))
-    extra = model.section("EXTRA")
-    stages = tuple(_stage(extra.section(f"STAGE{number}"), number) for number in range(1, 5))
+    model = from_yaml(document, _Document, where, ABSENT).model
+    extra = model.extra
+
+    def fault(key: str, problem: str) -> BadInput:
+        return yaml_fault(document, where, f"MODEL.{key}", problem)
+
+    stages = (extra.stage1, extra.stage2, extra.stage3, extra.stage4)
+    for number, stage in enumerate(stages, start=1):
+        for key, values in (("NUM_BLOCKS", stage.num_blocks), ("NUM_CHANNELS", stage.num_channels)):
+            if len(values) != stage.num_branches:
+                problem = f"{len(values)} values for NUM_BRANCHES {stage.num_branches}"
+                raise fault(f"EXTRA.STAGE{number}.{key}", problem)
     for number, (before, stage) in enumerate(itertools.pairwise(stages), start=2):
-        if len(stage.channels) < len(before.channels):
-            raise extra.error(f"STAGE{number}.NUM_BRANCHES", f"fewer branches than in STAGE{number - 1}")
-    head = extra.integers("HEAD_CHANNELS", most=4096, default=(32, 64, 128, 256))
-    if len(head) != len(stages[-1].channels):
-        raise extra.error("HEAD_CHANNELS", f"{len(head)} values for {len(stages[-1].channels)} branches of STAGE4")
+        if stage.num_branches < before.num_branches:
+            raise fault(f"EXTRA.STAGE{number}.NUM_BRANCHES", f"fewer branches than in STAGE{number - 1}")
+    head, last = extra.head_channels, stages[-1].num_branches
+    if len(head) != last:
+        raise fault("EXTRA.HEAD_CHANNELS", f"{len(head)} values for {last} branches of STAGE4")
+    if len(model.image_size) > 2:
+        raise fault("IMAGE_SIZE", f"one or two numbers are needed (width, height), found {len(model.image_size)}")
+    if any(size % STRIDE for size in model.image_size):
+        raise fault("IMAGE_SIZE", f"{list(model.image_size)}: HRNet needs multiples of {STRIDE}")
+    first, second, third, fourth = (
+        StageConfig(modules=one.num_modules, block=one.block, blocks=one.num_blocks, channels=one.num_channels)
+        for one in stages
+    )
     config = HRNetConfig(
-        image_size=_image_size(model),
-        stages=cast("tuple[StageConfig, StageConfig, StageConfig, StageConfig]", stages),
-        num_classes=model.integer("NUM_CLASSES", most=1_000_000, default=1000),
+        image_size=(model.image_size[-1], model.image_size[0]),
+        stages=(first, second, third, fourth),
+        num_classes=model.num_classes,
         head_channels=head,
-        final_channels=extra.integer("FINAL_CHANNELS", most=65_536, default=2048),
+        final_channels=extra.final_channels,
     )
     if _least_parameters(config) > MAX_PARAMETERS:
-        raise extra.error("", f"describes a network of more than {MAX_PARAMETERS:,} parameters")
+        raise fault("EXTRA", f"describes a network of more than {MAX_PARAMETERS:,} parameters")
     return config
-
-
-def _stage(section: Section, number: int) -> StageConfig:
-    block = cast("BlockName", section.choice("BLOCK", ("BASIC", "BOTTLENECK")))
-    blocks = section.integers("NUM_BLOCKS", most=1024)
-    channels = section.integers("NUM_CHANNELS", most=4096)
-    section.choice("FUSE_METHOD", ("SUM",), default="SUM")
-    if number == 1:
-        # The official code reads neither key here, and the official files spell the second NUM_RANCHES.
-        branches = section.integer("NUM_BRANCHES", default=section.integer("NUM_RANCHES", default=1))
-        modules = section.integer("NUM_MODULES", default=1)
-        if branches != 1 or modules != 1:
-            raise section.error("", f"STAGE1 has one branch and one module, not {branches} and {modules}")
-    else:
-        branches = section.integer("NUM_BRANCHES", most=6)
-        modules = section.integer("NUM_MODULES", most=256)
-    for key, values in (("NUM_BLOCKS", blocks), ("NUM_CHANNELS", channels)):
-        if len(values) != branches:
-            raise section.error(key, f"{len(values)} values for NUM_BRANCHES {branches}")
-    return StageConfig(modules=modules, block=block, blocks=blocks, channels=channels)
-
-
-def _image_size(model: Section) -> tuple[int, int]:
-    """Height and width; the official key is `[width, height]`, or one number for both."""
-    sizes = model.integers("IMAGE_SIZE", most=8192)
-    if len(sizes) not in (1, 2):
-        raise model.error("IMAGE_SIZE", f"one or two numbers are needed (width, height), found {len(sizes)}")
-    if any(size % STRIDE for size in sizes):
-        raise model.error("IMAGE_SIZE", f"{list(sizes)}: HRNet needs multiples of {STRIDE}")
-    return sizes[-1], sizes[0]
 
 
 def _least_parameters(config: HRNetConfig) -> int:

@@ -56,7 +56,7 @@ def describe(config: OnnxConfig, facts: OnnxFacts, path: Path, model: str) -> Mo
         outputs=(scored, *others),
         preprocess=_preprocess(both, tensor.dtype, size),
         num_classes=classes,
-        class_names=config.labels.names,
+        class_names=config.names,
         opset=facts.opset,
         checkpoint=str(path),
         published=config.reference,
@@ -166,7 +166,7 @@ def _classes(both: _Both, scored: TensorSpec) -> tuple[int | None, TensorSpec]:
 
 def _named(both: _Both, classes: int | None) -> int | None:
     """`classes`, where there are as many names, or none."""
-    names = both.config.labels.names
+    names = both.config.names
     if names and classes is not None and len(names) != classes:
         hint = "; leave the background class out" if len(names) == classes + 1 else ""
         raise both.config.error("labels.names", f"{len(names)} names for {classes} classes{hint}")
