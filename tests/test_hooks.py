@@ -207,8 +207,9 @@ def test_hook_porter_export_writes_the_file_that_is_delivered(data: Path) -> Non
 
 
 def test_hook_porter_export_is_not_believed(data: Path) -> None:
-    with pytest.raises(BadInput, match="its opset is 13, 11 was asked for"):
+    with pytest.raises(PluginError, match="its opset is 13, 11 was asked for") as caught:
         run_of(OwnExporter(opset=13), data).export()
+    assert str(caught.value).startswith("plugin 'tiny': porter_export: the exported file is not")
     assert not list((data.parent / "out").rglob("*.onnx*"))
 
 

@@ -7,6 +7,7 @@ import doctest
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,15 +15,18 @@ from typing import Any
 import numpy as np
 import pytest
 from plugin_objects import offering
+from tiny import write_photos
 
-from porter import hookspecs
+from porter import Artefact, OnnxRuntimeSession, OpenRequest, State, hookimpl, hookspecs, testing
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelRequest
 from porter.contracts.runtime import Runtime
 from porter.contracts.task import Task
 from porter.hosting.hooks import hook_names
 from porter.hosting.manager import create_registry
-from porter.hosting.registry import ModelHooks, Registry
+from porter.hosting.model_hooks import ModelHooks
+from porter.hosting.registry import Registry
 from porter.records.loaded import LoadReport
+from porter.records.manifest import Item, Manifest
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,6 +97,31 @@ def test_its_example_is_accepted_and_answers(hook: str, tmp_path: Path) -> None:
 
 
 @each_hook
+def test_its_example_takes_part_in_a_whole_run(hook: str, tmp_path: Path) -> None:
+    """With a model made of the other examples, changed where this one stands for another kind of model."""
+    parts = {name: run_example(name)[name] for name in ("porter_models", "porter_describe", "porter_load")}
+    parts |= {name: value for name, value in run_example(hook).items() if name.startswith("porter_")}
+    parts |= CHANGES[hook](tmp_path) if hook in CHANGES else {}
+    labels = write_photos(tmp_path / "val", [0, 1, 2, 2], size=(40, 36))
+    (tmp_path / "model.pth").write_bytes(b"looked at by no example")
+    run = testing.start_run(
+        tmp_path / "out",
+        SimpleNamespace(**parts),
+        data=tmp_path / "val",
+        labels=labels,
+        checkpoint=tmp_path / "model.pth",
+        runtimes=("onnxruntime", "numpy") if hook == "porter_runtimes" else ("onnxruntime",),
+    )
+    run.everything()
+    states = {verdict.name: verdict.state for verdict in run.record.verdicts}
+    wrong = {"preprocessing": State.FAIL} if hook == "porter_preprocess" else {}  # it cuts a corner
+    del states["accuracy"]  # the weights are drawn at random
+    assert states == dict.fromkeys(("weights", "parity", "preprocessing"), State.PASS) | wrong
+    gate = "top5" if hook == "porter_tasks" else "top1"
+    assert {comparison.metric for comparison in run.record.comparisons} == {gate}
+
+
+@each_hook
 def test_it_has_a_test_of_its_own(hook: str) -> None:
     if (ROOT / f"tests/test_hook_{hook}.py").exists():
         return
@@ -156,8 +185,15 @@ def call_infer(registry: Registry, _folder: Path) -> None:
 
 
 def call_postprocess(registry: Registry, _folder: Path) -> None:
-    scores = np.eye(10, dtype=np.float32)[[4, 7]]
-    assert hooks(registry).postprocess({"class": scores}, SPEC) == [4, 7]
+    scores = np.eye(11, dtype=np.float32)[[4, 7]]
+    predictions = hooks(registry).postprocess({"class": scores}, SPEC)
+    task = registry.task("classification")
+    assert [task.answer(one) for one in predictions] == [3, 6]
+    scorer = task.scorer(
+        replace(SPEC, num_classes=10), Manifest(root="", items=(), found=0, selection="", labels_from="")
+    )
+    assert [scorer.add(Item("a.png", label), one) for label, one in zip((3, 5), predictions, strict=True)] == [1.0, 0.0]
+    assert [len(task.row(one)) for one in predictions] == [len(task.columns)] * 2
 
 
 def call_runtimes(registry: Registry, _folder: Path) -> None:
@@ -169,6 +205,75 @@ def call_runtimes(registry: Registry, _folder: Path) -> None:
 def call_tasks(registry: Registry, _folder: Path) -> None:
     task = registry.task("classification-top5")
     assert isinstance(task, Task) and task.gate == "top5"
+
+
+# --- the kinds of model that the examples stand for ------------------------------------------------------------------
+
+
+def described(**changes: Any) -> Callable[[ModelRequest], ModelSpec]:
+    """A porter_describe like the documented one, but for some fields."""
+    plain = run_example("porter_describe")["porter_describe"]
+
+    @hookimpl
+    def porter_describe(request: ModelRequest) -> ModelSpec:
+        return replace(plain(request), **changes)
+
+    return porter_describe
+
+
+def loaded_as(make: Callable[[LoadRequest], dict[str, Any]]) -> Callable[[LoadRequest], Loaded]:
+    report = LoadReport(format="made here", safe=True, weights="", expected=2, loaded=2, parameters=30730)
+
+    @hookimpl
+    def porter_load(request: LoadRequest) -> Loaded:
+        return Loaded(spec=request.spec, report=report, **make(request))
+
+    return porter_load
+
+
+def linear(columns: int) -> Callable[[LoadRequest], dict[str, Any]]:
+    import torch
+
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, columns)).eval()
+    return lambda request: {"module": network}
+
+
+def with_background(_folder: Path) -> dict[str, Any]:
+    """Eleven columns, the first of which is no class."""
+    outputs = (TensorSpec(name="class", shape=("N", 11)),)
+    return {"porter_describe": described(outputs=outputs), "porter_load": loaded_as(linear(11))}
+
+
+def channels_last(_folder: Path) -> dict[str, Any]:
+    inputs = (TensorSpec(name="image", shape=("N", 32, 32, 3)),)
+    return {"porter_describe": described(inputs=inputs), "porter_load": loaded_as(linear(10))}
+
+
+def from_a_file(folder: Path) -> dict[str, Any]:
+    """The model is an ONNX file, and its module the file's path."""
+    spec, path = described()(ModelRequest(model="tiny")), folder / "given.onnx"
+    loaded = loaded_as(linear(10))(LoadRequest(spec=spec))
+    create_registry([("tiny", offering("tiny"))]).model("tiny")[1].export(loaded, ExportRequest(path=path))
+
+    def make(request: LoadRequest) -> dict[str, Any]:
+        artefact = Artefact(runtime="onnxruntime", precision="fp32", path=str(path))
+        opening = OpenRequest(artefact=artefact, path=path, spec=request.spec, threads=1)
+        return {"module": path, "reference": OnnxRuntimeSession(opening, optimise=False)}
+
+    return {"porter_load": loaded_as(make)}
+
+
+def judged_by_its_task(_folder: Path) -> dict[str, Any]:
+    return {"porter_describe": described(task="classification-top5")}
+
+
+CHANGES: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "porter_export": from_a_file,
+    "porter_infer": channels_last,
+    "porter_postprocess": with_background,
+    "porter_tasks": judged_by_its_task,
+}
 
 
 CALLS: dict[str, Callable[[Registry, Path], None]] = {

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -16,9 +16,11 @@ import pytest
 from plugin_objects import info_of
 
 from porter.cli.plugins_command import describe
-from porter.errors import BadInput
+from porter.contracts.requests import ModelRequest
+from porter.errors import BadInput, Missing
 from porter.hosting.info import PluginInfo
 from porter.hosting.manager import create_registry
+from porter.records.version import __version__
 
 GOOD = """
     from porter import hookimpl
@@ -36,11 +38,20 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def install(self, distribution: str, modules: dict[str, str], version: str = "1.2", **points: str) -> None:
-        """Write modules by name, and the metadata with its entry points by name."""
+    def install(
+        self,
+        distribution: str,
+        modules: dict[str, str],
+        version: str = "1.2",
+        requires: Iterable[str] = (),
+        **points: str,
+    ) -> None:
+        """Write modules by name, and the metadata with its requirements and its entry points by name."""
         info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
         info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        fields = [f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}"]
+        fields += [f"Requires-Dist: {one}" if ":" not in one else one for one in requires]
+        (info / "METADATA").write_text("\n".join(fields) + "\n")
         lines = [f"{name} = {value}" for name, value in points.items()]
         (info / "entry_points.txt").write_text("\n".join(["[porter]", *lines]) + "\n")
         for module, source in modules.items():
@@ -71,7 +82,7 @@ def test_an_installed_plugin_is_found_by_its_entry_point(site: Site) -> None:
     site.install("porter-good", {"good_module": GOOD.format(model="good")}, version="3.1", good="good_module")
     registry = create_registry()
     assert info_of(registry, "good") == PluginInfo(
-        name="good", distribution="porter-good", version="3.1", state="active", hooks=("porter_models",)
+        name="good", distribution="porter-good", version="3.1", state="active", made_for="", hooks=("porter_models",)
     )
     offer, hooks = registry.model("good")
     assert (offer.title, hooks.plugin) == ("Good", "good")
@@ -84,7 +95,10 @@ def test_an_installed_plugin_is_found_by_its_entry_point(site: Site) -> None:
     [
         ("raise RuntimeError('no\\nlicence')", "import failed: RuntimeError: no licence"),
         ("def porter_models(:", "import failed: SyntaxError: "),
-        ("import a_package_that_is_not_there", "import failed: ModuleNotFoundError: No module named"),
+        (
+            "import a_package_that_is_not_there",
+            "import failed: needs the module 'a_package_that_is_not_",
+        ),
         ("import sys; sys.exit('usage: …')", "import failed: SystemExit: usage: …"),
         ("class Skipped(BaseException): ...\nraise Skipped('no GPU')", "import failed: Skipped: no GPU"),
     ],
@@ -140,6 +154,111 @@ def test_a_disabled_plugin_is_not_even_imported(site: Site) -> None:
     site.install("porter-loud", {"loud_module": "raise RuntimeError"}, loud="loud_module")
     assert info_of(create_registry(disabled=["loud"]), "loud").state == "disabled"
     assert "loud_module" not in sys.modules
+
+
+# --- what a plugin's metadata says ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("requires", "made_for", "state"),
+    [
+        (["porter-core>=0.1,<0.2"], "<0.2,>=0.1", "active"),
+        (["Porter_Core[torch] >=0.1", "porter-core!=0.1.5"], "!=0.1.5,>=0.1", "active"),
+        (["porter-core"], "", "active"),
+        (["not a requirement!", "numpy>=1"], "", "active"),
+        (["porter-core>=9; extra == 'test'"], "", "active"),
+        (["porter-core>=0.2,<0.3"], "<0.3,>=0.2", "failed"),
+        (["porter-core<0.1"], "<0.1", "failed"),
+    ],
+)
+def test_a_plugin_says_which_porter_it_was_made_for(site: Site, requires: list[str], made_for: str, state: str) -> None:
+    site.install("porter-good", {"good_module": GOOD.format(model="good")}, requires=requires, good="good_module")
+    info = info_of(create_registry(), "good")
+    assert (info.made_for, info.state) == (made_for, state)
+    shown = site.porter("plugins").stdout
+    if state == "failed":
+        assert "good_module" not in sys.modules
+        wanted = f"made for porter-core {made_for}, this is {__version__}: install a version of the plugin for"
+        assert info.reason.startswith(wanted) and wanted in shown
+    elif made_for:
+        assert f"    made for porter-core {made_for}\n" in shown
+    else:
+        assert "    does not say which porter-core it was made for\n" in shown
+
+
+def test_core_and_its_parts_are_not_asked_for_whom_they_were_made() -> None:
+    assert {info.made_for for info in create_registry([("tiny", object())]).infos} == {None}
+
+
+@pytest.mark.parametrize(
+    ("requires", "module", "says"),
+    [
+        ([], "sklearn", "the module 'sklearn', which is not installed; the metadata of porter-x does not list it"),
+        (["absent-one>=2"], "absent_one", "which is not installed: pip install 'absent-one>=2'"),
+        (
+            ["Absent.One"],
+            "absent_one.part",
+            "the module 'absent_one.part', which is not installed: pip install Absent.One",
+        ),
+        (["scikit-absent[all]>=1", "numpy"], "skabsent", "which is not installed: pip install 'scikit-absent[all]>=1'"),
+        (
+            ["absent; extra == 'gpu'", "Provides-Extra: gpu"],
+            "absent",
+            "the module 'absent', which is not installed: pip install 'porter-x[gpu]'",
+        ),
+        (["numpy"], "numpy.absent", "the module 'numpy.absent', which the installed package 'numpy' (numpy "),
+        ([], "x_module.absent", "the module 'x_module.absent', which the installed package 'x_module' does not have"),
+        (["porter-core"], "ray_absent", "is not installed; the metadata of porter-x does not list it"),
+    ],
+)
+def test_advice_to_install_names_what_the_metadata_names(
+    site: Site, requires: list[str], module: str, says: str
+) -> None:
+    """Whoever advised the module's own name would send people to whatever is registered under it."""
+    source = (
+        GOOD.format(model="x")
+        + f"""
+    @hookimpl
+    def porter_describe(request):
+        import {module}
+    """
+    )
+    site.install("porter-x", {"x_module": source}, requires=requires, x="x_module")
+    with pytest.raises(Missing) as caught:
+        create_registry().model("x")[1].describe(ModelRequest(model="x"))
+    text = str(caught.value)
+    assert text.startswith("plugin 'x': porter_describe needs the module ") and says in text and "\n" not in text
+    assert f"pip install {module}" not in text
+
+
+def test_what_only_an_extra_of_core_brings_is_advised_as_that(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    source = (
+        GOOD.format(model="x")
+        + """
+    @hookimpl
+    def porter_describe(request):
+        import torch
+    """
+    )
+    site.install("porter-x", {"x_module": source}, requires=["porter-core>=0.1"], x="x_module")
+    with pytest.raises(Missing, match=r"'torch', which is not installed: pip install 'porter-core\[torch\]'$"):
+        create_registry().model("x")[1].describe(ModelRequest(model="x"))
+
+
+def test_a_run_that_needs_a_failed_plugin_says_why_it_failed(site: Site) -> None:
+    for name in "abcd":
+        site.install(f"porter-{name}", {f"{name}_module": f"raise OSError('{name * 400}')"}, **{name: f"{name}_module"})
+    site.install("porter-my-net", {"net_module": "raise RuntimeError('no\\nlicence')"}, zz="net_module")
+    site.install("porter-old", {}, requires=["porter-core>=9"], old_net="old_module")
+    done = site.porter("run", "my_net")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and len(done.stderr) < 1500
+    failed = done.stderr.partition("failed to load: ")[2]
+    assert failed.startswith("zz: import failed: RuntimeError: no licence; a: import failed: OSError: aaa")
+    assert "…; b: import" in failed and "; 3 more, see `porter plugins`)" in failed
+    assert "failed to load: old_net: made for porter-core >=9, this is" in site.porter("run", "old-net").stderr
+    with pytest.raises(Missing, match=r"offers the runtime 'my-net'.*failed to load: zz: import failed"):
+        create_registry().runtime("my-net")
 
 
 @pytest.fixture
@@ -228,8 +347,10 @@ def test_a_task_that_exits_does_not_pass_for_a_run_that_ended_well(site: Site) -
         @hookimpl
         def porter_describe(request):
             tensor = TensorSpec(name="image", shape=("N", 3, 8, 8))
+            scores = TensorSpec(name="class", shape=("N", 4))
             preprocess = PreprocessSpec(resize=8, crop=(8, 8))
-            return ModelSpec(name="good", task="leaving", inputs=(tensor,), outputs=(tensor,), preprocess=preprocess)
+            return ModelSpec(name="good", task="leaving", inputs=(tensor,), outputs=(scores,), num_classes=4,
+                             preprocess=preprocess)
         @hookimpl
         def porter_tasks():
             return [Leaving()]

@@ -147,10 +147,13 @@ def test_a_list_in_a_spec_becomes_a_tuple() -> None:
     assert call(create_registry([("other", offering(porter_describe=lambda: spec))]), "porter_describe") == SPEC
 
 
-def test_the_plugin_that_raised_is_named_not_the_model_that_was_run() -> None:
-    registry = create_registry([("other", offering())])
-    with pytest.raises(PluginError, match=r"plugin 'defaults': porter_infer raised AttributeError"):
-        call(registry, "porter_infer")
+def test_a_helper_that_raised_is_named_not_the_model_that_was_run() -> None:
+    def porter_preprocess(image: Image) -> np.ndarray:
+        raise LookupError("no table")
+
+    registry = create_registry([("other", offering()), ("helper", plugin(porter_preprocess=porter_preprocess))])
+    with pytest.raises(PluginError, match=r"plugin 'helper': porter_preprocess raised LookupError: no table \("):
+        call(registry, "porter_preprocess")
 
 
 def test_a_hook_that_nobody_implements_is_named() -> None:
@@ -178,6 +181,6 @@ def test_a_package_that_is_not_installed_is_something_the_machine_lacks() -> Non
 
         return a_package_that_is_not_there.load()  # type: ignore[no-any-return]
 
-    with pytest.raises(Missing, match="porter_load needs the package 'a_package_that_is_not_there'") as caught:
+    with pytest.raises(Missing, match="porter_load needs the module 'a_package_that_is_not_there'") as caught:
         call(create_registry([("other", offering(porter_load=porter_load))]), "porter_load")
     assert caught.value.exit_code is ExitCode.MISSING

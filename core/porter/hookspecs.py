@@ -146,11 +146,15 @@ def porter_infer(session: Session, batch: np.ndarray, spec: ModelSpec) -> Mappin
 def porter_postprocess(outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Sequence[Any] | None:
     """Turn outputs (N rows each) into N predictions of the kind that the model's task scores.
 
+    That kind is the task's `prediction_type`: `Classified` for `classification`, whose default takes the first output
+    as N×C scores.
+
     Example:
-        >>> from porter import hookimpl
+        >>> from porter import classify, hookimpl
         >>> @hookimpl
         ... def porter_postprocess(outputs, spec):
-        ...     return [int(row.argmax()) for row in outputs[spec.outputs[0].name]]
+        ...     scores = outputs[spec.outputs[0].name]
+        ...     return classify(scores[:, 1:])  # the first column is the background, which is no class
 
     Since: 0.1
     """
@@ -200,7 +204,7 @@ def porter_tasks() -> Sequence[Task]:  # type: ignore[empty-body]
     """The tasks that this plugin offers. A model names its task in its spec.
 
     Example:
-        >>> from porter import Classification, hookimpl
+        >>> from porter import Classification, classify, hookimpl
         >>> class ByTop5(Classification):
         ...     name = "classification-top5"
         ...     title = "Image classification, judged by top-5"
@@ -208,6 +212,9 @@ def porter_tasks() -> Sequence[Task]:  # type: ignore[empty-body]
         >>> @hookimpl
         ... def porter_tasks():
         ...     return [ByTop5()]
+        >>> @hookimpl(trylast=True)
+        ... def porter_postprocess(outputs, spec):  # for every model of this task that has none of its own
+        ...     return classify(outputs[spec.outputs[0].name]) if spec.task == ByTop5.name else None
 
     Since: 0.1
     """

@@ -10,8 +10,10 @@ import msgspec
 
 from porter.builtin.classes import ClassTally
 from porter.contracts.task import DataRequest, Scorer, Task
-from porter.errors import BadInput, one_line
+from porter.errors import BadInput, did_you_mean, one_line
 from porter.hookspecs import hookimpl
+from porter.hosting.faults import GivenFault
+from porter.hosting.specs import by
 from porter.machine.statistics import binomial_tail, wilson
 from porter.records.evaluation import Metric, Table
 from porter.records.manifest import Item, Manifest
@@ -106,6 +108,17 @@ class Classification(Task):
     def margin(self, prediction: Classified) -> float | None:
         return prediction.scores[0] - prediction.scores[1] if len(prediction.scores) > 1 else None
 
+    def misfit(self, spec: ModelSpec) -> str:
+        if spec.num_classes is None:
+            return f"num_classes: missing; task {self.name!r} needs it"
+        known = [f"top{k}" for k in range(1, DEPTH + 1)]
+        figures = spec.published.metrics if spec.published is not None else ()
+        unknown = next((figure.name for figure in figures if figure.name not in known), "")
+        if unknown:
+            hint = did_you_mean(unknown, known)
+            return f"published.metrics: task {self.name!r} has no metric {unknown!r}{hint}; it has {', '.join(known)}"
+        return ""
+
     def chance(self, spec: ModelSpec, metrics: Sequence[Metric]) -> Text:
         top1 = next(metric for metric in metrics if metric.name == self.gate)
         classes, hits = num_classes(spec), top1.hits or 0
@@ -180,10 +193,11 @@ def porter_postprocess(outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Se
         return None
     name, classes = spec.outputs[0].name, num_classes(spec)
     if name not in outputs:
-        raise BadInput(f"output {name!r} is missing; the model gives {', '.join(map(one_line, outputs)) or 'none'}")
+        given = ", ".join(map(one_line, outputs)) or "none"
+        raise GivenFault("porter_infer", f" gave no output {name!r}, which the spec names first; it gave {given}")
     scores = outputs[name]
     if scores.ndim != 2 or scores.shape[1] != classes:
-        raise BadInput(
-            f"output {name!r} has shape {'×'.join(map(str, scores.shape))}, the model declares {classes} classes"
+        raise GivenFault(
+            "porter_infer", f" gave the output {name!r} as {by(scores.shape)}, expected N×{classes}: one score a class"
         )
     return classify(scores)

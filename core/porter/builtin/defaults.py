@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded
 from porter.contracts.runtime import Session
-from porter.errors import BadInput, one_line
+from porter.errors import BadInput
 from porter.hookspecs import hookimpl
+from porter.hosting.faults import GivenFault, described, passes
+from porter.hosting.specs import by
 from porter.records.spec import ModelSpec, PreprocessSpec
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ def porter_export(loaded: Loaded, request: ExportRequest) -> Exported:
     if request.opset not in OPSETS:
         raise BadInput(f"--opset {request.opset}: the exporter writes opset {OPSETS.start} to {OPSETS.stop - 1}")
     spec, module = loaded.spec, loaded.module
+    if not isinstance(module, torch.nn.Module):
+        kind = type(module).__name__
+        raise GivenFault("porter_load", f" gave {kind} as module: give a torch.nn.Module, or write porter_export")
     tensors = (*spec.inputs, *spec.outputs)
     axes = {tensor.name: {0: "N"} for tensor in tensors} if request.dynamic_batch else None
     was_training = module.training
@@ -44,8 +49,15 @@ def porter_export(loaded: Loaded, request: ExportRequest) -> Exported:
                 dynamic_axes=axes,
                 dynamo=False,
             )
-    except (torch.onnx.errors.OnnxExporterError, RuntimeError, TypeError) as error:
-        raise BadInput(f"torch.onnx.export at opset {request.opset} failed: {one_line(error)[:400]}") from None
+    except Exception as error:
+        if passes(error) or isinstance(error, ModuleNotFoundError):
+            raise
+        taken = ", ".join(f"{tensor.dtype} {by(tensor.shape)}" for tensor in spec.inputs)
+        raise GivenFault(
+            "porter_load",
+            f" gave a module that torch.onnx.export cannot export at opset {request.opset}: {described(error)}; "
+            f"it must take {taken} and be traceable",
+        ) from error
     finally:
         module.train(was_training)
     call = f"torch.onnx.export(model, example, path, opset_version={request.opset}, dynamo=False, dynamic_axes={axes})"
@@ -68,7 +80,10 @@ def porter_preprocess(image: Image, spec: PreprocessSpec, out: np.ndarray | None
     """The reference pipeline that the spec declares."""
     from porter.images.pipeline import reference_pipeline
 
-    return reference_pipeline(image.pixels, spec, out)
+    try:
+        return reference_pipeline(image.pixels, spec, out)
+    except BadInput as error:
+        raise GivenFault("porter_describe", f": {error}") from error
 
 
 @hookimpl(trylast=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from porter.contracts.runtime import Session
-from porter.errors import PluginError
+from porter.hosting.faults import GivenFault, described, passes
+from porter.hosting.specs import by
 from porter.records.artefact import SessionInfo
 
 if TYPE_CHECKING:
@@ -31,16 +32,34 @@ class TorchSession(Session):
         )
 
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
-        with self._torch.inference_mode():
-            result = self._module(self._torch.from_numpy(batch))
+        try:
+            with self._torch.inference_mode():
+                result = self._module(self._torch.from_numpy(batch))
+        except Exception as error:
+            if passes(error) or isinstance(error, ModuleNotFoundError):
+                raise
+            raise GivenFault(
+                "porter_load", f" gave a module that raised {described(error)} for {batch.dtype} {by(batch.shape)}"
+            ) from error
+        return {name: value.float().numpy() for name, value in self._named(result).items()}
+
+    def _named(self, result: Any) -> dict[str, Any]:
+        """The outputs of the spec by name. Raises `GivenFault` where the module gave others."""
         if isinstance(result, dict):
-            named = {name: result[name] for name in self._outputs}
+            named = {name: result[name] for name in self._outputs if name in result}
+            given = f"outputs {', '.join(map(repr, result)) or 'none'}"
         else:
             values = result if isinstance(result, tuple | list) else (result,)
-            if len(values) != len(self._outputs):
-                raise PluginError(f"the module returned {len(values)} outputs, its spec names {len(self._outputs)}")
-            named = dict(zip(self._outputs, values, strict=True))
-        return {name: value.float().numpy() for name, value in named.items()}
+            named = dict(zip(self._outputs, values, strict=False)) if len(values) == len(self._outputs) else {}
+            given = f"{len(values)} outputs"
+        wanted = f"the spec names {', '.join(map(repr, self._outputs))}"
+        if len(named) < len(self._outputs):
+            raise GivenFault("porter_load", f" gave a module that returned {given}, {wanted}")
+        for name, value in named.items():
+            if not isinstance(value, self._torch.Tensor):
+                kind = type(value).__name__
+                raise GivenFault("porter_load", f" gave a module that returned {kind} as output {name!r}, not a tensor")
+        return named
 
 
 def _precision(module: Any) -> str:

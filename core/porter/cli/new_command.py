@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -22,11 +24,43 @@ from porter.records.version import __version__
 
 LONGEST = 40
 """Characters of a name."""
-TEMPLATES, SUFFIX = "new-plugin/", ".j2"
-"""The folder's name is no identifier, or setuptools would take it for a package that is not listed."""
+SUFFIX = ".j2"
 RENAMED = {"gitignore": ".gitignore"}
 """Part of a template's path: the part that the project has in its place."""
 MAKE_SAMPLE = "training/make_sample.py"
+SHARED = "new-shared/"
+"""Templates of every kind of project. One that comes out empty is not written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of project."""
+
+    name: str
+    """The subcommand; its templates are in `new-NAME/`, which is no identifier, or setuptools would take it for a
+    package that is not listed."""
+    noun: str
+    """What the project offers."""
+    step: str
+    """What is done, for the progress."""
+    first: tuple[str, ...]
+    """What to type first once it is installed."""
+    task: str = "classification"
+    """The task of the example model in its tests."""
+    sample: bool = False
+    """Whether it ships a sample, which its own script makes with torch."""
+
+
+PLUGIN = Kind(
+    name="plugin",
+    noun="model",
+    step="write the project and train its example",
+    first=("porter run {name}",),
+    sample=True,
+)
+RUNTIME = Kind(name="runtime", noun="runtime", step="write the project", first=("porter doctor",))
+TASK = Kind(name="task", noun="task", step="write the project", first=("porter plugins",), task="{name}")
+INTO = click.option("--into", type=click.Path(path_type=Path), metavar="DIR", help="The project's folder.")
 
 
 @click.group()
@@ -36,20 +70,50 @@ def new() -> None:
 
 @new.command()
 @click.argument("name")
-@click.option("--into", type=click.Path(path_type=Path), metavar="DIR", help="The project's folder [default: ./NAME].")
+@INTO
 def plugin(name: str, into: Path | None) -> None:
     """Write a plugin project for a model called NAME. It installs, runs and passes its tests as it stands.
 
-    The places to change are marked "Fill in".
+    The places to change are marked "Fill in". Without --into, the project is written to ./NAME.
     """
+    start(PLUGIN, name, into)
+
+
+@new.command()
+@click.argument("name")
+@INTO
+def runtime(name: str, into: Path | None) -> None:
+    """Write a plugin project for a runtime called NAME. It installs, runs and passes its tests as it stands.
+
+    It runs ONNX's own evaluator, with an option and a probe for diagnosis. The places to change are marked "Fill in".
+    Without --into, the project is written to ./NAME.
+    """
+    start(RUNTIME, name, into)
+
+
+@new.command()
+@click.argument("name")
+@INTO
+def task(name: str, into: Path | None) -> None:
+    """Write a plugin project for a task called NAME. It installs, runs and passes its tests as it stands.
+
+    It reads labels by class name and judges by the mean accuracy of the classes. The places to change are marked
+    "Fill in". Without --into, the project is written to ./NAME.
+    """
+    start(TASK, name, into)
+
+
+def start(kind: Kind, name: str, into: Path | None) -> None:
+    """Write a project, and print what to type next."""
     require_free(name)
     target = into if into is not None else Path(name)
-    with TerminalProgress() as progress, progress.step("write the project and train its example"):
-        write_project(name, target)
+    with TerminalProgress() as progress, progress.step(kind.step):
+        write_project(kind, name, target)
     shown = shlex.quote(str(target))
-    click.echo(f"{shown}: a plugin that works as it stands. Next:")
+    click.echo(f"{shown}: a {kind.name} that works as it stands. Next:")
     click.echo(f"    pip install -e {shown}")
-    click.echo(f"    porter run {name}")
+    for command in kind.first:
+        click.echo(f"    {command.format(name=name)}")
     click.echo(f"    python -m pytest {shown}")
     click.echo(f'    grep -rn "Fill in" {shown}')
 
@@ -64,8 +128,14 @@ def require_free(name: str) -> None:
             f"and no longer than {LONGEST} characters{advice}"
         )
     registry = create_registry()
-    for _, owner in registry.models().get(name, []):
-        raise BadInput(f"NAME {name!r}: the plugin {owner!r} offers a model of this name; choose another")
+    offered: dict[str, Mapping[str, Sequence[tuple[object, str]]]] = {
+        "model": registry.models(),
+        "runtime": registry.runtimes(),
+        "task": registry.tasks(),
+    }
+    for noun, offers in offered.items():
+        for _, owner in offers.get(name, ()):
+            raise BadInput(f"NAME {name!r}: the plugin {owner!r} offers a {noun} of this name; choose another")
     if any(info.name == name for info in registry.infos):
         raise BadInput(f"NAME {name!r}: a plugin of this name is installed; choose another")
     try:
@@ -75,14 +145,15 @@ def require_free(name: str) -> None:
     raise BadInput(f"NAME {name!r}: the distribution {distribution_of(name)} is installed; choose another")
 
 
-def write_project(name: str, target: Path) -> None:
+def write_project(kind: Kind, name: str, target: Path) -> None:
     """Write the project to `target`, whole or not at all.
 
-    Raises `BadInput` where the target is there already or cannot be written, and `Missing` without torch.
+    Raises `BadInput` where the target is there already or cannot be written, and `Missing` where its sample needs
+    torch, which is not installed.
     """
     if target.is_symlink() or target.exists():
         raise BadInput(f"{one_line(target)}: is there already; give another folder with --into DIR")
-    if importlib.util.find_spec("torch") is None:
+    if kind.sample and importlib.util.find_spec("torch") is None:
         raise Missing("the example is trained with torch, which is not installed: pip install 'porter-core[torch]'")
     try:
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{name}.", suffix=".part"))
@@ -90,16 +161,17 @@ def write_project(name: str, target: Path) -> None:
         raise BadInput(f"{one_line(target.parent)}: cannot be written: {error.strerror}") from None
     try:
         project = temporary / "project"  # mkdtemp's own folder would stay closed to others
-        for path, text in render_project(name).items():
+        for path, text in render_project(kind, name).items():
             (project / path).parent.mkdir(parents=True, exist_ok=True)
             (project / path).write_text(text, encoding="utf-8")
-        _make_sample(project)
+        if kind.sample:
+            _make_sample(project)
         project.rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def render_project(name: str) -> dict[str, str]:
+def render_project(kind: Kind, name: str) -> dict[str, str]:
     """The text files of the project, by path."""
     import jinja2
 
@@ -111,18 +183,29 @@ def render_project(name: str) -> dict[str, str]:
         keep_trailing_newline=True,
     )
     values = {
+        "kind": kind.name,
+        "noun": kind.noun,
+        "task": kind.task.format(name=name),
         "name": name,
         "distribution": distribution_of(name),
         "package": package_of(name),
-        "porter": __version__,
+        "porter_range": porter_range(),
     }
     renamed = {**RENAMED, "package": package_of(name)}
     files = {}
-    for template in environment.list_templates(filter_func=lambda path: path.startswith(TEMPLATES)):
-        parts = template.removeprefix(TEMPLATES).removesuffix(SUFFIX).split("/")
-        path = "/".join(renamed.get(part, part) for part in parts)
-        files[path] = environment.get_template(template).render(values)
+    for folder in (SHARED, f"new-{kind.name}/"):
+        for template in filter(re.compile(folder).match, environment.list_templates()):
+            parts = template.removeprefix(folder).removesuffix(SUFFIX).split("/")
+            text = environment.get_template(template).render(values)
+            if text.strip():
+                files["/".join(renamed.get(part, part) for part in parts)] = text
     return files
+
+
+def porter_range() -> str:
+    """The versions of porter-core that a project of today is made for: those before the next minor one."""
+    major, minor = map(int, __version__.split(".")[:2])
+    return f">={major}.{minor},<{major}.{minor + 1}"
 
 
 def distribution_of(name: str) -> str:

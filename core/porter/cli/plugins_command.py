@@ -26,6 +26,10 @@ def plugins(as_json: bool) -> None:
         for key in ("models", "runtimes", "tasks", "hooks"):
             if row[key]:
                 click.echo(f"    {key}: {', '.join(map(one_line, row[key]))}")
+        if row["made_for"] is not None:
+            versions = row["made_for"]
+            said = f"made for porter-core {versions}" if versions else "does not say which porter-core it was made for"
+            click.echo(f"    {said}")
         for problem in row["problems"]:
             click.echo(f"    {problem}")
 
@@ -44,6 +48,7 @@ def describe(registry: Registry) -> list[dict[str, Any]]:
             "distribution": info.distribution,
             "version": info.version,
             "state": info.state,
+            "made_for": info.made_for,
             "hooks": list(info.hooks),
             "problems": [info.reason] if info.reason else [],
         }

@@ -108,6 +108,11 @@ class Task(abc.ABC):
         """By how much the answer leads the next best, in units of the scores; None where that has no meaning."""
         return None
 
+    def misfit(self, spec: ModelSpec) -> str:
+        """What in a spec this task cannot work with, beginning with the field: `num_classes: …`; empty: nothing. Asked
+        as soon as a model is described."""
+        return ""
+
     def chance(self, spec: ModelSpec, metrics: Sequence[Metric]) -> Text:
         """Why the result cannot be told from guessing, in one sentence; empty where it can."""
         return ""

@@ -18,5 +18,8 @@ class PluginInfo:
     """`active`, `failed` or `disabled`."""
     reason: str = ""
     """Why it failed, who disabled it, or why it does nothing."""
+    made_for: str | None = None
+    """The versions of porter-core that its metadata requires; empty: it does not say; None: a part of core, or handed
+    over."""
     hooks: tuple[str, ...] = ()
     """The hooks that it implements."""

@@ -16,9 +16,10 @@ from porter.errors import did_you_mean, one_line
 from porter.hosting import trace as tracing
 from porter.hosting.hooks import PROJECT, HookFault, HookSet, hooks_of
 from porter.hosting.info import PluginInfo
+from porter.hosting.lacking import GROUP, advice
+from porter.hosting.made_for import made_for, misfit
 from porter.hosting.registry import Registry
 
-GROUP = "porter"
 DISABLE = "PORTER_DISABLE_PLUGINS"
 CORE = "porter."
 """What the value of core's own entry points begins with."""
@@ -77,20 +78,27 @@ def _entry_points(*, only_core: bool) -> list[importlib.metadata.EntryPoint]:
 
 
 def _from_entry_point(point: importlib.metadata.EntryPoint, off: tuple[str, ...]) -> Found:
+    is_core = point.value.startswith(CORE)
     info = PluginInfo(
         name=point.name,
         distribution=(point.dist.name or "") if point.dist else "",
         version=(point.dist.version or "") if point.dist else "",
         state="active",
+        made_for=None if is_core else made_for(point.dist),
     )
     if point.name in off:
         return replace(info, state="disabled", reason=f"named in {DISABLE}"), None
     if point.pattern.match(point.value) is None:
         return _failed(info, f"its entry point {one_line(point.value)!r} is neither MODULE nor MODULE:OBJECT")
+    if problem := misfit(info.made_for or ""):
+        return _failed(info, problem)
     try:
         plugin = point.load()
     except KeyboardInterrupt:
         raise
+    except ModuleNotFoundError as error:
+        needed = advice(error.name or "", point.name) if error.name else one_line(error)
+        return _failed(info, f"import failed: needs {needed}")
     except BaseException as error:  # a plugin can raise anything while it is imported
         return _failed(info, f"import failed: {type(error).__name__}: {one_line(error)}")
     return _with_hooks(info, plugin)

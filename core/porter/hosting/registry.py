@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import inspect
-import traceback
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import pluggy
 
-from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelOffer, ModelRequest
-from porter.contracts.runtime import Runtime, RuntimeStatus, Session
+from porter.contracts.requests import ModelOffer
+from porter.contracts.runtime import Runtime, RuntimeStatus
 from porter.contracts.task import Task
-from porter.errors import BadInput, Missing, PluginError, PorterError, did_you_mean, is_full_disk, one_line
+from porter.errors import BadInput, Missing, PorterError, did_you_mean, one_line
 from porter.hosting.hooks import HookSet
 from porter.hosting.info import PluginInfo
+from porter.hosting.model_hooks import ModelHooks
 from porter.hosting.offers import OfferFault, Offers, ask
 from porter.hosting.source import source_digest
-from porter.hosting.specs import SpecFault, checked_spec
 from porter.records.record import PluginUse
-from porter.records.spec import ModelSpec, PreprocessSpec
-
-if TYPE_CHECKING:
-    import numpy as np
 
 T = TypeVar("T")
+MOST_REASONS, LONGEST_REASON = 3, 240
+"""Failed plugins that one error line explains, and characters of each reason."""
 
 
 class Registry:
@@ -70,7 +67,7 @@ class Registry:
     def model(self, name: str) -> tuple[ModelOffer, ModelHooks]:
         """The model of that name and its hooks. Raises `BadInput` where none, or more than one plugin, offers it."""
         offer, plugin = self._one("model", name, self.models(), BadInput)
-        return offer, ModelHooks(self, plugin)
+        return offer, ModelHooks(self.manager, plugin, self._offers, self.switched_off())
 
     def runtime(self, name: str) -> Runtime:
         """The runtime of that name. Raises `Missing` where no plugin offers it."""
@@ -119,95 +116,28 @@ class Registry:
             raise BadInput(
                 f"{kind} {name!r} is offered by the plugins {plugins}: switch one off with PORTER_DISABLE_PLUGINS"
             )
-        failed = [info.name for info in self.infos if info.state == "failed"]
-        broken = f" (plugins that failed to load: {', '.join(failed)}; see `porter plugins`)" if failed else ""
-        broken += self.switched_off()
         listed = ", ".join(sorted(offers)) or "none"
         raise error(
             f"no installed plugin offers the {kind} {one_line(name)!r}{did_you_mean(name, offers)}; "
-            f"offered: {listed}{broken}"
+            f"offered: {listed}{self._failed(name)}{self.switched_off()}"
         )
 
+    def _failed(self, wanted: str) -> str:
+        """The failed plugins with their reasons, in words that end an error; the likeliest for `wanted` first."""
 
-class ModelHooks:
-    """The hooks as one model sees them: its own plugin, those that offer no model, and core's defaults."""
+        def is_likely(info: PluginInfo) -> bool:
+            names = {_plain(info.name), _plain(info.distribution).removeprefix("porter")}
+            return _plain(wanted) in names
 
-    def __init__(self, registry: Registry, plugin: str) -> None:
-        self.plugin = plugin
-        self._switched_off = registry.switched_off()
-        manager = registry.manager
-        rivals = {name for offers in registry.models().values() for _, name in offers} - {plugin}
-        removed = [manager.get_plugin(name) for name in sorted(rivals)]
-        self._callers = {
-            name: manager.subset_hook_caller(name, remove_plugins=removed)
-            for name in (
-                "porter_describe",
-                "porter_load",
-                "porter_export",
-                "porter_preprocess",
-                "porter_infer",
-                "porter_postprocess",
-            )
-        }
-
-    def describe(self, request: ModelRequest) -> ModelSpec:
-        spec = self._typed("porter_describe", ModelSpec, request=request)
-        try:
-            return checked_spec(spec)
-        except SpecFault as fault:
-            raise PluginError(f"plugin {self.plugin!r}: porter_describe: {fault}") from None
-
-    def load(self, request: LoadRequest) -> Loaded:
-        return self._typed("porter_load", Loaded, request=request)
-
-    def export(self, loaded: Loaded, request: ExportRequest) -> Exported:
-        return self._typed("porter_export", Exported, loaded=loaded, request=request)
-
-    def preprocess(self, image: Image, spec: PreprocessSpec, out: np.ndarray | None = None) -> np.ndarray:
-        import numpy as np
-
-        return self._typed("porter_preprocess", np.ndarray, image=image, spec=spec, out=out)
-
-    def infer(self, session: Session, batch: np.ndarray, spec: ModelSpec) -> Mapping[str, np.ndarray]:
-        import numpy as np
-
-        outputs: Mapping[str, np.ndarray]
-        outputs = self._typed("porter_infer", Mapping, session=session, batch=batch, spec=spec)  # type: ignore[type-abstract]
-        for name, values in outputs.items():
-            if not isinstance(values, np.ndarray):
-                raise self._wrong("porter_infer", f"a mapping with {type(values).__name__} under {name!r}", "arrays")
-        return outputs
-
-    def postprocess(self, outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Sequence[Any]:
-        rows = next((len(values) for values in outputs.values()), 0)
-        predictions = self._call("porter_postprocess", outputs=outputs, spec=spec)
-        wanted = f"a list of {rows} predictions, one a row"
-        if not isinstance(predictions, Sequence) or isinstance(predictions, str | bytes):
-            raise self._wrong("porter_postprocess", type(predictions).__name__, wanted)
-        if len(predictions) != rows or any(prediction is None for prediction in predictions):
-            given = sum(prediction is not None for prediction in predictions)
-            raise self._wrong("porter_postprocess", f"{given} predictions", wanted)
-        return predictions
-
-    def _call(self, hook: str, **arguments: object) -> Any:
-        caller = self._callers[hook]
-        try:
-            result = caller(**arguments)
-        except (Exception, SystemExit) as error:  # a script's sys.exit(0) would end the run as if it had passed
-            raise_as_plugin_error(error, _culprit(error, caller) or self.plugin, hook)
-        if result is None:
-            off = self._switched_off
-            raise PluginError(f"no plugin implements {hook} for this model; {self.plugin!r} should{off}")
-        return result
-
-    def _typed(self, hook: str, kind: type[T], **arguments: object) -> T:
-        result = self._call(hook, **arguments)
-        if not isinstance(result, kind):
-            raise self._wrong(hook, type(result).__name__, kind.__name__)
-        return result
-
-    def _wrong(self, hook: str, given: str, wanted: str) -> PluginError:
-        return PluginError(f"plugin {self.plugin!r}: {hook} returned {given}, it must return {wanted}")
+        failed = [info for info in self.infos if info.state == "failed"]
+        failed.sort(key=lambda info: not is_likely(info))
+        shown = [
+            f"{one_line(info.name)}: {info.reason[:LONGEST_REASON]}{'…' * (len(info.reason) > LONGEST_REASON)}"
+            for info in failed[:MOST_REASONS]
+        ]
+        if len(failed) > len(shown):
+            shown.append(f"{len(failed) - len(shown)} more, see `porter plugins`")
+        return f" (plugins that failed to load: {'; '.join(shown)})" if shown else ""
 
 
 def _status(runtime: Runtime, plugin: str) -> RuntimeStatus:
@@ -224,30 +154,6 @@ def _status(runtime: Runtime, plugin: str) -> RuntimeStatus:
     return status
 
 
-def raise_as_plugin_error(error: Exception | SystemExit, plugin: str, hook: str) -> NoReturn:
-    """Raise `error` as a `PluginError` that says where it came from, or as `Missing` where a package is.
-
-    What is a `PorterError` passes as it is, and so do `MemoryError` and a full disk, which are the machine's.
-    """
-    if isinstance(error, PorterError | MemoryError) or is_full_disk(error):
-        raise error
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        raise Missing(
-            f"plugin {plugin!r}: {hook} needs the package {one_line(error.name)!r}, which is not installed: "
-            f"pip install {one_line(error.name)}"
-        ) from error
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{Path(frame.filename).name}:{frame.lineno}"
-    raise PluginError(
-        f"plugin {plugin!r}: {hook} raised {type(error).__name__}: {one_line(error)} ({place})"
-    ) from error
-
-
-def _culprit(error: BaseException, caller: pluggy.HookCaller) -> str:
-    """The plugin whose implementation, or wrapper, is innermost in the traceback; empty where none is."""
-    codes = {
-        getattr(inspect.unwrap(implementation.function), "__code__", None): implementation.plugin_name
-        for implementation in caller.get_hookimpls()
-    }
-    frames = [frame.f_code for frame, _line in traceback.walk_tb(error.__traceback__)]
-    return next((codes[code] for code in reversed(frames) if code in codes), "")
+def _plain(name: str) -> str:
+    """A name as people may spell it: case, `-`, `_` and `.` make no difference."""
+    return re.sub(r"[-_.]", "", name).lower()

@@ -2,33 +2,164 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import msgspec
 
-from porter.errors import one_line
-from porter.records.spec import ModelSpec
+from porter.errors import did_you_mean, one_line
+from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+
+BATCH, CHANNELS = "N", 3
+"""The name of a free batch, and the channels that every image is decoded to."""
+DTYPES = (
+    *("float16", "float32", "float64", "bfloat16"),
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"),
+)
+"""Types that numpy and ONNX both name, and bfloat16."""
+
+
+def fits(found: Sequence[int], declared: Sequence[int | str]) -> bool:
+    """Whether sizes are those declared; a symbol takes any."""
+    return len(found) == len(declared) and all(
+        isinstance(size, str) or size == have for have, size in zip(found, declared, strict=True)
+    )
+
+
+def by(sizes: Sequence[int | str]) -> str:
+    """Sizes in words: `3×224×224`."""
+    return "×".join(map(str, sizes)) or "a single number"
 
 
 class SpecFault(Exception):
     """A plugin's spec is wrong. The text is one line, and begins with the field."""
 
 
-def checked_spec(spec: ModelSpec) -> ModelSpec:
-    """The spec, with a tuple wherever the plugin gave a list. Raises `SpecFault` at the first field that is wrong."""
+def checked_spec(
+    spec: ModelSpec, *, own_input: bool = False, own_pixels: bool = False, own_answer: bool = False
+) -> ModelSpec:
+    """The spec, with a tuple wherever the plugin gave a list. Raises `SpecFault` at the first field that is wrong.
+
+    `own_input`, `own_pixels` and `own_answer` say that the plugin answers porter_infer, porter_preprocess and
+    porter_postprocess itself: then how a batch reaches the input, what channels are, and what the outputs mean are its
+    own business.
+    """
     plain = _typed(spec)
-    for field in ("inputs", "outputs"):
-        if not getattr(plain, field):
-            raise SpecFault(f"{field}: empty; a model has at least one")
-    names, classes = len(plain.class_names), plain.num_classes
-    if names and classes is not None and names != classes:
-        raise SpecFault(f"class_names: {names} names for num_classes {classes}")
-    if plain.published is not None:
-        try:
-            re.compile(plain.published.image_pattern)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise SpecFault(f"published.image_pattern: not a regular expression: {one_line(error)}") from None
+    for problem in chain(
+        _tensors(plain),
+        _pixels(plain.preprocess, own=own_pixels),
+        _input(plain, own=own_input),
+        _classes(plain, own=own_answer),
+        _published(plain),
+    ):
+        raise SpecFault(problem)
     return spec if plain == spec or type(spec) is not ModelSpec else plain
+
+
+def _tensors(spec: ModelSpec) -> Iterator[str]:
+    """Names, types and shapes of inputs and outputs."""
+    seen: dict[str, str] = {}
+    for field in ("inputs", "outputs"):
+        tensors: tuple[TensorSpec, ...] = getattr(spec, field)
+        if not tensors:
+            yield f"{field}: empty; a model has at least one"
+        for place, tensor in enumerate(tensors):
+            path = f"{field}[{place}]"
+            if not tensor.name.strip() or not tensor.name.isprintable():
+                yield f"{path}.name: {one_line(repr(tensor.name))} cannot name a tensor of an ONNX file"
+            if tensor.name in seen:
+                yield f"{path}.name: {tensor.name!r} is the name of {seen[tensor.name]}, too"
+            seen[tensor.name] = path
+            if tensor.dtype not in DTYPES:
+                hint = did_you_mean(tensor.dtype, DTYPES)
+                yield f"{path}.dtype: {one_line(tensor.dtype)!r} is no type of ONNX by numpy's name, e.g. float32{hint}"
+            yield from _shape(f"{path}.shape", tensor.shape)
+
+
+def _shape(path: str, shape: tuple[int | str, ...]) -> Iterator[str]:
+    if not shape:
+        yield f"{path}: empty; the first size is the batch, 'N' where it is free"
+    for size in shape:
+        if isinstance(size, int) and size < 1:
+            yield f"{path}: size {size}; sizes are positive, a free one is named, as in 'N'"
+        if isinstance(size, str) and not size.isidentifier():
+            yield f"{path}: {one_line(repr(size))} is no name of a free size; letters, digits and _ make one, as in 'N'"
+    if shape and isinstance(shape[0], str) and shape[0] != BATCH:
+        yield f"{path}: the batch is named {shape[0]!r}; porter calls it {BATCH!r}"
+    if BATCH in shape[1:]:
+        yield f"{path}: {BATCH!r} names the batch, which comes first and once"
+
+
+def _pixels(preprocess: PreprocessSpec, *, own: bool) -> Iterator[str]:
+    """What images become, whoever computes it."""
+    if preprocess.resize < 1:
+        yield f"preprocess.resize: {preprocess.resize}; at least 1 pixel"
+    if min(preprocess.crop) < 1:
+        yield f"preprocess.crop: {by(preprocess.crop)} (height×width); at least 1 pixel each"
+    if min(preprocess.crop) > preprocess.resize:
+        yield (
+            f"preprocess.crop: {by(preprocess.crop)} (height×width) is larger than the short side after the resize, "
+            f"{preprocess.resize}: every image would get a black border"
+        )
+    if not own and len(preprocess.mean) != CHANNELS:
+        yield f"preprocess.mean: {len(preprocess.mean)} values; {CHANNELS}, one a channel"
+    if len(preprocess.std) != len(preprocess.mean):
+        yield f"preprocess.std: {len(preprocess.std)} values for {len(preprocess.mean)} of preprocess.mean"
+    if not preprocess.mean:
+        yield "preprocess.mean: empty; one value a channel"
+    if not math.isfinite(preprocess.divisor) or preprocess.divisor == 0:
+        yield f"preprocess.divisor: {preprocess.divisor}; it divides grey levels"
+    for field, zero in (("mean", False), ("std", True)):
+        for value in getattr(preprocess, field):
+            if not math.isfinite(value) or (zero and value == 0):
+                yield f"preprocess.{field}: {value} among its values" + ("; it divides a channel" if zero else "")
+
+
+def _input(spec: ModelSpec, *, own: bool) -> Iterator[str]:
+    """Whether the first input takes what preprocessing gives."""
+    tensor, channels, crop = spec.inputs[0], len(spec.preprocess.mean), spec.preprocess.crop
+    if own:
+        return
+    first, given = "inputs[0].shape", f"N×{channels}×{by(crop)}"
+    if len(tensor.shape) != 4:
+        yield (
+            f"{first}: {by(tensor.shape)}; images come as {given}, four sizes "
+            "(write porter_infer where the model takes them otherwise)"
+        )
+    elif not fits((channels, *crop), tensor.shape[1:]):
+        if fits((*crop, channels), tensor.shape[1:]):
+            yield f"{first}: {by(tensor.shape)}; images come as {given}: transpose them in a porter_infer of your own"
+        elif not fits((channels,), tensor.shape[1:2]):
+            yield f"{first}: {by(tensor.shape)}, {tensor.shape[1]} channels; images come as {given}"
+        else:
+            yield f"preprocess.crop: {by(crop)} (height×width), but {first} is {by(tensor.shape)}"
+
+
+def _classes(spec: ModelSpec, *, own: bool) -> Iterator[str]:
+    names, classes = len(spec.class_names), spec.num_classes
+    if classes is not None and classes < 1:
+        yield f"num_classes: {classes}; at least 1, or None where the task has no classes"
+    if names and classes is not None and names != classes:
+        yield f"class_names: {names} names for num_classes {classes}"
+    shape = spec.outputs[0].shape
+    if not own and classes is not None and len(shape) == 2 and not fits((classes,), shape[1:]):
+        yield (
+            f"outputs[0].shape: {by(shape)} for num_classes {classes} "
+            "(write porter_postprocess where its columns are not the classes)"
+        )
+
+
+def _published(spec: ModelSpec) -> Iterator[str]:
+    if spec.published is None:
+        return
+    if spec.published.images < 1:
+        yield f"published.images: {spec.published.images}; the number of images behind the figures"
+    try:
+        re.compile(spec.published.image_pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        yield f"published.image_pattern: not a regular expression: {one_line(error)}"
 
 
 def _typed(spec: ModelSpec) -> ModelSpec:

@@ -69,7 +69,7 @@ def export(job: Job, record: RunRecord) -> RunRecord:
 
 
 def export_to(job: Job, path: Path, opset: int) -> tuple[Exported, OnnxFacts]:
-    """Write the model at an opset, and check the file. Raises `BadInput` where it is not what was asked for."""
+    """Write the model at an opset, and check the file. Raises `PluginError` where it is not what was asked for."""
     exported = job.hooks.export(job.loaded, ExportRequest(path=path, opset=opset))
     if exported.path != path or not path.exists() or not path.stat().st_size:
         raise PluginError(f"plugin {job.hooks.plugin!r}: porter_export wrote nothing to the path it was given")
@@ -77,7 +77,8 @@ def export_to(job: Job, path: Path, opset: int) -> tuple[Exported, OnnxFacts]:
     facts = facts_of(model, path.stat().st_size)
     problems = export_problems(facts, model, job.loaded.spec, opset, dynamic=True)
     if problems:
-        raise BadInput(f"the exported file is not what was asked for: {one_line('; '.join(problems))}")
+        giver = job.hooks.giver("porter_export" if job.hooks.implementer("porter_export") else "porter_load")
+        raise PluginError(f"{giver}: the exported file is not what was asked for: {one_line('; '.join(problems))}")
     check_onnx(path)
     return exported, facts
 

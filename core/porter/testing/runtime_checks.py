@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from porter.contracts.runtime import BuildRequest, OpenRequest, Runtime, RuntimeStatus, Session
+from porter.contracts.runtime import (
+    BuildRequest,
+    OpenRequest,
+    OptionValue,
+    ProbeRequest,
+    Runtime,
+    RuntimeOption,
+    RuntimeStatus,
+    Session,
+)
 from porter.errors import PorterError
 from porter.files.hashes import file_digest
 from porter.pipeline.verify import compare
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
 
 HOOK = "porter_runtimes"
 PRECISION = "fp32"
+OPTION_NAME = re.compile(r"\w[\w-]*")
 SPEC = ModelSpec(
     name="two-nodes",
     task="classification",
@@ -49,24 +61,34 @@ def runtimes(subject: Subject) -> Iterator[Problem]:
 
 
 def _works(runtime: Runtime, folder: Path) -> Iterator[Problem]:
+    if problem := _option_problem(runtime):
+        yield Problem(HOOK, f"{runtime.name!r}: {problem}")
+        return
     models = folder / "models"
     models.mkdir(parents=True)
     weights = _write_graph(models / "two-nodes.onnx")
-    request = BuildRequest(onnx=models / "two-nodes.onnx", spec=SPEC, folder=models, precision=PRECISION)
+    request = BuildRequest(
+        onnx=models / "two-nodes.onnx", spec=SPEC, folder=models, precision=PRECISION, options=_options(runtime)
+    )
     try:
         artefact = runtime.build(request)
         problem = _artefact_problem(runtime, artefact, folder)
         if problem:
             yield Problem(HOOK, f"build() of {runtime.name!r}: {problem}")
             return
+        artefact = replace(artefact, options=_options(runtime))
         with closing(runtime.open(_opening(artefact, folder))) as session:
             yield from _answers(runtime, session, weights)
+        if runtime.probes:
+            yield from _probes(runtime, artefact, folder, weights)
     except PorterError as error:
         yield Problem(HOOK, f"{runtime.name!r} says that it is available, but: {error}")
 
 
 def _opening(artefact: Artefact, folder: Path) -> OpenRequest:
-    return OpenRequest(artefact=artefact, path=folder / artefact.path, spec=SPEC, threads=1)
+    return OpenRequest(
+        artefact=artefact, path=folder / artefact.path, spec=SPEC, options=dict(artefact.options), threads=1
+    )
 
 
 def _artefact_problem(runtime: Runtime, artefact: Artefact, folder: Path) -> str:
@@ -94,6 +116,58 @@ def _answers(runtime: Runtime, session: Session, weights: np.ndarray) -> Iterato
         if not parity.passed:
             off = parity.problem or f"the output is off by {parity.max_abs_error:.3g} (allowed {parity.allowed:.3g})"
             yield Problem(HOOK, f"run() of {runtime.name!r} at batch {rows}: {off}")
+
+
+def _options(runtime: Runtime) -> dict[str, OptionValue]:
+    """The runtime's own options at their defaults."""
+    return {option.name: option.default for option in runtime.options}
+
+
+def _option_problem(runtime: Runtime) -> str:
+    """What is wrong with the options that a runtime declares; empty where nothing is."""
+    seen: set[str] = set()
+    for option in runtime.options:
+        if not isinstance(option, RuntimeOption):
+            return f"options has a {type(option).__name__} in it, not a RuntimeOption"
+        if not OPTION_NAME.fullmatch(option.name):
+            return f"option {option.name!r}: letters, digits, _ and - make a name"
+        if option.name in seen:
+            return f"option {option.name!r} is declared twice"
+        if not option.help.strip() or "\n" in option.help:
+            return f"option {option.name!r}: help is one line that says what it does"
+        if option.choices and option.default not in option.choices:
+            return f"option {option.name!r}: its default {option.default!r} is none of its choices"
+        seen.add(option.name)
+    return ""
+
+
+def _probes(runtime: Runtime, artefact: Artefact, folder: Path, weights: np.ndarray) -> Iterator[Problem]:
+    """A probe gives the values inside the graph, by the names that they have in the ONNX file."""
+    import numpy as np
+
+    request = ProbeRequest(
+        onnx=folder / "models/two-nodes.onnx",
+        precision=PRECISION,
+        threads=1,
+        artefact=artefact,
+        path=folder / artefact.path,
+        spec=SPEC,
+        options=dict(artefact.options),
+    )
+    with closing(runtime.probe(request)) as probe:
+        if not isinstance(getattr(probe, "label", None), str) or not probe.label:
+            yield Problem(HOOK, f"probe() of {runtime.name!r}: label must say what reports call it")
+        if "class" not in probe.names():
+            yield Problem(HOOK, f"probe() of {runtime.name!r}: names() lacks the graph's own output 'class'")
+            return
+        batch = np.random.default_rng(1).standard_normal((1, 3, 8, 8), dtype=np.float32)
+        flat = batch.reshape(1, -1)
+        wanted = {"flat": flat, "class": flat @ weights}
+        got = probe.fetch([name for name in wanted if name in probe.names()], {"image": batch})
+        for name, values in got.items():
+            parity = compare(name, 1, wanted[name], np.asarray(values), Tolerance())
+            if not parity.passed:
+                yield Problem(HOOK, f"probe() of {runtime.name!r}: the value of {name!r} is not the graph's")
 
 
 def _write_graph(path: Path) -> np.ndarray:

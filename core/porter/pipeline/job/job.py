@@ -12,7 +12,8 @@ from porter.contracts.requests import Loaded, ModelOffer, ModelRequest
 from porter.contracts.runtime import Runtime, Session
 from porter.contracts.task import Task
 from porter.errors import BadInput
-from porter.hosting.registry import ModelHooks, Registry
+from porter.hosting.model_hooks import ModelHooks
+from porter.hosting.registry import Registry
 from porter.machine import host as machine
 from porter.pipeline.job.dataset import Dataset, asked_for
 from porter.pipeline.job.inputs import JobFiles, resolve_files

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from porter.contracts.runtime import Runtime
 from porter.errors import BadInput, PorterError, did_you_mean, one_line
 from porter.graphs.quantize.int8_graph import MIN_OPSET
-from porter.hosting.registry import Registry, raise_as_plugin_error
+from porter.hosting.faults import raise_as_plugin_error
+from porter.hosting.registry import Registry
 from porter.records.choice import Untried
 from porter.records.precision import INT8, PRECISIONS
 from porter.records.request import RunRequest
