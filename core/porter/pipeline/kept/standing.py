@@ -8,11 +8,13 @@ from pathlib import Path
 from porter.data.content import content_sha256
 from porter.errors import BadInput
 from porter.files.hashes import has_digest
+from porter.hosting.guard import guarded
 from porter.machine import host as machine
 from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.provenance import inputs_of, plugins_of
 from porter.pipeline.precision.calibration import content_of
+from porter.records.environment_lock import EnvironmentLock
 from porter.records.record import OutputFile, RunRecord
 from porter.runfolder.sections import NEEDS, clear, stale_after
 
@@ -87,7 +89,7 @@ def _files(job: Job, record: RunRecord) -> Changed:
         if content_of(job, record.quantization.calibration) != record.quantization.calibration.content_sha256:
             yield "quantization", "the calibration images changed"
     for artefact in record.artefacts:
-        lock = job.registry.runtime(artefact.runtime).lock()
+        lock = lock_of(job, artefact.runtime)
         if lock is not None and artefact.environment not in (None, lock):
             yield "artefacts", f"the environment of {artefact.runtime} has other packages"
         for file in artefact.files:
@@ -101,6 +103,13 @@ def _files(job: Job, record: RunRecord) -> Changed:
         for left in record.files:
             if left.path not in models and not has_digest(job.folder / left.path, left.sha256):
                 yield "evaluations", f"{left.path} is not what was written"
+
+
+def lock_of(job: Job, runtime: str) -> EnvironmentLock | None:
+    """What the environment of a runtime holds now; None: porter's own, or it is not made."""
+    plugin = job.registry.provider_of("runtime", runtime)
+    lock: EnvironmentLock | None = guarded(job.registry.runtime(runtime), plugin, f"runtime {runtime!r}").lock()
+    return lock
 
 
 def remove_own_files(folder: Path, files: tuple[OutputFile, ...]) -> None:
