@@ -41,7 +41,7 @@ docs: .venv/installed
 	$(PIP) --upgrade pip
 
 .venv/installed: .venv/bin/python constraints.txt $(PROJECTS)
-	$(PIP) --editable .[torch] --editable plugins/hrnet
+	$(PIP) --editable .[torch] $(patsubst %,--editable %,$(PLUGINS))
 	touch $@
 
 .venv/tested: .venv/installed

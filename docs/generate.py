@@ -12,11 +12,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from generator import cli, hooks, output, record
+from generator import api, cli, hooks, output, record
 
 FOLDER = Path(__file__).parent / "reference"
 PAGES: dict[str, Callable[[], str]] = {
     "hooks.md": hooks.page,
+    "api.md": api.page,
     "cli.md": cli.page,
     "run-record.md": record.page,
     "run.schema.json": record.schema,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from porter.graphs.nodes import diagnose_graphs
-from porter.graphs.probe import OnnxProbe
+from porter.graphs.onnx_probe import OnnxProbe
 from porter.records.diagnosis import GraphDiagnosis
 
 SIZE = 16

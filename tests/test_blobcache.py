@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
-from graphs import SIZE, images, network
-from sessions import opening
-from tiny import start, write_photos
+from damage import CHANGES, Change
 
-from porter.contracts.runtime import BuildRequest, Session
 from porter.files.sealed import SEAL, blobs
-from porter.records.artefact import Artefact
-from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
-
-Change = Callable[[bytes], bytes]
-CHANGES: dict[str, Change] = {
-    "one flipped bit": lambda data: (
-        data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :]
-    ),
-    "cut in half": lambda data: data[: len(data) // 2],
-    "empty": lambda data: b"",
-    "zeros": lambda data: bytes(len(data)),
-    "longer": lambda data: data + b"\0",
-}
 
 
 class TestFolder:
@@ -78,57 +58,3 @@ class TestFolder:
         (tmp_path / "file").write_bytes(b"")
         with blobs(tmp_path / "file" / "kept", "a") as folder:
             assert folder is None
-
-
-class TestOpenVino:
-    @pytest.fixture
-    def artefact(self, tmp_path: Path) -> Artefact:
-        runtimes = pytest.importorskip("porter.runtimes.openvino")
-        pytest.importorskip("openvino")
-        (tmp_path / "models").mkdir()
-        onnx.save(network(), tmp_path / "models/network.onnx")
-        spec = ModelSpec(
-            name="network",
-            task="classification",
-            inputs=(TensorSpec(name="image", shape=("N", 3, SIZE, SIZE)),),
-            outputs=(TensorSpec(name="scores", shape=("N", 5)),),
-            preprocess=PreprocessSpec(resize=SIZE, crop=(SIZE, SIZE)),
-        )
-        request = BuildRequest(onnx=tmp_path / "models/network.onnx", spec=spec, folder=tmp_path / "models")
-        found: Artefact = runtimes.OpenVino().build(request)
-        return found
-
-    def open(self, tmp_path: Path, artefact: Artefact, threads: int = 1) -> Session:
-        from porter.runtimes.openvino import OpenVino
-
-        request = opening(tmp_path / artefact.path, artefact, threads=threads, cache=tmp_path / "cache")
-        return OpenVino().open(request)
-
-    @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-    def test_a_damaged_blob_is_compiled_anew(self, tmp_path: Path, artefact: Artefact, change: Change) -> None:
-        feed = images(2)["image"]
-        first = self.open(tmp_path, artefact)
-        wanted = first.run(feed)["scores"]
-        second = self.open(tmp_path, artefact)
-        assert (first.info.loaded_from_cache, second.info.loaded_from_cache) == (False, True)
-        assert replace(second.info, loaded_from_cache=False) == first.info
-        assert np.array_equal(second.run(feed)["scores"], wanted)
-        [blob] = (tmp_path / "cache").rglob("*.blob")
-        blob.write_bytes(change(blob.read_bytes()))
-        third = self.open(tmp_path, artefact)
-        assert not third.info.loaded_from_cache
-        assert np.array_equal(third.run(feed)["scores"], wanted)
-        assert self.open(tmp_path, artefact).info.loaded_from_cache
-
-    def test_another_file_or_setting_is_compiled_anew(self, tmp_path: Path, artefact: Artefact) -> None:
-        self.open(tmp_path, artefact)
-        assert not self.open(tmp_path, replace(artefact, sha256="0" * 64)).info.loaded_from_cache
-        assert not self.open(tmp_path, replace(artefact, sha256="")).info.loaded_from_cache
-
-    def test_load_times_are_of_compiling(self, tmp_path: Path) -> None:
-        pytest.importorskip("openvino")
-        labels = write_photos(tmp_path / "val", [0, 1, 2])
-        run = start(tmp_path / "out", tmp_path / "val", labels, runtimes=("openvino",), batch_sizes=(1,))
-        run.everything()
-        assert run.record.evaluations[1].session.loaded_from_cache
-        assert [one.session.loaded_from_cache for one in run.record.performance] == [False]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import elsewhere
 import pytest
 from convnet import colour_network
 from test_quantize import OUTLIER, spoil
@@ -28,7 +28,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def begin(out: Path, photos: tuple[Path, Path], *, outlier: float = 0.0, **options: Any) -> Any:
     settings: dict[str, Any] = {"precisions": ("auto",), "runtimes": ("onnxruntime",), "batch_sizes": (1, 4), **options}
-    return start(out, *photos, plugin=TinyPlugin(network=colour_network(outlier=outlier)), **settings)
+    beside = [("elsewhere", elsewhere.plugin(elsewhere.Elsewhere()))]
+    return start(out, *photos, plugin=TinyPlugin(network=colour_network(outlier=outlier)), beside=beside, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +92,7 @@ def test_one_that_fails_the_gate_is_not_chosen(tmp_path: Path, photos: tuple[Pat
     assert str(lost.reason) == "it loses 66.67 against the reference figure, 1 are allowed"
     assert lost.final is None and lost.images_per_second is not None
     assert all(verdict.state is State.PASS for verdict in run.record.verdicts)
-    result = json.loads((tmp_path / "out/result.json").read_text())
-    assert {"key": "Top1 accuracy", "value": "100.0%"} in result["value"]
+    assert (tmp_path / "out/accuracy.txt").read_text() == "top1 100.0"
 
 
 def test_one_that_was_spoilt_is_not_chosen(tmp_path: Path, photos: tuple[Path, Path]) -> None:

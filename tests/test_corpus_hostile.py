@@ -128,7 +128,7 @@ def test_a_script_made_from_a_forged_record_runs_nothing_of_it(here: Path, comma
 
     def forge(record: dict[str, Any]) -> None:
         record["request"].update(data=evil, labels=evil, provider=evil, runtimes=[evil], targets=[evil], options=[evil])
-        record["task_files"] = [evil]
+        record["accuracy_files"] = [evil]
         record["command"] = f"```\n<script>alert(1)</script>\n{evil}"
         for entry in record["inputs"]:
             entry.update(shipped=False, path=evil, sha256=evil)
@@ -159,10 +159,10 @@ FORGED = (
     f"bench --out out {QUICK.removesuffix(' --threads 1')}",
     "preprocess --out out",
     "export --out out",
-    "diagnose out",
+    "diagnose run out",
     "report out",
     "run hrnet --config hrnet.yaml --checkpoint hrnet.pth --data val --labels labels.txt --out out",
-    "diagnose preprocess --tensors out --out out",
+    "diagnose tensors --tensors out --out out",
 )
 
 

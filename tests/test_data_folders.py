@@ -49,7 +49,7 @@ def test_numeric_folders_with_leading_zeros() -> None:
         (["1", "01"], 5, "class folders '01' and '1' are the same number; give a class map"),
         (["0", "1", "cat"], 3, r"class folders mix numbers \('0'\) and names \('cat'\); give a class map"),
         (["cat", "dog"], 3, "2 class folders .* for a model of 3 classes.*class map"),
-        (["val"], 1000, r"1 class folders \('val'\) for a model of 1000 classes.*--labels"),
+        (["x", "y"], 1000, r"2 class folders \('x', 'y'\) for a model of 1000 classes.*--labels"),
     ],
 )
 def test_folders_that_say_no_class_are_refused(folders: list[str], num_classes: int, reason: str) -> None:
@@ -139,17 +139,18 @@ def test_class_map_goes_before_numbers_and_takes_the_offset(tmp_path: Path) -> N
     [
         ("n01 0\n", r"map: the class map lacks 1 of 2 folders \('n02'\)"),
         ("n01 0\nn02 x\n", "map, line 2: 'n02 x' is not `FOLDER index`"),
-        ("n01\n", "map, line 1: 'n01' is not `FOLDER index`"),
+        ("n01\n", r"map: 1 names \('n01', …\) for a model of 10 classes; .*`FOLDER index`"),
         ("n01 0\nn01 1\nn02 2\n", "map, line 2: folder 'n01' has class 1 here and 0 above"),
         ("n01 0\nn02 10\n", r"map: folder 'n02': label 10 is outside 0\.\.9"),
         ("# none\n", "only blank lines and comments"),
         ('{"n01": 0, "n02": }', "the class map is not valid JSON"),
-        ('{"n01": 0, "n02": "1"}', "'n02' must have a whole number"),
+        ('{"n01": 0, "n02": "1.5"}', "'n02' must have a whole number"),
         ('{"n01": 0, "n02": true}', "'n02' must have a whole number"),
         ('{"n01": 0, "n01": 1, "n02": 2}', "folder 'n01' has two classes"),
-        ('{"0": ["n01", "tench"], "1": ["n02", "goldfish"]}', "must have a whole number"),
+        ('{"0": ["n01", "tench"], "1": ["n03", "goldfish"]}', r"lacks 1 of 2 folders \('n02'\)"),
+        ('{"0": ["n01", "tench"], "1": []}', "'1' must have a name, a list of names, or a whole number"),
         ('{"a":' * 5000, "not valid JSON"),
-        ("{}", "lacks 2 of 2 folders"),
+        ("{}", "the class map is empty"),
         ("", "the class map is empty"),
     ],
 )

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from porter.data.images_in import IMAGE_SUFFIXES, list_images
+from porter.data.images_in import find_images, list_images
 from porter.data.selection import evenly_spaced
 from porter.errors import BadInput
+from porter.images.formats import IMAGE_SUFFIXES
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(20)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -42,6 +43,33 @@ def test_what_is_no_image_is_passed_over(tmp_path: Path) -> None:
     put(tmp_path, "labels.txt", "l.csv", "notes.md", "r.json", "v.xml", "Thumbs.db", "README", "P1", data=text)
     put(tmp_path, "data.npy", data=b"\x93NUMPY" + bytes(20))
     assert list_images(tmp_path) == ("a.jpg", "dir.jpg/b.png")
+
+
+def test_what_looks_like_an_image_is_never_lost_without_a_word(tmp_path: Path) -> None:
+    put(tmp_path, "a/x.JPEG.jpg", "a/y.JPEG", "b/phone.HEIC", "b/z.heic", "c.jxl", data=b"x")
+    put(tmp_path, "a/._x.jpg", "a/.z.jpg", "b/d.svg", "b/e.TGA", "Thumbs.db", "labels.csv", data=b"x")
+    put(tmp_path, "b/phone", data=bytes(3) + b"\x18ftypheic" + bytes(20))
+    found = find_images(tmp_path)
+    assert found.ids == ("a/x.JPEG.jpg", "a/y.JPEG", "b/phone", "b/phone.HEIC", "b/z.heic", "c.jxl")
+    assert list(map(str, found.warnings)) == [
+        "2 .heic files are not read and count as wrong: Pillow here has no reader for them; convert them to PNG",
+        "1 .jxl files are not read and count as wrong: Pillow here has no reader for them; convert them to PNG",
+        "1 .svg files are left out: porter does not read them",
+        "1 .tga files are left out: porter does not read them",
+        "1 images are left out: their names begin with a dot",
+    ]
+
+
+def test_a_folder_of_archives_or_of_other_pictures_says_so(tmp_path: Path) -> None:
+    put(tmp_path, "t/n01440764.tar", "t/n01443537.tar", "z/val.zip", "s/a.svg", data=b"x")
+    with pytest.raises(
+        BadInput, match=r"no images, but 2 archives \('n01440764\.tar', …\): unpack them, or give --data t"
+    ):
+        list_images(tmp_path / "t")
+    with pytest.raises(BadInput, match=r"or give --data zip://::.*/z/val\.zip"):
+        list_images(tmp_path / "z")
+    with pytest.raises(BadInput, match=r"found 1 \.svg, which are not read; looked for"):
+        list_images(tmp_path / "s")
 
 
 def test_other_or_no_suffix_counts_by_content(tmp_path: Path) -> None:

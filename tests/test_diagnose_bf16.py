@@ -25,7 +25,7 @@ from graphs import (
 from onnx import helper, numpy_helper
 
 from porter.errors import BadInput
-from porter.graphs.probe import OnnxProbe
+from porter.graphs.onnx_probe import OnnxProbe
 from porter.records.parity import Tolerance
 
 UNIT_ROUNDOFF = 2.0**-8

@@ -29,7 +29,7 @@ from onnx import helper
 
 from porter.errors import BadInput
 from porter.graphs.nodes import diagnose_graphs
-from porter.graphs.probe import OnnxProbe
+from porter.graphs.onnx_probe import OnnxProbe
 
 # graphs that cannot be walked
 

@@ -32,7 +32,7 @@ from porter.graphs.feeds import bind
 from porter.graphs.graph import Graph
 from porter.graphs.measure import CHUNK, ErrorMeter
 from porter.graphs.modules import module_of, module_of_name
-from porter.graphs.probe import OnnxProbe
+from porter.graphs.onnx_probe import OnnxProbe
 from porter.graphs.walk import Lane, Walk
 from porter.records.parity import Tolerance
 

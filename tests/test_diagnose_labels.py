@@ -168,6 +168,17 @@ class TestFaults:
             label, answer = (int(part.split()[0]) for part in example.split(" → "))
             assert order[label] == answer
 
+    def test_the_devkit_s_order_is_suspected_and_comes_last(self) -> None:
+        """Two images a class, an order of its own: named, with the way out, and never ahead of a simple shift."""
+        order = np.random.default_rng(5).permutation(100)
+        labels = np.tile(np.arange(100), 3)
+        found = only(explain_labels(model(order[labels], 100), labels, 100))
+        assert found.name == "permutation" and "another order of the same classes" in str(found.title)
+        assert "map_clsloc.txt" in str(found.remedy)
+        shifted = np.tile(np.arange(1, 99), 3)
+        names = [one.name for one in explain_labels(model(shifted, 100), shifted - 1, 100)]
+        assert names and names[0] == "shift" and "permutation" not in names
+
     def test_two_classes_swapped(self) -> None:
         labels = classes(300, 2)
         assert only(explain_labels(1 - model(labels, 2, 0.8), labels, 2)).name == "permutation"

@@ -231,10 +231,12 @@ def test_two_graphs_are_compared_from_the_command_line(tmp_path: Path) -> None:
     model = onnx.load(reference)
     zero_a_weight(model)
     onnx.save(model, candidate)
-    same = porter("diagnose", "--reference", reference, "--candidate", reference, "--data", data)
+    same = porter("diagnose", "graphs", "--reference", reference, "--candidate", reference, "--data", data)
     assert same.returncode == 0 and "no node differs" in same.stdout
     chart = tmp_path / "chart.svg"
-    done = porter("diagnose", "--reference", reference, "--candidate", candidate, "--data", data, "--chart", chart)
+    done = porter(
+        "diagnose", "graphs", "--reference", reference, "--candidate", candidate, "--data", data, "--chart", chart
+    )
     assert done.returncode == 1 and "0.weight" in done.stdout and "Conv" in done.stdout
     assert chart.read_bytes().startswith(b"<?xml")
 
@@ -250,22 +252,24 @@ def test_a_users_own_tensors_are_checked(tmp_path: Path) -> None:
     for path in names:
         (data / path.name).write_bytes(path.read_bytes())
         reference_pipeline(decode(path.read_bytes(), path.name).pixels, spec)[::-1].tofile(tensors / f"{path.stem}.bin")
-    done = porter("diagnose", "preprocess", "--tensors", tensors, "--model", "hrnet", "--data", data)
+    done = porter("diagnose", "tensors", "--tensors", tensors, "--model", "hrnet", "--data", data)
     assert done.returncode == 1 and "BGR" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give the folder of a run"),
-        (["--reference", "a.onnx"], "--candidate"),
-        (["preprocess"], "--tensors"),
-        (["preprocess", "--tensors", "t"], "no such folder"),
-        (["preprocess", "--tensors", "t", "--out", "nowhere"], "no run record here"),
-        (["preprocess", "--tensors", "t", "--out", "o", "--model", "hrnet"], "leave --model"),
-        (["--model", "hrnet"], "porter diagnose preprocess"),
-        (["--reference", "a.onnx", "--candidate", "b.onnx"], "a.onnx"),
-        (["nowhere"], "no run record here"),
+        (["run"], "'OUT'"),
+        (["run", "nowhere"], "no run record here"),
+        (["nowhere"], "no command 'nowhere'; to diagnose a run: porter diagnose run nowhere"),
+        (["graph"], "did you mean 'graphs'?"),
+        (["graphs", "--reference", "a.onnx"], "--candidate"),
+        (["graphs", "--reference", "a.onnx", "--candidate", "b.onnx"], "a.onnx"),
+        (["graphs", "--reference", "a.onnx", "--candidate", "b.onnx", "--option", "x"], "not RUNTIME.NAME=VALUE"),
+        (["tensors"], "--tensors"),
+        (["tensors", "--tensors", "t"], "no such folder"),
+        (["tensors", "--tensors", "t", "--out", "nowhere"], "no run record here"),
+        (["tensors", "--tensors", "t", "--out", "o", "--model", "hrnet"], "leave --model"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], message: str) -> None:
@@ -279,13 +283,13 @@ def test_tensors_are_held_against_a_run_or_the_only_sample(tmp_path: Path) -> No
 
     tensors = tmp_path / "tensors"
     tensors.mkdir()
-    done = porter("diagnose", "preprocess", "--tensors", tensors)
+    done = porter("diagnose", "tensors", "--tensors", tensors)
     assert done.returncode == 2 and "8 of 8 tensors are missing" in done.stderr
     spec = spec_for("custom", (64, 64), 14, ()).preprocess
     for path in sorted((SAMPLE / "val").iterdir())[:3]:
         np.save(tensors / f"{path.stem}.npy", reference_pipeline(decode(path.read_bytes(), path.name).pixels, spec))
-    done = porter("diagnose", "preprocess", "--tensors", tensors)
+    done = porter("diagnose", "tensors", "--tensors", tensors)
     assert done.returncode == 0 and "3 tensors agree" in done.stdout
     assert "3 of the 280 images" in done.stdout and "cannot tell: turned by EXIF" in done.stdout
     porter("export", "hrnet", "--out", tmp_path / "out")
-    assert porter("diagnose", "preprocess", "--tensors", tensors, "--out", tmp_path / "out").stdout == done.stdout
+    assert porter("diagnose", "tensors", "--tensors", tensors, "--out", tmp_path / "out").stdout == done.stdout

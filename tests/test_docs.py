@@ -16,14 +16,16 @@ from tiny import SPEC, start, write_photos
 
 from porter.builtin.classification import Classification
 from porter.errors import ExitCode
-from porter.pipeline.evaluation.judging import NONFINITE, OK, UNREADABLE
+from porter.pipeline.evaluation.shapes import NONFINITE, OK, UNREADABLE
 from porter.records.evaluation import Metric
 from porter.records.record import RunRecord
+from porter_ascend.plugin import Ascend
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md"])
-MADE = ("hooks.md", "cli.md", "run-record.md", "run.schema.json", "json-output.md")
+OF_PLUGINS = [*ROOT.glob("plugins/*/README.md"), *ROOT.glob("plugins/*/docs/*.md")]
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", *OF_PLUGINS])
+MADE = ("hooks.md", "api.md", "cli.md", "run-record.md", "run.schema.json", "json-output.md")
 
 
 def generate(docs: Path, *arguments: str, seed: str = "0") -> subprocess.CompletedProcess[str]:
@@ -62,7 +64,7 @@ def test_a_stale_page_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     assert generate(docs, "--chek").returncode == 2
 
 
-@pytest.mark.parametrize("name", ["hooks.md", "run-record.md", "json-output.md"])
+@pytest.mark.parametrize("name", ["hooks.md", "api.md", "run-record.md", "json-output.md"])
 def test_every_field_has_its_meaning(name: str) -> None:
     text = (DOCS / "reference" / name).read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| `")]
@@ -131,4 +133,4 @@ def test_result_json_is_as_documented(formats: str) -> None:
         for k, hits in enumerate((7, 8, 8), start=1)
     ]
     [documented] = re.findall(r"```json\n(.*?)```", formats, re.DOTALL)
-    assert json.loads(Classification().documents(metrics, SPEC)["result.json"]) == json.loads(documented)
+    assert json.loads(Ascend().documents(metrics, SPEC)["result.json"]) == json.loads(documented)

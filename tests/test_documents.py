@@ -197,13 +197,13 @@ def test_a_plugin_s_own_templates_go_before_core_s(tmp_path: Path, shipped: Path
     labels = write_photos(tmp_path / "val", [0, 1, 2])
     run = start(tmp_path / "out", tmp_path / "val", labels, plugin=WithTemplates(shipped))
     run.everything()
-    assert run.record.templates == "tiny"
+    assert run.record.templates == ("tiny",)
     english, chinese = ((tmp_path / "out" / name).read_text() for name in READMES.values())
     assert "Use: toys \\| &lt;b&gt;" in english and "用途：toys" in chinese and "## 模型简介" in chinese
     user = tmp_path / "user"
     user.mkdir()
     (user / "README.md.j2").write_text('{% extends "plugin/README.md.j2" %}{% block title %}# Ours\n{% endblock %}')
-    deliver(tmp_path, run.record, Templates(user=user, plugin=shipped))
+    deliver(tmp_path, run.record, Templates(user=user, plugins=(shipped,)))
     assert (tmp_path / "README.md").read_text().startswith("# Ours\n") and "Use: toys" in (
         tmp_path / "README.md"
     ).read_text()
@@ -212,7 +212,7 @@ def test_a_plugin_s_own_templates_go_before_core_s(tmp_path: Path, shipped: Path
 def test_without_the_plugin_its_templates_are_said_to_be_missing(
     tmp_path: Path, record: RunRecord, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_record(tmp_path, replace(record, templates="far-away"))
+    write_record(tmp_path, replace(record, templates=("far-away",)))
     with pytest.raises(SystemExit) as stopped:
         main(["report", str(tmp_path)])
     assert stopped.value.code == 0

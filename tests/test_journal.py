@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from porter.files.hashes import file_digest
 from porter.pipeline.evaluation.journal import Journal
-from porter.pipeline.evaluation.judging import Judged, JudgedBatch
+from porter.pipeline.evaluation.shapes import Judged, JudgedBatch
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Item, Manifest
 

@@ -17,6 +17,7 @@ from porter.records.message import Markup, Message, render
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE, TEMPLATES = ROOT / "core/porter", ROOT / "templates"
+PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/src/*/__init__.py"))
 OF_THE_RENDERER = {"not measured", ", "}
 """What `render` itself says: a value that is not there, and what stands between those of a list."""
 
@@ -59,21 +60,32 @@ def sentences_of_template(source: str, where: str) -> Iterator[str]:
         yield sentence
 
 
-def said() -> set[str]:
-    found = set(OF_THE_RENDERER)
-    for path in set(CORE.rglob("*.py")) - {PASSES_ON}:
+def said(code: Path, templates: Path) -> set[str]:
+    """Every sentence of the modules of one folder and the templates of another."""
+    found = set[str]()
+    for path in set(code.rglob("*.py")) - {PASSES_ON}:
         found.update(sentences_of_code(path.read_text(encoding="utf-8"), path.name))
-    for path in TEMPLATES.rglob("*.j2"):
+    for path in templates.rglob("*.j2"):
         if not any(part.startswith("new-") for part in path.parts):
             found.update(sentences_of_template(path.read_text(encoding="utf-8"), path.name))
     return found
 
 
 def test_every_sentence_has_its_chinese_and_no_other_is_there() -> None:
-    known, wanted = set(catalogue(CHINESE)), said()
+    known, wanted = set(catalogue(CHINESE)), OF_THE_RENDERER | said(CORE, TEMPLATES)
     assert len(wanted) > 200
     assert sorted(wanted - known) == [], "add them to templates/languages/zh.yaml"
     assert sorted(known - wanted) == [], "nothing says these any more; take them out of templates/languages/zh.yaml"
+
+
+@pytest.mark.parametrize("package", PLUGINS, ids=lambda path: path.name)
+def test_every_sentence_of_a_plugin_has_its_chinese(package: Path) -> None:
+    """In core's catalogue or in its own, which has no other and none of core's."""
+    core, own = set(catalogue(CHINESE)), set(read_catalogue(package / "templates", CHINESE))
+    wanted = said(package, package / "templates")
+    assert sorted(wanted - core - own) == [], f"add them to {package.name}/templates/languages/zh.yaml"
+    assert sorted(own - wanted) == [], f"nothing says these; take them out of {package.name}"
+    assert sorted(own & core) == [], f"core has these; take them out of {package.name}/templates/languages/zh.yaml"
 
 
 def test_the_collectors_see_what_they_must_refuse() -> None:

@@ -33,11 +33,9 @@ def reason(broken: object) -> str:
 def test_core_comes_as_plugins_of_its_own() -> None:
     registry = create_registry([])
     assert {info.name: info.state for info in registry.infos} == {
-        "ascend": "active",
         "classification": "active",
         "defaults": "active",
         "onnxruntime": "active",
-        "openvino": "active",
     }
     assert {info.distribution for info in registry.infos} == {"porter-core"}
     assert registry.task("classification").gate == "top1"

@@ -13,7 +13,8 @@ from porter import hookimpl
 from porter.contracts.requests import Image
 from porter.images.decode import decode
 from porter.images.pipeline import reference_pipeline
-from porter.pipeline.evaluation.prepare import Batch, batches, prepare
+from porter.pipeline.evaluation.prepare import batches, prepare
+from porter.pipeline.evaluation.shapes import Batch
 
 LABELS = [0, 1, 2, 1, 1, 2, 0, 0, 2, 1, 0]
 

@@ -15,11 +15,11 @@ from tiny import write_photos
 from porter.contracts.progress import Progress
 from porter.errors import ExitCode
 from porter.pipeline.kept.caches import Caches
-from porter.pipeline.precision.attempts import LOG
 from porter.pipeline.run import Run
 from porter.records.cached import CacheKind, CacheState
 from porter.records.quantization import Quantization
 from porter.runfolder.layout import ATTEMPTS as FOLDER
+from porter.runfolder.layout import ATTEMPTS_LOG as LOG
 from porter.runfolder.record_file import read_record
 
 Photos = tuple[Path, Path]

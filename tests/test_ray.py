@@ -25,7 +25,7 @@ from porter.pipeline.evaluation.executors.base import Work
 from porter.pipeline.evaluation.executors.crew import Crew
 from porter.pipeline.evaluation.executors.ray import Ray
 from porter.pipeline.evaluation.executors.ray_worker import Worker, _require_same, order_for
-from porter.pipeline.evaluation.judging import JudgedBatch
+from porter.pipeline.evaluation.shapes import JudgedBatch
 from porter.pipeline.evaluation.sources import Sources
 from porter.pipeline.evaluation.subject import Subject, subjects
 from porter.pipeline.run import Run
@@ -33,7 +33,6 @@ from porter.runfolder.record_file import read_record
 
 ray = pytest.importorskip("ray")
 HERE = Path(__file__).parent
-RESULTS = ("predictions.csv", "result.json")
 IMAGES = 60
 SEARCH_PATH = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
 
@@ -71,7 +70,7 @@ def evaluated(out: Path, photos: tuple[Path, Path], executor: Any = None, plugin
 
 
 def results(out: Path) -> list[bytes]:
-    return [(out / name).read_bytes() for name in RESULTS]
+    return (out / "predictions.csv").read_bytes()
 
 
 @pytest.mark.usefixtures("cluster")

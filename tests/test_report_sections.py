@@ -20,7 +20,7 @@ from porter.records.choice import Candidate, Choice, FinalTiming, Outcome
 from porter.records.evaluation import Metric
 from porter.records.imported import DatasetRun, Doubt, Imported, ImportFinding, ImportSource, ModuleRate
 from porter.records.message import Message
-from porter.records.performance import Latency, Performance
+from porter.records.performance import Card, Latency, Performance
 from porter.records.quantization import Attempt, AttemptScore, Quantization, SearchEnd, SensitiveTensor
 from porter.records.record import RunRecord
 from porter.records.tuning import Gain, Setting, Trial, Tuning
@@ -60,8 +60,7 @@ def elsewhere(batch: int, rate: float, fed: str) -> Performance:
         images_per_second=rate,
         steady=None,
         clock="a tool",
-        devices_per_card=4,
-        card_images_per_second=4 * rate,
+        card=Card(devices=4, images_per_second=4 * rate),
     )
 
 
@@ -71,7 +70,6 @@ IMPORTED = Imported(
     arguments=(),
     measured_on="not reported",
     tools=("a tool",),
-    devices_per_card=4,
     sources=(ImportSource(path="one.log", sha256="0a" * 32, size_bytes=262, gave=(Message("speed at batch 1"),)),),
     dataset_runs=(
         DatasetRun(

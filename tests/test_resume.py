@@ -15,13 +15,15 @@ import pytest
 from tiny import SPEC, TinyPlugin, start, write_photos
 
 from porter import hookimpl
+from porter.builtin.onnxruntime import OnnxRuntime
+from porter.contracts.progress import Progress
 from porter.contracts.requests import Loaded, LoadRequest
-from porter.contracts.runtime import Session
+from porter.contracts.runtime import BuildRequest, Session
 from porter.errors import ExitCode
+from porter.records.artefact import Artefact
 from porter.runfolder.record_file import read_record
 
 HERE = Path(__file__).parent
-RESULTS = ("predictions.csv", "result.json")
 KILLS = int(os.environ.get("PORTER_TEST_KILLS", "5"))
 
 
@@ -52,7 +54,7 @@ def photos(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def results(out: Path) -> list[bytes]:
-    return [(out / name).read_bytes() for name in RESULTS]
+    return (out / "predictions.csv").read_bytes()
 
 
 def test_the_same_command_does_no_model_work_and_keeps_the_figures(tmp_path: Path, photos: tuple[Path, Path]) -> None:
@@ -178,3 +180,47 @@ def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
         assert list(out.rglob("*.part")) == []
         names = {path.relative_to(out) for path in out.rglob("*")}
         assert names == {path.relative_to(tmp_path / "whole") for path in (tmp_path / "whole").rglob("*")}
+
+
+class Copying(OnnxRuntime):
+    """Runs a file of its own."""
+
+    name = "copying"
+
+    def build(self, request: BuildRequest) -> Artefact:
+        place = request.folder / "tiny-copying.onnx"
+        place.write_bytes(request.onnx.read_bytes())
+        return replace(super().build(replace(request, onnx=place)), runtime=self.name)
+
+
+class WithCopying(TinyPlugin):
+    @hookimpl
+    def porter_runtimes(self) -> list[Copying]:
+        return [Copying()]
+
+
+class Notes(Progress):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_model_file_that_no_artefact_has_any_more_is_removed_and_named(
+    tmp_path: Path, photos: tuple[Path, Path], touched: bool
+) -> None:
+    out, both = tmp_path / "out", ("onnxruntime", "copying")
+    start(out, *photos, plugin=WithCopying(), runtimes=both).everything()
+    (out / "models/mine.onnx").write_text("the user's own")
+    if touched:
+        (out / "models/tiny-copying.onnx").write_text("edited")
+    run = start(out, *photos, plugin=WithCopying(), runtimes=("onnxruntime",), fresh=False)
+    run.job = replace(run.job, progress=Notes())
+    assert run.everything() is ExitCode.OK
+    kept = ["mine.onnx", "tiny-copying.onnx", "tiny.onnx"] if touched else ["mine.onnx", "tiny.onnx"]
+    assert sorted(path.name for path in (out / "models").iterdir()) == kept
+    assert isinstance(run.job.progress, Notes)
+    told = [text for text in run.job.progress.said if "tiny-copying.onnx" in text]
+    assert len(told) == 1 and told[0].startswith("left models/" if touched else "removed models/")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def test_everything_is_delivered(tmp_path: Path) -> None:
     out = tmp_path / "out"
     names = {path.name for path in out.rglob("*") if path.is_file()}
     documents = {"README.md", "README.zh.md", "report.html", "reproduce.sh"}
-    results = {"run.json", "result.json", "predictions.csv", "tiny.onnx"}
+    results = {"run.json", "predictions.csv", "tiny.onnx"}
     journals = {"reference.jsonl", "onnxruntime-fp32.jsonl"}
     assert names == documents | results | journals
     assert {path.name for path in (out / "cache/predictions").iterdir()} == journals
@@ -144,7 +143,7 @@ def test_a_stage_alone_takes_away_the_documents_of_the_record_before_it(tmp_path
     labels, out = write_photos(tmp_path / "val", [0, 1, 2]), tmp_path / "out"
     start(out, tmp_path / "val", labels).everything()
     start(out, tmp_path / "val", labels, limit=2, fresh=False).evaluate()
-    assert {path.name for path in out.iterdir()} == {"run.json", "predictions.csv", "result.json", "models", "cache"}
+    assert {path.name for path in out.iterdir()} == {"run.json", "predictions.csv", "models", "cache"}
     start(out, tmp_path / "val", labels, opset=13, fresh=False).export()
     assert {path.name for path in out.iterdir()} == {"run.json", "models", "cache"}
 
@@ -292,20 +291,6 @@ def test_a_drop_against_the_published_figure_fails(tmp_path: Path) -> None:
     assert run.everything() is ExitCode.VERDICT_FAILED
     against = run.record.comparisons[1]
     assert against.passed is False and against.drop == pytest.approx(100 / 12)
-
-
-def test_result_json_has_the_scorers_format(tmp_path: Path) -> None:
-    labels = write_photos(tmp_path / "val", [0, 1, 2])
-    start(tmp_path / "out", tmp_path / "val", labels).everything()
-    document = json.loads((tmp_path / "out/result.json").read_text())
-    assert document["title"] == "Overall statistical evaluation"
-    assert document["value"] == [
-        {"key": "Number of images", "value": "3"},
-        {"key": "Number of classes", "value": "3"},
-        {"key": "Top1 accuracy", "value": "100.0%"},
-        {"key": "Top2 accuracy", "value": "100.0%"},
-        {"key": "Top3 accuracy", "value": "100.0%"},
-    ]
 
 
 def test_tensors_of_an_image_that_was_replaced_are_refused(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ LAYERS = (
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 LOOSE, LINES, TEMPLATE_COLUMNS = 4, 400, 200
 """Modules at the root of the package at most, lines of a Python file, characters of a line of a template."""
+PROVIDERS = CORE / "builtin/onnxruntime.py"
+"""The runtime of the interchange form, which may name the execution providers that it offers."""
 HEAVY = frozenset({"torch", "onnx", "onnxruntime", "openvino", "cv2", "matplotlib", "numba"})
 """Packages that take long to import: `porter plugins` must answer at once."""
 
@@ -159,21 +161,23 @@ def test_heavy_packages_are_imported_when_needed() -> None:
     assert found == []
 
 
-def test_core_and_templates_name_no_model() -> None:
-    """Nor any task but core's own: what they know of either, they know through hooks.
+def test_core_and_templates_name_no_model_and_no_device() -> None:
+    """Nor any task but core's own: what they know of each, they know through hooks.
 
-    `onnx` is a plugin's name, but first of all the format that core exports to.
+    `onnx` is a plugin's name, but first of all the format that core exports to; the providers that ONNX Runtime is
+    built with are named where it is asked for them.
     """
-    sources = [path for path in ROOT.glob("plugins/*/src/*/*.py") if "def porter_models" in path.read_text()]
+    offers = re.compile("def porter_(models|runtimes)")
+    sources = [path for path in ROOT.glob("plugins/*/src/*/*.py") if offers.search(path.read_text(encoding="utf-8"))]
     names = {path.relative_to(ROOT / "plugins").parts[0] for path in sources}
-    assert "hrnet" in names
+    assert {"hrnet", "openvino"} <= names
     words = (names - {"onnx"}) | {f"porter_{name}" for name in names} | {"efficientnet", "segmentation"}
     forbidden = re.compile("|".join(sorted(re.sub(r"[-_]", "[-_ ]?", word) for word in words)), re.IGNORECASE)
     texts = [
         path
         for folder in (CORE, TEMPLATES)
         for path in folder.rglob("*")
-        if path.suffix and "__pycache__" not in path.parts
+        if path.suffix and "__pycache__" not in path.parts and path != CORE / "builtin/onnxruntime.py"
     ]
     assert len(texts) > len(MODULES)
     found = [
@@ -181,6 +185,33 @@ def test_core_and_templates_name_no_model() -> None:
         for path in texts
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if forbidden.search(line)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("words", [r"ascend|npu-smi|atc\b", "openvino"])
+def test_core_and_templates_name_no_device(words: str) -> None:
+    """What core knows of a device, it knows through a runtime's plugin. Its own runtime, that of the interchange form,
+    may list what that offers: the names of execution providers, in one file."""
+    forbidden = re.compile(words, re.IGNORECASE)
+    found = {
+        f"{path.relative_to(ROOT)}, line {number}: {line.strip()}"
+        for folder in (CORE, TEMPLATES)
+        for path in folder.rglob("*")
+        if path.suffix and path != PROVIDERS and "__pycache__" not in path.parts and path.is_file()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if forbidden.search(line)
+    }
+    assert sorted(found) == []
+
+
+def test_plugins_import_porter_alone() -> None:
+    """Its public names, and nothing from below them."""
+    found = [
+        f"{path.relative_to(ROOT)}, line {line}: {name}"
+        for path in ROOT.glob("plugins/*/src/**/*.py")
+        for name, line in imported(path, into_functions=True)
+        if name.startswith("porter.") and name.count(".") > 1
     ]
     assert found == []
 

@@ -399,10 +399,9 @@ def test_a_module_that_imports_torch_is_found(
         check_conformance(heavy_plugin_of_a_test, images=porter_data, folder=tmp_path / "run")
 
 
-@pytest.mark.parametrize("name", ["onnxruntime", "openvino", "classification", "defaults"])
+@pytest.mark.parametrize("name", ["onnxruntime", "classification", "defaults"])
 def test_core_s_own_plugins_conform(name: str, tmp_path: Path) -> None:
-    where = "porter.runtimes." if name in ("ascend", "openvino") else "porter.builtin."
-    module = importlib.import_module(where + name)
+    module = importlib.import_module(f"porter.builtin.{name}")
     registry = create_registry([(module.__name__, module)], disabled=[name])
     check_conformance(module, images=write_image_set(tmp_path), folder=tmp_path / "run", registry=registry)
 

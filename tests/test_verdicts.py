@@ -120,7 +120,7 @@ def test_a_file_that_the_runtime_refuses_fails_parity(tmp_path: Path, data: tupl
     found = verdict(run, "parity")
     assert found.state is State.FAIL and "NoSuchOperator" in all_text(run, "parity")
     assert "changed after it was built" in str(found.advice[0]) and "porter export" in str(found.advice[0])
-    assert "porter diagnose" in str(found.advice[-1])
+    assert "porter diagnose run" in str(found.advice[-1])
 
 
 def test_a_batch_baked_into_a_reshape_is_named(tmp_path: Path, data: tuple[Path, Path]) -> None:
@@ -162,5 +162,5 @@ def test_documents_list_causes_with_commands_as_code(tmp_path: Path, data: tuple
     edit_artefact(run, favour_red)
     run.verify(), run.evaluate(), run.deliver()
     document = (tmp_path / "out_1/README.md").read_text()
-    assert f"`porter diagnose {tmp_path / 'out_1'}`" in document
+    assert f"`porter diagnose run {tmp_path / 'out_1'}`" in document
     assert "| `photo 001.jpg` | 1 | 1 | 0 |" in document

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -41,9 +42,9 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_every_module_and_template_is_in_the_wheel(wheels: list[Path]) -> None:
-    core = next(path for path in wheels if path.name.startswith("porter_core"))
-    inside = set(zipfile.ZipFile(core).namelist())
-    for source, prefix in ((ROOT / "core/porter", "porter"), (ROOT / "templates", "porter/templates")):
+    inside = {name for path in wheels for name in zipfile.ZipFile(path).namelist()}
+    packages = [(path.parent, path.parent.name) for path in ROOT.glob("plugins/*/src/*/__init__.py")]
+    for source, prefix in ((ROOT / "core/porter", "porter"), (ROOT / "templates", "porter/templates"), *packages):
         wanted = [p for p in source.rglob("*") if p.is_file() and "__pycache__" not in p.parts and p.suffix != ".pyc"]
         missing = [p for p in wanted if f"{prefix}/{p.relative_to(source).as_posix()}" not in inside]
         assert missing == []
@@ -65,3 +66,14 @@ def test_wheels_work_in_a_fresh_environment(wheels: list[Path], tmp_path: Path) 
     assert {"classification", "defaults", "onnxruntime", "hrnet"} <= set(by_name)
     assert all(row["state"] == "active" for row in rows), rows
     assert by_name["hrnet"]["models"] == ["hrnet"]
+    assert by_name["ascend"]["runtimes"] == ["ascend"]
+
+
+def test_the_extra_of_a_runtime_brings_its_plugin(wheels: list[Path]) -> None:
+    core, plugin = (
+        zipfile.ZipFile(next(wheel for wheel in wheels if wheel.name.startswith(name)))
+        for name in ("porter_core", "porter_openvino")
+    )
+    metadata = core.read(next(name for name in core.namelist() if name.endswith("/METADATA"))).decode()
+    assert re.search(r"^Requires-Dist: porter-openvino\[engine\]; extra == .openvino.$", metadata, re.MULTILINE)
+    assert "porter_openvino/templates/languages/zh.yaml" in plugin.namelist()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,14 @@ def write_photos(folder: Path, labels: Sequence[int], *, size: tuple[int, int] =
     return path
 
 
+@functools.cache
+def runtime_plugins() -> tuple[tuple[str, Any], ...]:
+    """The installed plugins that offer runtimes, core's own left out."""
+    points = importlib.metadata.entry_points(group="porter")
+    found = {point.name: point.load() for point in points if not point.value.startswith("porter.")}
+    return tuple((name, plugin) for name, plugin in sorted(found.items()) if hasattr(plugin, "porter_runtimes"))
+
+
 def start(
     out: Path,
     data: Path | str,
@@ -92,10 +102,13 @@ def start(
     plugin: Any = None,
     fresh: bool = True,
     executor: Executor | None = None,
+    beside: Sequence[tuple[str, object]] = (),
+    progress: Progress | None = None,
     **options: Any,
 ) -> Run:
-    """A run of the tiny model, quick to bench."""
+    """A run of the tiny model, quick to bench, with every installed runtime; `beside` are further plugins by name."""
     settings: dict[str, Any] = {"batch_sizes": (1, 4), "bench_seconds": 0.0, "threads": 1, **options}
     request = RunRequest(model="tiny", data=str(data), labels=None if labels is None else str(labels), **settings)
-    registry = create_registry([("tiny", plugin if plugin is not None else TinyPlugin())])
-    return begin(out, request, registry, Progress(), "porter run tiny", fresh=fresh, executor=executor)
+    own = [("tiny", plugin if plugin is not None else TinyPlugin()), *runtime_plugins()]
+    registry = create_registry([*own, *(pair for pair in beside if pair[0] not in dict(own))])
+    return begin(out, request, registry, progress or Progress(), "porter run tiny", fresh=fresh, executor=executor)

@@ -21,6 +21,7 @@ from .contracts.requests import LoadRequest as LoadRequest
 from .contracts.requests import ModelOffer as ModelOffer
 from .contracts.requests import ModelRequest as ModelRequest
 from .contracts.requests import Shipped as Shipped
+from .contracts.returned import NOT_REPORTED as NOT_REPORTED
 from .contracts.returned import Returned as Returned
 from .contracts.returned import ReturnedOutputs as ReturnedOutputs
 from .contracts.returned import SentImages as SentImages

@@ -176,6 +176,7 @@ def porter_runtimes() -> Sequence[Runtime]:  # type: ignore[empty-body]
         ...             precision="fp32",
         ...             provider="numpy",
         ...             threads=1,
+        ...             announced={"threads": "it evaluates one operator after the other"},
         ...         )
         ...     def run(self, batch):
         ...         outputs = self.model.run(None, {self.model.input_names[0]: batch})

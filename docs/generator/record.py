@@ -61,6 +61,7 @@ UNITS = {
     "PreprocessSpec.mean": "grey levels / divisor",
     "PreprocessSpec.std": "grey levels / divisor",
     "DepthError.introduced_error": "1",
+    "NodeFinding.introduced_error": "1",
     "DepthError.relative_error": "1",
     "Explanation.max_residual": "of the tensor",
     "Explanation.mean_residual": "of the tensor",

@@ -161,7 +161,9 @@ def _defaults(cls: type) -> _Defaults:
             if field.default is not dataclasses.MISSING:
                 found[field.name] = repr(field.default)
             elif field.default_factory is not dataclasses.MISSING:
-                found[field.name] = repr(field.default_factory())
+                value = field.default_factory()
+                plain = type(value).__repr__ is object.__repr__  # which shows where in memory it is
+                found[field.name] = f"{type(value).__name__}()" if plain else repr(value)
     elif issubclass(cls, enum.Enum):
         found.update({member.name: repr(member.value) for member in cls})
     else:

@@ -13,8 +13,8 @@ from corpus.case import Case
 from corpus.configs import ONNX
 from corpus.good import strongest_colour
 
-GRAPHS = "diagnose --reference tiny.onnx --candidate bad.onnx"
-IR = "diagnose --reference tiny.onnx --candidate ir.xml --candidate-runtime openvino"
+GRAPHS = "diagnose graphs --reference tiny.onnx --candidate bad.onnx"
+IR = "diagnose graphs --reference tiny.onnx --candidate ir.xml --candidate-runtime openvino"
 FAILED = ("README.md", "reproduce.sh", "run.json")
 """A file that ONNX Runtime does not load fails the verdict "weights", and the documents say so."""
 Change = Callable[[onnx.ModelProto], object]

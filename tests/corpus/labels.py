@@ -132,6 +132,49 @@ CASES = [
         command=f"{ONNX} --class-map labels.txt",
         says="--labels and --class-map exclude each other",
     ),
+    Case(
+        name="GBK",
+        command=ONNX,
+        says="labels.txt, line 1: not UTF-8; .* iconv -f GB18030",
+        files=_labels("\u7532.png 0\n".encode("gbk")),
+    ),
+    Case(
+        name="WordNet ids and no class names",
+        command=ONNX,
+        says="labels.txt, line 1: label 'n01440764' of '0.png' is a WordNet id, and .* --class-map",
+        files=_labels("".join(f"{k}.png,n01440764\n" for k in range(9))),
+    ),
+    Case(
+        name="numbers without names",
+        command=ONNX,
+        says="labels.txt: 3 labels without names for 9 images",
+        files=_labels("0\n1\n2\n"),
+    ),
+    Case(
+        name="a level too high",
+        command=ONNX.replace("--labels labels.txt ", "").replace("--data val", "--data up"),
+        says="'test', 'train', 'val' are splits, not classes: give --data .*up/val",
+        files={f"up/{split}/{name}/a.png": IMAGE for split in ("train", "val", "test") for name in ("a", "b", "c")},
+    ),
+    Case(
+        name="a level too high, labels of one split",
+        command=ONNX.replace("--data val", "--data up"),
+        says="are splits, not classes: give --data .*up/val and a label file",
+        files={f"up/{split}/{split}{k}.png": IMAGE for split in ("train", "val") for k in range(2)}
+        | _labels("val0.png 0\nval1.png 1\n"),
+    ),
+    Case(
+        name="an archive for a folder",
+        command=ONNX.replace("--data val", "--data val.tar"),
+        says="--data val.tar: an archive: unpack it and give its folder, or give --data tar://::val.tar",
+        files={"val.tar": "x"},
+    ),
+    Case(
+        name="a compressed archive for a folder",
+        command=ONNX.replace("--data val", "--data val.tar.gz"),
+        says="--data val.tar.gz: an archive: unpack it and give its folder$",
+        files={"val.tar.gz": "x"},
+    ),
     Case(name="map: absent", command=MAP, says="--class-map map: no such file", files=dict(FOLDERS)),
     Case(
         name="map: a folder too few",
@@ -169,6 +212,6 @@ CASES = [
         name="map: JSON with text for a number",
         command=MAP,
         says="'red' must have a whole number",
-        files=_map('{"red": "0", "green": 1, "blue": 2}'),
+        files=_map('{"red": "zero", "green": 1, "blue": 2}'),
     ),
 ]

@@ -130,8 +130,8 @@ CASES = [
     ),
     Case(
         name="a graph alone",
-        command="diagnose --reference tiny.onnx",
-        says="give --reference A.onnx and --candidate B.onnx together",
+        command="diagnose graphs --reference tiny.onnx",
+        says="Missing option '--candidate'",
     ),
     Case(
         name="a plugin of a bad name",

@@ -120,7 +120,7 @@ CASES = [
         name="a task's file that leads out",
         command=REPORT,
         says="'../labels.txt' leads out of the run's folder",
-        files=_record(lambda d: d.update(task_files=["../labels.txt"])),
+        files=_record(lambda d: d.update(accuracy_files=["../labels.txt"])),
     ),
     Case(
         name="an exported file that leads out",
@@ -198,6 +198,6 @@ def _shell(document: dict[str, Any]) -> None:
     """Commands in every field that reproduce.sh is made from."""
     evil = "\"'; touch canary; $(touch canary) `touch canary`\ntouch canary #"
     document["request"].update(data=evil, labels=evil, provider=evil, runtimes=[evil], soc_version=evil)
-    document["task_files"] = [evil]
+    document["accuracy_files"] = [evil]
     for entry in document["inputs"]:
         entry.update(shipped=False, path=evil, sha256=evil)

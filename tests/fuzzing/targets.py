@@ -23,7 +23,6 @@ from PIL import Image
 
 from fuzzing.mutations import changed_json, edited
 from fuzzing.samples import AIS_LOG, AIS_SUMMARY, ATC_LOG, PERF_VISION, PURE_LOG, SCORES
-from porter.ascend import aisbench, atclog, benchmark, chip, kit, om, outputs, scores
 from porter.builtin.classification import Classified
 from porter.checkpoints.foreign import survey
 from porter.checkpoints.read import read_checkpoint
@@ -31,8 +30,11 @@ from porter.checkpoints.unwrap import find_weights
 from porter.comparing.compare import compare_runs
 from porter.comparing.comparison_page import page
 from porter.comparing.predictions import read_scores
+from porter.data.class_names import ClassNames
 from porter.data.folders import labels_from_folders
-from porter.data.labels import match_labels, read_label_file
+from porter.data.label_classes import KnownClasses
+from porter.data.label_file import read_label_file
+from porter.data.labels import match_labels
 from porter.diagnose.preprocessing.user_tensors import read_user_tensors
 from porter.documents.deliver import deliver
 from porter.errors import BadInput, ImageError, PorterError
@@ -44,7 +46,7 @@ from porter.images.decode import decode
 from porter.images.formats import SUFFIX_FORMATS
 from porter.images.pipeline import reference_pipeline
 from porter.pipeline.evaluation.journal import Journal
-from porter.pipeline.evaluation.judging import Judged, JudgedBatch
+from porter.pipeline.evaluation.shapes import Judged, JudgedBatch
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Item, Manifest
 from porter.records.record import OutputFile, RunRecord
@@ -52,6 +54,7 @@ from porter.records.request import RunRequest
 from porter.records.spec import PreprocessSpec, TensorSpec
 from porter.runfolder.layout import RECORD_NAME
 from porter.runfolder.record_file import read_record
+from porter_ascend import aisbench, atclog, benchmark, chip, kit, om, outputs, scores
 
 NAMES = ("0.png", "1.png", "deep/2.png")
 PIPELINE = PreprocessSpec(resize=18, crop=(16, 16))
@@ -104,7 +107,7 @@ def _configs() -> list[bytes]:
 
 
 def _labels(path: Path) -> None:
-    match_labels(NAMES, read_label_file(path), 3)
+    match_labels(NAMES, read_label_file(path), KnownClasses(num_classes=3, model=ClassNames(())))
 
 
 def _class_map(path: Path) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from porter.builtin.classes import ClassTally
 from porter.contracts.task import DataRequest, Scorer, Task
@@ -37,7 +36,9 @@ class Classified:
     """The best classes of one image, best first, at most five, with their scores."""
 
     classes: tuple[int, ...]
+    """Class indices."""
     scores: tuple[float, ...]
+    """The score of each, as the model gives it."""
 
 
 class TopKScorer(Scorer):
@@ -78,11 +79,12 @@ class TopKScorer(Scorer):
 
 
 class Classification(Task):
+    """One class an image, judged by top-1. A subclass with another `name` and `gate` judges otherwise."""
+
     name = NAME
     title = "Image classification"
     gate = "top1"
     answer_name = Message("top-1 class")
-    files = ("result.json",)
     prediction_type = Classified
     columns = (*(f"class{k}" for k in range(1, DEPTH + 1)), *(f"score{k}" for k in range(1, DEPTH + 1)))
 
@@ -143,23 +145,34 @@ class Classification(Task):
 
         found = [-1 if answer is None else int(str(answer)) for answer in answers]
         labels = [int(item.label) for item in items]
-        return explain_labels(found, labels, num_classes(spec), ids=[item.id for item in items])
+        names = class_folders(items, num_classes(spec))
+        return explain_labels(found, labels, num_classes(spec), names, [item.id for item in items])
 
-    def documents(self, metrics: Sequence[Metric], spec: ModelSpec) -> Mapping[str, bytes]:
-        """result.json in the format of the Ascend scoring script: every value a string, percentages to 2 places."""
-        if not metrics:
-            return {}
-        rows = [("Number of images", str(metrics[0].count)), ("Number of classes", str(num_classes(spec)))]
-        rows += [(f"Top{k} accuracy", f"{round(metric.value, 2)}%") for k, metric in enumerate(metrics, start=1)]
-        values = [{"key": key, "value": value} for key, value in rows]
-        document = {"title": "Overall statistical evaluation", "value": values}
-        return {"result.json": msgspec.json.encode(document) + b"\n"}
+
+def class_folders(items: Sequence[Item], num_classes: int) -> tuple[str, ...]:
+    """The folder, or else the WordNet id in the file name, of each class, "" for a class without an image; () where
+    these and the classes are not the same."""
+    folders: dict[int, str] = {}
+    for item in items:
+        folder, inside, _ = item.id.partition("/")
+        found = re.match("n[0-9]{8}", item.id)
+        name = folder if inside else found.group() if found else ""
+        if not name or folders.setdefault(int(item.label), name) != name:
+            return ()
+    distinct = len(set(folders.values())) == len(folders)
+    return tuple(folders.get(index, "") for index in range(num_classes)) if distinct else ()
 
 
 def num_classes(spec: ModelSpec) -> int:
-    """The number of classes that a spec declares. Raises `BadInput` where it declares none."""
+    """The number of classes that a spec declares. Raises `BadInput` where it declares none, or one alone."""
     if spec.num_classes is None or spec.num_classes < 1:
         raise BadInput(f"model {one_line(spec.name)!r} declares no num_classes, which the task {NAME} needs")
+    if spec.num_classes == 1:
+        raise BadInput(
+            f"model {one_line(spec.name)!r}: one column is no classification of several classes: it would always be the"
+            " first. For yes or no by a threshold give the model a task of its own (docs/how-to/add-a-task.md), or"
+            " export two columns, [1 - p, p]"
+        )
     return spec.num_classes
 
 

@@ -9,7 +9,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from porter.builtin.ort_layers import layers_of, placement_of, record_placement
-from porter.contracts.runtime import BuildRequest, OpenRequest, Runtime, RuntimeStatus, Session
+from porter.contracts.probe import Probe
+from porter.contracts.runtime import BuildRequest, OpenRequest, ProbeRequest, Runtime, RuntimeStatus, Session
 from porter.errors import BadInput, Missing, did_you_mean, one_line
 from porter.files.hashes import file_digest
 from porter.hookspecs import hookimpl
@@ -52,7 +53,7 @@ class OnnxRuntimeSession(Session):
         ort = _onnxruntime()
         provider, path = _provider(ort, request.provider), request.path
         self._precision, self._optimise, self._streams = request.artefact.precision, optimise, request.streams
-        self._path = path
+        self._path, self._threads = path, request.threads
         per_stream = max(1, request.threads // request.streams)
 
         def opened(optimised: str = "") -> Any:
@@ -104,16 +105,18 @@ class OnnxRuntimeSession(Session):
                 f"ONNX Runtime runs none of {layers['fp32']} convolutions and matrix products in int8 here: "
                 "give --precision fp32"
             )
+        threads = None if provider in ELSEWHERE else settings.intra_op_num_threads * self._streams
         return SessionInfo(
             runtime=f"unoptimised {NAME}" if plain else NAME,
             version=ort.__version__,
             precision=self._precision,
             provider=provider,
-            threads=None if provider in ELSEWHERE else settings.intra_op_num_threads * self._streams,
+            threads=threads,
             streams=self._streams,
             batch=batch if isinstance(batch, int) else None,
             layers=layers,
             placement=self._placement,
+            announced={} if threads in (None, self._threads) else {"threads": _evenly(self._streams)},
         )
 
     def _layers(self) -> dict[str, int]:
@@ -143,6 +146,7 @@ class OnnxRuntime(Runtime):
     """Runs the exported ONNX file as it is, and its quantised form for int8."""
 
     name = NAME
+    probes = True
 
     def status(self) -> RuntimeStatus:
         try:
@@ -178,10 +182,24 @@ class OnnxRuntime(Runtime):
     def open(self, request: OpenRequest) -> Session:
         return OnnxRuntimeSession(request)
 
+    def probe(self, request: ProbeRequest) -> Probe:
+        """Runs the graph in the types that it is written in, whatever the precision."""
+        from porter.graphs.onnx_probe import OnnxProbe
+
+        probe = OnnxProbe.read(request.onnx, threads=request.threads)
+        if request.artefact is not None:
+            probe.label = request.artefact.id
+        return probe
+
 
 @hookimpl
 def porter_runtimes() -> Sequence[Runtime]:
     return (OnnxRuntime(),)
+
+
+def _evenly(streams: int) -> Message:
+    """Why a session has another number of threads than was asked for."""
+    return Message("each of {streams} streams has the same number of threads", streams=streams)
 
 
 def _onnxruntime() -> Any:

@@ -27,9 +27,11 @@ class Weights:
     """One set of weights of a checkpoint."""
 
     path: Path
+    """The file."""
     format: Format
+    """What the file is, by its content."""
     safe: bool
-    """As in `RawCheckpoint`."""
+    """Whether it was read without running code."""
     entries: dict[str, Tensor]
     """Tensors by name, detached, on the CPU, as the file has them."""
     key: str

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from porter.hosting.engines import engine_packages
 from porter.hosting.manager import create_registry
 from porter.machine import host as machine
 from porter.records.environment_report import EnvironmentState, RuntimeEnvironment
@@ -17,8 +18,8 @@ from porter.worker.inventory import inventory
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
     """Show this machine and its runtimes: version, devices, precisions, and what to install."""
-    environment = machine.describe()
     registry = create_registry()
+    environment = machine.describe(engine_packages(registry))
     runtimes = {name: offers[0][0] for name, offers in sorted(registry.runtimes().items())}
     statuses = {name: registry.status(name) for name in runtimes}
     declared = {name: one.environment for name, one in runtimes.items() if one.environment is not None}

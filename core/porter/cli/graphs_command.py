@@ -1,26 +1,56 @@
-"""`porter diagnose --reference A --candidate B`: two graphs, or a graph and what another runtime makes of one."""
+"""`porter diagnose graphs`: two graphs, or a graph and what another runtime makes of one."""
 
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from porter.cli.options import PARITY, options
 from porter.errors import BadInput, ExitCode, one_line
 
 if TYPE_CHECKING:
-    from porter.graphs.probe import OnnxProbe, Probe
+    from porter.contracts.runtime import ProbeRequest, Runtime
+    from porter.graphs.graph import Graph
+    from porter.graphs.onnx_probe import OnnxProbe
+    from porter.hosting.registry import Registry
     from porter.pipeline.judge.tolerance import Bound
-    from porter.records.diagnosis import GraphDiagnosis, NodeFinding
+    from porter.records.diagnosis import GraphDiagnosis
+    from porter.records.request import RunRequest
 
-ONNXRUNTIME, OPENVINO = "onnxruntime", "openvino"
-RUNTIMES = (ONNXRUNTIME, OPENVINO)
+DEFAULT_RUNTIME = "onnxruntime"
 HALVES = {"bfloat16": "bf16", "float16": "fp16"}
 """Types of weights by the precision that they stand for, the coarser first."""
 WORST_SHOWN, NAMES_SHOWN = 10, 3
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--reference", type=_FILE, required=True, metavar="ONNX", help="The graph to compare with.")
+@click.option("--candidate", type=_FILE, required=True, metavar="ONNX", help="The graph to look into; may be the same.")
+@click.option("--candidate-runtime", metavar="NAME", help=f"Runtime of the candidate [default: {DEFAULT_RUNTIME}].")
+@click.option(
+    "--candidate-precision", metavar="NAME", help="Precision of the candidate [default: the runtime's own, fp32]."
+)
+@options(("targets", "options"), PARITY)
+@click.option("--data", type=_FILE, metavar="DIR", help="Images to feed [default: random values].")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Images to feed at once [default: 1].")
+@click.option("--chart", type=_FILE, metavar="SVG", help="File for a drawing of the error along the depth.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def graphs(**given: Any) -> int:
+    """Compare two ONNX files node by node.
+
+    The two may be one file, of which a runtime makes something of its own. Both are fed the same tensors, and every
+    tensor inside that both compute is compared. The reference runs in ONNX Runtime, the candidate in any installed
+    runtime that gives values inside a graph.
+
+    Exit code 1 where something was found, 0 where nothing was.
+    """
+    return compare_graphs(GraphOptions(**given))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +59,13 @@ class GraphOptions:
 
     reference: Path
     candidate: Path
-    runtime: str | None
-    """The candidate's, one of `RUNTIMES`; None: ONNX Runtime."""
-    precision: str | None
-    """In which OpenVINO is to compute; None: fp32."""
+    candidate_runtime: str | None
+    """None: `DEFAULT_RUNTIME`."""
+    candidate_precision: str | None
+    """None: the runtime's own."""
+    targets: tuple[str, ...]
+    options: tuple[str, ...]
+    """As `porter run` takes both."""
     data: Path | None
     limit: int | None
     atol: float | None
@@ -41,31 +74,46 @@ class GraphOptions:
     chart: Path | None
     as_json: bool
 
+    @property
+    def request(self) -> RunRequest:
+        """The part that a run has as well."""
+        from porter.records.request import RunRequest
 
-def compare_graphs(options: GraphOptions) -> int:
+        return RunRequest(model="", targets=self.targets, options=self.options, atol=self.atol, rtol=self.rtol)
+
+
+def compare_graphs(asked: GraphOptions) -> int:
     """Compare and print; the exit code says whether anything was found."""
     import msgspec
 
     from porter.cli.terminal_progress import TerminalProgress
     from porter.diagnose.conclude import graph_lines
     from porter.diagnose.graph_feeds import feeds_for
+    from porter.diagnose.probing import open_probe, require_probing
     from porter.documents.drawings.depth_axes import depth_chart
     from porter.files.whole import write_whole
     from porter.graphs.nodes import diagnose_graphs
-    from porter.graphs.probe import OnnxProbe
+    from porter.graphs.onnx_probe import OnnxProbe
+    from porter.hosting.manager import create_registry
 
-    reference = OnnxProbe.read(options.reference)
-    candidate = _candidate(options)
-    with TerminalProgress() as progress:
-        feeds, how = feeds_for(reference.graph.model, options.data, options.limit or 1)
+    registry, name = create_registry(), asked.candidate_runtime or DEFAULT_RUNTIME
+    require_probing(registry, name)
+    runtime = registry.runtime(name)
+    request = _probe_request(asked, runtime, registry)
+    reference = OnnxProbe.read(asked.reference)
+    candidate, behind = open_probe(registry, name, request)
+    with closing(candidate), TerminalProgress() as progress:
+        feeds, how = feeds_for(reference.graph.model, asked.data, asked.limit or 1)
         progress.note(how)
-        bound = _bound(options, reference, candidate)
+        bound = _bound(asked, runtime, reference, behind)
         progress.note(f"relative tolerance {bound.tolerance.rtol:.3g}: {bound.source}")
-        found = diagnose_graphs(reference, candidate, feeds, tolerance=bound.tolerance, progress=progress)
-    if options.chart is not None:
-        write_whole(options.chart, depth_chart(found))
+        found = diagnose_graphs(
+            reference, candidate, feeds, behind=behind, tolerance=bound.tolerance, progress=progress
+        )
+    if asked.chart is not None:
+        write_whole(asked.chart, depth_chart(found))
     lines = graph_lines(found)
-    if options.as_json:
+    if asked.as_json:
         click.echo(msgspec.json.encode(found))
     else:
         click.echo("\n".join(map(one_line, lines)) or "no node differs beyond the tolerance")
@@ -75,10 +123,13 @@ def compare_graphs(options: GraphOptions) -> int:
 
 def show_graph(graph: GraphDiagnosis) -> None:
     """The nodes that add most error, the final outputs, and what bears on both."""
-    added = {entry.depth: entry.introduced_error for entry in graph.profile}
-    for rank, one in enumerate(graph.worst[:WORST_SHOWN], start=1):
-        size = _added(one, added.get(one.depth))
-        click.echo(f"    {rank:2}. adds {size}: {one.op_type} {one_line(one.name)} {one_line(one.module)}".rstrip())
+    for rank, node in enumerate(graph.worst[:WORST_SHOWN], start=1):
+        size = "values where the reference is all zero"
+        if node.introduced_error is not None:
+            size = f"{node.introduced_error:.3g}"
+        elif problem := (node.alone or node.error).problem:
+            size = one_line(problem)
+        click.echo(f"    {rank:2}. adds {size}: {node.op_type} {one_line(node.name)} {one_line(node.module)}".rstrip())
     for output in graph.outputs:
         error = output.error.relative_error
         size = f"relative error {error:.3g}" if error is not None else output.error.problem or "reference all zero"
@@ -91,35 +142,48 @@ def show_graph(graph: GraphDiagnosis) -> None:
         click.echo(f"    note: {one_line(note)}")
 
 
-def _candidate(options: GraphOptions) -> Probe:
-    from porter.graphs.openvino import OpenVinoProbe
-    from porter.graphs.probe import OnnxProbe
+def _probe_request(asked: GraphOptions, runtime: Runtime, registry: Registry) -> ProbeRequest:
+    """Raises `BadInput` or `Missing` where the runtime cannot do what is asked for."""
+    from porter.contracts.runtime import ProbeRequest
+    from porter.machine.host import usable_threads
+    from porter.pipeline.job.runtime_options import options_of, require_known
+    from porter.pipeline.job.targets import require_target
 
-    if options.runtime == OPENVINO:
-        return OpenVinoProbe(options.candidate, options.precision or "fp32")
-    if options.precision is not None:
-        raise BadInput(
-            "--candidate-precision: ONNX Runtime runs a graph in the types that it is written in; "
-            f"give --candidate-runtime {OPENVINO} as well"
-        )
-    return OnnxProbe.read(options.candidate)
+    precision = asked.candidate_precision or runtime.own_precision
+    _require_precision(precision, runtime, registry)
+    require_known(asked.options, [runtime])
+    require_target(runtime, precision, asked.request, registry)
+    return ProbeRequest(
+        onnx=asked.candidate,
+        precision=precision,
+        threads=usable_threads(),
+        target=runtime.target(asked.request.target_of(runtime.name)),
+        options=options_of(runtime, asked.options),
+    )
 
 
-def _bound(options: GraphOptions, reference: OnnxProbe, candidate: Probe) -> Bound:
+def _require_precision(precision: str, runtime: Runtime, registry: Registry) -> None:
+    from porter.diagnose.probing import probing
+
+    status = registry.status(runtime.name)
+    if not status.available or precision in status.precisions:
+        return
+    having = [name for name in probing(registry) if precision in registry.status(name).precisions]
+    way_out = f"give --candidate-runtime {' or '.join(having)}" if having else "no runtime here that probes offers it"
+    raise BadInput(
+        f"--candidate-precision {one_line(precision)}: runtime {runtime.name} offers {', '.join(status.precisions)} "
+        f"here; {way_out}"
+    )
+
+
+def _bound(asked: GraphOptions, runtime: Runtime, reference: OnnxProbe, candidate: Graph) -> Bound:
     """As parity has it, for the precision asked for, or else that of the candidate's weights."""
     from porter.graphs.values import type_name
     from porter.pipeline.judge.tolerance import bound_for
-    from porter.records.precision import PRECISIONS
-    from porter.records.request import RunRequest
+    from porter.records.precision import FP32, PRECISIONS, table_with
 
-    graph = candidate.graph
-    stored = {type_name(tensor.data_type) for tensor in graph.constants.values()} if graph else set()
-    precision = options.precision or next((short for long, short in HALVES.items() if long in stored), "fp32")
-    request = RunRequest(model="", atol=options.atol, rtol=options.rtol)
-    return bound_for(request, PRECISIONS[precision], Counter(node.op_type for node in reference.graph.nodes))
-
-
-def _added(one: NodeFinding, introduced: float | None) -> str:
-    if introduced is not None:
-        return f"{introduced:.3g}"
-    return one_line((one.alone or one.error).problem) or "values where the reference is all zero"
+    stored = {type_name(tensor.data_type) for tensor in candidate.constants.values()}
+    halves = next((short for long, short in HALVES.items() if long in stored), runtime.own_precision)
+    known = table_with(runtime.precisions)
+    precision = known.get(asked.candidate_precision or halves, PRECISIONS[FP32])
+    return bound_for(asked.request, precision, Counter(node.op_type for node in reference.graph.nodes))

@@ -13,18 +13,15 @@ from porter.cli.options import BatchSizes, FiniteFloat
 from porter.cli.run_summary import summary_json, summary_lines
 from porter.cli.terminal_progress import TerminalProgress
 from porter.hosting.manager import create_registry
-from porter.importing.ascend import ImportRequest, import_ascend
+from porter.importing.import_request import DEFAULT_MAX_DROP, ImportRequest
+from porter.importing.import_results import import_results
 from porter.pipeline.judge.verdicts import exit_code
 from porter.runfolder.lock import FolderLock
 
 
-@click.group("import")
-def import_() -> None:
-    """Import what was measured on another machine."""
-
-
-@import_.command("ascend")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.command("import")
+@click.argument("runtime")
+@click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--model", metavar="NAME", help="The model; without it, the kit's.")
 @click.option("--variant", metavar="NAME", help="One of its published variants.")
 @click.option("--config", type=click.Path(path_type=Path, exists=True), metavar="FILE", help="Or the model's config.")
@@ -44,22 +41,33 @@ def import_() -> None:
     help="Also give every rate times N, as the rate of a card.",
 )
 @click.option(
-    "--max-drop", type=FiniteFloat(min=0), default=1.0, show_default=True, metavar="X", help="Points that may be lost."
+    "--max-drop",
+    type=FiniteFloat(min=0),
+    default=DEFAULT_MAX_DROP,
+    show_default=True,
+    metavar="X",
+    help="Points that may be lost.",
+)
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="RUNTIME.NAME=VALUE",
+    help="An option of the runtime's own; can be repeated.",
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def ascend(folder: Path, out: Path | None, as_json: bool, **given: object) -> int:
-    """Import what came back from an Ascend host.
+def import_(runtime: str, folder: Path, out: Path | None, as_json: bool, **given: object) -> int:
+    """Import what was measured on another machine.
 
-    DIR is a kit with its results, or any folder with reports of benchmark (perf_vision_*.txt, PureInfer), summaries
-    and logs of ais_bench, result.json, and outputs (IMAGE_0.txt, .bin or .npy). What does not fit together, and what
-    is missing, is named.
+    RUNTIME names the runtime whose tools left the files; its plugin says which it reads. FOLDER is a kit with its
+    results, or any folder with such files. What does not fit together, and what is missing, is named.
     """
     command = shlex.join(["porter", *sys.argv[1:]])
-    request = ImportRequest(folder=folder, command=command, **given)  # type: ignore[arg-type]
-    where = out if out is not None else Path("porter-out") / f"{request.model or folder.resolve().name}-ascend"
+    request = ImportRequest(runtime=runtime, folder=folder, command=command, **given)  # type: ignore[arg-type]
+    where = out if out is not None else Path("porter-out") / f"{request.model or folder.resolve().name}-{runtime}"
     with TerminalProgress() as progress, FolderLock(where):
-        record = import_ascend(request, where, create_registry(), progress)
+        record = import_results(request, where, create_registry(), progress)
     code = exit_code(record)
     if as_json:
         click.echo(json.dumps(summary_json(where, record, code)))

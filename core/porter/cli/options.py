@@ -86,7 +86,7 @@ _OPTIONS: dict[str, Decorator] = {
     "labels": click.option(
         "--labels", metavar="PATH", help="Lines NAME LABEL, or what the model's task takes; without it, class folders."
     ),
-    "class_map": click.option("--class-map", metavar="FILE", help="Lines FOLDER INDEX, for class folders."),
+    "class_map": click.option("--class-map", metavar="FILE", help="Index of each class: FOLDER INDEX lines or JSON."),
     "label_offset": click.option("--label-offset", type=int, metavar="N", help="Subtracted from every label."),
     "limit": click.option("--limit", type=_POSITIVE, metavar="N", help="Only N images, evenly spaced."),
     "approximate_decode": click.option(

@@ -11,7 +11,7 @@ import click
 from porter.cli.options import DELIVERY, options, templates_option
 from porter.documents.deliver import deliver, require_templates
 from porter.documents.templates import Templates
-from porter.errors import PorterError, one_line
+from porter.errors import one_line
 from porter.records.record import RunRecord
 from porter.runfolder.lock import FolderLock
 from porter.runfolder.record_file import read_record
@@ -29,27 +29,24 @@ def report(out: Path, templates: Path | None, **given: Any) -> None:
     changes = {name: value for name, value in given.items() if value is not None}
     record = replace(record, request=replace(record.request, **changes))
     with FolderLock(out):
-        for path in deliver(out, record, Templates(user=templates, plugin=_of_plugin(record))):
+        for path in deliver(out, record, Templates(user=templates, plugins=_of_plugins(record))):
             click.echo(path)
 
 
-def _of_plugin(record: RunRecord) -> Path | None:
-    """The templates of the model's plugin, where the run used them; a plugin that is not here is said to be missing."""
+def _of_plugins(record: RunRecord) -> tuple[Path, ...]:
+    """The templates of plugins that the run used; a plugin that is not here is said to be missing."""
     if not record.templates:
-        return None
+        return ()
     from porter.hosting.manager import create_registry
 
-    found, reason = None, ""
-    try:
-        found = create_registry().model(record.request.model)[0].templates
-    except PorterError as error:
-        reason = one_line(error)
-    else:
-        reason = f"model {one_line(record.request.model)!r} ships none here"
-    if found is None:
-        click.echo(
-            f"the run used templates of the plugin {one_line(record.templates)!r}, which are not at hand: {reason}; "
-            "core's own are used",
-            err=True,
-        )
-    return found
+    registry = create_registry()
+    task = "" if record.model is None else record.model.task
+    here = registry.templates(record.request.model, task, registry.runtimes())
+    for plugin in record.templates:
+        if plugin not in here:
+            click.echo(
+                f"the run used templates of the plugin {one_line(plugin)!r}, which are not at hand (`porter plugins` "
+                "lists what is); core's own are used",
+                err=True,
+            )
+    return tuple(here[plugin] for plugin in record.templates if plugin in here)

@@ -54,8 +54,8 @@ def speed_line(one: Performance, *, with_setting: bool = False) -> str:
     rate = f"{one.artefact} at batch {one.batch}{setting}: {num(one.images_per_second)} images/s"
     if one.clock:
         rate += f" on one device, by {one.clock}, fed {one.input}"
-    if one.card_images_per_second is not None:
-        rate += f", {num(one.card_images_per_second, 3)} on a card of {one.devices_per_card} (computed)"
+    if one.card is not None:
+        rate += f", {num(one.card.images_per_second, 3)} on a card of {one.card.devices} (computed)"
     if one.latency.median_ms is None:
         return f"{rate}, {num(one.ms_per_image)} ms an image"
     return f"{rate}, median {num(one.latency.median_ms)} ms a batch{' (not steady)' if one.steady is False else ''}"

@@ -34,6 +34,7 @@ from porter.errors import ExitCode
 from porter.hosting.manager import create_registry
 from porter.pipeline.begin import begin
 from porter.pipeline.run import Run
+from porter.runfolder.layout import RECORD_NAME
 from porter.runfolder.lock import FolderLock
 
 _out = click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
@@ -102,7 +103,7 @@ def _alone(name: str, text: str, *groups: tuple[str, ...]) -> click.Command:
         if as_json:
             click.echo(json.dumps(summary_json(result.job.folder, result.record, code)))
         else:
-            click.echo(f"{name}: done, {result.job.folder}/run.json")
+            click.echo(f"{name}: done, {result.job.folder / RECORD_NAME}")
             failed = [verdict for verdict in result.record.verdicts if verdict.state == "fail"]
             for line in [*verdict_lines(failed), *unfinished_lines(result.record)]:
                 click.echo(line)

@@ -1,10 +1,10 @@
-"""`porter diagnose preprocess --tensors DIR`: another program's tensors against a model's reference pipeline."""
+"""`porter diagnose tensors`: another program's tensors against a model's reference pipeline."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,26 @@ if TYPE_CHECKING:
 
 IMAGES = 8
 """Images that are compared where no number is given: a search on more takes longer and finds no more."""
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--tensors", type=_PATH, required=True, metavar="DIR", help="Tensors, one .npy or .bin for each image.")
+@click.option("--out", type=_PATH, metavar="OUT", help="Run whose model, config and images to take.")
+@click.option("--model", metavar="NAME", help="Model, without a run [default: the one that ships a sample].")
+@click.option("--config", metavar="FILE", help="Config of the model.")
+@click.option("--data", metavar="DIR", help="Images that the tensors were made from.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help=f"Images to compare [default: {IMAGES}].")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def tensors(**given: Any) -> int:
+    """Check tensors that another program made of images.
+
+    Compares the tensors with the reference preprocessing of a model, and names what differs: BGR for RGB, another
+    resize, a missing deviation, …
+
+    Exit code 1 where a tensor differs, 0 where none does.
+    """
+    return check_tensors(TensorOptions(**given))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ class Probe(abc.ABC):
     """A graph in a runtime. Tensors are known by their names in the ONNX file that it was made from."""
 
     label: str
-    """What reports call it."""
+    """What reports call it; of an artefact its id."""
 
     @abc.abstractmethod
     def names(self) -> Sequence[str]:

@@ -47,7 +47,7 @@ class ModelOffer:
     needs_checkpoint: bool = True
     """False where the weights come with the config or the package."""
     templates: Path | None = None
-    """Folder of templates of the documents that go before core's; None: core's alone."""
+    """Folder of templates that go before core's, with catalogues in `languages/` beside them; None: core's alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from porter.contracts.measured import Measured
 from porter.records.artefact import SessionInfo
+from porter.records.evaluation import Metric
 from porter.records.imported import DatasetRun, ImportFinding
 from porter.records.manifest import Manifest
 from porter.records.message import Text
@@ -20,6 +21,9 @@ from porter.records.spec import ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
     import numpy as np
+
+NOT_REPORTED = "not reported"
+"""What stands in the record for what no file says."""
 
 
 class ReturnedOutputs(abc.ABC):
@@ -44,7 +48,8 @@ class ReturnedOutputs(abc.ABC):
 
     @abc.abstractmethod
     def read(self, name: str, outputs: Sequence[TensorSpec]) -> Mapping[str, np.ndarray]:
-        """The outputs of one image by name, without the batch. Raises `BadInput` where they cannot be read."""
+        """The outputs of one image by name, without the batch. Raises `BadInput` where they cannot be read: the image
+        then has no answer, for that reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +72,11 @@ class StatedAccuracy:
     """The file."""
     images: int
     """Images behind it."""
-    metrics: Mapping[str, float]
-    """Percentages by the task's names of its metrics, e.g. `top1`."""
+    metrics: tuple[Metric, ...]
+    """The figures, under the names that the task gives its metrics, e.g. `top1`; `Metric.hits` is None."""
+    within: float = 0.0
+    """By how much a figure may differ from the exact one, in its own unit: half of the last place in which it is given.
+    One that is further from the outputs that came back with it is a finding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +96,8 @@ class Returned:
     """Everything that one folder says."""
 
     session: SessionInfo
-    """What ran, as far as the files say; "not reported" where they do not. The batch is left out."""
-    measured_on: str
+    """What ran, as far as the files say; `NOT_REPORTED` where they do not. Batch and tool are left out."""
+    measured_on: str = NOT_REPORTED
     """The host and the chip, as far as the files say."""
     speeds: tuple[StatedSpeed, ...] = ()
     """Speed as the tools state it."""
@@ -104,9 +112,9 @@ class Returned:
     notes: tuple[Text, ...] = ()
     """What the figures mean, where a tool's own names mislead."""
     gave: Mapping[Path, Sequence[Text]] = field(default_factory=dict)
-    """What was taken from each file, in words."""
+    """What was taken from each file besides `speeds`, `outputs` and `stated`, in words."""
     model_names: tuple[str, ...] = ()
-    """What the files call the model, without batch size and suffix: `MODEL_VARIANT`."""
+    """What the files call the model, without batch size and suffix: `MODEL_VARIANT`, parted by anything or nothing."""
     spec: ModelSpec | None = None
     """The model as the kit has it; None: there was no kit."""
     sent: SentImages | None = None

@@ -6,7 +6,7 @@ Each method takes one request, so that a request can gain a field without breaki
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -19,6 +19,7 @@ from porter.contracts.worker_environment import WorkerEnvironment
 from porter.errors import BadInput, Missing, PluginError
 from porter.records.artefact import Artefact, SessionInfo
 from porter.records.environment_lock import EnvironmentLock
+from porter.records.evaluation import Metric
 from porter.records.kit import Kit
 from porter.records.manifest import Manifest
 from porter.records.precision import Precision
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 OptionValue: TypeAlias = str | int | float | bool
+"""What an option of a runtime can be."""
 Options: TypeAlias = Mapping[str, OptionValue]
 """Every option that a runtime declares, by its name: as given, or its default."""
 
@@ -154,7 +156,8 @@ class ProbeRequest:
     """A graph whose intermediate tensors are wanted."""
 
     onnx: Path
-    """The ONNX file: that of the artefact, or one that a user named."""
+    """The ONNX file: the artefact itself, or what it was built from, or one that a user named. Core reads it as well,
+    for the graph behind the tensors."""
     precision: str
     """Precision to compute in."""
     threads: int
@@ -162,7 +165,7 @@ class ProbeRequest:
     artefact: Artefact | None = None
     """The artefact of a run that is diagnosed; None: there is only the ONNX file."""
     path: Path | None = None
-    """Where the artefact's file is."""
+    """Where the artefact's file is, which is what should be probed; None: there is only the ONNX file."""
     spec: ModelSpec | None = None
     """The model; None: there is only the ONNX file."""
     target: str | None = None
@@ -177,8 +180,6 @@ class TakeBackRequest:
 
     folder: Path
     """A kit with its results, or any folder with the reports and outputs of the runtime's tools."""
-    devices_per_card: int | None = None
-    """Devices on one card, as the user gave it."""
     options: Options = field(default_factory=dict)
     """The runtime's own options."""
 
@@ -242,6 +243,10 @@ class Runtime(abc.ABC):
     """The environment that it works in, see `WorkerRuntime`; None: porter's own."""
     probes: bool = False
     """Whether `probe` gives values inside the graph, which `porter diagnose` compares."""
+    files: tuple[str, ...] = ()
+    """Names of the files that `documents` may write into a run's folder."""
+    templates: Path | None = None
+    """Folder of templates that go before core's, with catalogues in `languages/` beside them; None: core's alone."""
 
     @abc.abstractmethod
     def status(self) -> RuntimeStatus:
@@ -294,3 +299,9 @@ class Runtime(abc.ABC):
         A file that is broken is a finding and stops nothing. Raises `BadInput` where the folder holds nothing of use.
         """
         raise PluginError(f"runtime {self.name!r} says that it takes results back, and does not")
+
+    def documents(self, metrics: Sequence[Metric], spec: ModelSpec) -> Mapping[str, bytes]:
+        """The content of `files`, by name: the accuracy of the artefact that is delivered, in the form in which the
+        users of this runtime compare it. Asked of every installed runtime; what means nothing for `spec` is left out.
+        """
+        return {}

@@ -78,6 +78,8 @@ class Task(abc.ABC):
     """What `answer` compares, in words, e.g. "top-1 class"."""
     files: tuple[str, ...] = ()
     """Names of the files that `documents` may write into the run's folder."""
+    templates: Path | None = None
+    """Folder of templates that go before core's, with catalogues in `languages/` beside them; None: core's alone."""
     columns: tuple[str, ...]
     """Columns of predictions.csv that `row` fills."""
     prediction_type: type[Any] | None = None

@@ -7,14 +7,15 @@ from collections.abc import Collection
 
 from porter.records.message import Message
 
-_WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+_WHOLE = re.compile(r"([+-]?[0-9]{1,18})(?:\.0{1,9})?", re.ASCII)
 _FEW = 5
 """Fewer distinct labels than this say nothing about how classes are counted."""
 
 
 def parse_index(text: str) -> int | None:
-    """The whole number that `text` spells in ASCII digits, or None. Neither `3.0` nor `1_000` is one."""
-    return int(text) if _WHOLE.fullmatch(text) else None
+    """The whole number that `text` spells in ASCII digits, or None: `3.0` is one, as in tables, `1_000` is not."""
+    found = _WHOLE.fullmatch(text)
+    return int(found.group(1)) if found else None
 
 
 def range_problem(label: int, num_classes: int, offset: int, labels: Collection[int]) -> str:

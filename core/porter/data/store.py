@@ -12,9 +12,10 @@ from contextlib import nullcontext
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from porter.data.images_in import IMAGE_SUFFIXES, list_images
+from porter.data.images_in import Listing, find_images, no_images, warnings_of
 from porter.errors import BadInput, Missing, one_line
 from porter.files.urls import is_url
+from porter.images.formats import IMAGE_SUFFIXES
 from porter.images.image_file import MAX_FILE_BYTES, ImageFileTooLarge, read_image_file
 
 TRIES = 3
@@ -38,9 +39,13 @@ class ImageStore(abc.ABC):
         little that it is part of that work."""
         return 0
 
-    @abc.abstractmethod
     def list(self) -> tuple[str, ...]:
         """Identifiers of all images, sorted by code point. Raises `BadInput` where there is none."""
+        return self.find().ids
+
+    @abc.abstractmethod
+    def find(self) -> Listing:
+        """The same, with a warning for each kind of image that is not read."""
 
     @abc.abstractmethod
     def read(self, image_id: str) -> bytes:
@@ -80,8 +85,8 @@ class _Local(ImageStore):
         super().__init__(str(folder.absolute()))
         self._folder = folder
 
-    def list(self) -> tuple[str, ...]:
-        images = list_images(self._folder)
+    def find(self) -> Listing:
+        images = find_images(self._folder)
         self.root = str(self._folder.resolve())
         return images
 
@@ -104,7 +109,7 @@ class _Remote(ImageStore):
     def reads_at_once(self) -> int:
         return READS_AT_ONCE if self._archive is None else 1
 
-    def list(self) -> tuple[str, ...]:
+    def find(self) -> Listing:
         """An image is a file with one of `IMAGE_SUFFIXES`: to look into each of the others would take a request each.
 
         Names and folders that begin with a dot are passed over, as in a local folder.
@@ -113,13 +118,12 @@ class _Remote(ImageStore):
             found = self._files.find(self._folder)
         except Exception as error:  # every driver has errors of its own: of the network, of rights, of configuration
             raise BadInput(f"{one_line(self.root)}: cannot be listed: {_reason(error)}") from None
-        names = (path.removeprefix(self._folder).lstrip("/") for path in found)
+        names = [path.removeprefix(self._folder).lstrip("/") for path in found]
         ids = sorted(name for name in names if _is_image(name))
+        passed_over = [name for name in names if not _is_image(name)]
         if not ids:
-            raise BadInput(
-                f"{one_line(self.root)}: no images in it or below it; looked for {', '.join(sorted(IMAGE_SUFFIXES))}"
-            )
-        return tuple(ids)
+            raise BadInput(no_images(self.root, passed_over))
+        return Listing(ids=tuple(ids), warnings=tuple(warnings_of(ids, passed_over)))
 
     def read(self, image_id: str) -> bytes:
         path = f"{self._folder}/{image_id}" if self._folder else image_id

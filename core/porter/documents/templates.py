@@ -1,4 +1,4 @@
-"""The Jinja environment of the documents: core's templates, those of the plugin before them, the user's before both."""
+"""The Jinja environment of the documents: core's templates, those of plugins before them, the user's before all."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Templates:
 
     user: Path | None = None
     """Of the user's own, from `--template`."""
-    plugin: Path | None = None
-    """Shipped by the model's plugin."""
+    plugins: tuple[Path, ...] = ()
+    """Shipped by plugins, the first to look in first."""
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """Those that there are, the first to look in first."""
-        return tuple(folder for folder in (self.user, self.plugin) if folder is not None)
+        return self.plugins if self.user is None else (self.user, *self.plugins)
 
 
 def environment(
@@ -54,8 +54,8 @@ def environment(
     core = jinja2.PackageLoader("porter.templates", "")
     own = [jinja2.FileSystemLoader(folder) for folder in templates.folders]
     prefixes: dict[str, jinja2.BaseLoader] = {CORE: core}
-    if templates.plugin is not None:
-        prefixes[PLUGIN] = jinja2.FileSystemLoader(templates.plugin)
+    if templates.plugins:
+        prefixes[PLUGIN] = jinja2.FileSystemLoader(templates.plugins)
     made = SandboxedEnvironment(
         loader=jinja2.ChoiceLoader([*own, core, jinja2.PrefixLoader(prefixes)]),
         bytecode_cache=compiled("markdown"),

@@ -1,8 +1,7 @@
 """Compiled models kept on disk, each with the hash of what was written.
 
-OpenVINO checks the head of a blob and nothing else: one flipped bit in the middle loads without a word and computes
-something else (tried with 2026.4: outputs off by 0.3). So a blob is used only while its bytes are those that were
-written for the same model and settings, and is removed otherwise.
+A runtime may load a damaged blob without a word and compute something else. So a blob is used only while its bytes are
+those that were written for the same model and settings, and is removed otherwise.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +17,6 @@ T = TypeVar("T")
 MAX_BYTES = 256 * 1024 * 1024
 """Larger files are refused unread: the labels of ImageNet's whole training set take 40 MB."""
 
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _BLANKS = " \t"
 
 
@@ -56,8 +55,17 @@ def read_text(path: Path, what: str) -> TextFile:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise BadInput(f"{shown}, line {line}: not UTF-8; save the {what} as UTF-8") from None
+        raise BadInput(f"{shown}, line {line}: not UTF-8; save the {what} as UTF-8{_chinese(data)}") from None
     return TextFile(text, hashlib.sha256(data).hexdigest())
+
+
+def _chinese(data: bytes) -> str:
+    """The command that helps where bytes may be GBK; it is never guessed, since most bytes would do."""
+    try:
+        data.decode("gb18030")
+    except UnicodeDecodeError:
+        return ""
+    return ", from GBK with `iconv -f GB18030 -t UTF-8 FILE > NEW`"
 
 
 def read_json(path: Path, what: str, kind: type[T]) -> T:
@@ -73,7 +81,7 @@ def read_lines(path: Path, what: str) -> list[tuple[int, str]]:
 
     `what` names the file's purpose in messages. Raises `BadInput` where `read_text` does.
     """
-    return entries(read_text(path, what).text)
+    return list(entries(read_text(path, what).text))
 
 
 def read_named_lines(path: Path, what: str) -> list[tuple[int, str, str]]:
@@ -90,15 +98,23 @@ def read_named_lines(path: Path, what: str) -> list[tuple[int, str, str]]:
     return found
 
 
-def entries(text: str) -> list[tuple[int, str]]:
+def entries(text: str) -> Iterator[tuple[int, str]]:
     """Number (from 1) and stripped content of each line that is neither blank nor a comment.
 
     A comment is a line whose first character is `#` followed by a blank, another `#`, or nothing, so that a file named
     `#1.jpg` can still have a label. Lines end with LF, CRLF or CR; only space and tab are blanks, since names may hold
-    any other character.
+    any other character. A line at a time: a list of all would take several times the file.
     """
-    lines = ((number, line.strip(_BLANKS)) for number, line in enumerate(_LINE_END.split(text), 1))
-    return [(number, line) for number, line in lines if line and not _is_comment(line)]
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    number, start = 0, 0
+    while start <= len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        line = text[start:end].strip(_BLANKS)
+        number, start = number + 1, end + 1
+        if line and not _is_comment(line):
+            yield number, line
 
 
 def split_last(line: str) -> tuple[str, str]:

@@ -32,6 +32,11 @@ class _Row:
     rank: float
     """The measure that `worst` goes by."""
 
+    @property
+    def added(self) -> float | None:
+        """`introduced`; None where it has no value."""
+        return self.introduced if math.isfinite(self.introduced) else None
+
 
 class Findings:
     """Reads the meters. `candidate` is None where it is no graph.
@@ -72,7 +77,7 @@ class Findings:
                 op_type=one_line(self._reference.nodes[row.index].op_type),
                 module=module_of(self._reference.nodes[row.index]),
                 relative_error=row.own.relative_error,
-                introduced_error=row.introduced if math.isfinite(row.introduced) else None,
+                introduced_error=row.added,
                 exceeds=row.own.exceeds,
             )
             for row in self._rows
@@ -122,6 +127,7 @@ class Findings:
             candidate_nodes=self._candidate_nodes(row.tensor),
             error=row.own,
             alone=row.alone,
+            introduced_error=row.added,
         )
 
     def _candidate_nodes(self, tensor: str) -> tuple[str, ...]:

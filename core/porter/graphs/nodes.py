@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from porter.contracts.probe import Probe
 from porter.contracts.progress import Progress
 from porter.errors import BadInput
+from porter.graphs.candidates import Feeds, GraphSource, ProbeSource, Source, final_outputs
 from porter.graphs.compared import Compared
 from porter.graphs.feeds import bind, carry_over
 from porter.graphs.findings import Findings
+from porter.graphs.graph import Graph
 from porter.graphs.matching import Matching, describe, match_graphs, match_names
+from porter.graphs.onnx_probe import OnnxProbe
 from porter.graphs.outputs import check_optimisation, compare_outputs, fetched_apart
-from porter.graphs.probe import OnnxProbe, Probe
-from porter.graphs.sources import Feeds, GraphSource, ProbeSource, Source, final_outputs
 from porter.graphs.static import static_differences
 from porter.graphs.values import OrtValue, to_array
 from porter.graphs.walk import Lane, Walk
@@ -30,6 +32,7 @@ def diagnose_graphs(
     candidate: Probe,
     feeds: Feeds,
     *,
+    behind: Graph | None = None,
     candidate_feeds: Feeds | None = None,
     tolerance: Tolerance | None = None,
     budget_bytes: int = BUDGET_BYTES,
@@ -38,7 +41,8 @@ def diagnose_graphs(
     """Run both on every feed and compare each tensor that both compute.
 
     The reference is walked in topological order, node by node. `feeds` are arrays by input name; `candidate_feeds`
-    are the candidate's own, in the same order, where its inputs differ by more than their names. `budget_bytes`
+    are the candidate's own, in the same order, where its inputs differ by more than their names. `behind` is the ONNX
+    graph that a candidate of another runtime was made from; without it tensors go by their names alone. `budget_bytes`
     bounds the tensors that await comparison; beside them lie both models' weights and the tensors in flight.
 
     Raises `BadInput` where the reference cannot be run on a feed, where a feed does not fit, or where the graphs have
@@ -52,9 +56,9 @@ def diagnose_graphs(
     if budget_bytes <= 0:
         raise BadInput(f"the memory budget must be positive, not {budget_bytes}")
     lanes = [Lane(bind(reference.graph, feed)) for feed in feeds]
-    plan = _plan(reference, candidate, feeds, candidate_feeds)
+    graph = candidate.graph if isinstance(candidate, OnnxProbe) else behind
+    plan = _plan(reference, candidate, graph, feeds, candidate_feeds)
     compared = _compare(reference, plan, lanes, tolerance, budget_bytes, progress)
-    graph = candidate.graph
     static = static_differences(reference.graph, graph, plan.match) if graph else []
     findings = Findings(reference.graph, graph, plan.match, compared)
     others = plan.source.outputs()
@@ -99,8 +103,10 @@ class _Plan:
     notes: Sequence[str]
 
 
-def _plan(reference: OnnxProbe, candidate: Probe, feeds: Feeds, candidate_feeds: Feeds | None) -> _Plan:
-    graph, notes = candidate.graph, list[str]()
+def _plan(
+    reference: OnnxProbe, candidate: Probe, graph: Graph | None, feeds: Feeds, candidate_feeds: Feeds | None
+) -> _Plan:
+    notes = list[str]()
     if graph is None:
         match = match_names(reference.graph, candidate.label, candidate.names())
         candidate_feeds = candidate_feeds or feeds

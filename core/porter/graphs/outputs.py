@@ -10,14 +10,14 @@ from porter.graphs.compared import Compared
 from porter.graphs.graph import Graph
 from porter.graphs.matching import Matching
 from porter.graphs.measure import ErrorMeter
-from porter.graphs.probe import OnnxProbe
+from porter.graphs.onnx_probe import OnnxProbe
 from porter.records.diagnosis import OptimisationCheck, OutputError, TensorError
 from porter.records.parity import Tolerance
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from porter.graphs.sources import Feeds
+    from porter.graphs.candidates import Feeds
 
 QUANTISED = ("QuantizeLinear", "DequantizeLinear", "Integer")
 """Ends of the names of operators that compute in integers or lead there."""

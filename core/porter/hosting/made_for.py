@@ -16,7 +16,7 @@ def made_for(distribution: importlib.metadata.Distribution | None) -> str:
     for one in requirements_of(distribution) if distribution is not None else ():
         if canonical(one.name) == CORE and is_plain(one):
             versions &= one.specifier
-    return str(versions)
+    return ",".join(sorted(map(str, versions), key=lambda one: (not one.startswith(">"), one)))  # as people write it
 
 
 def misfit(versions: str) -> str:

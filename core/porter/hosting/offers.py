@@ -70,22 +70,24 @@ def _checked(hook: str, kind: type, function: Any) -> list[Any]:
             raise OfferFault(f"{hook} returned {_what(offer)} without a name")
         if not NAME.fullmatch(name):
             raise OfferFault(f"{hook} returned the name {one_line(name)!r}: letters, digits and . _ + - make a name")
-        if isinstance(offer, ModelOffer) and (misfit := _misfit(offer)):
-            raise OfferFault(f"{hook}: model {name!r}: {misfit}")
+        if misfit := _misfit(offer):
+            raise OfferFault(f"{hook}: {hook.removeprefix('porter_').removesuffix('s')} {name!r}: {misfit}")
         if name in named:
             raise OfferFault(f"{hook} returned two of the name {one_line(name)!r}")
         named[name] = offer
     return list(named.values())
 
 
-def _misfit(offer: ModelOffer) -> str:
-    """What in a model's offer is of another type than declared; empty where nothing is."""
+def _misfit(offer: Any) -> str:
+    """What in an offer is of another type than declared; empty where nothing is."""
+    if offer.templates is not None and not isinstance(offer.templates, Path):
+        return f"templates is {_what(offer.templates)}, it must be a Path or None"
+    if not isinstance(offer, ModelOffer):
+        return ""
     if not isinstance(offer.title, str):
         return f"title is {_what(offer.title)}, it must be text"
     if not isinstance(offer.variants, Sequence) or any(not isinstance(one, ModelSpec) for one in offer.variants):
         return "variants must be a tuple of ModelSpec"
-    if offer.templates is not None and not isinstance(offer.templates, Path):
-        return f"templates is {_what(offer.templates)}, it must be a Path or None"
     if offer.shipped is None:
         return ""
     if not isinstance(offer.shipped, Shipped):

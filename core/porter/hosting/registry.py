@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pluggy
@@ -99,6 +100,18 @@ class Registry:
         """Name of the plugin behind a `runtime` or a `task`."""
         offers: Mapping[str, list[tuple[Any, str]]] = self.runtimes() if kind == "runtime" else self.tasks()
         return offers[name][0][1]
+
+    def templates(self, model: str, task: str, runtimes: Iterable[str]) -> dict[str, Path]:
+        """Folders of templates of the documents, by the name of the plugin that ships them, the first to look in first:
+        that of the model, of the task, of the runtimes. What is not installed, or ships none, is left out."""
+        found: dict[str, Path] = {}
+        offers: list[Sequence[tuple[ModelOffer | Task | Runtime, str]]]
+        offers = [self.models().get(model, ()), self.tasks().get(task, ())]
+        offers += [self.runtimes().get(name, ()) for name in runtimes]
+        for offer, plugin in (one for same in offers for one in same):
+            if offer.templates is not None:
+                found.setdefault(plugin, offer.templates)
+        return found
 
     def switched_off(self) -> str:
         """The disabled plugins, in words that end an error which one of them may be behind; empty where none is."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from porter.errors import ImageError, one_line
 from porter.images.convert import MODE_NAMES, to_rgb
-from porter.images.formats import READABLE, SNIFF_BYTES, sniff, suffix_format
+from porter.images.formats import READABLE, SNIFF_BYTES, foreign, lacks_reader, sniff, suffix_format
 from porter.images.jpeg import Layout, missing_data, read_layout
 from porter.images.opencv import decode_jpeg, unusable
 from porter.images.strict import strict_pillow
@@ -66,6 +66,8 @@ def _decode(data: bytes, name: str, short_side: int | None) -> DecodedImage:
     kind = sniff(data[:SNIFF_BYTES])
     if not kind:
         raise ImageError(_what_it_is(data))
+    if lacks_reader(kind):
+        raise ImageError(f"{kind}, which Pillow here has no reader for; convert it to PNG")
     layout = read_layout(data) if kind == "JPEG" else None
     reduce = _reduction(layout, short_side)
     pixels, mode, animated = _quickly(data, layout, reduce) or _read(data, kind, reduce)
@@ -129,6 +131,8 @@ def _what_it_is(data: bytes) -> str:
     """Why bytes without the signature of a known format are no image."""
     if not data:
         return "empty file (0 bytes)"
+    if kind := foreign(data[:SNIFF_BYTES]):
+        return f"{kind}, which Pillow here has no reader for; convert it to PNG"
     if data.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer, not the image itself; run `git lfs pull`"
     if data.lstrip()[:1] == b"<":

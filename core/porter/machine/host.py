@@ -12,7 +12,7 @@ from pathlib import Path
 from porter.images import opencv, resample
 from porter.records.environment import Environment
 
-PACKAGES = ("porter-core", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "openvino", "pillow", "torch")
+PACKAGES = ("porter-core", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "pillow", "torch")
 NOT_REPORTED = "not reported"
 
 
@@ -93,9 +93,9 @@ def let_threads_sleep() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def versions() -> tuple[str, ...]:
+def versions(extra_packages: tuple[str, ...] = ()) -> tuple[str, ...]:
     """What decides the last digits of a result and is in no file of the run: packages, Python, and the processor."""
-    packages = [f"{name} {version}" for name, version in _versions(PACKAGES).items()]
+    packages = [f"{name} {version}" for name, version in _versions((*PACKAGES, *extra_packages)).items()]
     return (*packages, f"python {platform.python_version()}", _cpu_model())
 
 
@@ -135,7 +135,7 @@ def _memory_gib() -> float:
 
 def _versions(names: tuple[str, ...]) -> dict[str, str]:
     found = {}
-    for name in dict.fromkeys(names):
+    for name in sorted(set(names), key=lambda name: (name not in PACKAGES[:1], name)):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

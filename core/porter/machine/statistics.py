@@ -139,7 +139,7 @@ def images_to_tell(discordant: float, difference: float, null: float = 0.0) -> i
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Quantile of an ascending sample by linear interpolation (Hyndman and Fan's type 7, numpy's default)."""
+    """Quantile of a sorted sample by linear interpolation (Hyndman and Fan's type 7, numpy's default)."""
     position = share * (len(ordered) - 1)
     low = math.floor(position)
     high = min(low + 1, len(ordered) - 1)

@@ -12,6 +12,7 @@ from porter.files.whole import require_no_way_out
 from porter.hosting.registry import Registry
 from porter.machine import host as machine
 from porter.machine.clock import now
+from porter.pipeline.accuracy_files import accuracy_file_names
 from porter.pipeline.evaluation.executors.base import Executor
 from porter.pipeline.job.job import Job
 from porter.pipeline.run import Run
@@ -48,7 +49,7 @@ def begin(
     require_no_way_out(folder, (MODELS, TENSORS, OUTPUTS, CACHE))
     is_run = (folder / RECORD_NAME).exists()
     if folder.exists() and not is_run:
-        _require_free(folder, (*DOCUMENTS, PREDICTIONS, *job.task.files))
+        _require_free(folder, (*DOCUMENTS, PREDICTIONS, *accuracy_file_names(job)))
     before = _earlier(folder, fresh=fresh) if is_run else None
     if before is None or fresh:
         record = RunRecord(porter=__version__, created=now(), command=command, request=request)

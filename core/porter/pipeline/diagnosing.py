@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from porter.builtin.onnxruntime import OnnxRuntimeSession
-from porter.contracts.requests import ExportRequest
 from porter.contracts.runtime import OpenRequest, Session
 from porter.diagnose.conclude import NOTHING, conclude
 from porter.diagnose.preprocessing.explain import explain_preprocessing
 from porter.documents.drawings.depth_axes import depth_chart
 from porter.errors import PorterError
 from porter.files.whole import write_whole
-from porter.graphs.nodes import diagnose_graphs
-from porter.graphs.onnxfile import facts_of
-from porter.graphs.probe import OnnxProbe
 from porter.pipeline.delivering import deliver_documents
-from porter.pipeline.evaluation.infer import Listener, infer
+from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
-from porter.pipeline.evaluation.prepare import Prepared, readable
+from porter.pipeline.evaluation.prepare import readable
+from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact
-from porter.pipeline.judge.tolerance import bound_for
+from porter.pipeline.looking_inside import AFRESH, Afresh, looked_inside
 from porter.pipeline.verify import preprocess_samples
 from porter.records.artefact import Artefact
-from porter.records.diagnosed import Diagnosis, SameTensors
+from porter.records.diagnosed import Diagnosis, NotProbed, SameTensors
 from porter.records.diagnosis import GraphDiagnosis
 from porter.records.record import RunRecord
+from porter.runfolder.layout import depth_chart_of
 
-IMAGES, PREPROCESS_IMAGES, GRAPH_IMAGES = 32, 6, 2
-AFRESH = "exported afresh"
+IMAGES, PREPROCESS_IMAGES = 32, 6
 
 
 def diagnosed(job: Job, record: RunRecord) -> RunRecord:
@@ -43,19 +39,20 @@ def diagnosed(job: Job, record: RunRecord) -> RunRecord:
 
 
 def diagnose(job: Job, record: RunRecord) -> Diagnosis:
-    """Run every form of the model on the same tensors, then compare the graphs node by node.
+    """Run every form of the model on the same tensors, then compare what can be probed node by node.
 
     The model is exported afresh beside the run, so that a file that somebody edited shows against it.
     """
     images = readable(job.data, IMAGES)
     with job.progress.step("diagnose: preprocessing"):
         finding = explain_preprocessing(preprocess_samples(job, images[:PREPROCESS_IMAGES]), job.spec.preprocess)
-    with _exported_afresh(job) as fresh:
+    with tempfile.TemporaryDirectory(prefix="porter-diagnose-") as folder:
+        fresh = Afresh(job, Path(folder))
+        plain = fresh.at(job.opset)
         with job.progress.step("diagnose: the same tensors through every form"):
-            forms = _forms(job, record, images, fresh)
-        graphs = [
-            _graph(job, artefact, fresh, images) for artefact in record.artefacts if artefact.path.endswith(".onnx")
-        ]
+            forms = _forms(job, record, images, plain)
+        found = [looked_inside(job, record, artefact, fresh, images) for artefact in record.artefacts]
+    graphs = [graph for graph in found if isinstance(graph, GraphDiagnosis)]
     charts = tuple(_chart(job.folder, graph) for graph in graphs)
     conclusion = conclude(record, forms, finding, record.label_suspects, graphs)
     return Diagnosis(
@@ -66,17 +63,9 @@ def diagnose(job: Job, record: RunRecord) -> Diagnosis:
         preprocessing=finding,
         labels=record.label_suspects,
         graphs=tuple(graphs),
+        not_probed=tuple(graph for graph in found if isinstance(graph, NotProbed)),
         charts=charts,
     )
-
-
-@contextmanager
-def _exported_afresh(job: Job) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="porter-diagnose-") as folder:
-        path = Path(folder) / "afresh.onnx"
-        with job.progress.step("diagnose: export afresh"):
-            job.hooks.export(job.loaded, ExportRequest(path=path, opset=job.opset))
-        yield path
 
 
 def _forms(job: Job, record: RunRecord, images: Sequence[Prepared], fresh: Path) -> list[SameTensors]:
@@ -130,29 +119,7 @@ def _form(
     )
 
 
-def _graph(job: Job, artefact: Artefact, fresh: Path, images: Sequence[Prepared]) -> GraphDiagnosis:
-    """The graph exported afresh against the artefact's, on what the model's own `porter_infer` feeds it."""
-    import numpy as np
-
-    reference = OnnxProbe.read(fresh, threads=job.threads)
-    candidate = OnnxProbe.read(job.folder / artefact.path, threads=job.threads)
-    reference.label, candidate.label = AFRESH, artefact.id
-    size = artefact.batch or _fixed_batch(candidate) or GRAPH_IMAGES
-    arrays = [images[k % len(images)].array for k in range(size)]
-    fed = Listener(job).hear(np.stack([array for array in arrays if array is not None]))
-    feed = {job.spec.inputs[0].name: fed}
-    operators = Counter(node.op_type for node in reference.graph.nodes)
-    bound = bound_for(job.request, job.precision(artefact.precision), operators)
-    return diagnose_graphs(reference, candidate, [feed], tolerance=bound.tolerance, progress=job.progress)
-
-
-def _fixed_batch(probe: OnnxProbe) -> int | None:
-    """The batch that a graph is fixed to, whatever it was built for: somebody may have edited it."""
-    sizes = [tensor.shape[:1] for tensor in facts_of(probe.graph.model, 0).inputs]
-    return next((size for (size,) in filter(None, sizes) if isinstance(size, int)), None)
-
-
 def _chart(folder: Path, graph: GraphDiagnosis) -> str:
-    name = f"diagnosis-{graph.candidate}.svg"
+    name = depth_chart_of(graph.candidate)
     write_whole(folder / name, depth_chart(graph))
     return name

@@ -8,8 +8,10 @@ from dataclasses import replace
 from porter.contracts.runtime import KitRequest, Preprocessed
 from porter.hosting.faults import raise_as_plugin_error
 from porter.machine.clock import now
-from porter.pipeline.evaluation.prepare import Prepared, prepare
+from porter.pipeline.evaluation.prepare import prepare
+from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
+from porter.pipeline.job.runtime_options import options_of
 from porter.records.kit import Kit
 from porter.records.record import RunRecord
 from porter.runfolder.layout import KIT
@@ -33,6 +35,7 @@ def write_kits(job: Job, record: RunRecord) -> RunRecord:
                 manifest=job.data.manifest,
                 images=_preprocessed(prepare(job.data), advance),
                 created=now(),
+                options=options_of(runtime, job.request.options),
             )
             try:
                 kit = runtime.write_kit(request)

@@ -8,7 +8,7 @@ from typing import Literal
 from porter.errors import BadInput
 from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
-from porter.pipeline.job.provenance import inputs_of, plugins_of, shipped_note
+from porter.pipeline.job.provenance import changed_inputs, inputs_of, plugins_of, shipped_note
 from porter.records.record import InputFile, RunRecord
 from porter.runfolder.layout import RECORD_NAME
 
@@ -64,8 +64,7 @@ def exported(job: Job, record: RunRecord) -> RunRecord:
             f"{job.folder / RECORD_NAME}: nothing was exported with these options; "
             f"run `porter export {job.request.model} --out {job.folder}` first"
         )
-    then = {entry.role: entry.sha256 for entry in record.inputs}
-    for entry in inputs_of(job):
-        if entry.role in MODEL_FILES and then.get(entry.role, entry.sha256) != entry.sha256:
+    for entry in changed_inputs(job, record):
+        if entry.role in MODEL_FILES:
             raise BadInput(f"{entry.path}: changed since this run began; start again with `porter export`")
     return record

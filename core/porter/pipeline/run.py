@@ -12,7 +12,7 @@ from porter.pipeline.failing import to_finish
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.preflight import preflight
 from porter.pipeline.judge.verdicts import exit_code
-from porter.pipeline.kept.standing import remove_own_files, sections_of, standing
+from porter.pipeline.kept.standing import remove_own_files, remove_replaced_models, sections_of, standing
 from porter.pipeline.saving import save
 from porter.pipeline.stages import NAMED, STAGES, Stage, Step
 from porter.records.record import OutputFile, RunRecord
@@ -40,19 +40,15 @@ class Run:
         for stage in STAGES:
             if not stage.wanted(self.job, record) or stage.holds(self.job, record):
                 continue
-            for needed in stage.needs:
-                record = needed(self.job, record)
-            self.record = record = self._done(stage, stage.do, record)
+            self.record = record = self._done(stage, stage.do, self._prepared(stage, record))
         return exit_code(record)
 
     def alone(self, name: str) -> ExitCode:
         """One stage, whether the record has its result or not."""
-        stage, record = NAMED[name], self.record
-        for needed in stage.needs:
-            unbuilt = needed is built and not record.artefacts
-            record = needed(self.job, record)
-            if unbuilt:
-                say_elsewhere(self.job)
+        stage, unbuilt = NAMED[name], not self.record.artefacts
+        record = self._prepared(stage, self.record)
+        if built in stage.needs and unbuilt:
+            say_elsewhere(self.job)
         self.record = self._done(stage, stage.alone or stage.do, record)
         return stage.code(self.record)
 
@@ -64,6 +60,15 @@ class Run:
     bench = partialmethod(alone, "bench")
     diagnose = partialmethod(alone, "diagnose")
     deliver = partialmethod(alone, "deliver")
+
+    def _prepared(self, stage: Stage, record: RunRecord) -> RunRecord:
+        """The record with what the stage needs."""
+        for needed in stage.needs:
+            record = needed(self.job, record)
+        if built in stage.needs:
+            remove_replaced_models(self.job, record, self._before)
+            self._before = ()
+        return record
 
     def _done(self, stage: Stage, do: Step, record: RunRecord) -> RunRecord:
         record = do(self.job, record)

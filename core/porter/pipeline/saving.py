@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from porter.machine.clock import now
+from porter.pipeline.accuracy_files import accuracy_file_names
 from porter.pipeline.job.job import Job
 from porter.pipeline.judge import verdicts
 from porter.records.record import RunRecord
@@ -27,7 +28,7 @@ def save(job: Job, record: RunRecord) -> RunRecord:
         files=written(job.folder, record),
     )
     record = verdicts.judge(record)
-    gone = DOCUMENTS if record.evaluations else (*DOCUMENTS, PREDICTIONS, *job.task.files)
+    gone = DOCUMENTS if record.evaluations else (*DOCUMENTS, PREDICTIONS, *accuracy_file_names(job))
     for name in gone:
         (job.folder / name).unlink(missing_ok=True)
     write_record(job.folder, record)

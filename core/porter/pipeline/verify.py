@@ -11,7 +11,8 @@ from porter.contracts.runtime import Session
 from porter.errors import BadInput, PorterError, TargetFailed
 from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
-from porter.pipeline.evaluation.prepare import Prepared, readable
+from porter.pipeline.evaluation.prepare import readable
+from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.failing import failed, retried
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact
@@ -102,7 +103,7 @@ def verify(job: Job, name: str, session: Session, images: Sequence[Prepared], bo
         changes=changed,
         answer_name=job.task.answer_name,
         conclusion=_conclusion(within, whole, changed, bound),
-        passed=within or (whole and not bound.binding),
+        passed=bound.passes(within=within, whole=whole),
     )
 
 

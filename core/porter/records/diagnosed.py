@@ -30,6 +30,16 @@ class SameTensors:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotProbed:
+    """An artefact whose graph was not compared node by node."""
+
+    artefact: str
+    """Its id."""
+    reason: Text
+    """Why, in one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Diagnosis:
     """All that was found, and the conclusion."""
 
@@ -46,6 +56,8 @@ class Diagnosis:
     labels: tuple[LabelFinding, ...]
     """Faults of the labels that would explain the answers."""
     graphs: tuple[GraphDiagnosis, ...]
-    """Each artefact's graph against one exported afresh."""
+    """Each artefact against the graph exported afresh, by the values inside that its runtime gives."""
+    not_probed: tuple[NotProbed, ...] = ()
+    """The artefacts that are missing there."""
     charts: tuple[str, ...] = ()
     """Files with the error along the depth, one for each graph, relative to the run's folder."""

@@ -51,6 +51,8 @@ class NodeFinding:
     """Of the whole candidate up to here: what came in, and what was added."""
     alone: TensorError | None
     """Of the candidate's nodes alone, given the reference's tensors; None where its runtime cannot run them alone."""
+    introduced_error: float | None
+    """Relative error added here, see `GraphDiagnosis.introduced_by`; None where it has no value."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,8 +89,6 @@ class Imported:
     """The tools whose reports were read."""
     kit_sha256: str = ""
     """Of the list of the kit that was run; empty: no kit was."""
-    devices_per_card: int | None = None
-    """Devices on one card, as the user gave it: every figure of a card is that of one device times this."""
     sources: tuple[ImportSource, ...] = ()
     """The files, in order."""
     dataset_runs: tuple[DatasetRun, ...] = ()

@@ -9,6 +9,8 @@ from porter.records.message import Text
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
+    """Where the true value of a metric lies, with a given confidence."""
+
     low: float
     """Lower bound, in the unit of its metric."""
     high: float

@@ -42,6 +42,16 @@ class Copy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Card:
+    """A card of several devices. Its figures are computed, not measured."""
+
+    devices: int
+    """Devices on the card, as the user gave it."""
+    images_per_second: float
+    """The throughput of one device × `devices`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Performance:
     """One artefact at one batch size."""
 
@@ -91,7 +101,5 @@ class Performance:
     """Copying to the device and back, where the tool gives it."""
     source: str = ""
     """The file that these figures were imported from, relative to the imported folder; empty: measured by this run."""
-    devices_per_card: int | None = None
-    """Devices on one card, as the user gave it; None: not given."""
-    card_images_per_second: float | None = None
-    """`images_per_second` × `devices_per_card`: computed, not measured."""
+    card: Card | None = None
+    """What a whole card would give; None: nobody said how many devices it has."""

@@ -217,8 +217,8 @@ class RunRecord:
     """The reference first, then each artefact."""
     approximation: Approximation | None = None
     """What decoding JPEGs to a fraction of their size did; None: every image was decoded exactly."""
-    task_files: tuple[str, ...] = ()
-    """Names of the files in which the task wrote the accuracy in a format of its own."""
+    accuracy_files: tuple[str, ...] = ()
+    """Names of the files in which the task or a runtime wrote the accuracy in a format of its own."""
     label_suspects: tuple[LabelFinding, ...] = ()
     """Faults of the labels that would explain the reference's answers, best first. None is ever applied."""
     comparisons: tuple[Comparison, ...] = ()
@@ -239,8 +239,8 @@ class RunRecord:
     """The four answers."""
     commands: dict[str, str] = field(default_factory=dict)
     """The commands that make each part again, by stage."""
-    templates: str = ""
-    """The plugin whose own templates the documents are made from; empty: core's alone."""
+    templates: tuple[str, ...] = ()
+    """The plugins whose own templates the documents are made from, before core's, the first to look in first."""
     files: tuple[OutputFile, ...] = ()
     """What the run left in its folder, documents aside."""
 

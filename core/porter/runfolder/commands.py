@@ -42,7 +42,7 @@ def commands_of(request: RunRequest, folder: Path) -> dict[str, str]:
     commands = {"run": _line("run", request, tuple(MADE_FROM), folder)}
     for stage, sections in STAGES.items():
         commands[stage] = _line(stage, request, sections, folder)
-    commands["diagnose"] = shlex.join(["porter", "diagnose", str(folder), *_trust("diagnose", request)])
+    commands["diagnose"] = shlex.join(["porter", "diagnose", "run", str(folder), *_trust("diagnose", request)])
     commands["report"] = shlex.join(["porter", "report", str(folder)])
     return commands
 

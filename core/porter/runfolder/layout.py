@@ -13,13 +13,32 @@ LOGS = "logs"
 """Folder of what a runtime's tools printed."""
 TENSORS, OUTPUTS = "tensors", "outputs"
 """Folders of the arrays that stages keep when they run alone."""
-INDEX = "index.jsonl"
-"""The list in a folder of arrays."""
 CACHE = "cache"
 """Folder of what a run keeps for the next one."""
 JOURNALS = f"{CACHE}/predictions"
 """Folder of the journals of evaluations."""
+LINES = ".jsonl"
+"""How the name of a file of checked lines ends, such as a journal's."""
 ATTEMPTS = f"{CACHE}/int8"
 """Folder of the attempts of an interrupted search for int8."""
+ATTEMPTS_LOG = f"attempts{LINES}"
+"""What came of them, in that folder."""
+INDEX = f"index{LINES}"
+"""The list in a folder of arrays."""
 DOCUMENTS = (README, README_ZH, REPRODUCE, REPORT)
 """The documents, which are made from the record alone."""
+
+
+def journal_of(evaluation: str) -> str:
+    """The journal of an evaluation."""
+    return f"{JOURNALS}/{evaluation}{LINES}"
+
+
+def attempt_graph(number: int) -> str:
+    """The graph of an attempt, in `ATTEMPTS`."""
+    return f"attempt-{number}.onnx"
+
+
+def depth_chart_of(artefact: str) -> str:
+    """The drawing of an artefact's error along its depth, which diagnosis makes."""
+    return f"diagnosis-{artefact}.svg"

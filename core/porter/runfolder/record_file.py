@@ -60,7 +60,7 @@ def _paths(record: RunRecord) -> Iterator[str]:
         yield artefact.id  # names folders of arrays
         yield artefact.path
         yield from (part.path for part in artefact.parts)
-    yield from record.task_files
+    yield from record.accuracy_files
 
 
 def _leads_inside(folder: Path, path: str) -> bool:

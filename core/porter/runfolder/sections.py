@@ -48,7 +48,7 @@ NEEDS = {
 WITH = {
     "load": ("model", "shipped", "plugins", "inputs", "load_failure"),
     "artefacts": ("untried", "unfinished"),
-    "evaluations": ("task_files", "label_suspects", "approximation"),
+    "evaluations": ("accuracy_files", "label_suspects", "approximation"),
     "performance": ("tunings",),
 }
 """Fields that are cleared along with a section."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from porter.files.hashes import file_digest
+from porter.files.hashes import file_digest, has_digest
+from porter.records.artefact import ArtefactPart
 from porter.records.message import Message, Text
 from porter.records.record import OutputFile, RunRecord
 from porter.runfolder.layout import PREDICTIONS
@@ -18,6 +19,11 @@ def written(folder: Path, record: RunRecord) -> tuple[OutputFile, ...]:
         if (folder / file.path).exists():
             found.setdefault(file.path, file)
     return tuple(found.values())
+
+
+def changed(folder: Path, files: Iterable[OutputFile | ArtefactPart]) -> tuple[str, ...]:
+    """Paths of those of a run's files that are gone, or are not what it wrote."""
+    return tuple(file.path for file in files if not has_digest(folder / file.path, file.sha256))
 
 
 def _models(record: RunRecord) -> Iterator[OutputFile]:
@@ -36,7 +42,7 @@ def _answers(folder: Path, record: RunRecord) -> Iterator[OutputFile]:
     if not record.evaluations:
         return
     whats: dict[str, Text] = {PREDICTIONS: Message("the answer for every image, by every evaluation")}
-    whats |= {name: Message("accuracy in the task's own format") for name in record.task_files}
+    whats |= {name: Message("accuracy in a format of its own") for name in record.accuracy_files}
     for name, what in whats.items():
         path = folder / name
         if path.exists():

@@ -25,8 +25,11 @@ class Finished:
     """A run that went through all its stages."""
 
     folder: Path
+    """The run's folder, with all that it wrote."""
     record: RunRecord
+    """What was measured."""
     exit_code: ExitCode
+    """What `porter run` would have ended with."""
 
 
 def start_run(folder: Path, *plugins: object, fresh: bool = True, **options: Any) -> Run:

@@ -30,7 +30,9 @@ class ImageSet:
     """Images and their labels, as `--data` and `--labels` name them."""
 
     data: Path
+    """Folder of images."""
     labels: Path | None = None
+    """Their labels; None: the folder has them, or the task needs none."""
 
 
 def write_image_set(folder: Path) -> ImageSet:

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -19,7 +19,7 @@ from porter.records.message import Message
 from porter.records.spec import ModelSpec
 from porter.testing.tried_model import Problem, Subject
 
-HEAVY = ("cv2", "jax", "onnx", "onnxruntime", "openvino", "tensorflow", "torch", "torchvision")
+HEAVY = ("cv2", "jax", "onnx", "onnxruntime", "tensorflow", "torch", "torchvision")
 """Packages that take long to import: `porter plugins` must answer at once."""
 NEEDED = ("porter_describe", "porter_load")
 """Hooks of a model for which core has no default."""
@@ -69,11 +69,12 @@ def models(subject: Subject) -> Iterator[Problem]:
 
 def cheap(subject: Subject) -> Iterator[Problem]:
     """Neither importing the plugin nor asking for its offers imports torch, onnx or a runtime."""
+    heavy = _heavy(subject)
     if isinstance(subject.plugin, ModuleType) and _importable(subject.plugin):
-        found, when = _imported_afresh(subject.plugin.__name__), f"importing {subject.plugin.__name__} and "
+        found, when = _imported_afresh(subject.plugin.__name__, heavy), f"importing {subject.plugin.__name__} and "
     else:
         # An object, or a module without a name that another process could import: only the calls can be watched.
-        with _watched_imports() as found:
+        with _watched_imports(heavy) as found:
             create_registry([(subject.name, subject.plugin)], disabled=())
         when = ""
     if found:
@@ -100,6 +101,13 @@ def tasks(subject: Subject) -> Iterator[Problem]:
                 yield Problem("porter_tasks", f"{type(task).__name__}.{name} must be a {named}, not {value!r}")
 
 
+def _heavy(subject: Subject) -> list[str]:
+    """`HEAVY`, and the packages that the plugin's runtimes are named after."""
+    own = getattr(subject.plugin, "__name__", "").partition(".")[0]
+    engines = {str(runtime.name).replace("-", "_") for runtime in subject.offered("porter_runtimes")}
+    return [*HEAVY, *sorted(engines - {own})]
+
+
 def _importable(module: ModuleType) -> bool:
     """Whether another process that imports the module's name gets this module."""
     try:
@@ -109,10 +117,10 @@ def _importable(module: ModuleType) -> bool:
     return found is not None and found.origin == getattr(module, "__file__", None)
 
 
-def _imported_afresh(module: str) -> set[str]:
-    """Which of `HEAVY` a fresh interpreter has imported after it asked the plugin for its offers."""
+def _imported_afresh(module: str, heavy: Sequence[str]) -> set[str]:
+    """Which of these packages a fresh interpreter has imported after it asked the plugin for its offers."""
     done = subprocess.run(
-        [sys.executable, "-c", LIST_HEAVY, module, json.dumps(HEAVY)],
+        [sys.executable, "-c", LIST_HEAVY, module, json.dumps(heavy)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
@@ -126,13 +134,13 @@ def _imported_afresh(module: str) -> set[str]:
 
 
 @contextmanager
-def _watched_imports() -> Iterator[set[str]]:
-    """Collect which of `HEAVY` an import statement asks for, whether or not it was imported before."""
+def _watched_imports(heavy: Sequence[str]) -> Iterator[set[str]]:
+    """Collect which of these packages an import statement asks for, whether or not it was imported before."""
     found: set[str] = set()
     original = builtins.__import__
 
     def watching(name: str, *arguments: Any, **keywords: Any) -> Any:
-        if name.partition(".")[0] in HEAVY:
+        if name.partition(".")[0] in heavy:
             found.add(name.partition(".")[0])
         return original(name, *arguments, **keywords)
 

@@ -21,10 +21,14 @@ from porter.contracts.runtime import (
 )
 from porter.errors import PorterError
 from porter.files.hashes import file_digest
+from porter.machine.host import usable_threads
+from porter.pipeline.job.as_asked import FIELDS, differences
+from porter.pipeline.job.targets import needs_calibration
 from porter.pipeline.verify import compare
-from porter.records.artefact import Artefact
+from porter.records.artefact import Artefact, SessionInfo
 from porter.records.parity import Tolerance
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+from porter.runfolder.layout import MODELS
 from porter.testing.tried_model import Problem, Subject
 
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 
 HOOK = "porter_runtimes"
 PRECISION = "fp32"
+"""The one whose outputs are compared: what a coarser one may be off by, its models decide."""
 OPTION_NAME = re.compile(r"\w[\w-]*")
 SPEC = ModelSpec(
     name="two-nodes",
@@ -56,44 +61,69 @@ def runtimes(subject: Subject) -> Iterator[Problem]:
         elif not status.available:
             if not status.advice:
                 yield Problem(HOOK, f"{runtime.name!r} is not available, and its status does not say how to get it")
-        elif PRECISION in status.precisions:
-            yield from _works(runtime, subject.folder / "runtimes" / runtime.name)
+        elif problem := _option_problem(runtime):
+            yield Problem(HOOK, f"{runtime.name!r}: {problem}")
+        else:
+            for precision in status.precisions:
+                if not needs_calibration(runtime, precision):
+                    yield from _works(runtime, precision, subject.folder / "runtimes" / runtime.name / precision)
 
 
-def _works(runtime: Runtime, folder: Path) -> Iterator[Problem]:
-    if problem := _option_problem(runtime):
-        yield Problem(HOOK, f"{runtime.name!r}: {problem}")
-        return
-    models = folder / "models"
+def _works(runtime: Runtime, precision: str, folder: Path) -> Iterator[Problem]:
+    models = folder / MODELS
     models.mkdir(parents=True)
     weights = _write_graph(models / "two-nodes.onnx")
     request = BuildRequest(
-        onnx=models / "two-nodes.onnx", spec=SPEC, folder=models, precision=PRECISION, options=_options(runtime)
+        onnx=models / "two-nodes.onnx", spec=SPEC, folder=models, precision=precision, options=_options(runtime)
     )
+    said = f"{runtime.name!r} at {precision}"
     try:
         artefact = runtime.build(request)
-        problem = _artefact_problem(runtime, artefact, folder)
+        problem = _artefact_problem(runtime, artefact, precision, folder)
         if problem:
-            yield Problem(HOOK, f"build() of {runtime.name!r}: {problem}")
+            yield Problem(HOOK, f"build() of {said}: {problem}")
             return
         artefact = replace(artefact, options=_options(runtime))
-        with closing(runtime.open(_opening(artefact, folder))) as session:
-            yield from _answers(runtime, session, weights)
-        if runtime.probes:
+        for opening in _openings(artefact, folder):
+            with closing(runtime.open(opening)) as session:
+                yield from _as_asked(said, opening, session.info)
+                if precision == PRECISION:
+                    yield from _answers(runtime, session, weights)
+        if runtime.probes and precision == PRECISION:
             yield from _probes(runtime, artefact, folder, weights)
     except PorterError as error:
-        yield Problem(HOOK, f"{runtime.name!r} says that it is available, but: {error}")
+        yield Problem(HOOK, f"{said} says that it is available, but: {error}")
 
 
-def _opening(artefact: Artefact, folder: Path) -> OpenRequest:
-    return OpenRequest(
+def _openings(artefact: Artefact, folder: Path) -> Iterator[OpenRequest]:
+    """A session for any batch size, one for a single size, and one of two streams where there are processors for it."""
+    plain = OpenRequest(
         artefact=artefact, path=folder / artefact.path, spec=SPEC, options=dict(artefact.options), threads=1
     )
+    yield plain
+    yield replace(plain, batch=artefact.batch or 2)
+    if usable_threads() > 1:
+        yield replace(plain, threads=2, streams=2)
 
 
-def _artefact_problem(runtime: Runtime, artefact: Artefact, folder: Path) -> str:
-    if artefact.runtime != runtime.name or artefact.precision != PRECISION:
-        return f"asked for {runtime.name} {PRECISION}, the artefact says {artefact.runtime} {artefact.precision}"
+def _as_asked(said: str, request: OpenRequest, info: SessionInfo) -> Iterator[Problem]:
+    """What the session says of itself is what was asked for, or announced."""
+    if not isinstance(info, SessionInfo):
+        yield Problem(HOOK, f"the session of {said}: its `info` is {type(info).__name__}, it must be SessionInfo")
+        return
+    for one in differences(request, info):
+        fewer = one.field == "streams" and info.streams < request.streams  # core then asks for fewer
+        if one.field not in info.announced and not fewer:
+            way_out = "what runs must be what was asked for, or stand in SessionInfo.announced with the reason"
+            yield Problem(HOOK, f"the session of {said}, {one}; {way_out}")
+    for name in sorted(info.announced.keys() - FIELDS):
+        listed = ", ".join(FIELDS)
+        yield Problem(HOOK, f"the session of {said} announces {name!r}, which is none of {listed}")
+
+
+def _artefact_problem(runtime: Runtime, artefact: Artefact, precision: str, folder: Path) -> str:
+    if artefact.runtime != runtime.name or artefact.precision != precision:
+        return f"asked for {runtime.name} {precision}, the artefact says {artefact.runtime} {artefact.precision}"
     for file in artefact.files:
         path = folder / file.path
         if not path.is_file():

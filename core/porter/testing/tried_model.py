@@ -29,7 +29,9 @@ class Problem:
     """Something that a plugin does wrongly."""
 
     hook: str
+    """The hook that does it."""
     text: str
+    """What it does, and what to do."""
 
     def __str__(self) -> str:
         return f"{self.hook}: {self.text}"

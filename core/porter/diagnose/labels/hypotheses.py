@@ -20,6 +20,10 @@ FARTHEST_ROTATION = 100
 _EXAMPLES = 3
 _BACKGROUND_CLASSES = 1001
 _BY_MAP = Message("see how the classes were numbered in training; `--class-map` gives each folder its class")
+_BY_ORDER = Message(
+    "see how the classes were numbered in training; `--class-map` gives each folder or label its class. ImageNet's "
+    "devkit (ILSVRC2012_ID) has an order of its own, which its map_clsloc.txt translates"
+)
 _BY_NAME = Message("write each image's name beside its label, so that no order matters")
 
 
@@ -246,11 +250,12 @@ def _permutation(answers: Integers, labels: Integers, num_classes: int) -> Itera
         yield Hypothesis(
             name="permutation",
             title=Message(
-                "the classes are numbered in another order (learned on {learned} images, scored on the other {scored})",
+                "the labels look like another order of the same classes: images of one label get one answer, which is "
+                "another (learned on {learned} images, scored on the other {scored})",
                 learned=int(learning.sum()),
                 scored=len(rows),
             ),
-            remedy=_BY_MAP,
+            remedy=_BY_ORDER,
             rows=rows,
             labels=table[labels[rows]].astype(np.int64),
             examples=tuple(examples),

@@ -36,6 +36,8 @@ def explain_labels(
 ) -> tuple[LabelFinding, ...]:
     """The faults of the labels that would explain the answers, the most accurate first; nothing is applied.
 
+    An order of the classes that is learned from the answers comes last: it has as many freedoms as there are classes.
+
     answers: top-1 class of every image, -1 where there is none. labels: class of every image, as used for scoring.
     names: name of the folder of each class, by class, "" for a class without one; () where labels are not from folders.
     ids: the images' names in the order of the labels; without them, orders by name are not tried.
@@ -63,7 +65,8 @@ def explain_labels(
     found.sort(key=lambda finding: -finding.accuracy)  # stable: of equals, the more usual fault comes first
     best = [finding for finding in found if finding.interval.high >= found[0].interval.low]
     named = any(finding.name in _PERMUTATIONS for finding in best)
-    return tuple(finding for finding in best if not (named and finding.name == "permutation"))
+    last = [finding for finding in best if finding.name == "permutation"]
+    return (*(finding for finding in best if finding not in last), *([] if named else last))
 
 
 def _judge(

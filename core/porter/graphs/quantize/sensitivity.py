@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from porter.contracts.progress import Progress
 from porter.errors import BadInput
+from porter.graphs.candidates import GraphSource
 from porter.graphs.feeds import bind
 from porter.graphs.findings import behind
 from porter.graphs.graph import Graph
 from porter.graphs.matching import match_graphs
-from porter.graphs.probe import OnnxProbe
+from porter.graphs.onnx_probe import OnnxProbe
 from porter.graphs.quantize.ranges import OPERATORS
-from porter.graphs.sources import GraphSource
 from porter.graphs.values import to_array
 from porter.graphs.walk import Lane
 from porter.records.quantization import SensitiveTensor

@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from porter.contracts.runtime import Session
 from porter.pipeline.evaluation.infer import infer
-from porter.pipeline.evaluation.judging import Answered
-from porter.pipeline.evaluation.prepare import Batch, Prepared, batches
+from porter.pipeline.evaluation.prepare import batches
+from porter.pipeline.evaluation.shapes import Answered, Batch, Prepared
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.processors import end
 

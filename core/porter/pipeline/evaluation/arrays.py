@@ -18,8 +18,7 @@ from porter.errors import BadInput, one_line
 from porter.files.checked_lines import line_of, value_of
 from porter.files.hashes import digest_or_empty
 from porter.files.whole import write_whole
-from porter.pipeline.evaluation.judging import Answered
-from porter.pipeline.evaluation.prepare import Batch, Prepared
+from porter.pipeline.evaluation.shapes import Answered, Batch, Prepared
 from porter.records.manifest import Manifest
 from porter.runfolder.layout import INDEX
 

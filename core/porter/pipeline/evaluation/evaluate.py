@@ -15,9 +15,9 @@ from porter.machine.clock import now
 from porter.machine.statistics import wilson
 from porter.pipeline.evaluation.executors.base import Answering, Executor, Work
 from porter.pipeline.evaluation.journal import Journal
-from porter.pipeline.evaluation.judging import NONFINITE, OK, UNREADABLE, JudgedBatch
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
 from porter.pipeline.evaluation.scoring import Scoring, Sink, gate_metric
+from porter.pipeline.evaluation.shapes import HEADER, NONFINITE, OK, UNREADABLE, JudgedBatch
 from porter.pipeline.evaluation.sources import IMAGES
 from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.job import Job
@@ -68,7 +68,7 @@ def predictions_file(job: Job) -> Iterator[Predictions]:
         temporary.open("w", newline="", encoding="utf-8") as stream,
     ):
         rows = Predictions(stream)
-        rows(["image", "label", "evaluation", "runtime", "precision", "status", "score", *job.task.columns])
+        rows([*HEADER, *job.task.columns])
         yield rows
 
 

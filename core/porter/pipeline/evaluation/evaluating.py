@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from porter.pipeline.delivering import write_task_files
+from porter.pipeline.accuracy_files import write_accuracy_files
 from porter.pipeline.evaluation import approximate
 from porter.pipeline.evaluation.evaluate import Pass, evaluate, predictions_file
 from porter.pipeline.evaluation.executors.base import Work
@@ -55,7 +55,7 @@ def score_all(job: Job, record: RunRecord, *, from_files: bool = False) -> RunRe
     if job.request.approximate_decode:
         record = replace(record, approximation=approximate.measure(job, passes[0]))
     record = verdicts.compare(record, job.spec, job.task, job.data.manifest)
-    return write_task_files(job, record, passes[1].evaluation) if len(passes) > 1 else record
+    return write_accuracy_files(job, record, passes[1].evaluation) if len(passes) > 1 else record
 
 
 def preprocess_all(job: Job, record: RunRecord) -> RunRecord:

@@ -24,7 +24,7 @@ import msgspec
 from porter.data.store import open_store
 from porter.files.checked_lines import line_of, value_of
 from porter.machine.clock import now
-from porter.pipeline.evaluation.judging import Judged, JudgedBatch
+from porter.pipeline.evaluation.shapes import Judged, JudgedBatch
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Manifest
 

@@ -3,58 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import Any
 
 from porter.errors import PluginError
-from porter.pipeline.evaluation.prepare import Batch
+from porter.pipeline.evaluation.shapes import NONFINITE, OK, UNREADABLE, Answered, Judged, JudgedBatch
 from porter.pipeline.job.job import Job
 
-if TYPE_CHECKING:
-    import numpy as np
-
-OK, UNREADABLE, NONFINITE = "ok", "unreadable", "non-finite"
 NONFINITE_REASON = "outputs are not finite"
-STAGES = ("read", "preprocess", "infer", "postprocess")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answered:
-    """The outputs of one batch, and the images that have none."""
-
-    batch: Batch
-    outputs: Mapping[str, np.ndarray]
-    infer_seconds: float
-
-
-class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one image, as the journal has it: fields that say nothing are left out there."""
-
-    status: str
-    """`ok`, `unreadable` or `non-finite`."""
-    prediction: Any = None
-    """What `porter_postprocess` made of its outputs; None unless the status is `ok`."""
-    reason: str = ""
-    """Why there is no prediction."""
-    digest: str = ""
-    """SHA-256 of the image file; empty where it was not read."""
-    conversions: tuple[str, ...] = ()
-    """What was odd about the file, though readable."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class JudgedBatch:
-    """Consecutive images of the manifest, in its order."""
-
-    start: int
-    """Place of the first one."""
-    images: tuple[Judged, ...]
-    """Each of them."""
-    seconds: dict[str, float] = field(default_factory=dict)
-    """Busy time of each stage."""
 
 
 def judge(job: Job, answered: Answered) -> JudgedBatch:

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from porter.contracts.requests import Image
 from porter.data.store import open_store
 from porter.errors import BadInput, ImageError, PluginError, one_line
 from porter.images.decode import decode
+from porter.pipeline.evaluation.shapes import Batch, Prepared, Slab
 from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.processors import end
@@ -28,50 +28,6 @@ if TYPE_CHECKING:
 
 READ_AHEAD = 4
 """Images under way for each thread, at least. A batch more than are inferred at once is under way in any case."""
-
-
-class Slab:
-    """Rows for consecutive images. Free again once `give_back` was called and no image of it is in use."""
-
-    def __init__(self, array: np.ndarray, free: deque[np.ndarray]) -> None:
-        self.array = array
-        self._free = free
-
-    def give_back(self) -> None:
-        """Let other images be written over these. To be called once, by whoever uses them last."""
-        self._free.append(self.array)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """One image of the manifest, preprocessed or failed."""
-
-    index: int
-    """Its place in the manifest."""
-    array: np.ndarray | None
-    """float32 C×H×W; None: the image cannot be read whole, for `reason`."""
-    reason: str = ""
-    conversions: tuple[str, ...] = ()
-    digest: bytes = b""
-    """SHA-256 of the file; empty where it was not read."""
-    read_seconds: float = 0.0
-    preprocess_seconds: float = 0.0
-    slab: Slab | None = None
-    """What `array` is a row of; None: an array of its own."""
-    row: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """Consecutive images of the manifest, the readable ones in one array."""
-
-    members: tuple[Prepared, ...]
-    """All of them, in order. Their arrays may have been moved: only `array` holds what they are."""
-    indices: tuple[int, ...]
-    """Places in the manifest of the rows of `array`."""
-    array: np.ndarray | None
-    """float32 N×C×H×W, N = len(indices); None where there is nothing to infer. It is written over once `batches` is
-    asked for the batch after `ahead` others."""
 
 
 def prepare(data: Dataset, indices: Sequence[int] | None = None, *, exact: bool = False) -> Iterator[Prepared]:

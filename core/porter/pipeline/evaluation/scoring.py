@@ -10,8 +10,8 @@ from typing import Protocol
 
 from porter.contracts.task import Scorer
 from porter.errors import PluginError
-from porter.pipeline.evaluation.judging import STAGES, Judged, JudgedBatch
 from porter.pipeline.evaluation.prediction_changes import Answers
+from porter.pipeline.evaluation.shapes import STAGES, Judged, JudgedBatch, Row
 from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
 from porter.records.artefact import SessionInfo
@@ -85,9 +85,16 @@ class Scoring:
                     f"task {task.name!r}: row() gave {len(fields)} fields for the {len(self._columns)} columns "
                     f"{', '.join(self._columns)}"
                 )
-        info = self.info
-        status = [self.name, info.runtime, info.precision, image.status, f"{score:g}"]
-        self.sink([no_formula(item.id), str(item.label), *status, *fields])
+        row = Row(
+            image=no_formula(item.id),
+            label=str(item.label),
+            evaluation=self.name,
+            runtime=self.info.runtime,
+            precision=self.info.precision,
+            status=image.status,
+            score=f"{score:g}",
+        )
+        self.sink(row.line(fields))
 
 
 def gate_metric(job: Job, metrics: Sequence[Metric]) -> Metric:

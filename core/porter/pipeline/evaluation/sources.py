@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple
 from functools import cached_property
 from typing import Any
 
 from porter.contracts.runtime import Session
-from porter.files.hashes import digest_of
 from porter.pipeline.evaluation.answer import answer
 from porter.pipeline.evaluation.arrays import ArrayFolder, read_outputs, read_tensors
 from porter.pipeline.evaluation.journal import Journal
-from porter.pipeline.evaluation.judging import Answered
-from porter.pipeline.evaluation.prepare import Prepared, prepare
+from porter.pipeline.evaluation.prepare import prepare
+from porter.pipeline.evaluation.shapes import Answered, Prepared
 from porter.pipeline.job.job import Job
+from porter.pipeline.keys import journal_key, outputs_key, settings_key, tensors_key
 from porter.records.record import RunRecord
-from porter.runfolder.layout import JOURNALS, OUTPUTS, TENSORS
+from porter.runfolder.layout import OUTPUTS, TENSORS, journal_of
 
 IMAGES = "images"
 
@@ -49,42 +48,23 @@ class Sources:
 
     def tensors(self) -> ArrayFolder:
         """The folder that `porter preprocess` writes."""
-        return ArrayFolder(self._job.folder / TENSORS, self._tensor_key, self._job.data.manifest)
+        return ArrayFolder(self._job.folder / TENSORS, self._tensors_key, self._job.data.manifest)
 
     def outputs(self, name: str) -> ArrayFolder:
         """The folder that `porter infer` writes for the reference or an artefact."""
-        key, settings = self._output_key(name), digest_of(*self._settings())
-        return ArrayFolder(self._job.folder / OUTPUTS / name, key, self._job.data.manifest, settings)
+        manifest = self._job.data.manifest
+        return ArrayFolder(
+            self._job.folder / OUTPUTS / name, self._outputs_key(name), manifest, settings_key(self._job)
+        )
 
     def journal(self, name: str, prediction: type[Any]) -> Journal:
         """The journal of one subject's answers."""
-        task = self._job.registry.provider_of("task", self._job.spec.task)
-        made_by = astuple(self._job.registry.use("task", task))
-        key = digest_of(self._output_key(name), *self._settings(), self.source(name), *made_by)
-        return Journal(self._job.folder / JOURNALS / f"{name}.jsonl", key, prediction)
+        key = journal_key(self._job, self._outputs_key(name), self.source(name))
+        return Journal(self._job.folder / journal_of(name), key, prediction)
 
-    def _settings(self) -> tuple[str, ...]:
-        """What changes the last digits of outputs."""
-        job, request = self._job, self._job.request
-        return tuple(map(str, (request.evaluation_batch, job.threads, job.evaluation_streams, request.provider)))
-
-    def _output_key(self, name: str) -> str:
-        artefacts = [artefact for artefact in self._record.artefacts if artefact.id == name]
-        made_by = [file.sha256 for artefact in artefacts for file in artefact.files]
-        made_by += [one.environment.sha256 for one in artefacts if one.environment is not None]
-        made_by += [entry.sha256 for entry in self._record.inputs if entry.role in ("config", "checkpoint")]
-        return digest_of(self._tensor_key, name, str(self._job.request.weights), *made_by)
-
-    def _decoding(self) -> str:
-        return "approximate" if self._job.request.approximate_decode else ""
+    def _outputs_key(self, name: str) -> str:
+        return outputs_key(self._job, self._record, self._tensors_key, name)
 
     @cached_property
-    def _tensor_key(self) -> str:
-        plugin = self._job.registry.use("model", self._job.hooks.plugin)
-        return digest_of(
-            self._job.data.manifest_sha256,
-            self._job.spec.preprocess.id,
-            self._decoding(),
-            *self._job.versions,
-            *astuple(plugin),
-        )
+    def _tensors_key(self) -> str:
+        return tensors_key(self._job)

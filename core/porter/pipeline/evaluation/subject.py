@@ -40,7 +40,9 @@ class Subject:
         if self.artefact is None:
             yield job.reference
             return
-        with closing(open_artefact(job, self.artefact, streams=job.evaluation_streams, yielding=True)) as session:
+        streams, asked = job.evaluation_streams, job.request.streams is not None
+        session = open_artefact(job, self.artefact, streams=streams, at_most=not asked, yielding=True)
+        with closing(session):
             yield session
 
 

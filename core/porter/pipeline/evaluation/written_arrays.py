@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from porter.pipeline.evaluation.answer import answer
 from porter.pipeline.evaluation.arrays import Entry, output_entries, tensor_entries
-from porter.pipeline.evaluation.prepare import Prepared, prepare
+from porter.pipeline.evaluation.prepare import prepare
+from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.evaluation.sources import Sources
 from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.job import Job

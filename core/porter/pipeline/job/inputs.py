@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from porter.contracts.requests import ModelOffer, Shipped
+from porter.data.images_in import archive_advice
 from porter.errors import BadInput
 from porter.files.hashes import file_digest, folder_digest
 from porter.files.urls import is_url, require_no_password
@@ -73,6 +74,8 @@ def input_file(role: str, path: Path, given: str | None, *, shipped: bool) -> In
 def _existing_data(text: str | None) -> str | None:
     """The folder, which must be there, or the URL, which is looked at when the images are listed."""
     if text is None or not is_url(text):
+        if text is not None and Path(text).is_file() and (advice := archive_advice(Path(text))):
+            raise BadInput(f"--data {text}: {advice}")
         folder = _existing(text, "--data", folder=True)
         return None if folder is None else str(folder)
     require_no_password("--data", text)

@@ -12,6 +12,7 @@ from porter.contracts.requests import Loaded, ModelOffer, ModelRequest
 from porter.contracts.runtime import Runtime, Session
 from porter.contracts.task import Task
 from porter.errors import BadInput
+from porter.hosting.engines import engine_packages
 from porter.hosting.model_hooks import ModelHooks
 from porter.hosting.registry import Registry
 from porter.machine import host as machine
@@ -139,12 +140,12 @@ class Job:
     @cached_property
     def environment(self) -> Environment:
         """The machine, as it was when this was first asked."""
-        return machine.describe()
+        return machine.describe(engine_packages(self.registry))
 
     @cached_property
     def versions(self) -> tuple[str, ...]:
         """See `porter.machine.host.versions`."""
-        return machine.versions()
+        return machine.versions(engine_packages(self.registry))
 
     @cached_property
     def threads(self) -> int:

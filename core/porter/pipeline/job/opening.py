@@ -13,8 +13,10 @@ from porter.errors import BadInput, PluginError, one_line
 from porter.files.hashes import file_digest
 from porter.hosting.faults import raise_as_plugin_error
 from porter.hosting.guard import guarded
-from porter.records.artefact import Artefact
+from porter.pipeline.job.as_asked import require_as_asked
+from porter.records.artefact import Artefact, SessionInfo
 from porter.runfolder.layout import CACHE
+from porter.runfolder.written import changed
 
 if TYPE_CHECKING:
     from porter.pipeline.job.job import Job
@@ -55,11 +57,18 @@ def load_model(job: Job) -> Loaded:
 
 def reference_of(job: Job) -> Session:
     """The model as it was loaded, ready to run: by the plugin's own session, or by PyTorch."""
-    if job.loaded.reference is not None:
-        return job.loaded.reference
-    from porter.builtin.pytorch import TorchSession
+    session = job.loaded.reference
+    if session is None:
+        from porter.builtin.pytorch import TorchSession
 
-    return TorchSession(job.loaded.module, tuple(t.name for t in job.spec.outputs), job.threads)
+        session = TorchSession(job.loaded.module, tuple(t.name for t in job.spec.outputs), job.threads)
+    info = session_info(session, job.hooks.plugin, "the reference")
+    if info.threads not in (None, job.threads) and "threads" not in info.announced:
+        raise PluginError(
+            f"plugin {job.hooks.plugin!r}: the session of the reference was asked for {job.threads} threads "
+            f"(LoadRequest.threads) and says that it uses {info.threads}"
+        )
+    return session
 
 
 def build_artefact(job: Job, runtime: Runtime, request: BuildRequest) -> Artefact:
@@ -79,10 +88,9 @@ def build_artefact(job: Job, runtime: Runtime, request: BuildRequest) -> Artefac
 
 def require_built(job: Job, artefact: Artefact) -> None:
     """Raise `BadInput` where a file of the artefact is gone, or is not what this run built."""
-    for file in artefact.files:
-        path = job.folder / file.path
-        if file_digest(path) != file.sha256:
-            raise BadInput(f"{path}: its content is not what this run built; export it again")
+    for name in changed(job.folder, artefact.files):
+        file_digest(job.folder / name)  # raises where it is gone
+        raise BadInput(f"{job.folder / name}: its content is not what this run built; export it again")
 
 
 def open_artefact(
@@ -94,12 +102,16 @@ def open_artefact(
     batch: int | None = None,
     threads: int | None = None,
     streams: int | None = None,
+    at_most: bool = False,
     yielding: bool = False,
 ) -> Session:
     """Open an artefact of this run; `batch` is the only size that will be fed, None: any.
 
     `folder` is where its files lie, None: the run's folder. `threads` and `streams` take the place of what was asked
-    for. `yielding`: see `OpenRequest`.
+    for; `at_most`: nobody asked for so many streams, and the session may use fewer. `yielding`: see `OpenRequest`.
+
+    Raises `NotAsAsked` where another precision, number of threads or streams, provider or batch size is in use than was
+    asked for, and the session does not announce it.
 
     `check` False leaves out `require_built`, and what a runtime has kept: for a file that may have changed, and where
     loading is timed.
@@ -126,4 +138,21 @@ def open_artefact(
         raise_as_plugin_error(error, plugin, what)
     if not isinstance(session, Session):
         raise PluginError(f"plugin {plugin!r}: {what} returned {type(session).__name__}, it must return a Session")
+    try:
+        require_as_asked(request, session_info(session, plugin, f"runtime {runtime.name!r}"), at_most=at_most)
+    except BaseException:
+        session.close()
+        raise
     return session
+
+
+def session_info(session: Session, plugin: str, whose: str) -> SessionInfo:
+    """What the session says of itself. Raises `PluginError` where it does not say it rightly."""
+    what = f"the session of {whose}"
+    try:
+        info = session.info
+    except (Exception, SystemExit) as error:
+        raise_as_plugin_error(error, plugin, f"`info` of {what}")
+    if not isinstance(info, SessionInfo):
+        raise PluginError(f"plugin {plugin!r}: `info` of {what} is {type(info).__name__}, it must be SessionInfo")
+    return info

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from porter.pipeline.job.inputs import input_file
 from porter.pipeline.job.job import Job
 from porter.records.message import Message, Text
-from porter.records.record import InputFile, PluginUse
+from porter.records.record import InputFile, PluginUse, RunRecord
 
 SHIPPED_ROLES = {
     "config": Message("config"),
@@ -33,6 +35,25 @@ def plugins_of(job: Job) -> tuple[PluginUse, ...]:
     for runtime in job.runtimes:
         uses.append(job.registry.use(f"runtime {runtime.name}", job.registry.provider_of("runtime", runtime.name)))
     return tuple(uses)
+
+
+def changed_inputs(job: Job, record: RunRecord) -> tuple[InputFile, ...]:
+    """The input files that are others than those that the record was made from; of one that is gone, the former."""
+    now = {entry.role: entry for entry in inputs_of(job)}
+    then = {entry.role: entry for entry in record.inputs}
+    pairs = [(then.get(role), now.get(role)) for role in sorted(then.keys() | now.keys())]
+    return tuple(
+        one for was, has in pairs if (was and was.sha256) != (has and has.sha256) and (one := has or was) is not None
+    )
+
+
+def templates_of(job: Job) -> dict[str, Path]:
+    """Folders of templates before core's, by the plugin or the executor that ships them, the first to look in first."""
+    found = job.registry.templates(job.request.model, job.spec.task, [one.name for one in job.runtimes])
+    executor = job.executor
+    if executor is not None and executor.templates is not None:
+        found = {**found, executor.name: executor.templates}
+    return found
 
 
 def shipped_note(job: Job) -> Text:

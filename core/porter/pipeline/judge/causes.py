@@ -143,4 +143,4 @@ def _at_one_batch(parity: Parity) -> bool:
 
 
 def _command(record: RunRecord, stage: str) -> str:
-    return record.commands.get(stage, f"porter {stage} {OUT if stage == 'diagnose' else f'--out {OUT}'}")
+    return record.commands.get(stage, f"porter {stage} {f'run {OUT}' if stage == 'diagnose' else f'--out {OUT}'}")

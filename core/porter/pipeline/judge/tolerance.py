@@ -39,6 +39,11 @@ class Bound:
     binding: bool
     """False: an estimate, a miss of which is stated and fails nothing."""
 
+    def passes(self, *, within: bool, whole: bool) -> bool:
+        """Whether outputs pass that are all `within` the tolerance, or at least `whole`: of the reference's shapes, and
+        finite."""
+        return within or (whole and not self.binding)
+
 
 def bound_for(request: RunRequest, precision: Precision, operators: Mapping[str, int]) -> Bound:
     """The bound for one precision and a graph with so many nodes of each type; what the user gave goes first."""

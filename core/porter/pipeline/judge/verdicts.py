@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -16,11 +16,13 @@ from porter.pipeline.judge.causes import (
     preprocessing_causes,
     weights_causes,
 )
+from porter.pipeline.judge.gate import doubts, gated
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.manifest import Manifest
 from porter.records.message import Message, Text, Value
 from porter.records.paired import PairedVerdict
 from porter.records.parity import OutputParity, Parity, PreprocessParity
+from porter.records.precision import INT8
 from porter.records.record import Comparison, RunRecord, State, Verdict
 from porter.records.spec import ModelSpec
 from porter.records.unfinished import Failing, Unfinished
@@ -111,8 +113,8 @@ def other_images(spec: ModelSpec, task: Task, count: int, ids: Sequence[str]) ->
 def against(
     evaluation: Evaluation, metric: Metric, against: str, baseline: float | None, allowed: float, reason: Text = ""
 ) -> Comparison:
-    sign = 1 if metric.higher_is_better else -1
-    drop = None if baseline is None else sign * (baseline - metric.value)
+    """A metric against a baseline, with what the gate says of it; `reason`: why there is no baseline."""
+    found = gated(metric, baseline, allowed)
     return Comparison(
         evaluation=evaluation.name,
         against=against,
@@ -120,10 +122,9 @@ def against(
         title=metric.title,
         value=metric.value,
         baseline=baseline,
-        drop=drop,
+        drop=found.drop,
         allowed=allowed,
-        # A billionth of a point: the rounding of two percentages, never a lost image.
-        passed=None if drop is None else drop <= allowed + 1e-9,
+        passed=found.passed,
         reason=reason,
     )
 
@@ -215,7 +216,7 @@ def _difference(parity: PreprocessParity) -> Message:
 
 def _accuracy(record: RunRecord, earlier: Sequence[Verdict]) -> Verdict:
     judged = [one for one in record.comparisons if one.passed is not None]
-    doubtful = [(e.title, doubt) for e in record.evaluations for doubt in _doubts(e)]
+    doubtful = [(e.title, doubt) for e in record.evaluations for doubt in doubts(e)]
     broken = _unfinished(record, Failing.BUILD, Failing.VERIFY, Failing.EVALUATE) if record.evaluations else []
     if not record.evaluations or not (judged or doubtful or broken):
         return _verdict("accuracy", State.NOT_RUN, Message("no artefact was scored"))
@@ -234,7 +235,7 @@ def _accuracy(record: RunRecord, earlier: Sequence[Verdict]) -> Verdict:
 def _search(record: RunRecord) -> list[Text]:
     """That the search for an int8 graph ended without one that passes, where int8 is delivered."""
     found = record.quantization
-    int8 = any(one.precision == "int8" and one.id in record.delivered for one in record.artefacts)
+    int8 = any(one.precision == INT8 and one.id in record.delivered for one in record.artefacts)
     if found is None or found.passed or not int8:
         return []
     return [
@@ -256,18 +257,6 @@ def _too_few(record: RunRecord) -> Text:
     if needed > undecided[0].images:
         return Message("too few images to tell, it would take {needed}", needed=needed)
     return TOLD[PairedVerdict.UNDECIDED]
-
-
-def _doubts(evaluation: Evaluation) -> Iterator[Text]:
-    """What makes an evaluation fail whatever it is compared with."""
-    if evaluation.nonfinite:
-        yield Message(
-            "{nonfinite} of {listed} images have NaN or infinite outputs, which count as wrong",
-            nonfinite=evaluation.nonfinite,
-            listed=evaluation.listed,
-        )
-    if evaluation.chance:
-        yield evaluation.chance
 
 
 def _comparison(one: Comparison) -> Message:

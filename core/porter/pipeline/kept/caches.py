@@ -24,7 +24,7 @@ from porter.pipeline.job.job import Job
 from porter.pipeline.precision.attempts import read_log
 from porter.records.cached import Cached, CacheKind, CacheState
 from porter.records.record import RunRecord
-from porter.runfolder.layout import ATTEMPTS, CACHE, INDEX, JOURNALS, OUTPUTS, TENSORS
+from porter.runfolder.layout import ATTEMPTS, CACHE, INDEX, JOURNALS, LINES, OUTPUTS, TENSORS
 
 PLACES = (TENSORS, OUTPUTS, CACHE)
 OWN_ARRAYS = re.compile(rf"[0-9]{{8}}\.npz|{re.escape(INDEX)}")
@@ -101,7 +101,7 @@ class Caches:
             return Found(state=CacheState.DAMAGED, reason=read.problem, entries=read.images)
         if self._obstacle:
             return Found(state=CacheState.UNKNOWN, reason=self._obstacle, entries=read.images)
-        keys = self._journal_keys(path.stem) if path.suffix == ".jsonl" else set()
+        keys = self._journal_keys(path.stem) if path.suffix == LINES else set()
         if read.key not in keys:
             return Found(state=CacheState.STALE, reason=OTHERWISE, entries=read.images)
         return self._counted(read.images)

@@ -8,15 +8,18 @@ from pathlib import Path
 from porter.data.content import content_sha256
 from porter.errors import BadInput
 from porter.files.hashes import has_digest
+from porter.hosting.engines import engine_packages
 from porter.hosting.guard import guarded
 from porter.machine import host as machine
 from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
-from porter.pipeline.job.provenance import inputs_of, plugins_of
+from porter.pipeline.job.provenance import changed_inputs, plugins_of
 from porter.pipeline.precision.calibration import content_of
 from porter.records.environment_lock import EnvironmentLock
 from porter.records.record import OutputFile, RunRecord
+from porter.runfolder.layout import MODELS
 from porter.runfolder.sections import NEEDS, clear, stale_after
+from porter.runfolder.written import changed, written
 
 SECTION_OF_ROLE = {"model": "load", "task": "data"}
 """Role of a plugin: the section that its code makes first; a runtime's is `artefacts`."""
@@ -53,7 +56,7 @@ def _machine(job: Job, record: RunRecord) -> Changed:
     then = record.environment
     if then is None:
         return
-    now = machine.describe(images=False)
+    now = machine.describe(engine_packages(job.registry), images=False)
     if then.cpu != now.cpu:
         yield "load", "another processor"
     if then.python != now.python:
@@ -72,12 +75,8 @@ def _plugins(job: Job, record: RunRecord) -> Changed:
 
 
 def _inputs(job: Job, record: RunRecord) -> Changed:
-    now = {entry.role: entry for entry in inputs_of(job)}
-    then = {entry.role: entry for entry in record.inputs}
-    for role in sorted(then.keys() | now.keys()):
-        was, has = then.get(role), now.get(role)
-        if (was and was.sha256) != (has and has.sha256) and record.load is not None:
-            yield "load" if role in MODEL_FILES else "data", f"the {role.replace('_', ' ')} changed"
+    for entry in changed_inputs(job, record) if record.load is not None else ():
+        yield "load" if entry.role in MODEL_FILES else "data", f"the {entry.role.replace('_', ' ')} changed"
 
 
 def _files(job: Job, record: RunRecord) -> Changed:
@@ -92,17 +91,34 @@ def _files(job: Job, record: RunRecord) -> Changed:
         lock = lock_of(job, artefact.runtime)
         if lock is not None and artefact.environment not in (None, lock):
             yield "artefacts", f"the environment of {artefact.runtime} has other packages"
-        for file in artefact.files:
-            if not has_digest(job.folder / file.path, file.sha256):
-                yield "artefacts", f"{file.path} is not what was built"
+        for path in changed(job.folder, artefact.files):
+            yield "artefacts", f"{path} is not what was built"
     for kit in record.kits:
         if not has_digest(job.folder / kit.list, kit.sha256):
             yield "kits", f"{kit.path} is not what was written"
     if record.evaluations:
         models = {file.path for artefact in record.artefacts for file in artefact.files}
-        for left in record.files:
-            if left.path not in models and not has_digest(job.folder / left.path, left.sha256):
-                yield "evaluations", f"{left.path} is not what was written"
+        for path in changed(job.folder, (file for file in record.files if file.path not in models)):
+            yield "evaluations", f"{path} is not what was written"
+
+
+def remove_replaced_models(job: Job, record: RunRecord, before: tuple[OutputFile, ...]) -> None:
+    """Remove the model files among `before`, which an earlier command wrote, that the record no longer has, and say so.
+
+    One that somebody changed since stays, and that is said as well.
+    """
+    named = {file.path for file in written(job.folder, record)}
+    if record.quantization is not None:
+        named.add(record.quantization.path)
+    for file in before:
+        path = job.folder / file.path
+        if file.path in named or Path(file.path).parts[0] != MODELS or not path.exists():
+            continue
+        if has_digest(path, file.sha256):
+            path.unlink()
+            job.progress.note(f"removed {file.path}: an earlier run built it, for what this one does not ask for")
+        else:
+            job.progress.note(f"left {file.path}: no file of this run, and changed since an earlier one built it")
 
 
 def lock_of(job: Job, runtime: str) -> EnvironmentLock | None:

@@ -17,9 +17,7 @@ from porter.files.hashes import file_digest, has_digest
 from porter.files.whole import write_whole
 from porter.records.evaluation import Metric
 from porter.records.quantization import Attempt
-from porter.runfolder.layout import ATTEMPTS
-
-LOG = "attempts.jsonl"
+from porter.runfolder.layout import ATTEMPTS, ATTEMPTS_LOG, attempt_graph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,17 +80,17 @@ class Attempts:
             graph.replace(self.graph(attempt.number))
             digest = file_digest(self.graph(attempt.number))
         self._log = replace(self._log, attempts=(*self._log.attempts, attempt), graphs=(*self._log.graphs, digest))
-        write_whole(self._folder / LOG, line_of(self._log))
+        write_whole(self._folder / ATTEMPTS_LOG, line_of(self._log))
 
     def graph(self, number: int) -> Path:
         """The graph of an attempt that was kept."""
-        return self._folder / f"attempt-{number}.onnx"
+        return self._folder / attempt_graph(number)
 
 
 def read_log(folder: Path) -> Log | None:
     """None where there is none that holds."""
     try:
-        log = value_of((folder / LOG).read_bytes(), Log)
+        log = value_of((folder / ATTEMPTS_LOG).read_bytes(), Log)
     except OSError:
         return None
     return log if log is not None and len(log.attempts) == len(log.graphs) else None

@@ -15,7 +15,8 @@ from porter.data.store import ImageStore, open_store
 from porter.errors import BadInput, one_line
 from porter.files.urls import is_url
 from porter.pipeline.evaluation.infer import Listener
-from porter.pipeline.evaluation.prepare import Prepared, prepare
+from porter.pipeline.evaluation.prepare import prepare
+from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
 from porter.records.calibration import CalibrationData

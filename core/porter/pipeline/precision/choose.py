@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from porter.machine.clock import now
-from porter.pipeline.delivering import write_task_files
+from porter.pipeline.accuracy_files import write_accuracy_files
 from porter.pipeline.job.job import Job
+from porter.pipeline.judge.gate import objection
 from porter.pipeline.speed.finals import setting_of, time_finalists
 from porter.records.artefact import Artefact
 from porter.records.choice import Candidate, Choice, FinalTiming, Outcome
-from porter.records.evaluation import Evaluation
-from porter.records.message import Message, Text
-from porter.records.performance import Performance
-from porter.records.record import Comparison, RunRecord
+from porter.records.message import Message
+from porter.records.record import RunRecord
 from porter.records.tuning import Setting
 
 BASELINE = "onnxruntime-fp32"
@@ -28,7 +27,7 @@ def choose_fastest(job: Job, record: RunRecord) -> RunRecord:
     record = choose(job, record)
     chosen = record.evaluation(record.choice.chosen) if record.choice is not None else None
     if chosen is not None:
-        record = write_task_files(job, record, chosen)
+        record = write_accuracy_files(job, record, chosen)
     return replace(record, environment=job.environment)
 
 
@@ -66,14 +65,16 @@ def choose(job: Job, record: RunRecord) -> RunRecord:
 
 
 def _candidate(record: RunRecord, artefact: Artefact) -> Candidate:
-    evaluation = record.evaluation(artefact.id)
     against = next((c for c in record.comparisons if (c.evaluation, c.against) == (artefact.id, "reference")), None)
     best = max(
         (one for one in record.performance if one.artefact == artefact.id),
         key=lambda one: one.images_per_second,
         default=None,
     )
-    outcome, reason = _standing(record, artefact, evaluation, best)
+    against_it = objection(record, artefact)
+    if against_it is None and best is None:
+        against_it = Outcome.UNMEASURED, Message("it was not timed")
+    outcome, reason = against_it or (Outcome.SLOWER, "")  # until one is chosen
     return Candidate(
         artefact=artefact.id,
         runtime=artefact.runtime,
@@ -94,39 +95,6 @@ def _with_final(one: Candidate, finals: Mapping[str, tuple[Setting, FinalTiming]
         return one
     setting, final = finals[one.artefact]
     return replace(one, setting=setting, final=final)
-
-
-def _standing(
-    record: RunRecord, artefact: Artefact, evaluation: Evaluation | None, best: Performance | None
-) -> tuple[Outcome, Text]:
-    """What speaks against an artefact, most serious first; SLOWER where nothing does, until one is chosen."""
-    parity = next((one for one in record.parity if one.candidate == artefact.id), None)
-    if parity is not None and not parity.passed:
-        return Outcome.BROKEN, Message("it fails parity with the model as it was loaded")
-    if parity is None:
-        return Outcome.UNMEASURED, Message("it was not compared with the model as it was loaded")
-    judged = [one for one in record.comparisons if one.evaluation == artefact.id and one.passed is not None]
-    if evaluation is None or not judged:
-        return Outcome.UNMEASURED, Message("it was not scored")
-    if evaluation.nonfinite:
-        return Outcome.DOUBTFUL, Message("{count} images have NaN or infinite outputs", count=evaluation.nonfinite)
-    failed = next((one for one in judged if not one.passed), None)
-    if failed is not None:
-        return Outcome.INACCURATE, _loss(failed)
-    if evaluation.chance:
-        return Outcome.DOUBTFUL, evaluation.chance
-    if best is None:
-        return Outcome.UNMEASURED, Message("it was not timed")
-    return Outcome.SLOWER, ""
-
-
-def _loss(failed: Comparison) -> Message:
-    return Message(
-        "it loses {drop:.2f} against the {against} figure, {allowed:g} are allowed",
-        drop=failed.drop,
-        against=failed.against,
-        allowed=failed.allowed,
-    )
 
 
 def _speed(one: Candidate) -> float:

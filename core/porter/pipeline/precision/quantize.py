@@ -5,28 +5,25 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 
-from porter.contracts.runtime import Runtime
 from porter.data.content import content_sha256
 from porter.data.selection import evenly_spaced
 from porter.errors import BadInput
-from porter.files.hashes import digest_of, file_digest
+from porter.files.hashes import file_digest
 from porter.files.whole import whole_file
 from porter.graphs.quantize.int8_graph import MIN_OPSET, float_graph
 from porter.graphs.quantize.qdq import products_overflow
 from porter.pipeline.export import export_to
 from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job
-from porter.pipeline.job.provenance import inputs_of, plugins_of
 from porter.pipeline.job.targets import takes_int8_graph
+from porter.pipeline.keys import attempts_key
 from porter.pipeline.precision.attempts import Attempts
 from porter.pipeline.precision.calibration import calibrate_on, calibration_manifest
 from porter.pipeline.precision.search import Search
 from porter.pipeline.precision.trial import score
-from porter.records.calibration import CalibrationData
 from porter.records.evaluation import Metric
 from porter.records.precision import INT8
 from porter.records.quantization import Quantization
@@ -60,7 +57,7 @@ def quantize(job: Job, record: RunRecord) -> RunRecord:
         searched = _searched(job)
         attempts = Attempts(
             job.folder / FOLDER,
-            _key(searched, graph, calibration, runtimes),
+            attempts_key(searched, graph, calibration, runtimes),
             lambda: content_sha256(searched.manifest),
         )
         reference = attempts.reference or _reference(searched, attempts)
@@ -111,17 +108,6 @@ def _searched(job: Job) -> Dataset:
     items = job.data.items
     places = evenly_spaced(len(items), SEARCH_IMAGES)
     return Dataset(job, replace(job.data.manifest, items=tuple(items[place] for place in places)))
-
-
-def _key(data: Dataset, graph: Path, calibration: CalibrationData, runtimes: Sequence[Runtime]) -> str:
-    """Hash of all that attempts depend on, the images that they are scored on aside."""
-    job, request = data.job, data.job.request
-    settings = (request.evaluation_batch, job.threads, request.provider, request.max_drop, request.approximate_decode)
-    parts = [file_digest(graph), calibration.content_sha256, data.manifest_sha256, job.spec.preprocess.id]
-    parts += [entry.sha256 for entry in inputs_of(job)]
-    parts += [text for use in plugins_of(job) for text in astuple(use)]
-    parts += [*map(str, settings), *(runtime.name for runtime in runtimes), str(products_overflow()), *job.versions]
-    return digest_of(*parts)
 
 
 def _reference(data: Dataset, attempts: Attempts) -> Metric:

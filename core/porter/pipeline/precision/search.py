@@ -17,7 +17,7 @@ from porter.graphs.quantize.ranges import METHODS, Method, measure
 from porter.graphs.quantize.sensitivity import sensitive_tensors
 from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.opening import build_artefact, open_artefact
-from porter.pipeline.judge.gate import drop, passes
+from porter.pipeline.judge.gate import gated
 from porter.pipeline.precision.attempts import Attempts
 from porter.pipeline.precision.trial import Scored, score
 from porter.records.precision import INT8
@@ -147,14 +147,15 @@ class Search:
 
     def _judged(self, runtime: str, scored: Scored) -> AttemptScore:
         reference = self._attempts.reference
-        lost = None if scored.metric is None or reference is None else drop(reference, scored.metric)
+        baseline = None if reference is None else reference.value
+        found = gated(scored.metric, baseline, self._job.request.max_drop)
         return AttemptScore(
             runtime=runtime,
             metric=scored.metric,
-            drop=lost,
+            drop=found.drop,
             nonfinite=scored.nonfinite,
             images_per_second=scored.images_per_second,
-            passed=lost is not None and not scored.nonfinite and passes(lost, self._job.request.max_drop),
+            passed=bool(found.passed) and not scored.nonfinite,
             problem=scored.problem,
         )
 

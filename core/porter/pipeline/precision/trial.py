@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from porter.contracts.runtime import Session
 from porter.errors import PorterError
 from porter.pipeline.evaluation.answer import answer_batch
-from porter.pipeline.evaluation.judging import NONFINITE, judge
-from porter.pipeline.evaluation.prepare import Batch, batches, prepare
+from porter.pipeline.evaluation.judging import judge
+from porter.pipeline.evaluation.prepare import batches, prepare
 from porter.pipeline.evaluation.scoring import Scoring, gate_metric
+from porter.pipeline.evaluation.shapes import NONFINITE, Batch
 from porter.pipeline.job.dataset import Dataset
 from porter.records.evaluation import Metric
 

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from porter.contracts.measured import Measured
 from porter.pipeline.speed.timing import is_steady, latency_of
 from porter.records.artefact import SessionInfo
-from porter.records.performance import Performance
-
-
-@dataclass(frozen=True, kw_only=True)
-class Provenance:
-    """Where imported figures come from."""
-
-    source: str = ""
-    devices_per_card: int | None = None
-
-
-MEASURED_HERE = Provenance()
+from porter.records.performance import Card, Performance
 
 
 def performance_of(
-    artefact: str, info: SessionInfo, batch: int, found: Measured, provenance: Provenance = MEASURED_HERE
+    artefact: str,
+    info: SessionInfo,
+    batch: int,
+    found: Measured,
+    *,
+    source: str = "",
+    devices_per_card: int | None = None,
 ) -> Performance:
-    """The record of one measurement by a tool."""
+    """The record of one measurement by a tool; `source` is the file that it was imported from."""
     single = [ms / 1000 for ms in found.calls_ms]
-    devices = provenance.devices_per_card
+    rate, devices = found.images_per_second, devices_per_card
     return Performance(
         artefact=artefact,
         session=info,
@@ -39,13 +33,12 @@ def performance_of(
         calls=found.calls,
         latency=latency_of(single) if single else found.latency,
         ms_per_image=found.ms_per_image,
-        images_per_second=found.images_per_second,
+        images_per_second=rate,
         steady=_steady(single),
         clock=found.tool,
         copies=found.copies,
-        source=provenance.source,
-        devices_per_card=devices,
-        card_images_per_second=None if devices is None else devices * found.images_per_second,
+        source=source,
+        card=None if devices is None else Card(devices=devices, images_per_second=devices * rate),
     )
 
 

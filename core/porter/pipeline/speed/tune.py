@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from porter.contracts.runtime import Session
 from porter.errors import BadInput, Missing
 from porter.machine.clock import now
+from porter.pipeline.job.as_asked import NotAsAsked
 from porter.pipeline.job.job import Job
 from porter.pipeline.speed.bench import open_for, stack
 from porter.pipeline.speed.timing import Timed, in_turns, timed
@@ -94,7 +95,7 @@ def _try(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setting: Se
             call = _caller(job, session, stack(images, setting.batch))
             timed(call, seconds / 3, callers=setting.callers)
             return _trial(setting, timed(call, seconds, least=3, callers=setting.callers))
-    except (BadInput, Missing) as error:
+    except (BadInput, Missing, NotAsAsked) as error:
         return Trial(setting=setting, calls=0, median_ms=None, images_per_second=None, problem=str(error))
 
 

@@ -6,9 +6,10 @@ import abc
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
-from porter.pipeline.evaluation.judging import JudgedBatch
+from porter.pipeline.evaluation.shapes import JudgedBatch
 from porter.pipeline.evaluation.sources import Sources
 from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.job import Job
@@ -48,6 +49,8 @@ class Executor(abc.ABC):
     name: str
     reads_files: bool
     """Whether it takes tensors and outputs that earlier stages left in the run's folder."""
+    templates: Path | None = None
+    """Folder of templates that go before core's, with catalogues in `languages/` beside them; None: core's alone."""
 
     def require(self) -> None:  # noqa: B027 - most need nothing
         """Raise `Missing` or `BadInput` where it cannot be used, before any work is done."""

@@ -14,7 +14,7 @@ from porter.errors import PluginError, PorterError, one_line
 from porter.pipeline.evaluation.executors.base import Answering, Work
 from porter.pipeline.evaluation.executors.ray_worker import Arrived, Opened, Order, Worker, order_for
 from porter.pipeline.evaluation.executors.shards import Plan, Shard, shards
-from porter.pipeline.evaluation.judging import JudgedBatch
+from porter.pipeline.evaluation.shapes import JudgedBatch
 
 POLL = 0.2
 """Seconds after which a wait for the workers looks whether the user has interrupted it."""

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from porter.contracts.runtime import Session
 from porter.pipeline.evaluation.executors.base import Answering, Executor, Work
-from porter.pipeline.evaluation.judging import JudgedBatch, judge
+from porter.pipeline.evaluation.judging import judge
+from porter.pipeline.evaluation.shapes import JudgedBatch
 
 
 class Local(Executor):

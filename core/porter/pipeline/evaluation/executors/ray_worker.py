@@ -15,8 +15,9 @@ from porter.machine import host as machine
 from porter.pipeline.evaluation.answer import answer
 from porter.pipeline.evaluation.executors.base import Work
 from porter.pipeline.evaluation.executors.bundle import Bundle, Needed, needed
-from porter.pipeline.evaluation.judging import JudgedBatch, judge
+from porter.pipeline.evaluation.judging import judge
 from porter.pipeline.evaluation.prepare import prepare
+from porter.pipeline.evaluation.shapes import JudgedBatch
 from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.job import Job

@@ -1,0 +1,141 @@
+"""What an image is on its way through an evaluation, one shape after the other.
+
+    1  Item          the manifest's line: an identifier and a label                  porter.records.manifest
+    2  Image         the file decoded: uint8 H×W×3                                   porter.contracts.requests
+    3  Prepared      what the model's preprocessing makes of it: float32 C×H×W       here, as all that follow
+    4  Batch         consecutive images, the readable ones in float32 N×C×H×W
+    5  Answered      the outputs of a batch, N rows of each
+    6  JudgedBatch   of each image a prediction, or why there is none: a line of the journal
+    7  Row           one image scored: a line of predictions.csv
+
+Images that cannot be read keep their place in all of them, and have no row in an array. After `Row` nothing of an image
+is left but what `Answers` keeps of it in a few bytes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from porter.contracts.requests import Image
+from porter.records.manifest import Item
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Answered", "Batch", "Image", "Item", "Judged", "JudgedBatch", "Prepared", "Row", "Slab"]
+
+OK, UNREADABLE, NONFINITE = "ok", "unreadable", "non-finite"
+"""What can become of an image."""
+STAGES = ("read", "preprocess", "infer", "postprocess")
+"""What an image's time goes into, in order."""
+
+
+class Slab:
+    """Rows for consecutive images. Free again once `give_back` was called and no image of it is in use."""
+
+    def __init__(self, array: np.ndarray, free: deque[np.ndarray]) -> None:
+        """`array` is float32 N×C×H×W; `free` is where it goes when nobody needs it."""
+        self.array = array
+        self._free = free
+
+    def give_back(self) -> None:
+        """Let other images be written over these. To be called once, by whoever uses them last."""
+        self._free.append(self.array)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """One image of the manifest, preprocessed or failed."""
+
+    index: int
+    """Its place in the manifest."""
+    array: np.ndarray | None
+    """float32 C×H×W; None: the image cannot be read whole, for `reason`."""
+    reason: str = ""
+    conversions: tuple[str, ...] = ()
+    """What was odd about the file, though readable."""
+    digest: bytes = b""
+    """SHA-256 of the file; empty where it was not read."""
+    read_seconds: float = 0.0
+    preprocess_seconds: float = 0.0
+    slab: Slab | None = None
+    """What `array` is a row of; None: an array of its own."""
+    row: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Consecutive images of the manifest, the readable ones in one array."""
+
+    members: tuple[Prepared, ...]
+    """All of them, in order. Their arrays may have been moved: only `array` holds what they are."""
+    indices: tuple[int, ...]
+    """Places in the manifest of the rows of `array`."""
+    array: np.ndarray | None
+    """float32 N×C×H×W, N = len(indices); None where there is nothing to infer. It is written over once
+    `porter.pipeline.evaluation.prepare.batches` is asked for the batch after `ahead` others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """The outputs of one batch, and the images that have none."""
+
+    batch: Batch
+    outputs: Mapping[str, np.ndarray]
+    """By name, as the session gives them: N×…, N = len(batch.indices)."""
+    infer_seconds: float
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one image, as the journal has it: fields that say nothing are left out there."""
+
+    status: str
+    """`ok`, `unreadable` or `non-finite`."""
+    prediction: Any = None
+    """What `porter_postprocess` made of its outputs; None unless the status is `ok`."""
+    reason: str = ""
+    """Why there is no prediction."""
+    digest: str = ""
+    """SHA-256 of the image file; empty where it was not read."""
+    conversions: tuple[str, ...] = ()
+    """What was odd about the file, though readable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedBatch:
+    """Consecutive images of the manifest, in its order."""
+
+    start: int
+    """Place of the first one."""
+    images: tuple[Judged, ...]
+    """Each of them."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Busy time of each of `STAGES`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One image in one evaluation, as predictions.csv has it; the columns of the task follow."""
+
+    image: str
+    """Its identifier, which no spreadsheet can take for a formula."""
+    label: str
+    evaluation: str
+    runtime: str
+    precision: str
+    status: str
+    score: str
+    """What the task's scorer gave for it."""
+
+    def line(self, columns: Sequence[str]) -> list[str]:
+        """The fields in order, and those of the task."""
+        return [*(getattr(self, name) for name in HEADER), *columns]
+
+
+HEADER = tuple(one.name for one in fields(Row))
+"""The first columns of predictions.csv."""

@@ -1,0 +1,64 @@
+"""Keys: the hash of everything that something kept on disk depends on. Another key means that it no longer holds.
+
+What is kept carries its key. `evaluation/` and `precision/` use what has theirs, and `kept/` says of everything in a
+folder whether it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+
+from porter.contracts.runtime import Runtime
+from porter.files.hashes import digest_of, file_digest
+from porter.graphs.quantize.qdq import products_overflow
+from porter.pipeline.job.dataset import Dataset
+from porter.pipeline.job.inputs import MODEL_FILES
+from porter.pipeline.job.job import Job
+from porter.pipeline.job.provenance import inputs_of, plugins_of
+from porter.records.calibration import CalibrationData
+from porter.records.record import RunRecord
+
+
+def tensors_key(job: Job) -> str:
+    """Of preprocessed images: the list of them, how they are decoded and preprocessed, and by which code."""
+    plugin = job.registry.use("model", job.hooks.plugin)
+    decoding = "approximate" if job.request.approximate_decode else ""
+    return digest_of(job.data.manifest_sha256, job.spec.preprocess.id, decoding, *job.versions, *astuple(plugin))
+
+
+def outputs_key(job: Job, record: RunRecord, tensors: str, name: str) -> str:
+    """Of the outputs of the reference or an artefact, from tensors of the key `tensors`: the files of either, and the
+    environment that it runs in."""
+    artefacts = [artefact for artefact in record.artefacts if artefact.id == name]
+    made_by = [file.sha256 for artefact in artefacts for file in artefact.files]
+    made_by += [one.environment.sha256 for one in artefacts if one.environment is not None]
+    made_by += [entry.sha256 for entry in record.inputs if entry.role in MODEL_FILES]
+    return digest_of(tensors, name, str(job.request.weights), *made_by)
+
+
+def settings_key(job: Job) -> str:
+    """Of what changes the last digits of outputs, and no more."""
+    return digest_of(*_settings(job))
+
+
+def journal_key(job: Job, outputs: str, source: str) -> str:
+    """Of predictions made from outputs of the key `outputs`, which come from `source`: the task's code as well."""
+    task = job.registry.provider_of("task", job.spec.task)
+    return digest_of(outputs, *_settings(job), source, *astuple(job.registry.use("task", task)))
+
+
+def attempts_key(data: Dataset, graph: Path, calibration: CalibrationData, runtimes: Sequence[Runtime]) -> str:
+    """Of the attempts of a search for int8, the content of the images that they are scored on aside."""
+    job, request = data.job, data.job.request
+    settings = (request.evaluation_batch, job.threads, request.provider, request.max_drop, request.approximate_decode)
+    parts = [file_digest(graph), calibration.content_sha256, data.manifest_sha256, job.spec.preprocess.id]
+    parts += [entry.sha256 for entry in inputs_of(job)]
+    parts += [text for use in plugins_of(job) for text in astuple(use)]
+    parts += [*map(str, settings), *(runtime.name for runtime in runtimes), str(products_overflow()), *job.versions]
+    return digest_of(*parts)
+
+
+def _settings(job: Job) -> tuple[str, ...]:
+    return tuple(map(str, (job.request.evaluation_batch, job.threads, job.evaluation_streams, job.request.provider)))

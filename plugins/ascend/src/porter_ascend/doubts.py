@@ -1,0 +1,81 @@
+"""What does not fit together in an import, what is missing, and what could not be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from porter import BadInput, Doubt, ImportFinding, Message, Text, file_digest, one_line, read_text
+from porter_ascend.found import Found
+from porter_ascend.kit import SUMS
+from porter_ascend.speed import Speed
+
+
+def doubts(found: Found, speed: Speed) -> tuple[ImportFinding, ...]:
+    """Every finding, those of single files first."""
+    return (*_broken(found), *_of_the_kit(found), *speed.findings)
+
+
+def _broken(found: Found) -> Iterator[ImportFinding]:
+    for path, reason in found.broken:
+        text = Message("`{file}`: {reason}", file=found.name(path), reason=one_line(reason))
+        yield _finding(Doubt.UNREADABLE, text)
+
+
+def _of_the_kit(found: Found) -> Iterator[ImportFinding]:
+    """Whether the results are those of this kit, whole, and of every batch size."""
+    if found.kit is None:
+        return
+    if found.results is None:
+        if found.outputs or found.summaries or found.pure_infer:
+            text = Message("the kit left no `results.json`: its script did not come to its end")
+            yield _finding(Doubt.MISSING, text)
+        return
+    results, digest = found.results.content, file_digest(found.kit.path)
+    if results.kit_sha256 != digest:
+        text = Message("the results are of another kit than `{file}`", file=found.name(found.kit.path))
+        yield _finding(Doubt.INCONSISTENT, text)
+    for one in results.batches:
+        steps = (
+            (Message("the conversion by atc"), one.built),
+            (Message("pure inference"), one.pure),
+            (Message("the run of the data set"), one.dataset),
+        )
+        for step, done in steps[:1] if not one.built else steps:
+            if done is False:
+                text = Message("batch {batch}: {step} failed on the host", batch=one.batch, step=step)
+                yield _finding(Doubt.MISSING, text)
+    yield from _changed(found.results.path.parent)
+
+
+def _changed(results: Path) -> Iterator[ImportFinding]:
+    """Files that are not as the script left them."""
+    try:
+        lines = read_text(results / SUMS, "list of sums").text.splitlines()
+    except BadInput:
+        text = Message("`{file}` is missing: whether the results are whole is not known", file=SUMS)
+        yield _finding(Doubt.MISSING, text)
+        return
+    wrong = []
+    for line in lines:
+        parts = re.fullmatch(r"([0-9a-f]{64}) [ *](?:\./)?(.+)", line)
+        path = results / parts[2] if parts else None
+        if parts is None or path is None or _leaves(parts[2]) or not path.is_file() or file_digest(path) != parts[1]:
+            wrong.append(one_line(parts[2] if parts else line)[:80])
+    if wrong:
+        text = Message(
+            "{count} files of the results are missing or not as the host left them: {names}",
+            count=len(wrong),
+            names=tuple(wrong[:3]),
+        )
+        yield _finding(Doubt.INCONSISTENT, text)
+
+
+def _leaves(name: str) -> bool:
+    """Whether a path leads out of its folder."""
+    return Path(name).is_absolute() or ".." in Path(name).parts
+
+
+def _finding(kind: Doubt, text: Text) -> ImportFinding:
+    return ImportFinding(kind=kind, text=text)

@@ -1,0 +1,157 @@
+"""Every file of an imported folder by what it is. A broken file is remembered with the reason; it stops nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from porter import BadInput, one_line, read_json
+from porter_ascend import aisbench, benchmark, outputs, scores
+from porter_ascend.kit import DOCUMENT, RESULTS, KitDocument, read_kit
+
+T = TypeVar("T")
+RESULTS_DOCUMENT = "results.json"
+_PEEK = 4 << 20
+"""Bytes of a log that are looked at to tell what it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchResult:
+    """What the kit's script says of one batch size."""
+
+    batch: int
+    built: bool
+    pure: bool
+    dataset: bool | None = None
+    om_sha256: str = ""
+    om_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KitResults:
+    """`results.json`, which the kit's script writes last."""
+
+    kit_sha256: str
+    soc_version: str
+    precision_mode: str
+    tool: str
+    cann: str
+    host: str
+    device: int
+    finished: str
+    batches: tuple[BatchResult, ...]
+
+
+@dataclass(frozen=True)
+class Read(Generic[T]):
+    """What a file says."""
+
+    path: Path
+    content: T
+
+
+@dataclass(kw_only=True)
+class Found:
+    """The files of one folder."""
+
+    folder: Path
+    kit: Read[KitDocument] | None = None
+    results: Read[KitResults] | None = None
+    perf_vision: list[Read[benchmark.PerfVision]] = field(default_factory=list)
+    pure_infer: list[Read[benchmark.PureInfer]] = field(default_factory=list)
+    summaries: list[Read[aisbench.AisBench]] = field(default_factory=list)
+    logs: list[Read[aisbench.AisBench]] = field(default_factory=list)
+    scores: list[Read[scores.Scores]] = field(default_factory=list)
+    outputs: list[Path] = field(default_factory=list)
+    """Folders that hold outputs."""
+    broken: list[tuple[Path, str]] = field(default_factory=list)
+    """Files that cannot be read, with the reason."""
+
+    def name(self, path: Path) -> str:
+        """A path as documents show it."""
+        return one_line(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else one_line(path)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of use was found."""
+        reports = (self.perf_vision, self.pure_infer, self.summaries, self.logs, self.scores, self.outputs)
+        return not any(reports)
+
+
+def collect(folder: Path) -> Found:
+    """Look through `folder`, links to folders left out."""
+    found = Found(folder=folder)
+    kit = next((place / DOCUMENT for place in (folder, folder.parent) if (place / DOCUMENT).is_file()), None)
+    if kit is not None:
+        found.kit = _read(found, kit, read_kit)
+    inside = folder / RESULTS if (folder / DOCUMENT).is_file() else folder
+    for path in _files(inside):
+        _take(found, path)
+    found.outputs.sort()
+    return found
+
+
+def _take(found: Found, path: Path) -> None:
+    name = path.name
+    if name.startswith("perf_vision") and path.suffix == ".txt":
+        _keep(found, found.perf_vision, path, benchmark.read_perf_vision)
+    elif "PureInfer" in name and path.suffix in (".txt", ".log"):
+        _keep(found, found.pure_infer, path, benchmark.read_pure_infer)
+    elif name.endswith((aisbench.SUMMARY, "sumary.json")):
+        _keep(found, found.summaries, path, aisbench.read_summary)
+    elif name == RESULTS_DOCUMENT:
+        found.results = _read(found, path, _read_results)
+    elif name.startswith("result") and path.suffix == ".json":
+        _keep(found, found.scores, path, scores.read_scores)
+    elif outputs.is_output(name):
+        if not name.startswith(aisbench.MADE_UP) and path.parent not in found.outputs:
+            found.outputs.append(path.parent)
+    elif path.suffix in (".log", ".txt"):
+        _take_log(found, path)
+
+
+def _take_log(found: Found, path: Path) -> None:
+    """A log of any name, by what it holds; one that holds no figure is none of ours."""
+    try:
+        with path.open("rb") as stream:
+            text = stream.read(_PEEK).decode("utf-8", errors="replace")
+    except OSError as error:
+        found.broken.append((path, f"cannot be read: {error.strerror}"))
+        return
+    if aisbench.is_log(text):
+        _keep(found, found.logs, path, aisbench.read_log)
+    elif "ave_throughputRate" in text:
+        _keep(found, found.pure_infer, path, benchmark.read_pure_infer)
+
+
+def _keep(found: Found, kept: list[Read[T]], path: Path, read: Callable[[Path], T]) -> None:
+    result = _read(found, path, read)
+    if result is not None:
+        kept.append(result)
+
+
+def _read(found: Found, path: Path, read: Callable[[Path], T]) -> Read[T] | None:
+    try:
+        return Read(path, read(path))
+    except BadInput as error:
+        found.broken.append((path, str(error).removeprefix(f"{one_line(path)}: ")))
+        return None
+
+
+def _read_results(path: Path) -> KitResults:
+    return read_json(path, "list of a kit's results", KitResults)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every regular file below, in an order that does not depend on the file system.
+
+    A pipe would wait for ever, and a device never end.
+    """
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(place) / name for name in sorted(names) if not name.startswith("."))
+        yield from (path for path in paths if path.is_file())

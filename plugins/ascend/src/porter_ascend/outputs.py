@@ -1,0 +1,141 @@
+"""Folders of outputs that Ascend's tools leave: one file an image and output, `IMAGE_N.txt`, `.bin` or `.npy`."""
+
+from __future__ import annotations
+
+import math
+import re
+import tokenize
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from porter import BadInput, ReturnedOutputs, TensorSpec, one_line
+from porter_ascend.figures import batch_in
+from porter_ascend.inputs import bin_names
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SUFFIXES = (".txt", ".bin", ".npy")
+_FILE = re.compile(r"(?s)(?P<image>.+)_(?P<output>\d{1,3})(?P<suffix>\.txt|\.bin|\.npy)")
+_LARGEST = 1 << 30
+"""Bytes of one file; larger ones are refused unread."""
+
+
+def is_output(name: str) -> bool:
+    """Whether a file's name is that of an output."""
+    return _FILE.fullmatch(name) is not None
+
+
+class OutputFolder(ReturnedOutputs):
+    """The files of one folder by image. Outputs count from 0 or from 1: the least number of the folder says which."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder
+        self.batch = batch_in(folder.name)
+        self._files: dict[str, dict[int, Path]] = {}
+        try:
+            names = sorted(path.name for path in folder.iterdir())
+        except OSError as error:
+            raise BadInput(f"{one_line(folder)}: cannot be listed: {error.strerror}") from None
+        for name in names:
+            if found := _FILE.fullmatch(name):
+                numbers = self._files.setdefault(found["image"], {})
+                number = int(found["output"])
+                if number in numbers:
+                    raise BadInput(f"{one_line(folder / name)}: a second file for the same output of one image")
+                numbers[number] = folder / name
+        self._first = min((min(numbers) for numbers in self._files.values()), default=0)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Names of the images that have a file, sorted."""
+        return tuple(sorted(self._files))
+
+    @property
+    def first(self) -> int:
+        """The number of the model's first output in the file names."""
+        return self._first
+
+    def names(self, ids: Sequence[str]) -> tuple[str, ...]:
+        """As the tools make them, from the images' own."""
+        return bin_names(ids)
+
+    def read(self, name: str, outputs: Sequence[TensorSpec]) -> dict[str, np.ndarray]:
+        """Every output of one image by name, in its shape without the batch.
+
+        Raises `BadInput` naming the file where one is missing, broken or of another size than the model declares.
+        """
+        numbers = self._files.get(name, {})
+        found = {}
+        for place, spec in enumerate(outputs):
+            path = numbers.get(place + self._first)
+            if path is None:
+                raise BadInput(f"{one_line(self.path)}: no output {place} of image {one_line(name)!r}")
+            found[spec.name] = read_array(path, spec)
+        return found
+
+    def missing(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of `names` that have no file."""
+        return tuple(name for name in names if name not in self._files)
+
+    def extra(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Images that have files and are not among `names`."""
+        return tuple(sorted(self._files.keys() - set(names)))
+
+
+def read_array(path: Path, spec: TensorSpec) -> np.ndarray:
+    """One output of one image, float32, in the shape that `spec` declares without its batch dimension.
+
+    `.txt` holds numbers parted by blanks, `.bin` raw little-endian float32, `.npy` what numpy writes, with a batch
+    dimension of 1 or without. NaN and infinity are passed on: they are counted where images are scored.
+    """
+    import numpy as np
+
+    shape = [size for size in spec.shape[1:] if isinstance(size, int)]
+    try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{one_line(path)}: not a regular file")
+        if path.stat().st_size > _LARGEST:
+            raise BadInput(f"{one_line(path)}: {path.stat().st_size} bytes; this cannot be one output of one image")
+        values = _READERS[path.suffix](path)
+    except OSError as error:
+        raise BadInput(f"{one_line(path)}: cannot be read: {error.strerror or one_line(error)}") from None
+    except (ValueError, EOFError, SyntaxError, OverflowError, MemoryError) as error:
+        raise BadInput(f"{one_line(path)}: not the output of a model: {one_line(error)[:120]}") from None
+    if values.dtype.kind not in "fiu":
+        raise BadInput(f"{one_line(path)}: holds {one_line(values.dtype)}, not numbers")
+    if len(shape) != len(spec.shape) - 1:  # a size is free: the file's own shape stands, where it has one
+        return values.astype(np.float32).reshape(values.shape[1:] if values.ndim == len(spec.shape) else values.shape)
+    if values.size != math.prod(shape):
+        raise BadInput(
+            f"{one_line(path)}: {values.size} values, output {one_line(spec.name)} has {math.prod(shape)} an image"
+        )
+    return values.astype(np.float32).reshape(shape)
+
+
+def _text(path: Path) -> np.ndarray:
+    import numpy as np
+
+    return np.array(path.read_bytes().split(), dtype=np.float32)
+
+
+def _raw(path: Path) -> np.ndarray:
+    import numpy as np
+
+    return np.frombuffer(path.read_bytes(), dtype="<f4")
+
+
+def _numpy(path: Path) -> np.ndarray:
+    import numpy as np
+
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except tokenize.TokenError as error:  # the header is a Python literal
+        raise ValueError(error) from None
+    if not isinstance(loaded, np.ndarray):
+        raise ValueError("an archive of arrays, not one array")
+    return loaded
+
+
+_READERS: Mapping[str, Callable[[Path], np.ndarray]] = {".txt": _text, ".bin": _raw, ".npy": _numpy}

@@ -1,0 +1,111 @@
+"""What came back from an NPU host: every file that says something, and what of it does not fit together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from porter import (
+    NOT_REPORTED,
+    BadInput,
+    Message,
+    Returned,
+    SentImages,
+    SessionInfo,
+    Text,
+    one_line,
+)
+from porter_ascend.doubts import doubts
+from porter_ascend.found import Found, collect
+from porter_ascend.kit import DOCUMENT, RESULTS
+from porter_ascend.outputs import OutputFolder
+from porter_ascend.scores import stated
+from porter_ascend.speed import speed_of
+
+_BATCH = re.compile(r"[-_.]?bs\d+$", re.IGNORECASE)
+
+
+def returned_from(folder: Path, runtime: str) -> Returned:
+    """Read a kit with its results, or any folder with files of the tools. Raises `BadInput` where nothing is of use."""
+    found = collect(folder)
+    if found.is_empty:
+        raise BadInput(_nothing(found))
+    outputs = tuple(_outputs(found))
+    speed = speed_of(found)
+    info = _session(found, runtime)
+    results = None if found.results is None else found.results.content
+    kit = None if found.kit is None else found.kit.content
+    return Returned(
+        session=info,
+        measured_on=one_line(f"{results.host}, {info.provider}") if results else NOT_REPORTED,
+        speeds=tuple(speed.stated),
+        outputs=outputs,
+        stated=tuple(stated(one.path, one.content) for one in found.scores),
+        dataset_runs=tuple(speed.dataset_runs),
+        findings=doubts(found, speed),
+        notes=(*speed.notes, *_of_the_scores(found)),
+        gave=speed.gave,
+        model_names=_model_names(found),
+        spec=None if kit is None else kit.spec,
+        sent=_sent(found),
+        kit=None if found.kit is None else found.kit.path,
+        kit_sha256="" if results is None else results.kit_sha256,
+        batches=() if kit is None else kit.batches,
+    )
+
+
+def _session(found: Found, runtime: str) -> SessionInfo:
+    """What ran, as far as the files say. Nothing is taken from what is usual."""
+    results = None if found.results is None else found.results.content
+    kit = None if found.kit is None else found.kit.content
+    chip = results.soc_version if results else NOT_REPORTED
+    return SessionInfo(
+        runtime=runtime,
+        version=one_line(results.cann if results else "") or NOT_REPORTED,
+        precision=kit.precision if kit and results else NOT_REPORTED,
+        provider=one_line(f"{chip}, device {results.device}" if results else chip),
+        threads=None,
+    )
+
+
+def _outputs(found: Found) -> Iterator[OutputFolder]:
+    """Every folder of outputs; one that cannot be listed, or has two files for one output, is noted as broken."""
+    for path in found.outputs:
+        try:
+            yield OutputFolder(path)
+        except BadInput as error:
+            found.broken.append((path, str(error)))
+
+
+def _sent(found: Found) -> SentImages | None:
+    if found.kit is None:
+        return None
+    kit = found.kit.content
+    return SentImages(
+        manifest=kit.full_manifest(),
+        names=tuple(item.name for item in kit.items),
+        reasons=tuple(item.reason for item in kit.items),
+    )
+
+
+def _model_names(found: Found) -> tuple[str, ...]:
+    """An offline model is called after what it was exported from: `MODEL_VARIANT_bs16.om`."""
+    names = {read.content.model for read in found.pure_infer} | {read.content.model for read in found.summaries}
+    return tuple(sorted({_BATCH.sub("", PurePath(name).name.removesuffix(".om")) for name in names if name}))
+
+
+def _of_the_scores(found: Found) -> tuple[Text, ...]:
+    return (Message("the scoring script rounds an accuracy to two places"),) if found.scores else ()
+
+
+def _nothing(found: Found) -> str:
+    """That nothing was found, with the first reason where a file is broken."""
+    broken = [f"{found.name(path)}: {reason}" for path, reason in found.broken]
+    looked = (
+        "looked for perf_vision_*.txt and PureInfer reports of benchmark, *_summary.json and logs of ais_bench, "
+        "result.json, and outputs IMAGE_0.txt, .bin or .npy"
+    )
+    if found.kit is not None and not (found.folder / RESULTS).exists() and (found.folder / DOCUMENT).is_file():
+        looked = f"this is the kit itself and has no {RESULTS}/: run its script on the NPU host first"
+    return f"{one_line(found.folder)}: nothing to import; {broken[0] if broken else looked}"
