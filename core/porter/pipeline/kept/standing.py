@@ -14,7 +14,7 @@ from porter.machine import host as machine
 from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.provenance import changed_inputs, plugins_of
-from porter.pipeline.precision.calibration import content_of
+from porter.pipeline.precision.calibration_images import content_of
 from porter.records.environment_lock import EnvironmentLock
 from porter.records.record import HELPER, OutputFile, RunRecord
 from porter.runfolder.layout import MODELS
