@@ -7,6 +7,7 @@ import doctest
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,13 @@ def test_authors_import_nothing_but_the_face() -> None:
     found = list(sources())
     assert len(found) > 60
     assert {where: names for where, source in found if (names := beyond(source))} == {}
+
+
+def test_every_plugin_here_says_which_porter_it_was_made_for() -> None:
+    for path in ROOT.glob("plugins/*/pyproject.toml"):
+        required = tomllib.loads(path.read_text("utf-8"))["project"]["dependencies"]
+        ranges = [one for one in required if re.fullmatch(r"porter-core(\[[\w,]+\])?>=0\.1,<0\.2", one)]
+        assert len(ranges) == 1, path
 
 
 def test_what_lies_beyond_is_found() -> None:

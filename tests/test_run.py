@@ -30,7 +30,7 @@ def test_everything_is_delivered(tmp_path: Path) -> None:
     out = tmp_path / "out"
     names = {path.name for path in out.rglob("*") if path.is_file()}
     documents = {"README.md", "README.zh.md", "report.html", "reproduce.sh"}
-    results = {"run.json", "predictions.csv", "tiny.onnx"}
+    results = {"run.json", "predictions.csv", "tiny.onnx", *run.record.accuracy_files}
     journals = {"reference.jsonl", "onnxruntime-fp32.jsonl"}
     assert names == documents | results | journals
     assert {path.name for path in (out / "cache/predictions").iterdir()} == journals
@@ -142,8 +142,10 @@ def test_a_changed_option_clears_what_was_measured_with_the_old_one(tmp_path: Pa
 def test_a_stage_alone_takes_away_the_documents_of_the_record_before_it(tmp_path: Path) -> None:
     labels, out = write_photos(tmp_path / "val", [0, 1, 2]), tmp_path / "out"
     start(out, tmp_path / "val", labels).everything()
-    start(out, tmp_path / "val", labels, limit=2, fresh=False).evaluate()
-    assert {path.name for path in out.iterdir()} == {"run.json", "predictions.csv", "models", "cache"}
+    run = start(out, tmp_path / "val", labels, limit=2, fresh=False)
+    run.evaluate()
+    left = {"run.json", "predictions.csv", "models", "cache", *run.record.accuracy_files}
+    assert {path.name for path in out.iterdir()} == left
     start(out, tmp_path / "val", labels, opset=13, fresh=False).export()
     assert {path.name for path in out.iterdir()} == {"run.json", "models", "cache"}
 

@@ -18,8 +18,17 @@ from porter import hookimpl
 from porter.builtin import defaults
 from porter.builtin.classification import Classified, classify
 from porter.builtin.onnxruntime import OnnxRuntime, OnnxRuntimeSession
+from porter.contracts.probe import Probe
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelOffer, ModelRequest
-from porter.contracts.runtime import BuildRequest, OpenRequest, Runtime, RuntimeStatus, Session
+from porter.contracts.runtime import (
+    BuildRequest,
+    OpenRequest,
+    ProbeRequest,
+    Runtime,
+    RuntimeOption,
+    RuntimeStatus,
+    Session,
+)
 from porter.hosting.manager import create_registry
 from porter.images.pipeline import reference_pipeline
 from porter.records.artefact import Artefact
@@ -329,7 +338,53 @@ class OffersDoublingRuntime(Good):
         return [DoublingRuntime()]
 
 
+class NamelessOptionRuntime(OnnxRuntime):
+    name = "optional"
+    options = (RuntimeOption(name="two words", default=1, help="Something."),)
+
+
+class OffersNamelessOption(Good):
+    @hookimpl
+    def porter_runtimes(self) -> Sequence[Runtime]:
+        return [NamelessOptionRuntime()]
+
+
+class DoublingProbe(Probe):
+    label = "doubling"
+
+    def names(self) -> Sequence[str]:
+        return ["flat", "class"]
+
+    def fetch(self, names: Sequence[str], feed: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        flat = feed["image"].reshape(len(feed["image"]), -1)
+        return {"flat": 2 * flat}
+
+
+class ProbingRuntime(OnnxRuntime):
+    name = "probing"
+    probes = True
+
+    def build(self, request: BuildRequest) -> Artefact:
+        return replace(super().build(request), runtime=self.name)
+
+    def open(self, request: OpenRequest) -> Session:
+        session = OnnxRuntimeSession(request)
+        session.info = replace(session.info, runtime=self.name)
+        return session
+
+    def probe(self, request: ProbeRequest) -> Probe:
+        return DoublingProbe()
+
+
+class OffersProbingRuntime(Good):
+    @hookimpl
+    def porter_runtimes(self) -> Sequence[Runtime]:
+        return [ProbingRuntime()]
+
+
 BAD: list[tuple[type, str]] = [
+    (OffersNamelessOption, "porter_runtimes: 'optional': option 'two words': letters, digits, _ and - make a name"),
+    (OffersProbingRuntime, "porter_runtimes: probe() of 'probing': the value of 'flat' is not the graph's"),
     (WrongType, "porter_preprocess: the array is float64, it must be float32 (image alpha.png)"),
     (WrongShape, "porter_preprocess: the array has shape (16, 16, 3), the spec declares (3, 16, 16)"),
     (Mutating, "porter_preprocess: changes the pixels that it was given"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -194,6 +195,23 @@ def test_it_ends_with_porter_however_that_ends(tmp_path: Path) -> None:
             break
         gone.wait(0.1)
     assert not _lives(pid)
+
+
+def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom contextlib import closing\nfrom pathlib import Path\n"
+        "from porter.worker.process import Errand, Worker\n"
+        f"errand = Errand(runtime='wild', python=Path(sys.executable), script=Path({str(SCRIPT)!r}))\n"
+        "with closing(Worker(errand)) as worker:\n"
+        "    print(worker.call('told', {})['pid'], flush=True)\n"
+        "    worker.call('stay', {})\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        pid = int(running.stdout.readline())
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert b"KeyboardInterrupt" in said and not _lives(pid)
 
 
 def _lives(pid: int) -> bool:

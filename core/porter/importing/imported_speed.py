@@ -8,7 +8,7 @@ from dataclasses import replace
 from porter.contracts.returned import Returned
 from porter.importing.import_request import ImportRequest
 from porter.importing.imported_names import artefact_name, shown
-from porter.pipeline.speed.measured import performance_of
+from porter.pipeline.speed.by_own_tool import performance_of
 from porter.records.imported import Doubt, ImportFinding
 from porter.records.message import Message
 from porter.records.performance import Performance

@@ -15,7 +15,7 @@ from porter.pipeline.job.provenance import plugins_of
 from porter.pipeline.job.runtime_options import options_of
 from porter.pipeline.job.targets import takes_int8_graph
 from porter.pipeline.precision.attempts import forget
-from porter.pipeline.precision.calibration import Calibrating
+from porter.pipeline.precision.calibration_images import Calibrating
 from porter.pipeline.precision.quantize import quantize
 from porter.pipeline.saving import save
 from porter.records.artefact import CHANGED, Artefact, ArtefactPart

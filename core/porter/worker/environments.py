@@ -15,7 +15,7 @@ import msgspec
 
 from porter.contracts.progress import Progress
 from porter.contracts.worker_environment import WorkerEnvironment
-from porter.errors import BadInput, Missing, PluginError, one_line
+from porter.errors import Missing, PluginError, PorterError, one_line
 from porter.files.hashes import digest_of
 from porter.files.textfile import read_text
 from porter.files.whole import write_whole
@@ -83,9 +83,7 @@ def python_of(runtime: str, environment: WorkerEnvironment, progress: Progress) 
     Raises `Missing` where it cannot be made: with the end of what pip said.
     """
     if environment.requirements is None:
-        if not environment.python:
-            raise PluginError(f"runtime {runtime}: its WorkerEnvironment names neither requirements nor an interpreter")
-        return find_interpreter(environment.python).path
+        return named_interpreter(runtime, environment).path
     place = place_of(runtime, environment)
     if lock_in(place.folder) is None:
         with _held(progress):
@@ -94,13 +92,20 @@ def python_of(runtime: str, environment: WorkerEnvironment, progress: Progress) 
     return python_in(place.folder)
 
 
+def named_interpreter(runtime: str, environment: WorkerEnvironment) -> Interpreter:
+    """The interpreter that is used as it is. Raises `Missing` where it is absent, `PluginError` where none is named."""
+    if not environment.python:
+        raise PluginError(f"runtime {runtime}: its WorkerEnvironment names neither requirements nor an interpreter")
+    return find_interpreter(environment.python)
+
+
 def lock_of(runtime: str, environment: WorkerEnvironment) -> EnvironmentLock | None:
     """What an environment holds; None where it is not made, or cannot be."""
     try:
         if environment.requirements is None:
-            return _lock_of_interpreter(find_interpreter(environment.python))
+            return _lock_of_interpreter(named_interpreter(runtime, environment))
         return lock_in(place_of(runtime, environment).folder)
-    except (BadInput, Missing):
+    except PorterError:
         return None
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from porter.contracts.worker_environment import WorkerEnvironment
 from porter.errors import PorterError
 from porter.records.environment_report import EnvironmentState, RuntimeEnvironment
-from porter.worker.environments import environments_folder, lock_of, made_in, place_of
+from porter.worker.environments import environments_folder, lock_of, made_in, named_interpreter, place_of
 from porter.worker.installing import size_of
-from porter.worker.interpreter import find_interpreter
 
 
 def inventory(declared: Mapping[str, WorkerEnvironment]) -> tuple[RuntimeEnvironment, ...]:
@@ -52,7 +51,7 @@ def _asked(runtime: str, environment: WorkerEnvironment) -> RuntimeEnvironment:
 
 
 def _interpreter(runtime: str, environment: WorkerEnvironment) -> RuntimeEnvironment:
-    interpreter, lock = find_interpreter(environment.python), lock_of(runtime, environment)
+    interpreter, lock = named_interpreter(runtime, environment), lock_of(runtime, environment)
     return RuntimeEnvironment(
         name="",
         runtime=runtime,

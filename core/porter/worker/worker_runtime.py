@@ -17,8 +17,7 @@ from porter.records.artefact import Artefact, ArtefactPart
 from porter.records.environment_lock import EnvironmentLock
 from porter.records.spec import ModelSpec
 from porter.runfolder.layout import LOGS
-from porter.worker.environments import lock_of, place_of, python_of
-from porter.worker.interpreter import find_interpreter
+from porter.worker.environments import lock_of, named_interpreter, place_of, python_of
 from porter.worker.process import PATIENCE, Errand, Worker, call_once
 from porter.worker.worker_session import WorkerProbe, WorkerSession, close_all, session_info
 
@@ -52,7 +51,7 @@ class WorkerRuntime(Runtime):
         """Whether the interpreter is there; the environment is made when it is first needed, not to answer this."""
         try:
             if self.environment.requirements is None:
-                find_interpreter(self.environment.python)
+                named_interpreter(self.name, self.environment)
             else:
                 place_of(self.name, self.environment)
         except PorterError as error:

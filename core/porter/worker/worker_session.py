@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 ONE_PROCESS = Message("its calls go through one process, one after another")
+EVENLY = Message("each process takes an even share of the threads")
 TOLD = {one.name for one in fields(SessionInfo)} - {"runtime", "streams", "environment_sha256"}
 """Fields of `SessionInfo` that a script's session tells in its `info`; the others are porter's to know."""
 
@@ -93,5 +94,7 @@ def session_info(
         announced.setdefault("streams", ONE_PROCESS)
     threads = values["threads"]
     values["threads"] = None if threads is None else int(threads) * processes
+    if request.threads % processes:
+        announced.setdefault("threads", EVENLY)
     values["announced"] = announced
     return SessionInfo(runtime=runtime, streams=processes, environment_sha256=environment_sha256, **values)

@@ -9,11 +9,13 @@ from porter.data.content import content_sha256
 from porter.errors import BadInput
 from porter.files.hashes import has_digest
 from porter.hosting.engines import engine_packages
+from porter.hosting.guard import guarded
 from porter.machine import host as machine
 from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.provenance import changed_inputs, plugins_of
-from porter.pipeline.precision.calibration import content_of
+from porter.pipeline.precision.calibration_images import content_of
+from porter.records.environment_lock import EnvironmentLock
 from porter.records.record import HELPER, OutputFile, RunRecord
 from porter.runfolder.layout import MODELS
 from porter.runfolder.sections import clear, stale_after
@@ -87,7 +89,7 @@ def _files(job: Job, record: RunRecord) -> Changed:
         if content_of(job, record.quantization.calibration) != record.quantization.calibration.content_sha256:
             yield "quantization", "the calibration images changed"
     for artefact in record.artefacts:
-        lock = job.registry.runtime(artefact.runtime).lock()
+        lock = lock_of(job, artefact.runtime)
         if lock is not None and artefact.environment not in (None, lock):
             yield "artefacts", f"the environment of {artefact.runtime} has other packages"
         for path in changed(job.folder, artefact.files):
@@ -118,6 +120,13 @@ def remove_replaced_models(job: Job, record: RunRecord, before: tuple[OutputFile
             job.progress.note(f"removed {file.path}: an earlier run built it, for what this one does not ask for")
         else:
             job.progress.note(f"left {file.path}: no file of this run, and changed since an earlier one built it")
+
+
+def lock_of(job: Job, runtime: str) -> EnvironmentLock | None:
+    """What the environment of a runtime holds now; None: porter's own, or it is not made."""
+    plugin = job.registry.provider_of("runtime", runtime)
+    lock: EnvironmentLock | None = guarded(job.registry.runtime(runtime), plugin, f"runtime {runtime!r}").lock()
+    return lock
 
 
 def remove_own_files(folder: Path, files: tuple[OutputFile, ...]) -> tuple[list[str], list[str]]:

@@ -21,7 +21,7 @@ from porter.pipeline.job.job import Job
 from porter.pipeline.job.targets import takes_int8_graph
 from porter.pipeline.keys import attempts_key
 from porter.pipeline.precision.attempts import Attempts
-from porter.pipeline.precision.calibration import calibrate_on, calibration_manifest
+from porter.pipeline.precision.calibration_images import calibrate_on, calibration_manifest
 from porter.pipeline.precision.search import Search
 from porter.pipeline.precision.trial import score
 from porter.records.evaluation import Metric

@@ -14,7 +14,7 @@ from porter.machine.clock import now
 from porter.pipeline.evaluation.prepare import readable
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact, require_built
-from porter.pipeline.speed.measured import performance_of
+from porter.pipeline.speed.by_own_tool import performance_of
 from porter.pipeline.speed.timing import is_steady, latency_of, timed, warm_up
 from porter.records.artefact import Artefact
 from porter.records.message import Message
