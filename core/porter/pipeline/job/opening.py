@@ -11,8 +11,8 @@ from porter.contracts.runtime import BuildRequest, OpenRequest, Runtime, Session
 from porter.contracts.task import Scorer, Task
 from porter.errors import BadInput, PluginError, one_line
 from porter.files.hashes import file_digest
-from porter.hosting.faults import raise_as_plugin_error
 from porter.hosting.guard import guarded
+from porter.hosting.plugin_faults import raise_as_plugin_error
 from porter.pipeline.job.as_asked import require_as_asked
 from porter.records.artefact import Artefact, SessionInfo
 from porter.runfolder.layout import CACHE
