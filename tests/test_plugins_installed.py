@@ -198,7 +198,7 @@ def test_core_and_its_parts_are_not_asked_for_whom_they_were_made() -> None:
         (
             ["Absent.One"],
             "absent_one.part",
-            "the module 'absent_one.part', which is not installed: pip install Absent.One",
+            "the module 'absent_one', which is not installed: pip install Absent.One",
         ),
         (["scikit-absent[all]>=1", "numpy"], "skabsent", "which is not installed: pip install 'scikit-absent[all]>=1'"),
         (

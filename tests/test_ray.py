@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import porter
 from slow import Slow
-from test_extras import porter
 from tiny import start, write_photos
 
 from porter.cli.execution import executor_from

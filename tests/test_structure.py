@@ -83,15 +83,21 @@ def upward_imports(path: Path) -> list[str]:
 
 
 def arrows() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Every import of a module of core by another, as paths below the package."""
+    """Every import of a module of core by another, those for type checking included, as paths below the package."""
     known = {name_of(path): path for path in MODULES}
     for name, path in known.items():
-        for target, _line in imported(path, into_functions=True):
-            parts = target.split(".")[1:]
-            while parts and ".".join(parts) not in known:
-                parts.pop()  # an object of a module
-            if parts and target.startswith("porter.") and ".".join(parts) != name:
-                yield tuple(name.split(".")), tuple(parts)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                targets = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                targets = [f"{node.module}.{alias.name}" for alias in node.names]
+            else:
+                continue
+            for parts in (target.split(".")[1:] for target in targets if target.startswith("porter.")):
+                while parts and ".".join(parts) not in known:
+                    parts.pop()  # an object of a module
+                if parts and ".".join(parts) != name:
+                    yield tuple(name.split(".")), tuple(parts)
 
 
 def circles() -> list[str]:

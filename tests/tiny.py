@@ -16,7 +16,7 @@ from porter.contracts.progress import Progress
 from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest
 from porter.hosting.manager import create_registry
 from porter.pipeline.begin import begin
-from porter.pipeline.evaluation.executors.base import Executor
+from porter.pipeline.job.executor import Executor
 from porter.pipeline.run import Run
 from porter.records.loaded import LoadReport
 from porter.records.request import RunRequest

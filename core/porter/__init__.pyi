@@ -10,6 +10,7 @@ from .checkpoints.read import read_checkpoint as read_checkpoint
 from .checkpoints.strict_load import load_into as load_into
 from .checkpoints.unwrap import Weights as Weights
 from .checkpoints.unwrap import find_weights as find_weights
+from .cli.main import main as main
 from .contracts.measured import Measured as Measured
 from .contracts.probe import Probe as Probe
 from .contracts.progress import Progress as Progress
@@ -73,7 +74,10 @@ from .graphs.onnxfile import all_tensors as all_tensors
 from .graphs.onnxfile import facts_of as facts_of
 from .graphs.onnxfile import read_onnx as read_onnx
 from .hookspecs import hookimpl as hookimpl
+from .hosting.manager import create_registry as create_registry
 from .images.pipeline import reference_pipeline as reference_pipeline
+from .importing.import_request import ImportRequest as ImportRequest
+from .importing.import_results import import_results as import_results
 from .machine.host import usable_threads as usable_threads
 from .machine.statistics import wilson as wilson
 from .pipeline.run import Run as Run
@@ -95,6 +99,7 @@ from .records.manifest import Manifest as Manifest
 from .records.message import Message as Message
 from .records.message import Text as Text
 from .records.message import Value as Value
+from .records.parity import Tolerance as Tolerance
 from .records.performance import Copy as Copy
 from .records.performance import Latency as Latency
 from .records.precision import Precision as Precision
@@ -108,4 +113,5 @@ from .records.spec import PublishedMetric as PublishedMetric
 from .records.spec import TensorSpec as TensorSpec
 from .records.suspects import LabelFinding as LabelFinding
 from .records.version import __version__ as __version__
+from .runfolder.record_file import read_record as read_record
 from .worker.worker_runtime import WorkerRuntime as WorkerRuntime

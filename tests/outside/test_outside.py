@@ -27,6 +27,8 @@ from porter.contracts.runtime import ProbeRequest, TakeBackRequest
 from porter.contracts.worker_environment import WorkerEnvironment
 from porter.errors import ExitCode
 from porter.hosting.manager import create_registry
+from porter.importing.import_request import ImportRequest
+from porter.importing.import_results import import_results
 from porter.pipeline.begin import begin
 from porter.pipeline.run import Run
 from porter.records.request import RunRequest
@@ -192,3 +194,26 @@ def test_its_kit_goes_there_and_comes_back(away: ModuleType, kit: tuple[Run, Pat
     labels = [item.label for item in returned.sent.manifest.items]
     answers = [int(outputs.read(name, run.job.spec.outputs)["class"].argmax()) for name in returned.sent.names]
     assert answers == labels
+
+
+def test_what_it_takes_back_is_scored_and_delivered(
+    away: ModuleType, kit: tuple[Run, Path], tmp_path: Path, photos: dict[str, str]
+) -> None:
+    registry = create_registry([("tiny", TinyPlugin()), ("fp8", away)])
+    request = ImportRequest(runtime="fp8", folder=kit[1], model="tiny")
+    record = import_results(request, tmp_path / "imported", registry, Progress())
+    [evaluation] = record.evaluations
+    assert evaluation.metric("top1").hits == evaluation.listed == 12
+    assert record.imported is not None and record.imported.runtime == "fp8"
+    assert [str(one.text) for one in record.imported.findings] == ["no speed: no report that can be read"]
+    assert "Top-1" in (tmp_path / "imported/README.md").read_text(encoding="utf-8")
+
+
+def test_diagnose_looks_inside_it(outside: ModuleType, tmp_path: Path, photos: dict[str, str]) -> None:
+    assert begun(tmp_path / "out", photos, outside, runtimes=("fp8",)).everything() is ExitCode.OK
+    again = begun(tmp_path / "out", photos, outside, runtimes=("fp8",))
+    again.diagnose()
+    assert again.record.diagnosis is not None
+    graphs = {graph.candidate: graph for graph in again.record.diagnosis.graphs}
+    assert set(graphs) == {"fp8-fp32", "fp8-fp8"} and graphs["fp8-fp8"].worst
+    assert not again.record.diagnosis.not_probed

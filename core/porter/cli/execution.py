@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from porter.errors import BadInput
-from porter.pipeline.evaluation.executors.base import Executor
+from porter.pipeline.evaluation.executors.base import EvaluationExecutor
 from porter.pipeline.evaluation.executors.local import Local
 from porter.runfolder.option_table import HOW
 
@@ -14,7 +14,7 @@ EXECUTION = tuple(row.field for row in HOW)
 """Names of the options."""
 
 
-def executor_from(given: Mapping[str, Any]) -> tuple[Executor, dict[str, Any]]:
+def executor_from(given: Mapping[str, Any]) -> tuple[EvaluationExecutor, dict[str, Any]]:
     """The executor, and the options that are not about it.
 
     Raises `Missing` where it cannot be used on this machine, and `BadInput` where an option does not go with it.

@@ -70,4 +70,6 @@ def porter() -> None:
       PORTER_DISABLE_PLUGINS=A,B  plugins to leave out
       PORTER_TRACE=1              every hook call on stderr: by which plugin, how long, with what outcome
       PORTER_DEBUG=1              the traceback behind an error
+      PORTER_CACHE_HOME=DIR       where environments of runtimes are made [default: ~/.cache/porter]
+      PORTER_WORKER_TIMEOUT=S     seconds without a sign after which such a runtime hangs [default: its own, else 600]
     """

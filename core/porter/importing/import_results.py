@@ -28,8 +28,7 @@ from porter.importing.imported_speed import speed_of, unmeasured
 from porter.importing.which_model import model_of, require_sense
 from porter.machine.clock import now
 from porter.pipeline.accuracy_files import write_accuracy_files
-from porter.pipeline.job.dataset import Dataset
-from porter.pipeline.job.job import Job
+from porter.pipeline.job.job import Dataset, Job
 from porter.pipeline.job.provenance import plugins_of, templates_of
 from porter.pipeline.job.runtime_options import options_of, require_known
 from porter.pipeline.judge import verdicts

@@ -14,8 +14,7 @@ from porter.pipeline.evaluation.evaluate import predictions_file
 from porter.pipeline.evaluation.judging import judge
 from porter.pipeline.evaluation.scoring import Scoring, Sink
 from porter.pipeline.evaluation.shapes import NONFINITE, OK, UNREADABLE, Answered, Batch, JudgedBatch, Prepared
-from porter.pipeline.job.dataset import Dataset
-from porter.pipeline.job.job import Job
+from porter.pipeline.job.job import Dataset, Job
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import Evaluation
 from porter.records.imported import Doubt, ImportFinding

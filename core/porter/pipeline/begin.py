@@ -13,7 +13,7 @@ from porter.hosting.registry import Registry
 from porter.machine import host as machine
 from porter.machine.clock import now
 from porter.pipeline.accuracy_files import accuracy_file_names
-from porter.pipeline.evaluation.executors.base import Executor
+from porter.pipeline.job.executor import Executor
 from porter.pipeline.job.job import Job
 from porter.pipeline.run import Run
 from porter.records.record import RunRecord

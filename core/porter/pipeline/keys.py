@@ -13,9 +13,8 @@ from pathlib import Path
 from porter.contracts.runtime import Runtime
 from porter.files.hashes import digest_of, file_digest
 from porter.graphs.quantize.qdq import products_overflow
-from porter.pipeline.job.dataset import Dataset
 from porter.pipeline.job.inputs import MODEL_FILES
-from porter.pipeline.job.job import Job
+from porter.pipeline.job.job import Dataset, Job
 from porter.pipeline.job.provenance import inputs_of, plugins_of
 from porter.records.calibration import CalibrationData
 from porter.records.record import HELPER, RunRecord

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pages import blocks, commands, explain, write_files
 
-from porter.cli.main import main
+from porter import main
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/deliver-for-ascend.md"
 

@@ -10,8 +10,7 @@ from ascend_tools import Host, npu_smi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from porter.errors import BadInput, Missing
-from porter.records.spec import TensorSpec
+from porter import BadInput, Missing, TensorSpec
 from porter_ascend import aisbench, benchmark
 from porter_ascend.atc import Conversion, convert, input_shape
 from porter_ascend.atclog import Refused, read_log

@@ -15,13 +15,7 @@ import pytest
 from ascend_tools import Host
 from tiny import SIZE, TinyPlugin, start, write_photos
 
-from porter.contracts.progress import Progress
-from porter.errors import BadInput, ExitCode
-from porter.hosting.manager import create_registry
-from porter.importing.import_request import ImportRequest
-from porter.importing.import_results import import_results
-from porter.pipeline.run import Run
-from porter.records.record import RunRecord, State
+from porter import BadInput, ExitCode, ImportRequest, Progress, Run, RunRecord, State, create_registry, import_results
 from porter_ascend import plugin
 from porter_ascend.kit import read_kit
 

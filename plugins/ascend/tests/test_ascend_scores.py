@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tiny import SPEC, start, write_photos
 
-from porter.records.evaluation import Metric
+from porter import Metric
 from porter_ascend import plugin
 from porter_ascend.scores import read_scores, scores_document
 

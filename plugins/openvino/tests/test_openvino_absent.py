@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import porter
 
 
 @pytest.fixture
@@ -18,11 +17,6 @@ def without_openvino(tmp_path: Path) -> dict[str, str]:
     folder.mkdir()
     (folder / "openvino.py").write_text("raise ModuleNotFoundError(\"No module named 'openvino'\")\n")
     return {**os.environ, "PYTHONPATH": str(folder)}
-
-
-def porter(environment: dict[str, str], *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "porter.cli.main", *arguments]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_a_run_stops_before_any_work_and_names_the_package(without_openvino: dict[str, str], tmp_path: Path) -> None:

@@ -29,11 +29,11 @@ from porter import (
     OnnxRuntimeSession,
     PreprocessSpec,
     Session,
+    State,
     TensorSpec,
     file_digest,
+    read_record,
 )
-from porter.records.record import State
-from porter.runfolder.record_file import read_record
 from porter_openvino.plugin import OpenVino
 
 openvino = pytest.importorskip("openvino")

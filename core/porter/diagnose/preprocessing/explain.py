@@ -10,8 +10,8 @@ from porter.contracts.requests import Image
 from porter.data.store import open_store
 from porter.diagnose.preprocessing.fault_search import FACTOR, Search
 from porter.diagnose.preprocessing.fault_trial import ALLOWED, Sample, Trial
-from porter.diagnose.preprocessing.faults import changes
 from porter.diagnose.preprocessing.resizers import opencv_problem
+from porter.diagnose.preprocessing.usual_faults import changes
 from porter.errors import BadInput, one_line
 from porter.images.decode import decode
 from porter.records.message import Message, Text

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from porter.diagnose.preprocessing.fault_trial import ALLOWED, Distance, Trial, fitted
-from porter.diagnose.preprocessing.faults import Change
 from porter.diagnose.preprocessing.recipe import Recipe, declared
+from porter.diagnose.preprocessing.usual_faults import Change
 from porter.records.message import Message
 from porter.records.spec import PreprocessSpec
 from porter.records.suspects import Explanation, Suspect

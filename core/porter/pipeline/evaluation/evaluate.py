@@ -13,7 +13,7 @@ from porter.errors import PluginError
 from porter.files.whole import whole_file
 from porter.machine.clock import now
 from porter.machine.statistics import wilson
-from porter.pipeline.evaluation.executors.base import Answering, Executor, Work
+from porter.pipeline.evaluation.executors.base import Answering, EvaluationExecutor, Work
 from porter.pipeline.evaluation.journal import Journal
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
 from porter.pipeline.evaluation.scoring import Scoring, Sink, gate_metric
@@ -72,7 +72,7 @@ def predictions_file(job: Job) -> Iterator[Predictions]:
         yield rows
 
 
-def evaluate(work: Work, executor: Executor, sink: Sink, *, reference: Answers | None = None) -> Pass:
+def evaluate(work: Work, executor: EvaluationExecutor, sink: Sink, *, reference: Answers | None = None) -> Pass:
     """Score one subject over the whole manifest, from its journal as far as that goes, the rest where `executor` runs.
 
     Raises `PluginError` where an item of the manifest is not accounted for, and where the task has no metric for its
@@ -100,7 +100,7 @@ def evaluate(work: Work, executor: Executor, sink: Sink, *, reference: Answers |
 class Journalled:
     """The judged batches of one subject: those of its journal, then those that are inferred now and journalled."""
 
-    def __init__(self, work: Work, executor: Executor) -> None:
+    def __init__(self, work: Work, executor: EvaluationExecutor) -> None:
         self._work, self._executor = work, executor
         self._job, self._subject = work.job, work.subject
         self._open = ExitStack()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from porter.pipeline.accuracy_files import write_accuracy_files
 from porter.pipeline.evaluation.evaluate import Pass, evaluate, predictions_file
-from porter.pipeline.evaluation.executors.base import Work
+from porter.pipeline.evaluation.executors.base import EvaluationExecutor, Work
 from porter.pipeline.evaluation.executors.local import Local
 from porter.pipeline.evaluation.judging import NONFINITE_REASON
 from porter.pipeline.evaluation.scoring import FAILURES_KEPT
@@ -32,7 +32,8 @@ def score_all(job: Job, record: RunRecord, *, from_files: bool = False) -> RunRe
     # Alone, a stage tries again what failed before; in a run that would fail, or hang, once more.
     stages = [Failing.VERIFY, Failing.EVALUATE] if from_files else [Failing.EVALUATE]
     record = retried(clear(record, ["choice"]), stages)
-    executor, passes = job.executor or Local(), list[Pass]()
+    executor = job.executor if isinstance(job.executor, EvaluationExecutor) else Local()
+    passes = list[Pass]()
     sources = Sources(job, record, from_files=from_files and executor.reads_files)
     with predictions_file(job) as sink:
         for subject in subjects(record):

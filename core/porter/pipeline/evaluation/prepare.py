@@ -19,8 +19,7 @@ from porter.data.store import open_store
 from porter.errors import BadInput, ImageError, PluginError, one_line
 from porter.images.decode import decode
 from porter.pipeline.evaluation.shapes import Batch, Prepared, Slab
-from porter.pipeline.job.dataset import Dataset
-from porter.pipeline.job.job import Job
+from porter.pipeline.job.job import Dataset, Job
 from porter.pipeline.job.processors import end
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from porter.contracts.task import Scorer
 from porter.errors import PluginError
 from porter.pipeline.evaluation.prediction_changes import Answers
 from porter.pipeline.evaluation.shapes import STAGES, Judged, JudgedBatch, Row
-from porter.pipeline.job.dataset import Dataset
-from porter.pipeline.job.job import Job
+from porter.pipeline.job.job import Dataset, Job
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import Failure, Metric
 

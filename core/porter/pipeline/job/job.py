@@ -1,35 +1,35 @@
-"""One job: what was asked for, resolved to a plugin, a spec and files that exist."""
+"""One job in two frozen parts: the model that was asked for, and the images that it is done on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from porter.contracts.progress import Progress
-from porter.contracts.requests import Loaded, ModelOffer, ModelRequest
+from porter.contracts.requests import Loaded, LoadRequest, ModelOffer, ModelRequest
 from porter.contracts.runtime import Runtime, Session
-from porter.contracts.task import Task
+from porter.contracts.task import DataRequest, Task
+from porter.data.content import manifest_sha256
 from porter.errors import BadInput
 from porter.hosting.engines import engine_packages
 from porter.hosting.model_hooks import ModelHooks
 from porter.hosting.registry import Registry
 from porter.machine import host as machine
-from porter.pipeline.job.dataset import Dataset, asked_for
+from porter.pipeline.job.executor import Executor
 from porter.pipeline.job.inputs import JobFiles, resolve_files
-from porter.pipeline.job.opening import load_model, reference_of, task_of
+from porter.pipeline.job.loading import load_model, reference_of, task_of
 from porter.pipeline.job.processors import Processors, streams_for
-from porter.pipeline.job.targets import Targets, runtimes_of, targets_of
+from porter.pipeline.job.targets import Targets, int8_obstacle, runtimes_of, takes_int8_graph, targets_of
 from porter.records.environment import Environment
+from porter.records.manifest import Item, Manifest
 from porter.records.precision import FP32, PRECISIONS, Precision, table_with
+from porter.records.record import DataReport
 from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec
 
-if TYPE_CHECKING:
-    from porter.pipeline.evaluation.executors.base import Executor
-
 DEFAULT_OPSET = 11
+ONLY_TOGETHER = " (the shipped images go only with the shipped model)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,24 +88,32 @@ class Job:
 
     @cached_property
     def task(self) -> Task:
-        return task_of(self)
+        return task_of(self.registry, self.spec.task)
 
     @cached_property
     def loaded(self) -> Loaded:
         """The model in memory, every part of it in eval mode."""
-        return load_model(self)
+        request = LoadRequest(
+            spec=self.spec,
+            config=self.files.config,
+            checkpoint=self.checkpoint,
+            weights=self.request.weights,
+            trust_checkpoint=self.request.trust_checkpoint,
+            threads=self.threads,
+        )
+        return load_model(self.hooks, request)
 
     @cached_property
     def reference(self) -> Session:
         """The model as it was loaded."""
-        return reference_of(self)
+        return reference_of(self.loaded, self.spec, self.hooks.plugin, self.threads)
 
     # --- the images -----------------------------------------------------------------------------------------------
 
     @cached_property
     def data(self) -> Dataset:
         """The images that were asked for. Raises `BadInput` where there are none."""
-        return asked_for(self)
+        return _asked_for(self)
 
     # --- the artefacts --------------------------------------------------------------------------------------------
 
@@ -173,3 +181,70 @@ class Job:
         hold the weights once for each stream."""
         provider = self.request.provider or "CPU"
         return self.request.streams or (streams_for(self.threads) if provider.upper().startswith("CPU") else 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images in an order that never changes, for one job. The same job on other images is another `Dataset`."""
+
+    job: Job
+    manifest: Manifest
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """Every image with its label."""
+        return self.manifest.items
+
+    @cached_property
+    def manifest_sha256(self) -> str:
+        """Of the list of images and labels, not of what the images show."""
+        return manifest_sha256(self.manifest)
+
+    @cached_property
+    def report(self) -> DataReport:
+        """What the images are, before the first of them is read, as the record has it."""
+        manifest = self.manifest
+        return DataReport(
+            root=self.job.request.data or "shipped with the plugin",
+            found=manifest.found,
+            listed=len(manifest.items),
+            selection=manifest.selection,
+            labels_from=manifest.labels_from,
+            label_offset=manifest.label_offset,
+            manifest_sha256=self.manifest_sha256,
+            kept_apart=len(manifest.kept_apart),
+            warnings=manifest.warnings,
+        )
+
+
+def _asked_for(job: Job) -> Dataset:
+    """The images that the request names, as the model's task lists them. Raises `BadInput` where there are none."""
+    files = job.files
+    if files.data is None:
+        only = "" if job.offer.shipped is None or job.offer.shipped.data is None else ONLY_TOGETHER
+        raise BadInput(f"no images: give --data DIR and --labels FILE{only}")
+    keep_apart = job.request.calibration_images if _keeps_apart(job) else 0
+    manifest = job.task.manifest(
+        DataRequest(
+            root=files.data,
+            spec=job.spec,
+            labels=files.labels,
+            class_map=files.class_map,
+            label_offset=job.request.label_offset,
+            limit=job.request.limit,
+            keep_apart=keep_apart,
+        )
+    )
+    if keep_apart and not manifest.kept_apart:
+        raise BadInput(f"task {job.task.name!r} keeps no images apart to calibrate int8 on: give --calibration DIR")
+    return Dataset(job, manifest)
+
+
+def _keeps_apart(job: Job) -> bool:
+    """Whether images must be left out of what is scored, to calibrate on."""
+    if job.request.calibration is not None:
+        return False
+    if any(precision in runtime.calibrates for runtime, precision in job.targets):
+        return True
+    wanted = job.request.is_auto or any(takes_int8_graph(*pair) for pair in job.targets)
+    return wanted and not int8_obstacle(job.spec)

@@ -1,74 +1,20 @@
-"""What a job asks of plugins: the model in memory, artefacts, sessions. A fault is laid at the plugin that made it."""
+"""What a job asks of runtimes: artefacts and sessions. A fault is laid at the plugin that made it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from porter.contracts.requests import Loaded, LoadRequest
 from porter.contracts.runtime import BuildRequest, OpenRequest, Runtime, Session
-from porter.contracts.task import Scorer, Task
 from porter.errors import BadInput, PluginError, one_line
 from porter.files.hashes import file_digest
-from porter.hosting.faults import raise_as_plugin_error
-from porter.hosting.guard import guarded
+from porter.hosting.plugin_faults import raise_as_plugin_error
 from porter.pipeline.job.as_asked import require_as_asked
-from porter.records.artefact import Artefact, SessionInfo
+from porter.pipeline.job.job import Job
+from porter.pipeline.job.loading import session_info
+from porter.records.artefact import Artefact
 from porter.runfolder.layout import CACHE
 from porter.runfolder.written import changed
-
-if TYPE_CHECKING:
-    from porter.pipeline.job.job import Job
-
-
-def task_of(job: Job) -> Task:
-    """The model's task, whose faults are its plugin's."""
-    name = job.spec.task
-    plugin, what = job.registry.provider_of("task", name), f"task {name!r}"
-
-    def returned(result: object) -> object:
-        return guarded(result, plugin, f"the scorer of {what}") if isinstance(result, Scorer) else result
-
-    return guarded(job.registry.task(name), plugin, what, returned)
-
-
-def load_model(job: Job) -> Loaded:
-    """The model in memory. Raises `PluginError` where a part of it is in training mode."""
-    loaded = job.hooks.load(
-        LoadRequest(
-            spec=job.spec,
-            config=job.files.config,
-            checkpoint=job.checkpoint,
-            weights=job.request.weights,
-            trust_checkpoint=job.request.trust_checkpoint,
-            threads=job.threads,
-        )
-    )
-    if loaded.module is not None and hasattr(loaded.module, "named_modules"):
-        training = [name or "the model itself" for name, part in loaded.module.named_modules() if part.training]
-        if training:
-            raise PluginError(
-                f"plugin {job.hooks.plugin!r}: porter_load left {len(training)} modules in training mode "
-                f"(first: {training[0]}); call .eval() on the model"
-            )
-    return loaded
-
-
-def reference_of(job: Job) -> Session:
-    """The model as it was loaded, ready to run: by the plugin's own session, or by PyTorch."""
-    session = job.loaded.reference
-    if session is None:
-        from porter.builtin.pytorch import TorchSession
-
-        session = TorchSession(job.loaded.module, tuple(t.name for t in job.spec.outputs), job.threads)
-    info = session_info(session, job.hooks.plugin, "the reference")
-    if info.threads not in (None, job.threads) and "threads" not in info.announced:
-        raise PluginError(
-            f"plugin {job.hooks.plugin!r}: the session of the reference was asked for {job.threads} threads "
-            f"(LoadRequest.threads) and says that it uses {info.threads}"
-        )
-    return session
 
 
 def build_artefact(job: Job, runtime: Runtime, request: BuildRequest) -> Artefact:
@@ -144,15 +90,3 @@ def open_artefact(
         session.close()
         raise
     return session
-
-
-def session_info(session: Session, plugin: str, whose: str) -> SessionInfo:
-    """What the session says of itself. Raises `PluginError` where it does not say it rightly."""
-    what = f"the session of {whose}"
-    try:
-        info = session.info
-    except (Exception, SystemExit) as error:
-        raise_as_plugin_error(error, plugin, f"`info` of {what}")
-    if not isinstance(info, SessionInfo):
-        raise PluginError(f"plugin {plugin!r}: `info` of {what} is {type(info).__name__}, it must be SessionInfo")
-    return info

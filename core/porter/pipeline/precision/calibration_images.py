@@ -17,8 +17,7 @@ from porter.files.urls import is_url
 from porter.pipeline.evaluation.infer import Listener
 from porter.pipeline.evaluation.prepare import prepare
 from porter.pipeline.evaluation.shapes import Prepared
-from porter.pipeline.job.dataset import Dataset
-from porter.pipeline.job.job import Job
+from porter.pipeline.job.job import Dataset, Job
 from porter.records.calibration import CalibrationData
 from porter.records.manifest import Item, Manifest
 

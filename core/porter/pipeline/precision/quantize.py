@@ -16,8 +16,7 @@ from porter.files.whole import whole_file
 from porter.graphs.quantize.int8_graph import MIN_OPSET, float_graph
 from porter.graphs.quantize.qdq import products_overflow
 from porter.pipeline.export import export_to
-from porter.pipeline.job.dataset import Dataset
-from porter.pipeline.job.job import Job
+from porter.pipeline.job.job import Dataset, Job
 from porter.pipeline.job.targets import takes_int8_graph
 from porter.pipeline.keys import attempts_key
 from porter.pipeline.precision.attempts import Attempts

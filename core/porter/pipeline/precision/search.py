@@ -15,7 +15,7 @@ from porter.errors import PorterError
 from porter.graphs.quantize.qdq import write_qdq
 from porter.graphs.quantize.ranges import METHODS, Method, measure
 from porter.graphs.quantize.sensitivity import sensitive_tensors
-from porter.pipeline.job.dataset import Dataset
+from porter.pipeline.job.job import Dataset
 from porter.pipeline.job.opening import build_artefact, open_artefact
 from porter.pipeline.judge.gate import gated
 from porter.pipeline.precision.attempts import Attempts

@@ -12,7 +12,7 @@ from porter.pipeline.evaluation.judging import judge
 from porter.pipeline.evaluation.prepare import batches, prepare
 from porter.pipeline.evaluation.scoring import Scoring, gate_metric
 from porter.pipeline.evaluation.shapes import NONFINITE, Batch
-from porter.pipeline.job.dataset import Dataset
+from porter.pipeline.job.job import Dataset
 from porter.records.evaluation import Metric
 
 

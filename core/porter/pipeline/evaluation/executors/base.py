@@ -6,12 +6,11 @@ import abc
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
 
 from porter.pipeline.evaluation.shapes import JudgedBatch
 from porter.pipeline.evaluation.sources import Sources
 from porter.pipeline.evaluation.subject import Subject
+from porter.pipeline.job.executor import Executor
 from porter.pipeline.job.job import Job
 from porter.records.artefact import SessionInfo
 
@@ -43,29 +42,9 @@ class Answering(abc.ABC):
         """The batches. Raises `PorterError` where an image cannot be answered."""
 
 
-class Executor(abc.ABC):
-    """Used as a context manager: what it started ends with it."""
-
-    name: str
-    reads_files: bool
-    """Whether it takes tensors and outputs that earlier stages left in the run's folder."""
-    templates: Path | None = None
-    """Folder of templates that go before core's, with catalogues in `languages/` beside them; None: core's alone."""
-
-    def require(self) -> None:  # noqa: B027 - most need nothing
-        """Raise `Missing` or `BadInput` where it cannot be used, before any work is done."""
+class EvaluationExecutor(Executor):
+    """An executor that has images answered."""
 
     @abc.abstractmethod
     def answering(self, work: Work) -> AbstractContextManager[Answering]:
         """Open the sessions; they are closed when the block ends."""
-
-    def close(self) -> None:  # noqa: B027 - most start nothing
-        """End what was started."""
-
-    def __enter__(self) -> Executor:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from porter.contracts.runtime import Session
-from porter.pipeline.evaluation.executors.base import Answering, Executor, Work
+from porter.pipeline.evaluation.executors.base import Answering, EvaluationExecutor, Work
 from porter.pipeline.evaluation.judging import judge
 from porter.pipeline.evaluation.shapes import JudgedBatch
 
 
-class Local(Executor):
+class Local(EvaluationExecutor):
     """Answers in this process, with one session."""
 
     name = "local"

@@ -12,7 +12,7 @@ from typing import Any
 
 from porter.errors import BadInput, Missing, one_line
 from porter.machine import host as machine
-from porter.pipeline.evaluation.executors.base import Answering, Executor, Work
+from porter.pipeline.evaluation.executors.base import Answering, EvaluationExecutor, Work
 from porter.pipeline.evaluation.executors.crew import KEYWORDS, Crew
 
 PATIENCE = 5.0
@@ -21,7 +21,7 @@ OBJECT_STORE = 200 * 2**20
 """Bytes of the object store of a cluster of this machine alone, whose files need not be sent to it."""
 
 
-class Ray(Executor):
+class Ray(EvaluationExecutor):
     """Shares the images of an evaluation out over workers, each a process with a session of its own.
 
     Args:

@@ -20,8 +20,7 @@ from porter.pipeline.evaluation.judging import judge
 from porter.pipeline.evaluation.prepare import prepare
 from porter.pipeline.evaluation.shapes import JudgedBatch
 from porter.pipeline.evaluation.subject import Subject
-from porter.pipeline.job.dataset import Dataset
-from porter.pipeline.job.job import Job
+from porter.pipeline.job.job import Dataset, Job
 from porter.pipeline.job.provenance import inputs_of, plugins_of
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Item, Manifest

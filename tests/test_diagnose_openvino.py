@@ -15,14 +15,12 @@ import pytest
 from graphs import FLOAT, change_weight, edited, graph, images, in_bfloat16, network, node, ones
 from tiny import TinyPlugin, start, write_photos
 
-from porter import BadInput, Missing, ProbeRequest
+from porter import BadInput, Missing, ProbeRequest, Tolerance, read_onnx
 from porter.documents.drawings.depth_axes import depth_chart
 from porter.graphs.graph import Graph
 from porter.graphs.nodes import diagnose_graphs
 from porter.graphs.onnx_probe import OnnxProbe
-from porter.graphs.onnxfile import read_onnx
 from porter.records.diagnosis import GraphDiagnosis
-from porter.records.parity import Tolerance
 from porter_openvino.compiling import cpu_precisions
 from porter_openvino.plugin import OpenVino
 from porter_openvino.probe import OpenVinoProbe
