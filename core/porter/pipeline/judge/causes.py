@@ -35,6 +35,10 @@ def parity_causes(record: RunRecord) -> tuple[Text, ...]:
                 command=_command(record, "export"),
             )
         )
+    if any(parity.precision is not None and parity.precision.contradictions for parity in failed):
+        causes.append(
+            Message("the artefact does not have the precision that it claims: build it again, or ask for what it has")
+        )
     if any(_at_one_batch(parity) for parity in failed):
         causes.append(Message("a batch size is baked into the graph: export it with a free batch dimension"))
     if any(one.shape_matches and not one.finite for parity in failed for one in parity.outputs):

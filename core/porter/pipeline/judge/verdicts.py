@@ -153,6 +153,7 @@ def _parity(record: RunRecord) -> Verdict:
     for parity in record.parity:
         evidence.append(_worst(parity))
         evidence += [_miss(one, parity) for one in parity.outputs if not one.passed]
+        evidence += [] if parity.precision is None else [*parity.precision.contradictions, *parity.precision.notes]
     passed = all(parity.passed for parity in record.parity) and not broken
     state = State.PASS if passed else State.FAIL
     return _verdict("parity", state, *evidence, advice=() if passed else parity_causes(record))
