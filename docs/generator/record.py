@@ -92,6 +92,8 @@ UNITS = {
     "SpeedChange.ratio": "1",
     "Attempt.options": "of the method",
     "AttemptScore.drop": "of the metric",
+    "Performance.processors": "processors",
+    "Performance.operations_per_second": "operations/s",
     "Candidate.drop": "of the metric",
     "Candidate.ratio": "1",
     "Candidate.value": "of the metric",

@@ -126,6 +126,17 @@ def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Se
     return (*causes, Message("find where the accuracy goes: `{command}`", command=_command(record, "diagnose")))
 
 
+def speed_causes(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about figures of speed that cannot be right."""
+    return (
+        Message("the runtime or its plugin does not do the work that is timed, or its tool counts it otherwise"),
+        Message(
+            "do not quote the figure; once that is mended, measure again: `{command}`",
+            command=_command(record, "bench"),
+        ),
+    )
+
+
 def label_cause(finding: LabelFinding) -> Message:
     """A suspect of the labels with the accuracy it would give; never applied."""
     return Message(

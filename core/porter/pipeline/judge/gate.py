@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from porter.pipeline.judge.speed_marks import impossible
 from porter.records.artefact import Artefact
 from porter.records.choice import Outcome
 from porter.records.evaluation import Evaluation, Metric
@@ -67,6 +68,8 @@ def objection(record: RunRecord, artefact: Artefact) -> tuple[Outcome, Text] | N
         return Outcome.INACCURATE, _loss(failed)
     if evaluation.chance:
         return Outcome.DOUBTFUL, evaluation.chance
+    if impossible(record, artefact.id):
+        return Outcome.DOUBTFUL, Message("its speed cannot be right")
     return None
 
 

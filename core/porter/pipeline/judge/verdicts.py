@@ -1,4 +1,7 @@
-"""The four verdicts: weights loaded, model parity, preprocessing parity, accuracy. Each apart, with its evidence."""
+"""The verdicts: weights loaded, model parity, preprocessing parity, accuracy, and speed where a figure cannot be right.
+
+Each stands apart, with its evidence.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,11 @@ from porter.pipeline.judge.causes import (
     parity_causes,
     preprocessing_advice,
     preprocessing_causes,
+    speed_causes,
     weights_causes,
 )
 from porter.pipeline.judge.gate import doubts, gated
+from porter.pipeline.judge.speed_marks import impossible
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.manifest import Manifest
 from porter.records.message import Message, Text, Value
@@ -37,10 +42,13 @@ def exit_code(record: RunRecord) -> ExitCode:
 
 
 def judge(record: RunRecord) -> RunRecord:
-    """Fill `verdicts` from the sections that are there; of what `auto` tried, they are about what it chose."""
+    """Fill `verdicts` from the sections that are there; of what `auto` tried, they are about what it chose.
+
+    Speed has a verdict only where a figure cannot be right.
+    """
     seen = _of_delivered(record)
     earlier = (_weights(seen), _parity(seen), _preprocessing(seen))
-    return replace(record, verdicts=(*earlier, _accuracy(seen, earlier)))
+    return replace(record, verdicts=(*earlier, _accuracy(seen, earlier), *_speed(seen)))
 
 
 def _unfinished(record: RunRecord, *stages: Failing) -> list[Unfinished]:
@@ -60,6 +68,7 @@ def _of_delivered(record: RunRecord) -> RunRecord:
         parity=tuple(one for one in record.parity if one.candidate in ids),
         evaluations=tuple(one for one in record.evaluations if one.name in {*ids, REFERENCE}),
         comparisons=tuple(one for one in record.comparisons if one.evaluation in ids),
+        performance=tuple(one for one in record.performance if one.artefact in ids),
     )
 
 
@@ -260,6 +269,23 @@ def _too_few(record: RunRecord) -> Text:
     return TOLD[PairedVerdict.UNDECIDED]
 
 
+def _speed(record: RunRecord) -> tuple[Verdict, ...]:
+    """That figures of speed cannot be right. It fails, as a document that is delivered would state them; there is none
+    that passes, since a speed has no bound to keep."""
+    wrong = impossible(record)
+    if not wrong:
+        return ()
+    count = len({(one.artefact, one.batch, one.session.threads, one.session.streams, one.queued) for one, _ in wrong})
+    evidence: list[Text] = [
+        Message("1 figure cannot be right") if count == 1 else Message("{count} figures cannot be right", count=count)
+    ]
+    evidence += [
+        Message("{artefact} at batch {batch}: {mark}", artefact=one.artefact, batch=one.batch, mark=mark.text)
+        for one, mark in wrong
+    ]
+    return (_verdict("speed", State.FAIL, *evidence, advice=speed_causes(record)),)
+
+
 def _comparison(one: Comparison) -> Message:
     against = AGAINST.get(one.against, one.against)
     if one.drop is None or one.baseline is None:
@@ -317,6 +343,7 @@ TITLES = {
     "parity": Message("Model parity"),
     "preprocessing": Message("Preprocessing parity"),
     "accuracy": Message("Accuracy"),
+    "speed": Message("Speed"),
 }
 AGAINST = {REFERENCE: Message("the reference"), PUBLISHED: Message("the published figure")}
 TOLD = {
