@@ -1,4 +1,4 @@
-"""Runtimes that get one thing wrong, built on `OnnxRuntime` as an outsider would, each by the check that must find it."""
+"""Runtimes that get one thing wrong, built on `OnnxRuntime` as an outsider would."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from tiny import TinyPlugin
@@ -20,7 +20,7 @@ Outputs = dict[str, np.ndarray]
 class Lie:
     """Sits between a session and its caller; `calls` counts those made before."""
 
-    needs: Mapping[str, Any] = {}
+    needs: ClassVar[Mapping[str, Any]] = {}
     """Options of the run without which it does not show."""
 
     def __init__(self) -> None:
@@ -52,9 +52,7 @@ class OfNeighbours(Lie):
 
 class OfPlace(Lie):
     def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
-        return {
-            name: v * (1 + 0.05 * np.arange(len(v), dtype=v.dtype))[:, None] for name, v in honest(batch).items()
-        }
+        return {name: v * (1 + 0.05 * np.arange(len(v), dtype=v.dtype))[:, None] for name, v in honest(batch).items()}
 
 
 class LastRow(Lie):
@@ -96,7 +94,7 @@ class OneBuffer(Lie):
 class NotReentrant(Lie):
     """The input lies in one place, and a second call overwrites it while the first one waits."""
 
-    needs = {"streams": 2, "threads": 2}
+    needs: ClassVar[Mapping[str, Any]] = {"streams": 2, "threads": 2}
     fed: np.ndarray | None = None
 
     def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
@@ -109,7 +107,7 @@ class NotReentrant(Lie):
 class SecondStream(Lie):
     """Whatever is called while another call runs is wrong."""
 
-    needs = {"streams": 2, "threads": 2}
+    needs: ClassVar[Mapping[str, Any]] = {"streams": 2, "threads": 2}
 
     def __init__(self) -> None:
         super().__init__()

@@ -38,7 +38,7 @@ class TraceFile:
     """The file at `path`, of the outputs that `key` stands for; read from the first image on, then written."""
 
     def __init__(self, path: Path, key: str) -> None:
-        self.path, self._key = path, key
+        self.path, self.key = path, key
         self._stream: BinaryIO | None = None
         self._end = 0
         """Offset after the last line that was read and holds; 0: there is none."""
@@ -89,7 +89,7 @@ class TraceFile:
             return False
         text = self._stream.readline()
         head = value_of(text, Head)
-        if head is None or head.key != self._key:
+        if head is None or head.key != self.key:
             self.close()
             return False
         self._end = len(text)
@@ -102,14 +102,17 @@ class TraceFile:
         self._stream.truncate(self._end)
         self._stream.seek(self._end)
         if not self._end:
-            self._stream.write(line_of(Head(key=self._key)))
+            self._stream.write(line_of(Head(key=self.key)))
 
 
-def key_of(path: Path) -> str | None:
-    """The key of a file of traces; None where it is none."""
+def look_at(path: Path) -> tuple[str, int] | None:
+    """The key of a file of traces, and of how many images it has them; None where it is none."""
+    images = 0
     try:
         with path.open("rb") as stream:
             head = value_of(stream.readline(), Head)
+            while value_of(stream.readline(), Line) is not None:
+                images += 1
     except OSError:
         return None
-    return None if head is None else head.key
+    return None if head is None else (head.key, images)

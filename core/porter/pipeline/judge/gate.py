@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from porter.pipeline.judge.coverage import is_wrong
+from porter.pipeline.judge.covered import is_wrong
 from porter.records.artefact import Artefact
 from porter.records.choice import Outcome
 from porter.records.evaluation import Evaluation, Metric

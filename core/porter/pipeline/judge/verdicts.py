@@ -16,7 +16,7 @@ from porter.pipeline.judge.causes import (
     preprocessing_causes,
     weights_causes,
 )
-from porter.pipeline.judge.coverage import coverage, findings_of, is_wrong, said
+from porter.pipeline.judge.covered import coverage, findings_of, is_wrong, said
 from porter.pipeline.judge.gate import doubts, gated
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.manifest import Manifest
