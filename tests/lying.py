@@ -39,6 +39,32 @@ class Lie:
         return request
 
 
+class Wide(Lie):
+    """The fault of another lie, in batches of at least `least` alone: verify's have at most three rows."""
+
+    fault: type[Lie]
+    least = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fault = self.fault()
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        return self._fault.told(honest, batch, number) if len(batch) >= self.least else honest(batch)
+
+
+def wide(fault: type[Lie], least: int = 4) -> type[Lie]:
+    """A lie with that fault in batches of at least so many rows."""
+    return type(f"Wide{fault.__name__}", (Wide,), {"fault": fault, "least": least})
+
+
+class Mild(Lie):
+    """As far off as a coarse precision: a hundredth of the largest value."""
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        return {name: v + np.float32(0.01) * np.abs(v).max() for name, v in honest(batch).items()}
+
+
 class Noisy(Lie):
     def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
         noise = np.random.default_rng(number).standard_normal
@@ -196,9 +222,9 @@ def _scaled(source: Any, target: Any) -> None:
 
 
 class LyingSession(Session):
-    def __init__(self, session: Session, lie: Lie) -> None:
+    def __init__(self, session: Session, lie: Lie, precision: str) -> None:
         self._session, self._lie = session, lie
-        self.info = replace(session.info, runtime="lying")
+        self.info = replace(session.info, runtime="lying", precision=precision)
 
     def run(self, batch: np.ndarray) -> Outputs:
         return self._lie.run(self._session.run, batch)
@@ -223,7 +249,7 @@ class Lying(OnnxRuntime):
 
     def open(self, request: OpenRequest) -> Session:
         lie = self._lie()
-        return LyingSession(super().open(lie.before_open(request)), lie)
+        return LyingSession(super().open(lie.before_open(request)), lie, self._precision)
 
 
 class Offering(TinyPlugin):

@@ -115,6 +115,7 @@ def test_a_corrupted_file_is_shown_as_such_and_pruned(tmp_path: Path, run: Run) 
     out = tmp_path / "out"
     damaged(out / "cache/predictions/reference.jsonl")
     (out / "cache/predictions/onnxruntime-fp32.jsonl").write_bytes(b"")
+    (out / "cache/reference-outputs.jsonl").write_bytes(b"torn")
     damaged(out / "cache/tool/x/1.blob")
     damaged(out / "tensors/00000003.npz")
     (out / "outputs/reference" / INDEX).write_bytes(b"\xff\xfe")
@@ -171,7 +172,7 @@ def test_what_cannot_be_told_stays_until_all_goes(tmp_path: Path, run: Run, caps
     assert text.count("no installed plugin offers the model 'tiny'") == 6
     code, text, _ = call(capsys, out, "--json")
     report = msgspec.json.decode(text, type=CacheReport)
-    assert code == 0 and {one.state for one in report.kept} == {CacheState.UNKNOWN} and len(report.kept) == 5
+    assert code == 0 and {one.state for one in report.kept} == {CacheState.UNKNOWN} and len(report.kept) == 6
     code, text, _ = call(capsys, out, "--prune", "--all", "--json")
     assert code == 0 and len(json.loads(text)["removed"]) == 5 and json.loads(text)["kept"] == []
     assert call(capsys, out)[1] == "kept: 0, 0 bytes\n"

@@ -50,12 +50,12 @@ def session_faults(job: Job, session: Session, images: Sequence[Prepared], bound
 
 
 def wrong_rows(wanted: Rows, got: Rows, bound: Bound, before: Rows | None) -> tuple[SessionFinding, ...]:
-    """What the rows of one batch that are beyond the tolerance look like; only what binds fails."""
+    """What the rows of one batch that are beyond the tolerance look like; an estimate is too wide to tell."""
     off = rows_off(wanted, got, bound.tolerance)
-    if not off.any():
+    if not (off.any() and bound.binding):
         return ()
     told = named(wanted, got, off, bound.tolerance, before)
-    return () if told.check == OUTPUTS else (replace(told, fails=bound.binding),)
+    return () if told.check == OUTPUTS else (told,)
 
 
 def explained(job: Job, artefact: Artefact, parity: Parity, images: Sequence[Prepared]) -> Parity:

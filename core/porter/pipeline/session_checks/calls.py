@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from porter.pipeline.session_checks.check_names import (
     BATCH_BEFORE,
+    BATCH_SIZE,
     LAST_ROW,
     NEIGHBOURS,
     NOT_DETERMINISTIC,
@@ -111,22 +112,25 @@ def against_alone(
     if wrong == [len(batch) - 1] and 0 in chosen and len(batch) > 1:
         yield finding(LAST_ROW, Message("row {row} of {rows}", row=len(batch), rows=len(batch)))
         return
-    yield _neighbours_or_place(run, batch, wrong[0], taken(alone, [chosen.index(wrong[0])]), tolerance, len(wrong))
+    yield _of_the_batch(run, batch, wrong[0], taken(alone, [chosen.index(wrong[0])]), tolerance, len(wrong))
 
 
-def _neighbours_or_place(
+def _of_the_batch(
     run: Run, batch: np.ndarray, row: int, alone: Rows, tolerance: Tolerance, wrong: int
 ) -> SessionFinding:
-    """Why a row differs from its image alone: a batch of that image only tells which."""
+    """Why a row differs from its image alone: two calls on a batch of that image only tell."""
     import numpy as np
 
-    alike = copied(run(np.repeat(batch[row : row + 1], len(batch), axis=0)))
+    alike = np.repeat(batch[row : row + 1], len(batch), axis=0)
+    first, again = copied(run(alike)), copied(run(alike))
     wanted = {name: np.repeat(values, len(batch), axis=0) for name, values in alone.items()}
-    check = PLACE if rows_off(wanted, alike, tolerance).any() else NEIGHBOURS
-    return finding(
-        check,
-        Message("{wrong} rows of a batch of {rows} are not those of the images alone", wrong=wrong, rows=len(batch)),
-    )
+    rows = {name: np.repeat(values[:1], len(batch), axis=0) for name, values in again.items()}
+    if not rows_off(wanted, again, tolerance).any():
+        check = BATCH_BEFORE if rows_off(wanted, first, tolerance).any() else NEIGHBOURS
+    else:
+        check = PLACE if rows_off(rows, again, tolerance).any() else BATCH_SIZE
+    figures = {"wrong": wrong, "rows": len(batch)}
+    return finding(check, Message("{wrong} rows of a batch of {rows} are not those of the images alone", **figures))
 
 
 def at_once(

@@ -8,6 +8,7 @@ from porter.records.session_finding import SessionFinding
 NOT_DETERMINISTIC = "not-deterministic"
 NEIGHBOURS = "neighbours"
 PLACE = "place"
+BATCH_SIZE = "batch-size"
 LAST_ROW = "last-row"
 SHUFFLED = "shuffled-rows"
 BATCH_BEFORE = "batch-before"
@@ -24,6 +25,7 @@ TITLES = {
     NOT_DETERMINISTIC: Message("the same call twice gives different outputs"),
     NEIGHBOURS: Message("a row depends on the other rows of its batch"),
     PLACE: Message("a row depends on its place in the batch"),
+    BATCH_SIZE: Message("the outputs depend on the batch size"),
     LAST_ROW: Message("the last row of a batch is wrong"),
     SHUFFLED: Message("the rows come out in another order"),
     BATCH_BEFORE: Message("the outputs are those of an earlier batch"),
