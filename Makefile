@@ -1,5 +1,5 @@
 # make run   set up .venv and run the main job on the shipped sample
-# make test  install what the tests need and run them all
+# make test  install what the tests need and run them all, on up to 8 cores
 # make lint  ruff and mypy
 # make bench porter beside other ways to do the same, to docs/benchmarks.md; BENCH=--quick for a short one
 # make fuzz  damaged inputs for every reader, for SECONDS seconds
@@ -20,7 +20,7 @@ run: .venv/installed
 	$(BIN)/porter run hrnet --out $(OUT)
 
 test: .venv/tested
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8
 
 fuzz: .venv/tested
 	$(BIN)/python tests/fuzzing/run.py --seconds $(SECONDS)

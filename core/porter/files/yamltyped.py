@@ -61,10 +61,13 @@ def from_yaml(document: Mapping[str, Any], kind: type[T], where: str, absent: st
 
 def yaml_fault(document: Mapping[str, Any], where: str, path: str, problem: str) -> BadInput:
     """The error to raise for the key at `path`, such as `MODEL.IMAGE_SIZE`; empty: the document itself."""
-    line, here = 0, document
-    for key in re.sub(r"\[\d+\]$", "", path).split("."):
-        if not isinstance(here, Mapping) or key not in here:
+    line, here, rest = 0, document, re.sub(r"\[\d+\]$", "", path)
+    while isinstance(here, Mapping):
+        named = {one_line(key): key for key in here}  # a path shows keys on one line, and a key may have dots in it
+        shown_as = max((one for one in named if f"{rest}.".startswith(f"{one}.")), key=len, default=None)
+        if shown_as is None:
             break
+        key, rest = named[shown_as], rest[len(shown_as) + 1 :]
         line = here.lines.get(key, line) if isinstance(here, Lined) else line
         here = here[key]
     place = f"{where}, line {line}" if line else where
