@@ -38,7 +38,9 @@ def chromium() -> Iterator[Any]:
     if found is None:
         pytest.skip("no Chromium here")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"], timeout=0)  # root, as in containers
+        browser = driver.chromium.launch(
+            executable_path=found, args=["--no-sandbox"], timeout=0
+        )  # root, as in containers
         try:
             yield browser
         finally:
