@@ -38,9 +38,8 @@ def chromium() -> Iterator[Any]:
     if found is None:
         pytest.skip("no Chromium here")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=found, args=["--no-sandbox"], timeout=0
-        )  # root, as in containers
+        as_root = ["--no-sandbox"]  # in containers
+        browser = driver.chromium.launch(executable_path=found, args=as_root, timeout=0)
         try:
             yield browser
         finally:

@@ -51,7 +51,7 @@ def from_yaml(document: Mapping[str, Any], kind: type[T], where: str, absent: st
         path = path.rstrip("`") or "$"
         value, wanted = places.get(path, (None, inspect.AnyType()))
         if found := re.match(r"Object (?:missing required|contains unknown) field `(.*)`$", text, re.DOTALL):
-            path = f"{path}.{one_line(found[1])}"
+            path = f"{path}.{found[1]}"
             problem = _missing(found[1], value, absent) if "missing" in text else _unknown(found[1], wanted)
         else:
             problem = _problem(text, value, wanted)
@@ -61,17 +61,14 @@ def from_yaml(document: Mapping[str, Any], kind: type[T], where: str, absent: st
 
 def yaml_fault(document: Mapping[str, Any], where: str, path: str, problem: str) -> BadInput:
     """The error to raise for the key at `path`, such as `MODEL.IMAGE_SIZE`; empty: the document itself."""
-    line, here, rest = 0, document, re.sub(r"\[\d+\]$", "", path)
-    while isinstance(here, Mapping):
-        named = {one_line(key): key for key in here}  # a path shows keys on one line, and a key may have dots in it
-        shown_as = max((one for one in named if f"{rest}.".startswith(f"{one}.")), key=len, default=None)
-        if shown_as is None:
+    line, here = 0, document
+    for key in re.sub(r"\[\d+\]$", "", path).split("."):
+        if not isinstance(here, Mapping) or key not in here:
             break
-        key, rest = named[shown_as], rest[len(shown_as) + 1 :]
         line = here.lines.get(key, line) if isinstance(here, Lined) else line
         here = here[key]
     place = f"{where}, line {line}" if line else where
-    return BadInput(": ".join(part for part in (place, shorten(path), problem) if part))
+    return BadInput(": ".join(part for part in (place, shorten(one_line(path)), problem) if part))
 
 
 def _spelled(value: Any, wanted: inspect.Type, path: str, places: Places) -> Any:

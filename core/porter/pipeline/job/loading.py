@@ -6,9 +6,9 @@ from porter.contracts.requests import Loaded, LoadRequest
 from porter.contracts.runtime import Session
 from porter.contracts.task import Scorer, Task
 from porter.errors import PluginError
-from porter.hosting.faults import raise_as_plugin_error
 from porter.hosting.guard import guarded
 from porter.hosting.model_hooks import ModelHooks
+from porter.hosting.plugin_faults import raise_as_plugin_error
 from porter.hosting.registry import Registry
 from porter.records.artefact import SessionInfo
 from porter.records.spec import ModelSpec
