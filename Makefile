@@ -6,8 +6,10 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-# setuptools warns of every editable installation
-PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# setuptools warns of every editable installation, and pip of what its own configuration lacks; errors are printed.
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
+# One setuptools for all projects, not an environment for each; what is imported is compiled then.
+INSTALL := $(PIP) --no-build-isolation --no-compile
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
 OUT ?= porter-out/hrnet
@@ -39,14 +41,14 @@ docs: .venv/installed
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
-	$(PIP) --upgrade pip
+	$(PIP) --upgrade setuptools
 
 .venv/installed: .venv/bin/python constraints.txt $(PROJECTS)
-	$(PIP) --editable .[fast,torch] $(patsubst %,--editable %,$(PLUGINS))
+	$(INSTALL) --editable .[fast,torch] $(patsubst %,--editable %,$(PLUGINS))
 	touch $@
 
 .venv/tested: .venv/installed
-	$(PIP) --editable .[fast,torch,test] $(patsubst %,--editable %[test],$(PLUGINS))
+	$(INSTALL) --editable .[fast,torch,test] $(patsubst %,--editable %[test],$(PLUGINS))
 	touch $@
 
 clean:
