@@ -79,13 +79,17 @@ def of_record(record: RunRecord) -> Found:
         parts += [
             finding(
                 "runtime failed",
-                Message("runtime: {artefact} did not end {stage}: {reason}", artefact=one.artefact, stage=one.stage.value,
-                        reason=one.reason),
+                Message(
+                    "runtime: {artefact} did not end {stage}: {reason}",
+                    artefact=one.artefact,
+                    stage=one.stage.value,
+                    reason=one.reason,
+                ),
                 record.commands.get("run", "porter run"),
                 Surety.LOCATED,
             )
             for one in record.unfinished
-        ]  # fmt: skip
+        ]
     return together(parts)
 
 

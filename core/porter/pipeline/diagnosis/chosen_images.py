@@ -1,4 +1,4 @@
-"""The images that a diagnosis works on: those on which the run failed first, in the batches that they were scored in."""
+"""The images that a diagnosis works on: those on which the run failed first, in the batches that scored them."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Conditions:
         return infer(self.job, session, image[None])
 
     def call(self, session: Session, problems: list[str]) -> _Call:
-        """Calls of a session as trials make them: one that fails gives no outputs, and its reason goes to `problems`."""
+        """Calls of a session as trials make them: one that fails gives no outputs; its reason goes to `problems`."""
         return _Call(self.job, session, problems)
 
     def bound(self, artefact: Artefact) -> Bound:

@@ -1,4 +1,4 @@
-"""The model's preprocessing against its spec: on the images that failed, and on some of every kind that the data has."""
+"""The model's preprocessing against its spec: on images that failed, and on some of every kind that the data has."""
 
 from __future__ import annotations
 
