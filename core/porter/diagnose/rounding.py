@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-FEWEST = 16
+FEWEST = 8
 """Numbers that it takes to tell."""
 
 

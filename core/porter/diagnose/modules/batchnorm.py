@@ -61,10 +61,12 @@ def _reason(module: Any, slope: np.ndarray, offset: np.ndarray, told: np.ndarray
     mean = module.running_mean.detach().double().cpu().numpy()[told]
     weight = np.ones_like(variance) if module.weight is None else module.weight.detach().double().cpu().numpy()[told]
     bias = np.zeros_like(variance) if module.bias is None else module.bias.detach().double().cpu().numpy()[told]
-    if np.allclose(slope, 1, rtol=CLOSE) and np.allclose(offset, 0, atol=CLOSE):
-        return Message("it is left out of the graph")
-    if np.allclose(slope, weight, rtol=CLOSE, atol=1e-6) and np.allclose(offset, bias, rtol=CLOSE, atol=CLOSE):
+    new = np.allclose(slope, weight, rtol=CLOSE, atol=1e-6) and np.allclose(offset, bias, rtol=CLOSE, atol=CLOSE)
+    plain = np.allclose(slope, 1, rtol=CLOSE) and np.allclose(offset, 0, atol=CLOSE)
+    if new and not (plain and (weight != 1).any()):
         return Message("its statistics in the graph are those of a new BatchNorm: mean 0, variance 1")
+    if plain:
+        return Message("it is left out of the graph")
     usable = (np.abs(slope) > 1e-9) & (np.abs(weight) > 1e-9)
     if not usable.any():
         return ""

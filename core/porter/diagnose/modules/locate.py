@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+FOLDED = ("BatchNorm", "Dropout", "Identity")
+"""What the names of modules begin with that an exporter folds into the one before them, or leaves out."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Located:
     """Where the graph leaves the module that it was exported from."""
@@ -40,8 +44,8 @@ def locate(
 ) -> tuple[Located | None, int]:
     """The first module, in the order in which they end, that differs, and how many were compared.
 
-    A BatchNorm, a Dropout or an activation that has no node of its own was folded into the module before it: the
-    nodes' tensor is then compared with the output after it.
+    A BatchNorm that has no node of its own was folded into the module before it: that one's tensor is then compared
+    with the output of the BatchNorm.
     """
     exits = _exits(probe.graph)
     known = [one for one in heard if one.name in exits]
@@ -52,14 +56,13 @@ def locate(
         values = None if tensor is None else tensors.get(tensor)
         if tensor is None or values is None:
             continue
-        ends = [end for end in _ends(heard, place, exits) if end.output.shape == values.shape]
-        if not ends:
+        end = _end(heard, place, exits)
+        if end.output.shape != values.shape:
             continue
         compared += 1
-        errors = [_error(end.output, values) for end in ends]
-        if all(error > tolerance.rtol + tolerance.atol / max(_size(end.output), 1e-12)
-               for error, end in zip(errors, ends, strict=True)):  # fmt: skip
-            return _located(one, ends[-1], tensor, values, min(errors)), compared
+        error = _error(end.output, values)
+        if error > tolerance.rtol + tolerance.atol / max(_size(end.output), 1e-12):
+            return _located(one, end, tensor, values, error), compared
     return None, compared
 
 
@@ -98,13 +101,14 @@ def _inside(owner: str, scope: str) -> bool:
     return not scope or owner == scope or owner.startswith(f"{scope}.")
 
 
-def _ends(heard: Sequence[Heard], place: int, exits: Mapping[str, str]) -> Iterator[Heard]:
-    """The module itself, and those right after it that have no node of their own."""
-    yield heard[place]
+def _end(heard: Sequence[Heard], place: int, exits: Mapping[str, str]) -> Heard:
+    """The module itself, or the last one right after it that was folded into it."""
+    end = heard[place]
     for one in heard[place + 1 :]:
-        if one.name in exits or any(True for _ in one.module.children()):
-            return
-        yield one
+        if one.name in exits or not one.kind.startswith(FOLDED):
+            break
+        end = one
+    return end
 
 
 def _size(values: np.ndarray) -> float:

@@ -157,16 +157,37 @@ class SessionTrials:
         return self._neighbours_or_place(rows[0], groups, size)
 
     def _neighbours_or_place(self, at: tuple[int, int], groups: Sequence[list[int]], size: int) -> str:
-        """A batch of one image alone: if its rows are right now, it was the neighbours."""
+        """A wrong image alone in a batch, at every place of it; then at the first place, in two companies."""
         image = groups[at[0]][at[1]]
-        same = self._ruler.errors(self._call(self._arrays[[image] * size]), [image] * size)
-        if (same <= 1).all():
+        same = _copied(self._call(self._arrays[[image] * size]))
+        errors = self._ruler.errors(same, [image] * size)
+        if (errors <= 1).all():
             return "neighbours"
-        return "place" if (same <= 1).any() else "batch"
+        if any(self._ruler.apart(_row(same, 0), _row(same, k)) for k in range(1, size)):
+            return "place"
+        others = [k for k in self._order if k != image]
+        company = [
+            _row(_copied(self._call(self._arrays[[image, *these]])), 0) for these in _companies(others, size - 1)
+        ]
+        return "neighbours" if self._ruler.apart(*company) else "batch"
+
+
+def later_calls(fault: SessionFault) -> SessionFault:
+    """What a fault is that a session does not show at first."""
+    return _fault("later-calls", fault.wrong, fault.rows, fault.size)
 
 
 def _fault(name: str, wrong: int, rows: int, size: int = 1) -> SessionFault:
     return SessionFault(name=name, title=TITLES[name], wrong=wrong, rows=rows, size=size)
+
+
+def _row(outputs: Outputs, row: int) -> dict[str, np.ndarray]:
+    return {name: values[row : row + 1] for name, values in outputs.items()}
+
+
+def _companies(others: Sequence[int], size: int) -> tuple[list[int], list[int]]:
+    """Two rows of images, the second as different from the first as there are images."""
+    return [others[k % len(others)] for k in range(size)], [others[-1 - k % len(others)] for k in range(size)]
 
 
 def _copied(outputs: Outputs) -> dict[str, np.ndarray]:

@@ -80,10 +80,13 @@ def _trials(conditions: Conditions, fresh: Afresh) -> list[Found]:
     job, artefacts = conditions.job, conditions.record.artefacts
     parts = [of_record(conditions.record), shared_buffer(conditions)]
     with job.progress.step("diagnose: PyTorch's modules against a fresh export"):
-        parts += [reference_trial(conditions), export_trial(conditions, fresh)]
+        exported = export_trial(conditions, fresh)
+        parts += [reference_trial(conditions), exported]
     with job.progress.step("diagnose: sessions under the conditions of the run"):
         for artefact in artefacts:
-            parts += [session_trial(conditions, artefact), same_file_trial(conditions, artefact)]
+            parts.append(session_trial(conditions, artefact))
+            if not parts[-1].findings:  # else there are no numbers to compare
+                parts.append(same_file_trial(conditions, artefact, sound=not exported.findings))
     if is_the_references(conditions.record):
         with job.progress.step("diagnose: other weights through the labels"):
             parts.append(weights_trial(conditions))

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from porter.diagnose.found import Found, finding, ruled_out
 from porter.diagnose.graph_findings import LineKind, graph_findings
-from porter.diagnose.modules.locate import locate, told
+from porter.diagnose.modules.locate import Located, locate, told
 from porter.diagnose.modules.module_outputs import hear
 from porter.errors import PorterError
 from porter.graphs.nodes import diagnose_graphs
 from porter.graphs.onnx_probe import OnnxProbe
-from porter.pipeline.diagnosis.afresh import Afresh
+from porter.pipeline.diagnosis.afresh import AFRESH, Afresh
 from porter.pipeline.diagnosis.conditions import Conditions
 from porter.pipeline.diagnosis.rounding_signs import weights_sign
 from porter.pipeline.diagnosis.through_onnx import Compared, batch_of, through_file
@@ -20,6 +20,7 @@ from porter.records.diagnosed import Surety
 from porter.records.message import Message, Text
 from porter.records.parity import Tolerance
 
+CORE = "core's own export"
 ROWS = 2
 """Images that go through the hooks."""
 
@@ -30,6 +31,13 @@ def export_trial(conditions: Conditions, fresh: Afresh) -> Found:
     job, tolerance = conditions.job, Tolerance()
     path = fresh.at(job.opset)
     compared = through_file(conditions, path, tolerance)
+    batched = through_file(conditions, path, tolerance, batched=True)
+    if compared.passed and not batched.passed and conditions.job.spec.fixed_batch is None:
+        text = Message(
+            "exporter: a batch size is baked into the graph: one image at a time is right, a batch is not ({problem})",
+            problem=_plain(batched),
+        )
+        return finding("exporter batch", text, conditions.command("export"), Surety.LOCATED)
     if compared.passed and compared.worst is not None:
         evidence = Message(
             "the model exported afresh at opset {opset} is as the reference, node by node in ONNX Runtime "
@@ -42,7 +50,8 @@ def export_trial(conditions: Conditions, fresh: Afresh) -> Found:
     if sign := weights_sign(conditions, path):
         text = Message("exporter: the model exported afresh: {sign}", sign=sign)
         return finding("exporter rounded", text, conditions.command("export"), Surety.LOCATED)
-    where = _against_core(conditions, fresh, path) or located(conditions, path)
+    module = located(conditions, path)
+    where = _against_core(conditions, fresh, path, module) or ("" if module is None else told(module))
     text = Message("exporter: {where}", where=where) if where else _plain(compared)
     surety = Surety.LOCATED if where else Surety.MEASURED
     return finding("exporter", text, conditions.command("export"), surety)
@@ -62,8 +71,10 @@ def _plain(compared: Compared) -> Message:
     )
 
 
-def _against_core(conditions: Conditions, fresh: Afresh, path: Path) -> Text:
-    """What a plugin's export does otherwise than core's own, where core's is right; empty where it is not."""
+def _against_core(conditions: Conditions, fresh: Afresh, path: Path, module: Located | None) -> Text:
+    """What a plugin's export does otherwise than core's own, where core's is right; empty where it is not.
+
+    `module` is the first that differs: what explains it by name goes before what differs in the files."""
     try:
         own = fresh.by_core(conditions.job.opset)
     except PorterError:
@@ -71,8 +82,12 @@ def _against_core(conditions: Conditions, fresh: Afresh, path: Path) -> Text:
     if own is None or not through_file(conditions, own, Tolerance()).passed:
         return ""
     giver = conditions.job.hooks.giver("porter_export")
+    if module is not None and module.explained:
+        return Message("{giver}: core's own export is right; {difference}", giver=giver, difference=told(module))
     try:
-        graph = diagnose_graphs(_probe(conditions, own), _probe(conditions, path), [_feed(conditions)])
+        mine, theirs = _probe(conditions, own), _probe(conditions, path)
+        mine.label, theirs.label = CORE, AFRESH
+        graph = diagnose_graphs(mine, theirs, [_feed(conditions)])
     except PorterError as error:
         return Message("{giver} writes another graph than core's own export: {why}", giver=giver, why=str(error))
     lines = sorted(graph_findings(graph), key=lambda one: one[0] is not LineKind.FILE)
@@ -81,18 +96,18 @@ def _against_core(conditions: Conditions, fresh: Afresh, path: Path) -> Text:
     return Message("{giver}: core's own export is right; {difference}", giver=giver, difference=lines[0][1])
 
 
-def located(conditions: Conditions, path: Path) -> Text:
-    """The first module that an ONNX file computes otherwise, in words; empty where none stands out."""
+def located(conditions: Conditions, path: Path) -> Located | None:
+    """The first module that an ONNX file computes otherwise; None where none stands out."""
     module, job = conditions.job.loaded.module, conditions.job
     if not hasattr(module, "named_modules"):
-        return ""
+        return None
     batch = batch_of(conditions)[:ROWS]
     try:
         heard = hear(module, lambda: infer(job, job.reference, batch))
         found, _ = locate(heard, _probe(conditions, path), _feed(conditions), Tolerance())
     except PorterError:
-        return ""
-    return "" if found is None else told(found)
+        return None
+    return found
 
 
 def _probe(conditions: Conditions, path: Path) -> OnnxProbe:

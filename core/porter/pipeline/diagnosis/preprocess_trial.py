@@ -35,7 +35,11 @@ def preprocess_trial(job: Job, record: RunRecord) -> PreprocessFinding:
     if found.identical:
         return found
     kinds = [kinds_of(one.data, job.spec.preprocess) for one in samples]
-    return replace(found, only=only_on(kinds, _differing(samples, job, found)))
+    differing = _differing(samples, job, found)
+    if not found.explanations and not all(differing):  # what explains those that differ need not hold for the others
+        some = [one for one, bad in zip(samples, differing, strict=True) if bad]
+        found = replace(found, explanations=explain_preprocessing(some, job.spec.preprocess).explanations)
+    return replace(found, only=only_on(kinds, differing))
 
 
 def shared_buffer(conditions: Conditions) -> Found:

@@ -10,6 +10,8 @@ from porter.records.message import Message, Text
 from porter.records.record import RunRecord
 
 REFERENCE = "reference"
+FEW = 50.0
+"""Percent from which on a result that cannot be told from guessing lacks images, and not accuracy."""
 
 
 def is_the_references(record: RunRecord) -> bool:
@@ -28,6 +30,9 @@ def reference_poor(conditions: Conditions) -> Found:
         return Found()
     gate = next((one for one in record.comparisons if one.metric), None)
     metric = next((one for one in reference.metrics if gate is None or one.name == gate.metric), None)
+    if reference.chance and metric is not None and metric.value >= FEW:
+        text = Message("data: too few images to tell the result from guessing: {chance}", chance=reference.chance)
+        return finding("data few", text, conditions.command("evaluate"), Surety.LIKELY)
     text = Message(
         "reference: the model as it was loaded is poor itself ({title} {value:.2f}{why}) and the artefacts answer "
         "as it does: labels, preprocessing or weights are at fault, not an artefact",

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from porter.diagnose.found import Found, finding, ruled_out
+from porter.diagnose.modules.locate import told
 from porter.errors import PorterError
 from porter.pipeline.diagnosis.conditions import Conditions
 from porter.pipeline.diagnosis.export_trial import located
@@ -23,8 +24,10 @@ FARTHER = 4.0
 in ONNX Runtime, and beyond the estimate."""
 
 
-def same_file_trial(conditions: Conditions, artefact: Artefact) -> Found:
-    """The artefact against the file that it was built from, both against the reference."""
+def same_file_trial(conditions: Conditions, artefact: Artefact, *, sound: bool) -> Found:
+    """The artefact against the file that it was built from, both against the reference.
+
+    `sound`: whether the export is; else its fault is in the file as well, and is not told again."""
     bound = conditions.bound(artefact)
     try:
         source = source_of(conditions.job.folder, artefact, made_from(conditions.job, conditions.record, artefact))
@@ -38,7 +41,7 @@ def same_file_trial(conditions: Conditions, artefact: Artefact) -> Found:
         evidence = Message("{artefact}: max abs error {error:.3g} on {count} images", artefact=artefact.id, error=error,
                            count=len(conditions.truth[:4]))  # fmt: skip
         return ruled_out(Message("the numbers of {artefact}", artefact=artefact.id), evidence)
-    return _blamed(conditions, artefact, source, ours, plain)
+    return _blamed(conditions, artefact, source, ours, plain, sound=sound)
 
 
 def _off(ours: Compared, plain: Compared | None, bound: Bound) -> bool:
@@ -48,14 +51,23 @@ def _off(ours: Compared, plain: Compared | None, bound: Bound) -> bool:
 
 
 def _blamed(
-    conditions: Conditions, artefact: Artefact, source: Path | None, ours: Compared, plain: Compared | None
+    conditions: Conditions,
+    artefact: Artefact,
+    source: Path | None,
+    ours: Compared,
+    plain: Compared | None,
+    *,
+    sound: bool,
 ) -> Found:
     bound = conditions.bound(artefact)
     sign = sign_of(conditions, artefact, source, ours)
     if plain is None or source is None:
         return Found()  # what was changed in the file shows against the fresh export
+    if not plain.passed and not sound:
+        return Found()
     if not plain.passed and bound.binding:
-        where = located(conditions, source)
+        module = located(conditions, source)
+        where = "" if module is None else told(module)
         if not sign and not where:
             return Found()
         text = Message("model: {path}: {why}", path=source.name, why=sign or where)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from porter.contracts.runtime import Session
 from porter.diagnose.found import Found, finding, ruled_out
 from porter.diagnose.sessions.ruler import Ruler
-from porter.diagnose.sessions.session_faults import SessionFault, SessionTrials
+from porter.diagnose.sessions.session_faults import SessionFault, SessionTrials, later_calls
 from porter.errors import PorterError
 from porter.pipeline.diagnosis.conditions import Conditions
 from porter.pipeline.evaluation.subject import Subject
@@ -72,13 +72,13 @@ class _Trial:
     def found(self) -> Found:
         job, few = self._all.job, self._all.arrays[:SINGLES]
         with closing(open_artefact(job, self._artefact, check=False, threads=1, streams=1)) as plain:
+            own = [self._call(plain)(image[None]) for image in self._all.arrays]
             plainly = SessionTrials(self._call(plain), few, self._ruler)
             if (fault := plainly.in_turn() or plainly.buffer()) is not None:
                 return self._told(fault, plain.info)
-            own = [self._call(plain)(image[None]) for image in self._all.arrays]
             self._measure_by(own)
             if (fault := self._in_batches(plain)) is not None:
-                return self._told(fault, plain.info)
+                return self._told(self._at_once(fault), plain.info)
         with Subject(artefact=self._artefact).opened(job) as session:
             info = session.info
             if (blamed := self._as_scored(session, few)) is not None:
@@ -106,6 +106,12 @@ class _Trial:
     def _in_batches(self, session: Session) -> SessionFault | None:
         trials = SessionTrials(self._call(session), self._all.arrays, self._ruler)
         return next((fault for size in self._sizes if (fault := trials.batches(size)) is not None), None)
+
+    def _at_once(self, fault: SessionFault) -> SessionFault:
+        """The fault, or another where a session that was just opened does not show it."""
+        with closing(open_artefact(self._all.job, self._artefact, check=False, threads=1, streams=1)) as session:
+            again = SessionTrials(self._call(session), self._all.arrays, self._ruler).batches(fault.size)
+        return fault if again is not None else later_calls(fault)
 
     def _as_scored(self, session: Session, few: np.ndarray) -> Found | None:
         """As the run opened it. What is wrong throughout comes of the settings, or of what an earlier session kept."""

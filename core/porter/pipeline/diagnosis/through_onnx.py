@@ -26,7 +26,7 @@ ROWS = 4
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Compared:
-    """One form of the model on the first images, as one batch."""
+    """One form of the model on the first images."""
 
     outputs: Mapping[str, np.ndarray]
     """Empty where it cannot be run, for `problem`."""
@@ -60,10 +60,16 @@ def wanted_of(conditions: Conditions) -> dict[str, np.ndarray]:
     return {name: np.concatenate([one[name] for one in rows]) for name in rows[0]}
 
 
-def through_session(conditions: Conditions, session: Session, tolerance: Tolerance) -> Compared:
-    """A session on the first images."""
+def through_session(
+    conditions: Conditions, session: Session, tolerance: Tolerance, *, batched: bool = False
+) -> Compared:
+    """A session on the first images, one at a time or, `batched`, as one batch."""
+    import numpy as np
+
+    batch = batch_of(conditions)
     try:
-        got = infer(conditions.job, session, batch_of(conditions))
+        parts = [infer(conditions.job, session, part) for part in ([batch] if batched else np.split(batch, len(batch)))]
+        got = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     except PorterError as error:
         return Compared(outputs={}, worst=None, problem=str(error))
     found = [
@@ -75,14 +81,14 @@ def through_session(conditions: Conditions, session: Session, tolerance: Toleran
 
 
 def through_file(
-    conditions: Conditions, path: Path, tolerance: Tolerance, *, optimise: bool = False, precision: str = "fp32"
+    conditions: Conditions, path: Path, tolerance: Tolerance, *, precision: str = "fp32", batched: bool = False
 ) -> Compared:
-    """A file in ONNX Runtime; without `optimise` each node runs as the file has it."""
+    """A file in ONNX Runtime, each node as the file has it."""
     artefact = Artefact(runtime="onnxruntime", precision=precision, path=path.name)
     job = conditions.job
     request = OpenRequest(artefact=artefact, path=path, spec=job.spec, threads=job.threads)
     try:
-        with closing(OnnxRuntimeSession(request, optimise=optimise)) as session:
-            return through_session(conditions, session, tolerance)
+        with closing(OnnxRuntimeSession(request, optimise=False)) as session:
+            return through_session(conditions, session, tolerance, batched=batched)
     except PorterError as error:
         return Compared(outputs={}, worst=None, problem=str(error))
