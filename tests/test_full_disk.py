@@ -15,7 +15,7 @@ from tiny import write_photos
 
 from porter.errors import PluginError
 from porter.graphs.quantize.int8_graph import quantiser
-from porter.hosting.faults import raise_as_plugin_error
+from porter.hosting.plugin_faults import raise_as_plugin_error
 
 HERE = Path(__file__).parent
 SIZES = (48, 72, 96, 120)

@@ -143,7 +143,7 @@ def test_a_plugin_without_a_model_is_one_that_a_run_is_made_from(place: Path) ->
 
 def test_no_code_is_loaded_because_a_record_names_it(place: Path) -> None:
     assert run(place, "--plugin", "mine.py").returncode == 0
-    for command in ("verify --out out", "bench --out out", "cache out", "diagnose out"):
+    for command in ("verify --out out", "bench --out out", "cache out", "diagnose run out"):
         done = porter(*shlex.split(command), cwd=place)
         assert done.returncode == 2, command
         says = "out/run.json: made with a plugin that only its file has; give --plugin mine.py again"
