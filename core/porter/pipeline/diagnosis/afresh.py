@@ -6,7 +6,7 @@ from pathlib import Path
 
 from porter.builtin.defaults import porter_export
 from porter.contracts.requests import ExportRequest
-from porter.hosting.faults import GivenFault
+from porter.hosting.plugin_faults import GivenFault
 from porter.pipeline.job.job import Job
 
 AFRESH = "exported afresh"
