@@ -191,6 +191,28 @@ def test_statistics_as_initialised_are_named(tmp_path: Path) -> None:
     assert "the statistics of 1 of 1 BatchNorms are those of a new one" in said and "(first: bn)" in said
 
 
+def test_another_eps_that_the_labels_tell_is_named(tmp_path: Path) -> None:
+    import torch
+
+    network = with_batchnorm()
+    with torch.no_grad():
+        network.bn.running_var[[2, 5]] = 0.0
+        network.bn.running_mean[[2, 5]] = -0.06
+    said = first(run_on(tmp_path, plugin=TinyPlugin(network=network)))
+    assert said.startswith("weights eps") and "in place of 1e-05: 100.00 instead of 33.33" in said
+
+
+def test_a_learned_order_of_the_classes_is_the_last_suspect(tmp_path: Path) -> None:
+    run_on(tmp_path, 45)
+    path = tmp_path / "labels.txt"
+    lines = [line.rsplit(" ", 1) for line in path.read_text().splitlines()]
+    path.write_text("".join(f"{name} {[1, 0, 2][int(label)]}\n" for name, label in lines))
+    run = start(tmp_path / "again", tmp_path / "val", path)
+    assert first(run).startswith("reference poor")
+    found = run.record.diagnosis
+    assert found is not None and found.findings[-1].cause == "labels permutation"
+
+
 def test_labels_are_the_references_fault(tmp_path: Path) -> None:
     run_on(tmp_path, 45)
     path = tmp_path / "labels.txt"

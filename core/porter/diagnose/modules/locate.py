@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-FOLDED = ("BatchNorm", "Dropout", "Identity")
-"""What the names of modules begin with that an exporter folds into the one before them, or leaves out."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Located:
     """Where the graph leaves the module that it was exported from."""
@@ -67,7 +63,8 @@ def locate(
 
 
 def _located(first: Heard, last: Heard, tensor: str, values: np.ndarray, error: float) -> Located:
-    explained = explain_batchnorm(last.module, last.given, values) if last.given is not None else ""
+    norm = last.kind.startswith("BatchNorm") and last.given is not None
+    explained = explain_batchnorm(last.module, last.given, values) if norm and last.given is not None else ""
     blamed = last if explained else first
     return Located(module=blamed.name, kind=blamed.kind, tensor=tensor, relative_error=error, explained=explained)
 
@@ -102,10 +99,12 @@ def _inside(owner: str, scope: str) -> bool:
 
 
 def _end(heard: Sequence[Heard], place: int, exits: Mapping[str, str]) -> Heard:
-    """The module itself, or the last one right after it that was folded into it."""
+    """The module itself, or the last of those right after it that take its output and were folded into it."""
+    import numpy as np
+
     end = heard[place]
     for one in heard[place + 1 :]:
-        if one.name in exits or not one.kind.startswith(FOLDED):
+        if one.name in exits or one.given is None or not np.array_equal(one.given, end.output, equal_nan=True):
             break
         end = one
     return end

@@ -14,6 +14,10 @@ MOST_BYTES = 1 << 30
 """Of what is kept; modules beyond it are not compared."""
 
 
+FOLDED = ("BatchNorm", "Dropout", "Identity")
+"""What the names of modules begin with that an exporter folds into the one before them, or leaves out."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Heard:
     """One call of a module that takes and gives a tensor."""
@@ -23,7 +27,7 @@ class Heard:
     module: Any
     """The `torch.nn.Module`."""
     given: np.ndarray | None
-    """Its first argument, of a BatchNorm; else None."""
+    """Its first argument, of one that an exporter may fold; else None."""
     output: np.ndarray
 
     @property
@@ -46,8 +50,8 @@ def hear(module: Any, run: Callable[[], object]) -> list[Heard]:
             calls[name] += 1
             if not isinstance(output, torch.Tensor) or held > MOST_BYTES:
                 return
-            norm = isinstance(called, torch.nn.modules.batchnorm._BatchNorm)
-            before = given[0].detach().float().cpu().numpy().copy() if norm else None
+            folds = type(called).__name__.startswith(FOLDED) and given and isinstance(given[0], torch.Tensor)
+            before = given[0].detach().float().cpu().numpy().copy() if folds else None
             values = output.detach().float().cpu().numpy().copy()
             held += values.nbytes + (0 if before is None else before.nbytes)
             found.append(Heard(name=name, module=called, given=before, output=values))

@@ -71,7 +71,9 @@ def _blamed(
         if not sign and not where:
             return Found()
         text = Message("model: {path}: {why}", path=source.name, why=sign or where)
-        return finding("model rounded" if sign else "model module", text, conditions.command("export"), Surety.LOCATED)
+        # Without an explanation, what differs in the files says more.
+        surety = Surety.LOCATED if sign or (module is not None and module.explained) else Surety.MEASURED
+        return finding("model rounded" if sign else "model module", text, conditions.command("export"), surety)
     error = "" if ours.worst is None else ours.worst.problem or Message(
         "max abs error {error:.3g}, allowed {allowed:.3g}", error=ours.worst.max_abs_error, allowed=ours.worst.allowed
     )  # fmt: skip
