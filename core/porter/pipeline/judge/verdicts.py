@@ -20,6 +20,7 @@ from porter.pipeline.judge.causes import (
     speed_causes,
     weights_causes,
 )
+from porter.pipeline.judge.covered import coverage, findings_of, is_wrong, said
 from porter.pipeline.judge.gate import doubts, gated
 from porter.pipeline.judge.speed_marks import impossible
 from porter.records.evaluation import Evaluation, Metric
@@ -158,12 +159,16 @@ def _parity(record: RunRecord) -> Verdict:
     broken = _unfinished(record, Failing.BUILD, Failing.VERIFY)
     if not record.parity and not broken:
         return _verdict("parity", State.NOT_RUN, Message("no artefact was compared with the reference"))
-    evidence: list[Text] = [Message("{artefact}: its runtime failed", artefact=one.artefact) for one in broken]
+    evidence: list[Text] = []
+    for parity in record.parity:
+        evidence += [said(one, parity.candidate) for one in findings_of(record, parity.candidate)]
+    evidence += [Message("{artefact}: its runtime failed", artefact=one.artefact) for one in broken]
     for parity in record.parity:
         evidence.append(_worst(parity))
         evidence += [_miss(one, parity) for one in parity.outputs if not one.passed]
         evidence += [] if parity.precision is None else [*parity.precision.contradictions, *parity.precision.notes]
-    passed = all(parity.passed for parity in record.parity) and not broken
+        evidence += [text for text in (coverage(record, parity.candidate),) if text]
+    passed = not broken and all(one.passed and not is_wrong(record, one.candidate) for one in record.parity)
     state = State.PASS if passed else State.FAIL
     return _verdict("parity", state, *evidence, advice=() if passed else parity_causes(record))
 

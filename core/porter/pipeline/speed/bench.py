@@ -12,14 +12,16 @@ from porter.errors import BadInput
 from porter.machine import host as machine
 from porter.machine.clock import now
 from porter.machine.work import meter
-from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.evaluation.prepare import readable
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact, require_built
 from porter.pipeline.judge.speed_marks import Timing, marks_of
+from porter.pipeline.judge.tolerance import Bound
+from porter.pipeline.session_checks.rows_alike import taken
 from porter.pipeline.speed.by_own_tool import performance_of
 from porter.pipeline.speed.call_levels import two_levels
-from porter.pipeline.speed.cycle import Cycle, Outputs, batches_of
+from porter.pipeline.speed.cycle import Cycle, batches_of
+from porter.pipeline.speed.timed_outputs import Fed, TimedOutputs
 from porter.pipeline.speed.timing import is_steady, latency_of, median_of, timed, warm_up
 from porter.records.artefact import Artefact
 from porter.records.message import Message
@@ -36,13 +38,11 @@ WARMUP_LIMIT_FLOOR = 0.5
 _REAL, _RANDOM = Message("real preprocessed images"), Message("random values")
 
 
-def bench(
-    job: Job, artefact: Artefact, images: Sequence[np.ndarray], tuning: Tuning | None = None
-) -> list[Performance]:
+def bench(job: Job, artefact: Artefact, fed: Fed, bound: Bound, tuning: Tuning | None = None) -> list[Performance]:
     """Measure one artefact at every batch size of the request, each in a session of its own.
 
-    An artefact that is fixed to one batch size is measured at that one alone. `tuning` adds the settings that it found
-    best.
+    What the calls return is compared with the reference's outputs, by `bound`. An artefact that is fixed to one batch
+    size is measured at that one alone. `tuning` adds the settings that it found best.
     """
     sizes = job.request.batch_sizes
     runtime = job.registry.runtime(artefact.runtime)
@@ -54,7 +54,7 @@ def bench(
     if tuning is not None:
         settings += [one for one in (tuning.throughput.best, tuning.latency.best) if one not in settings]
     require_built(job, artefact)
-    return [_bench_one(job, artefact, images, setting) for setting in dict.fromkeys(settings)]
+    return [_bench_one(artefact, fed, bound, setting) for setting in dict.fromkeys(settings)]
 
 
 def bench_images(job: Job) -> list[np.ndarray]:
@@ -81,7 +81,8 @@ def open_for(job: Job, artefact: Artefact, setting: Setting) -> Session:
     return session
 
 
-def _bench_one(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setting: Setting) -> Performance:
+def _bench_one(artefact: Artefact, fed: Fed, bound: Bound, setting: Setting) -> Performance:
+    job = fed.job
     many = f", {setting.streams} streams" if setting.streams > 1 else ""
     many += f", {setting.queued} queued" if setting.queued else ""
     with job.progress.step(f"bench {artefact.id} at batch {setting.batch}{many}"):
@@ -93,24 +94,29 @@ def _bench_one(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setti
             own = session.measure(setting.batch)
             if own is not None:
                 return performance_of(artefact.id, session.info, setting.batch, own)
-            return _measure(job, artefact, session, images, setting, load_ms, load)
+            callers = session.info.streams + setting.queued
+            outputs = TimedOutputs(fed, session, setting.batch, callers, bound)
+            return _measure(fed, artefact, session, setting, outputs, load_ms, load)
         finally:
             session.close()
 
 
 def _measure(
-    job: Job,
+    fed: Fed,
     artefact: Artefact,
     session: Session,
-    images: Sequence[np.ndarray],
     setting: Setting,
+    outputs: TimedOutputs,
     load_ms: float,
     load: float | None,
 ) -> Performance:
-    call = cycling(job, session, images, setting.batch)
+    job = fed.job
+    call = cycling(job, session, fed.images, setting.batch)
     started = time.perf_counter()
     call()
     first = time.perf_counter() - started
+    call()  # the second batch, before anything else makes the session see it
+    outputs.before(call.last)
     callers, seconds = session.info.streams + setting.queued, job.request.bench_seconds
     warm = warm_up(call, max(WARMUP_LIMIT_FLOOR, min(WARMUP_LIMIT, 2 * seconds)), callers=callers)
     ended = meter()
@@ -118,7 +124,7 @@ def _measure(
     work = ended()
     median, rate, levels = median_of(found.seconds), setting.batch * found.rate, two_levels(found.seconds)
     return _checked(
-        job,
+        fed,
         call,
         Timing(first=first, median=median, callers=callers, levels=levels, work=work),
         Performance(
@@ -129,7 +135,7 @@ def _measure(
             input=_REAL if job.request.bench_input == "images" else _RANDOM,
             load_ms=load_ms,
             first_run_ms=1000 * first,
-            warmup_runs=warm.calls + 1,
+            warmup_runs=warm.calls + 2,
             calls=found.calls,
             latency=latency_of(found.seconds),
             ms_per_image=1000 * median / setting.batch,
@@ -143,18 +149,20 @@ def _measure(
             load_average_after=machine.load_average(),
             peak_memory_bytes=machine.peak_memory_bytes(),
             measured=now(),
+            check=outputs.after(call.last),
         ),
     )
 
 
-def _checked(job: Job, call: Cycle, timing: Timing, measured: Performance) -> Performance:
+def _checked(fed: Fed, call: Cycle, timing: Timing, measured: Performance) -> Performance:
     """The measurement with what speaks against it."""
-
-    def reference() -> list[Outputs]:
-        return [dict(infer(job, job.reference, one)) for one in call.batches]
-
+    batch = measured.batch
+    wanted = [taken(fed.rows, fed.places(batch, start)) for start in (0, 1)]
     timing = replace(
-        timing, unseen=call.remembers(timing.median), is_moved=call.is_moved(), is_deaf=call.is_deaf(reference)
+        timing,
+        unseen=call.remembers(timing.median),
+        is_moved=call.is_moved(),
+        is_deaf=len(fed.images) > 1 and call.is_deaf(wanted),
     )
     return replace(measured, marks=marks_of(timing, measured.session))
 

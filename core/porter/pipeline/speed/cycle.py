@@ -64,11 +64,9 @@ class Cycle:
         """Whether a batch gives other outputs after the timed calls than it gave before."""
         return any(_moved(self._first[place], last) for place, last in self._last.items())
 
-    def is_deaf(self, reference: Callable[[], Sequence[Outputs]]) -> bool:
-        """Whether all batches give the very same outputs and those of `reference`, asked only then, differ."""
-        if len(self._first) < 2 or not _all_same(list(self._first.values())):
-            return False
-        return not _all_same(reference())
+    def is_deaf(self, reference: Sequence[Outputs]) -> bool:
+        """Whether all batches give the very same outputs, while those of `reference`, one for each batch, differ."""
+        return len(self._first) > 1 and _all_same(list(self._first.values())) and not _all_same(reference)
 
     def remembers(self, median: float) -> float | None:
         """Seconds that a call takes on a batch that it has not seen, where that is far longer than `median`, the timed
