@@ -23,6 +23,8 @@ MORE_SHARE, MORE = 1.25, 0.3
 """Processors kept busy beyond the threads that are claimed, as a factor and beside it."""
 ONE, WAITING, SPARE = 1.1, 0.5, 0.5
 """Processors kept busy up to which a session uses but one, or mostly waits, while so many others had nothing to do."""
+GIVEN = 0.8
+"""Share of its threads that a session had processors for: with less, and none free, others took them."""
 SLOWED = 2.0
 """How much longer timed calls take than the first one, which has everything to set up."""
 IN_FLIGHT, LEFT_OUT = 1.5, 0.5
@@ -55,7 +57,7 @@ class Timing:
 
 def marks_of(timing: Timing, info: SessionInfo) -> tuple[Mark, ...]:
     """What speaks against a figure measured here, by how it was measured."""
-    return (*_outputs(timing), *_levels(timing), *_first(timing), *_threads(timing, info))
+    return (*_outputs(timing), *_levels(timing), *_first(timing, info), *_threads(timing, info))
 
 
 def marks_of_tool(info: SessionInfo, batch: int, latency: Latency, rate: float) -> tuple[Mark, ...]:
@@ -144,7 +146,11 @@ def _levels(timing: Timing) -> Iterator[Mark]:
         yield Mark(check="two-levels", text=text)
 
 
-def _first(timing: Timing) -> Iterator[Mark]:
+def _first(timing: Timing, info: SessionInfo) -> Iterator[Mark]:
+    """That calls became slower, unless other processes took the processors from them."""
+    spare = timing.work.spare
+    if spare is not None and spare < SPARE and timing.work.processors < GIVEN * (info.threads or 0):
+        return
     if timing.callers == 1 and not timing.levels and timing.median > SLOWED * timing.first:
         text = Message(
             "the first call took {first:.2f} ms, the timed ones {median:.2f} ms: something slowed them",
