@@ -17,8 +17,17 @@ OUT = "OUT"
 
 def weights_causes(record: RunRecord) -> tuple[Text, ...]:
     """Why weights were not loaded."""
+    audit = record.weights_audit
+    if audit is not None and (audit.asked is not None or audit.suspicions and not (audit.strangers or audit.homeless)):
+        cause = Message("choose the set of weights with `--weights`, or take another checkpoint")
+    elif audit is not None and audit.homeless:
+        cause = Message("the checkpoint belongs to another variant: give the config of that one")
+    elif audit is not None and audit.strangers:
+        cause = Message("the plugin's `porter_load` changes or leaves out weights; what it computes, `LoadReport.derived` declares")
+    else:
+        cause = Message("the checkpoint belongs to another config, or its entries were renamed: compare their names")
     return (
-        Message("the checkpoint belongs to another config, or its entries were renamed: compare their names"),
+        cause,
         Message("once that is mended, load it again: `{command}`", command=_command(record, "export")),
     )
 
