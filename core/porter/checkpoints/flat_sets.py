@@ -9,7 +9,8 @@ from typing import Any
 from porter.checkpoints.numpy_values import is_tensor
 
 ENOUGH = 0.9
-"""Share of an average's names that must be names of weights beside it; one submodule that is called `ema` has none."""
+"""Share of an average's names that must be names of weights beside it, and of those that must be in it: one
+submodule that is called `ema` has neither."""
 
 
 def names_average(key: str) -> bool:
@@ -51,7 +52,8 @@ def _average_of(inner: Mapping[str, Any], rest: list[str]) -> tuple[str, Mapping
             for other in sorted(begins | ({""} if end in known else set())):
                 mine = f"{begin}." if begin else ""
                 hits = sum(other + name.removeprefix(mine) in known for name in tensors)
-                if hits >= ENOUGH * len(tensors):
+                beside = sum(name.startswith(other.partition(".")[0]) for name in rest)
+                if hits >= ENOUGH * len(tensors) and len(tensors) >= ENOUGH * beside:
                     return other.partition(".")[0], inner
     for key in ("model", "module", ""):  # an average whose names had their dots taken out
         begin = f"{key}." if key else ""

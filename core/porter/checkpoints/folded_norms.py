@@ -109,6 +109,14 @@ def is_learned(name: str, tensor: Tensor) -> bool:
 
 
 MADE_BY_CODE = frozenset(
-    {"inv_freq", "attn_mask", "relative_coords_table", "relative_position_index", "position_ids", "total_ops", "total_params"}
+    {
+        "inv_freq",
+        "attn_mask",
+        "relative_coords_table",
+        "relative_position_index",
+        "position_ids",
+        "total_ops",
+        "total_params",
+    }
 )
 """Last names of buffers that networks (or profilers) compute and older versions of them saved."""

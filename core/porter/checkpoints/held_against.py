@@ -193,6 +193,8 @@ def _shared(names: Iterable[list[str]]) -> list[str]:
         if shared is None:
             shared = path
         else:
-            count = next((n for n, (a, b) in enumerate(zip(shared, path, strict=False)) if a != b), min(len(shared), len(path)))
+            count = next(
+                (n for n, (a, b) in enumerate(zip(shared, path, strict=False)) if a != b), min(len(shared), len(path))
+            )
             shared = shared[:count]
     return shared or []

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 TYPES = {"f2": "float16", "f4": "float32", "f8": "float64", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64"}
 TYPES |= {"u1": "uint8", "b1": "bool"}
 
+LARGEST, DIMENSIONS = 1 << 31, 32
+"""Of an array: size of a dimension, and their number, which numpy allows."""
+
 
 def tensor_of(value: object) -> Tensor | None:
     """`value` as a tensor: one already, or an array of plain numbers; None for anything else."""
@@ -68,8 +71,13 @@ def _array(shape: tuple[object, ...], kind: Kept, columns: bool, raw: bytes | st
     import torch
 
     dtype, data = _dtype(kind), raw.encode("latin1", "replace") if isinstance(raw, str) else raw
-    sizes = [size for size in shape if isinstance(size, int) and not isinstance(size, bool) and size >= 0]
-    if dtype is None or len(sizes) != len(shape) or math.prod(sizes) * dtype.itemsize != len(data):
+    sizes = [size for size in shape if isinstance(size, int) and not isinstance(size, bool) and 0 <= size < LARGEST]
+    if (
+        dtype is None
+        or len(sizes) != len(shape)
+        or len(shape) > DIMENSIONS
+        or math.prod(sizes) * dtype.itemsize != len(data)
+    ):
         return None
     if not data:
         return torch.empty(sizes, dtype=dtype)

@@ -69,7 +69,9 @@ def _classifier(module: Any, classes: int | None) -> Iterator[Suspicion]:
         what = Message("the classifier {name} is as PyTorch initialises it: uniform noise, not trained", name=name)
         yield Suspicion(what=what, fails=True)
     elif len(flat) >= ENOUGH and (std := _normal_std(flat)):
-        what = Message("the classifier {name} looks like normal noise of deviation {std:g}: untrained?", name=name, std=std)
+        what = Message(
+            "the classifier {name} looks like normal noise of deviation {std:g}: untrained?", name=name, std=std
+        )
         yield Suspicion(what=what, fails=False)
 
 

@@ -71,7 +71,9 @@ def _read_shards(index: Path, trust: bool) -> RawCheckpoint:
         found = shard.content if isinstance(shard.content, dict) else {}
         absent = [name for name in entries if name not in found]
         if absent:
-            raise BadInput(f"{one_line(path)}: lacks {len(absent)} entries that {index.name} says are in it: {some(absent)}")
+            raise BadInput(
+                f"{one_line(path)}: lacks {len(absent)} entries that {index.name} says are in it: {some(absent)}"
+            )
         content |= {name: found[name] for name in entries}
         read.append(shard)
     return RawCheckpoint(path=index, format=read[0].format, safe=all(shard.safe for shard in read), content=content)

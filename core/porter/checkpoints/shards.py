@@ -25,7 +25,9 @@ def entries_by_shard(index: Path) -> dict[Path, list[str]]:
     shards: dict[Path, list[str]] = {}
     for entry, name in read_json(index, "index of a checkpoint's shards", _Index).weight_map.items():
         if PurePath(name).name != name or "\\" in name or name in ("", ".", ".."):
-            raise BadInput(f"{one_line(index)}: {quoted(entry)} is said to be in {quoted(name)}, no file beside the index")
+            raise BadInput(
+                f"{one_line(index)}: {quoted(entry)} is said to be in {quoted(name)}, no file beside the index"
+            )
         shards.setdefault(index.parent / name, []).append(entry)
     absent = [path.name for path in shards if not path.is_file()]
     if absent:

@@ -6,7 +6,9 @@ import math
 import re
 from collections.abc import Mapping
 
-TOP1 = re.compile(r"(best_|max_|val_|test_|eval_)*(perf|acc|acc_?1|acc@1|prec|prec_?1|prec@1|top_?1|accuracy|acc_top1|metric)")
+TOP1 = re.compile(
+    r"(best_|max_|val_|test_|eval_)*(perf|acc|acc_?1|acc@1|prec|prec_?1|prec@1|top_?1|accuracy|acc_top1|metric)"
+)
 EPOCH = frozenset({"epoch", "epochs", "last_epoch"})
 
 

@@ -60,7 +60,9 @@ def nearest_name(name: str, names: Iterable[str]) -> str:
 
     def shared(other: str) -> int:
         mine, theirs = name.split(".")[::-1], other.split(".")[::-1]
-        return next((n for n, (a, b) in enumerate(zip(mine, theirs, strict=False)) if a != b), min(len(mine), len(theirs)))
+        return next(
+            (n for n, (a, b) in enumerate(zip(mine, theirs, strict=False)) if a != b), min(len(mine), len(theirs))
+        )
 
     return max(names, key=lambda other: (shared(other), -len(other)))
 
@@ -68,7 +70,9 @@ def nearest_name(name: str, names: Iterable[str]) -> str:
 def _has_values(tensor: Tensor) -> bool:
     import torch
 
-    return shape_of(tensor) is not None and tensor.layout == torch.strided and not (tensor.is_meta or tensor.is_quantized)
+    return (
+        shape_of(tensor) is not None and tensor.layout == torch.strided and not (tensor.is_meta or tensor.is_quantized)
+    )
 
 
 def _key(tensor: Tensor, dtype: torch.dtype) -> Key:

@@ -83,7 +83,9 @@ def _notes(audit: WeightsAudit) -> Iterator[Text]:
     if audit.derived:
         yield Message("{count} were computed by the plugin, as it declares", count=audit.derived)
     if audit.constants:
-        yield Message("buffers that the network's code made: {names}", names=_listed(audit.constants, len(audit.constants)))
+        yield Message(
+            "buffers that the network's code made: {names}", names=_listed(audit.constants, len(audit.constants))
+        )
     yield from (one.what for one in audit.suspicions if not one.fails)
 
 
@@ -99,7 +101,9 @@ def stated_evidence(record: RunRecord) -> tuple[list[Text], bool]:
     """
     found = {} if record.weights_audit is None else accuracies(record.weights_audit.stated)
     reference = record.evaluation("reference") or next(iter(record.evaluations), None)
-    measured = next((one.value for one in reference.metrics if one.name == TOP1), None) if reference is not None else None
+    measured = (
+        next((one.value for one in reference.metrics if one.name == TOP1), None) if reference is not None else None
+    )
     if not found or measured is None or reference is None:
         return [], False
     key, stated = next(iter(found.items()))
