@@ -51,14 +51,15 @@ def tensors_of(module: Any) -> ModelTensors:
     """Every tensor that the module would save, and those that it would not."""
     import torch
 
+    state = module.state_dict()
     saved = {
         name: torch.detach(value).cpu()
-        for name, value in module.state_dict().items()
+        for name, value in state.items()
         if isinstance(value, torch.Tensor) and not is_counter(name)
     }
     buffers = dict(module.named_buffers(remove_duplicate=False))
     own = frozenset(name for name in saved if name in buffers and name.rpartition(".")[2] not in STATISTICS)
-    unsaved = {name: torch.detach(value).cpu() for name, value in buffers.items() if name not in module.state_dict()}
+    unsaved = {name: torch.detach(value).cpu() for name, value in buffers.items() if name not in state}
     return ModelTensors(saved, own, unsaved)
 
 

@@ -44,7 +44,9 @@ def _not_finite(module: Any) -> Iterator[Suspicion]:
     bad = [
         name
         for name, tensor in module.state_dict().items()
-        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and not torch.isfinite(tensor).all()
+        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and tensor.numel()
+        # One pass: NaN is the least and the greatest of what holds it.
+        if not all(math.isfinite(float(end)) for end in torch.aminmax(tensor))
     ]
     if bad:
         what = Message("{count} tensors hold NaN or infinity: {names}", count=len(bad), names=names(bad))
@@ -115,7 +117,7 @@ def _alike(module: Any) -> Iterator[Suspicion]:
         if zero and variance is not None and float(variance.float().median()) > SEEN and not _is_new(part):
             lost.append(before)
         zero = False
-        if _has_weight(part) and part.weight.numel() >= FEW and float(part.weight.min()) == float(part.weight.max()):
+        if _has_weight(part) and part.weight.numel() >= FEW and _is_one_value(part.weight):
             same.append(name)
             before, zero = name, not bool(part.weight.any()) and getattr(part, "bias", None) is None
     if lost:
@@ -128,6 +130,11 @@ def _alike(module: Any) -> Iterator[Suspicion]:
     if rest := [name for name in same if name not in lost]:
         what = Message("{count} layers are one value everywhere: {names}", count=len(rest), names=names(rest))
         yield Suspicion(what=what, fails=False)
+
+
+def _is_one_value(weight: Tensor) -> bool:
+    flat = weight.reshape(-1)
+    return bool((flat[:FEW] == flat[0]).all()) and bool((flat == flat[0]).all())
 
 
 def _untouched_norms(module: Any) -> Iterator[Suspicion]:

@@ -12,7 +12,7 @@ from porter.checkpoints.archive import check_archive
 from porter.checkpoints.checkpoint_file import require_file
 from porter.checkpoints.inert import inert_globals
 from porter.checkpoints.naming import some
-from porter.checkpoints.shards import entries_by_shard, is_index
+from porter.checkpoints.sharded_files import entries_by_shard, is_index
 from porter.checkpoints.sniff import Format, detect_format
 from porter.errors import BadInput, Missing, one_line
 

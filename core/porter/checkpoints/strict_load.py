@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from porter.checkpoints.arrays_of import dtype_name, is_counter, kind_fault, shape_of, value_fault
 from porter.checkpoints.naming import quoted, some
 from porter.checkpoints.prefix import choose_prefix, without_prefix
-from porter.checkpoints.shards import hint_lone_shard
+from porter.checkpoints.sharded_files import hint_lone_shard
 from porter.checkpoints.unwrap import Weights
 from porter.errors import BadInput, one_line
 from porter.records.loaded import LoadReport

@@ -75,6 +75,8 @@ def _asked(job: Job, raw: RawCheckpoint, sets: dict[str, Any]) -> str:
 
 def _held(tensors: ModelTensors, indices: dict[str, TensorIndex], asked: str) -> str:
     """Key of the set whose values the model holds: the one asked for unless another has more of them."""
+    if len(indices) == 1:
+        return asked
     counts = {asked: count_held(tensors, indices[asked])}
     if counts[asked] < len(tensors.state):
         counts |= {key: count_held(tensors, index) for key, index in indices.items() if key != asked}

@@ -13,8 +13,6 @@ import pytest
 import torch
 
 from porter import BadInput, ExitCode, ModelRequest, Run, State, testing
-from porter.pipeline.judge.verdicts import judge
-from porter.pipeline.load import load
 from porter_hrnet import plugin
 from porter_hrnet.config import read_config
 from porter_hrnet.network import HighResolutionNet
@@ -153,7 +151,8 @@ def test_weights_of_a_larger_variant_under_a_smaller_ones_config_fail_and_the_va
         labels=str(SAMPLE / "val_label.txt"),
         label_offset=0,
     )
-    record = judge(load(run.job, run.record))
+    assert run.export() is ExitCode.VERDICT_FAILED
+    record = run.record
     verdict = record.verdicts[0]
     text = " ".join(map(str, verdict.evidence))
     assert verdict.state is State.FAIL
@@ -177,13 +176,13 @@ def test_the_variant_of_a_file_is_told_by_its_blocks(variant: str, official_conf
     assert variant_in({"conv1.weight": (64, 3, 3, 3)}) == ""
 
 
-@pytest.mark.parametrize("wrapping", WRAPPINGS)
+@pytest.mark.parametrize("wrapping", ["official", "model. in front", "half precision"])
 def test_core_finds_every_weight_in_the_file_however_it_was_saved(
     tmp_path: Path, bare: State_dict, wrapping: str
 ) -> None:
     run = own(tmp_path, WRAPPINGS[wrapping](bare))
-    found = judge(load(run.job, run.record))
-    audit = found.weights_audit
+    assert run.export() is ExitCode.OK
+    found, audit = run.record, run.record.weights_audit
     assert found.verdicts[0].state is State.PASS, found.verdicts[0].evidence
     assert audit is not None and audit.matched == audit.tensors and not audit.suspicions
 

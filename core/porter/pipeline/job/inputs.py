@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from porter.checkpoints.shards import entries_by_shard, is_index
+from porter.checkpoints.sharded_files import entries_by_shard, is_index
 from porter.contracts.requests import ModelOffer, Shipped
 from porter.data.images_in import archive_advice
 from porter.errors import BadInput
