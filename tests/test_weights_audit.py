@@ -21,9 +21,13 @@ from porter import Loaded, LoadReport, LoadRequest, find_weights, hookimpl, load
 from porter.checkpoints.odd_contents import odd_contents
 from porter.pipeline.job.inputs import input_file
 from porter.pipeline.judge.verdicts import judge
+from porter.pipeline.judge.weights_evidence import stated_evidence
 from porter.pipeline.weights_auditing import audit_weights
+from porter.records.artefact import SessionInfo
+from porter.records.evaluation import Evaluation, Metric
 from porter.records.record import RunRecord, State, Verdict
 from porter.records.request import RunRequest
+from porter.records.spec import Published, PublishedMetric
 from porter.records.weights_audit import WeightsAudit
 
 State_dict = dict[str, Any]
@@ -445,6 +449,31 @@ def test_a_lightning_checkpoint(tmp_path: Path) -> None:
     content = {"epoch": 4, "pytorch-lightning_version": "2.1", "state_dict": state, "callbacks": {}, "loops": {}}
     report = load_file(saved(tmp_path, content))[1]
     assert (report.prefix, report.skipped) == ("model.", ("criterion.weight",))
+
+
+@pytest.mark.parametrize(
+    ("stated", "images", "contradicted"), [(76.8, 3, False), (79.0, 3, True), (79.0, 4, False), (60.0, 3, False)]
+)
+def test_a_stated_accuracy_is_held_against_as_many_images_alone(stated: float, images: int, contradicted: bool) -> None:
+    info = SessionInfo(runtime="pytorch", version="2", precision="fp32", provider="CPU", threads=1)
+    score = Metric(name="top1", title="top-1", value=76.0, count=3)
+    counts: dict[str, Any] = {"batch": 1, "listed": 3, "scored": 3, "unreadable": 0, "nonfinite": 0, "failures": ()}
+    reference = Evaluation(
+        name="reference", title="reference", session=info, metrics=(score,), end_to_end=None, **counts
+    )
+    published = Published(source="x", dataset="y", images=images, metrics=(PublishedMetric(name="top1", value=76.0),))
+    record = RunRecord(
+        porter="",
+        created="",
+        command="",
+        request=RunRequest(model="tiny"),
+        model=replace(tiny.SPEC, published=published),
+        evaluations=(reference,),
+        weights_audit=WeightsAudit(stated={"best_acc1": stated, "epoch": 99.0}),
+    )
+    evidence, wrong = stated_evidence(record)
+    assert wrong is contradicted
+    assert str(evidence[0]).startswith(f"the checkpoint states `best_acc1` {stated:.2f}")
 
 
 def test_what_the_checkpoint_states_is_recorded(tmp_path: Path) -> None:
