@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from porter.errors import ImageError
 from porter.images.decode import MAX_PIXELS
 from porter.images.pipeline import crop_corner, lookup_table, resized_size
-from porter.images.strict import strict_pillow
 from porter.records.spec import PreprocessSpec
 
 if TYPE_CHECKING:
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from porter.diagnose.preprocessing.resizers import Pixels
-
-_ORIENTATION_TAG = 0x0112
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +32,8 @@ class Recipe:
     method: str
     """See `porter.diagnose.preprocessing.resizers.resample`."""
     crop: tuple[int, int]
+    mirrored: bool = False
+    """Whether left and right are exchanged."""
     corner: Literal["round", "floor", "ceil"] = "round"
     """How half a pixel at the crop's corner becomes a whole one."""
     order: tuple[int, int, int]
@@ -53,7 +51,8 @@ class Recipe:
     @property
     def geometry(self) -> tuple[object, ...]:
         """What decides about the cropped pixels."""
-        return self.oriented, self.short, self.stretch, self.long_side, self.method, self.crop, self.corner
+        size = self.short, self.stretch, self.long_side, self.method
+        return self.oriented, self.mirrored, *size, self.crop, self.corner
 
 
 def declared(spec: PreprocessSpec) -> Recipe:
@@ -70,18 +69,6 @@ def declared(spec: PreprocessSpec) -> Recipe:
     )
 
 
-def exif_orientation(data: bytes) -> int:
-    """The EXIF orientation, 1 to 8, of an image file; 1, upright, where there is none or it cannot be read."""
-    from PIL import Image
-
-    try:
-        with strict_pillow(), Image.open(io.BytesIO(data)) as image:
-            value = image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # Pillow's plugins raise of every kind on bad data
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
 def cropped(pixels: NDArray[np.uint8], orientation: int, recipe: Recipe) -> Pixels:
     """The geometry: uint8 or float32 crop_h×crop_w×3, RGB; zeros where the image is smaller.
 
@@ -93,6 +80,8 @@ def cropped(pixels: NDArray[np.uint8], orientation: int, recipe: Recipe) -> Pixe
 
     if recipe.oriented:
         pixels = _turned(pixels, orientation)
+    if recipe.mirrored:
+        pixels = np.ascontiguousarray(pixels[:, ::-1])
     height, width = _new_size(pixels.shape[0], pixels.shape[1], recipe)
     if height * width > MAX_PIXELS:
         raise ImageError(f"{height}x{width} pixels, more than the limit of {MAX_PIXELS}")

@@ -23,6 +23,7 @@ import msgspec
 
 from porter.data.store import open_store
 from porter.files.checked_lines import line_of, value_of
+from porter.images.appearance import Appearance
 from porter.machine.clock import now
 from porter.pipeline.evaluation.shapes import Judged, JudgedBatch
 from porter.records.artefact import SessionInfo
@@ -50,6 +51,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     digest: str = ""
     conversions: tuple[str, ...] = ()
+    look: Appearance | None = None
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +171,7 @@ class Journal:
                     reason=image.reason,
                     digest=image.digest,
                     conversions=image.conversions,
+                    look=image.look,
                 )
                 for image in line.images
             ),

@@ -30,6 +30,7 @@ def judge(job: Job, answered: Answered) -> JudgedBatch:
                 reason=reason,
                 digest=one.digest.hex(),
                 conversions=one.conversions,
+                look=one.look,
             )
         )
     members = answered.batch.members

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from porter.contracts.requests import Image
+from porter.images.appearance import Appearance
 from porter.records.manifest import Item
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Prepared:
     """What was odd about the file, though readable."""
     digest: bytes = b""
     """SHA-256 of the file; empty where it was not read."""
+    look: Appearance | None = None
+    """What the picture looks like; None where it cannot be read."""
     read_seconds: float = 0.0
     preprocess_seconds: float = 0.0
     slab: Slab | None = None
@@ -104,6 +107,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """SHA-256 of the image file; empty where it was not read."""
     conversions: tuple[str, ...] = ()
     """What was odd about the file, though readable."""
+    look: Appearance | None = None
+    """What the picture looks like; None where it cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,6 +94,22 @@ def preprocessing_advice(record: RunRecord) -> tuple[Text, ...]:
     )
 
 
+def declaration_advice(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about a declared pipeline that the labels contradict."""
+    return (
+        Message("see how the images were prepared in training, and mend what the config or the plugin declares"),
+        Message("then score them again: `{command}`", command=_command(record, "evaluate")),
+    )
+
+
+def data_advice(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about images or labels that leave no figure to believe."""
+    return (
+        Message("mend the images and labels that are named, or make the labels again from their source"),
+        Message("then score them again: `{command}`", command=_command(record, "evaluate")),
+    )
+
+
 def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Sequence[Verdict]) -> tuple[Text, ...]:
     """Why accuracy is lost, given the verdicts that come before it."""
     failed = [verdict for verdict in earlier if verdict.state is State.FAIL]
