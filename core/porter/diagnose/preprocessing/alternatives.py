@@ -20,6 +20,13 @@ TOO_FINE = frozenset(
 TOLD_WHOLE = frozenset({"divisor-missing", "divisor-255", "mean-std-missing", "half-range"})
 """Faults that are a range of values, which `_ranges` tells whole."""
 OTHER_SHAPE = frozenset({"hwc"})
+GROSS = frozenset(
+    {
+        *("divisor-twice", "std-missing", "mean-std-exchanged", "no-resize", "transposed", "hwc-as-chw"),
+        *("byte-range", "caffe", "normalised-twice"),
+    }
+)
+"""Faults that leave little of an accuracy: a model that is mostly right has none of them."""
 EXIF = "exif"
 GEOMETRY = frozenset({"oriented", "mirrored", "short", "stretch", "corner", "long_side", "layout"})
 """Fields of a recipe that move what is in the picture: a label that is no class of the whole image does not follow."""
@@ -35,10 +42,12 @@ CAFFE = (103.939, 116.779, 123.68)
 """Mean grey levels of blue, green and red, as the first ImageNet models subtract them."""
 
 
-def alternatives(spec: PreprocessSpec, *, opencv: bool, geometry: bool = True) -> tuple[Change, ...]:
+def alternatives(
+    spec: PreprocessSpec, *, opencv: bool, geometry: bool = True, gross: bool = True
+) -> tuple[Change, ...]:
     """Those of an image's usual pipelines that differ from what `spec` declares, the most usual first.
 
-    `geometry`: whether those that move the picture are among them.
+    `geometry`: whether those that move the picture are among them; `gross`: whether `GROSS` are.
     """
     base = declared(spec)
     usual = [one for one in changes(spec, opencv=opencv) if one.suspect.name not in TOO_FINE | TOLD_WHOLE | OTHER_SHAPE]
@@ -49,6 +58,8 @@ def alternatives(spec: PreprocessSpec, *, opencv: bool, geometry: bool = True) -
     found, seen = list[Change](), {base}
     for change in (*usual, *_ranges(spec), _mirrored()):
         recipe = change.apply(base)
+        if change.suspect.name in GROSS and not gross:
+            continue
         if recipe not in seen and (geometry or GEOMETRY.isdisjoint(change.fields)):
             seen.add(recipe)
             found.append(change)

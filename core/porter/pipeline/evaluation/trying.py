@@ -28,7 +28,7 @@ SIGNIFICANCE = 0.01
 """Largest corrected p of an alternative that is named."""
 STEP = 0.1
 """By how much a score, 0 to 1, must differ to count as gained or lost."""
-ROUNDS, CLOSE_ROUNDS = (4, 8, 24), (12, 24, 60)
+ROUNDS, CLOSE_ROUNDS = (4, 6, 20), (12, 24, 60)
 """Wrong images of each round of the race; `CLOSE` where the accuracy is poor."""
 CLOSE_ROUNDS_ALL = sum(CLOSE_ROUNDS)
 KEPT = (10, 4, 3)
@@ -69,7 +69,7 @@ def try_alternatives(
     """
     spec = data.job.spec.preprocess
     whole = all(isinstance(item.label, int) for item in data.items)
-    changes = alternatives(spec, opencv=opencv_problem() is None, geometry=whole)
+    changes = alternatives(spec, opencv=opencv_problem() is None, geometry=whole, gross=poor)
     changes = (as_declared(), *changes) if departs else changes
     if not turned:
         changes = tuple(one for one in changes if one.suspect.name != EXIF)

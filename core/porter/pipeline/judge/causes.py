@@ -97,7 +97,9 @@ def preprocessing_advice(record: RunRecord) -> tuple[Text, ...]:
 def declaration_advice(record: RunRecord) -> tuple[Text, ...]:
     """What to do about a declared pipeline that the labels contradict."""
     return (
-        Message("see how the images were prepared in training, and mend what the config or the plugin declares"),
+        Message(
+            "check how the images were preprocessed in training, then correct what the config or the plugin declares"
+        ),
         Message("then score them again: `{command}`", command=_command(record, "evaluate")),
     )
 
@@ -105,7 +107,7 @@ def declaration_advice(record: RunRecord) -> tuple[Text, ...]:
 def data_advice(record: RunRecord) -> tuple[Text, ...]:
     """What to do about images or labels that leave no figure to believe."""
     return (
-        Message("mend the images and labels that are named, or make the labels again from their source"),
+        Message("correct the images and labels that are named, or take the labels from their source again"),
         Message("then score them again: `{command}`", command=_command(record, "evaluate")),
     )
 

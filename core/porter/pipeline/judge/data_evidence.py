@@ -23,7 +23,7 @@ class Rule:
 
 RULES: dict[Oddity, Rule] = {
     Oddity.UNREADABLE: Rule(
-        beyond=5.0,
+        beyond=10.0,
         say=lambda odd: Message(
             "{count} of {of} images cannot be read: {names}", count=odd.count, of=odd.of, names=_names(odd)
         ),
