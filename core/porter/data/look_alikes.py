@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MOST_BITS = 10
-"""Bits of 256 in which two prints of one picture may differ. Two photographs differ in about half of them."""
+MOST_BITS, MOST_SHARE = 20, 0.15
+"""Bits of 256 in which two prints of one picture may differ, and their share of those that either has set: thin strokes
+on black set few. Two photographs differ in half of them."""
 MOST_COLOUR = 6
 """Grey levels by which their mean colours may differ."""
 MOST_STRETCH = 0.05
 """Share by which their ratios of width to height may differ."""
 BAND = 2
-"""Bytes of a band. Prints that differ in fewer bits than they have bands of 16 bits share one band at least."""
+"""Bytes of a band. Prints that differ in fewer bits than there are bands share one band at least, mostly several."""
 NEIGHBOURS = 8
 """Prints that share a band are sorted, and each is compared with so many that follow: what bounds the work."""
 
@@ -54,7 +55,10 @@ def _alike(
     if not len(one):
         return np.zeros(0, bool)
     bits = np.unpackbits(prints[one, :-3] ^ prints[other, :-3], axis=1).sum(axis=1)
+    either = np.unpackbits(prints[one, :-3] | prints[other, :-3], axis=1).sum(axis=1)
     colours = np.abs(prints[one, -3:].astype(np.int16) - prints[other, -3:]).max(axis=1)
     stretch = np.abs(np.log(ratios[one] / ratios[other]))
-    alike: NDArray[np.bool_] = (bits <= MOST_BITS) & (colours <= MOST_COLOUR) & (stretch <= MOST_STRETCH)
+    alike: NDArray[np.bool_] = (
+        (bits <= np.minimum(MOST_BITS, MOST_SHARE * either)) & (colours <= MOST_COLOUR) & (stretch <= MOST_STRETCH)
+    )
     return alike

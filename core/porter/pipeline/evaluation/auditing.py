@@ -49,12 +49,11 @@ class Audit:
         """What was found, once the reference's `evaluation` and `answers` are there."""
         distinct, copies, contradicted = self._same_files()
         count, look_alike = len(self._items), [high for _, high in self._look_alikes()]
-        readable = sum(any(one) for one in self._each_digest())
         odd = [
             self._unreadable.odd(Oddity.UNREADABLE, count),
-            _odd(Oddity.CONTRADICTED, contradicted, readable, self._name),
-            _odd(Oddity.COPIES, copies, readable, self._name),
-            _odd(Oddity.LOOK_ALIKES, look_alike, readable, self._name),
+            _odd(Oddity.CONTRADICTED, contradicted, count, self._name),
+            _odd(Oddity.COPIES, copies, count, self._name),
+            _odd(Oddity.LOOK_ALIKES, look_alike, count, self._name),
             *self._labels(),
             self._smaller.odd(Oddity.SMALLER, count),
             self._turned.odd(Oddity.TURNED, count),
@@ -64,7 +63,8 @@ class Audit:
 
     def _take(self, place: int, image: Judged) -> None:
         look, name = image.look, self._items[place].id
-        self._digests += bytes.fromhex(image.digest) or bytes(DIGEST_BYTES)
+        # Empty files are all alike, and no images.
+        self._digests += bytes(DIGEST_BYTES) if look is None else bytes.fromhex(image.digest)
         print_ = b"" if look is None else bytes.fromhex(look.print)
         self._prints += print_ or bytes(PRINT_BYTES)
         self._ratios.append(1.0 if look is None else look.width / look.height)

@@ -19,6 +19,9 @@ from porter.records.tried import Better, Tried
 
 FAR_BELOW = 10.0
 """Points below the figure that is published for other images from which an accuracy is looked at closely."""
+LAST = frozenset({"permutation", "image-order", "rotation"})
+"""Faults of the labels that are no cause beside one of the preprocessing: an order learned from the answers fits whatever
+exchanges classes, and an order of the images does where classes follow each other regularly."""
 ROUNDING = 1e-6
 MOSTLY_WRONG = 50.0
 """Accuracy in percent below which that of a model without any published figure is."""
@@ -31,8 +34,8 @@ def suspected(job: Job, record: RunRecord, reference: Pass) -> RunRecord:
     if tried is not None:
         better = tuple(one for one in tried.better if not any(_worse(one, finding) for finding in labels))
         tried = replace(tried, better=better)
-        if better:  # an order learned from the answers has a freedom for each class, and fits many a fault
-            labels = tuple(finding for finding in labels if finding.name != "permutation")
+        if better:
+            labels = tuple(finding for finding in labels if finding.name not in LAST)
     return replace(record, tried=tried, label_suspects=labels)
 
 

@@ -41,7 +41,7 @@ RIGHT = 16
 """Right images on which what is left must not lose more than it gains."""
 LOOKS = (200, 500, 1000)
 """Images of the test, which ends at the first look that tells; the last is made where there are so many."""
-AS_GOOD = 2.0
+AS_GOOD = 1.0
 """Points below the best one up to which another alternative is named as well."""
 DEEPEST = 3
 """Faults that may lie on top of each other."""
@@ -106,35 +106,48 @@ def race(rendered: Rendered, asked: Asked, *, close: bool) -> tuple[Better, ...]
 
 def _deepened(rendered: Rendered, asked: Asked, found: tuple[Better, ...], *, close: bool) -> tuple[Better, ...]:
     """With what is better still once the best one is taken for granted: faults seldom come alone."""
-    base, taken = asked, tuple[Change, ...]()
-    further = found
-    while further and len(taken) < DEEPEST - 1:
-        names = {suspect.name for suspect in further[0].suspects}
-        change = next(one for one in base.changes if one.suspect.name in names)
-        taken = (*taken, change)
+    base, taken, further = asked, tuple[Change, ...](), found
+    for _ in range(DEEPEST - 1):
+        if not further:
+            break
+        name = further[0].suspects[-1].name
+        change = next(one for one in base.changes if one.suspect.name == name)
+        taken = (*_beside(taken, change), change)
         base = _on_top(rendered, base, change)
         if sum(map(_wrong, base.scores.values())) < fewest(len(base.changes)):
             break
         further = race(rendered, base, close=close)
         if further:
-            best, places = further[0], _order(_pool(base, further[0].suspects[0].name))
-            before = _percent(asked.scores[place] for place in places[: best.images])
-            suspects = (*(one.suspect for one in taken), *best.suspects)
-            found = (replace(best, suspects=suspects, declared=before),)
+            best = further[0]
+            last = next(one for one in base.changes if one.suspect == best.suspects[0])
+            places = _order(_pool(base, last.suspect.name))[: best.images]
+            suspects = tuple(one.suspect for one in (*_beside(taken, last), last))
+            found = (replace(best, suspects=suspects, declared=_percent(asked.scores[place] for place in places)),)
     return found
 
 
+def _beside(taken: Sequence[Change], change: Change) -> tuple[Change, ...]:
+    """What is left of `taken` once `change` has its own way with the fields that it sets."""
+    return tuple(one for one in taken if change.fields.keys().isdisjoint(one.fields))
+
+
 def _on_top(rendered: Rendered, asked: Asked, change: Change) -> Asked:
-    """The same question of the pipeline with `change`, about what does not undo it."""
+    """The same question of the pipeline with `change`. Colours keep their mean and std when planes change places."""
     recipe, places = change.apply(asked.recipe), _order(list(asked.scores))
     rendered.score([recipe], places)
-    rest = [one for one in asked.changes if one.fields and change.fields.keys().isdisjoint(one.fields)]
+    turned = recipe.order != asked.recipe.order
+    rest = [_reversed(one) if turned and "order" not in one.fields else one for one in asked.changes if one.fields]
     return Asked(
         recipe=recipe,
         scores={place: rendered.of(recipe, place) for place in places},
-        changes=tuple(rest),
+        changes=tuple(one for one in rest if one.apply(recipe) != recipe),
         turned=asked.turned,
     )
+
+
+def _reversed(change: Change) -> Change:
+    fields = {name: value[::-1] if name in ("mean", "std") else value for name, value in change.fields.items()}
+    return replace(change, fields=fields)
 
 
 def _mended(rendered: Rendered, asked: Asked, change: Change, count: int) -> float:

@@ -114,7 +114,8 @@ def data_advice(record: RunRecord) -> tuple[Text, ...]:
 
 def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Sequence[Verdict]) -> tuple[Text, ...]:
     """Why accuracy is lost, given the verdicts that come before it."""
-    failed = [verdict for verdict in earlier if verdict.state is State.FAIL]
+    named = {"data"} if record.label_suspects else set()  # what is wrong with the labels is said below
+    failed = [verdict for verdict in earlier if verdict.state is State.FAIL and verdict.name not in named]
     causes = [Message("{verdict} fails: mend that first", verdict=verdict.title) for verdict in failed]
     if record.unfinished:
         causes.append(Message("a runtime failed: what it printed is in the folder `{folder}`", folder=LOGS))
