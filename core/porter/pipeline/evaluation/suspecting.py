@@ -20,7 +20,7 @@ from porter.records.tried import Better, Tried
 FAR_BELOW = 10.0
 """Points below the figure that is published for other images from which an accuracy is looked at closely."""
 LAST = frozenset({"permutation", "image-order", "rotation"})
-"""Faults of the labels that are no cause beside one of the preprocessing: an order learned from the answers fits whatever
+"""Faults of the labels that are no cause beside one of the preprocessing: an order learned from answers fits whatever
 exchanges classes, and an order of the images does where classes follow each other regularly."""
 ROUNDING = 1e-6
 MOSTLY_WRONG = 50.0
