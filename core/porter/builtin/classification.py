@@ -11,7 +11,7 @@ from porter.builtin.classes import ClassTally
 from porter.contracts.task import DataRequest, Scorer, Task
 from porter.errors import BadInput, did_you_mean, one_line
 from porter.hookspecs import hookimpl
-from porter.hosting.faults import GivenFault
+from porter.hosting.plugin_faults import GivenFault
 from porter.hosting.specs import by
 from porter.machine.statistics import binomial_tail, wilson
 from porter.records.evaluation import Metric, Table

@@ -10,7 +10,7 @@ from porter.contracts.requests import Exported, ExportRequest, Image, Loaded
 from porter.contracts.runtime import Session
 from porter.errors import BadInput
 from porter.hookspecs import hookimpl
-from porter.hosting.faults import GivenFault, described, passes
+from porter.hosting.plugin_faults import GivenFault, described, passes
 from porter.hosting.specs import by
 from porter.records.spec import ModelSpec, PreprocessSpec
 

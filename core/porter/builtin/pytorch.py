@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from porter.contracts.runtime import Session
-from porter.hosting.faults import GivenFault, described, passes
+from porter.hosting.plugin_faults import GivenFault, described, passes
 from porter.hosting.specs import by
 from porter.records.artefact import SessionInfo
 

@@ -172,5 +172,6 @@ def summary_json(folder: Path, record: RunRecord, code: int) -> dict[str, Any]:
         "verdicts": {verdict.name: verdict.state.value for verdict in record.verdicts},
         "accuracy": {e.name: {m.name: m.value for m in e.metrics} for e in record.evaluations},
         "images_per_second": rates,
+        "unfinished": {one.artefact: one.reason for one in record.unfinished},
         "chosen": None if record.choice is None else record.choice.chosen,
     }

@@ -11,8 +11,8 @@ from porter.errors import BadInput, PluginError, one_line
 from porter.graphs.graph import Graph
 from porter.graphs.onnx_probe import OnnxProbe
 from porter.graphs.onnxfile import read_onnx
-from porter.hosting.faults import raise_as_plugin_error
 from porter.hosting.guard import guarded
+from porter.hosting.plugin_faults import raise_as_plugin_error
 from porter.hosting.registry import Registry
 
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from porter.hosting.faults import raise_as_plugin_error
+from porter.hosting.plugin_faults import raise_as_plugin_error
 
 T = TypeVar("T")
 

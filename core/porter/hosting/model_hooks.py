@@ -12,8 +12,8 @@ import pluggy
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelRequest
 from porter.contracts.runtime import Session
 from porter.errors import PluginError, one_line
-from porter.hosting.faults import GivenFault, passes, raise_as_plugin_error
 from porter.hosting.offers import Offers
+from porter.hosting.plugin_faults import GivenFault, passes, raise_as_plugin_error
 from porter.hosting.specs import SpecFault, by, checked_spec, fits
 from porter.records.spec import ModelSpec, PreprocessSpec
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from porter.contracts.runtime import KitRequest, Preprocessed
-from porter.hosting.faults import raise_as_plugin_error
+from porter.hosting.plugin_faults import raise_as_plugin_error
 from porter.machine.clock import now
 from porter.pipeline.evaluation.prepare import prepare
 from porter.pipeline.evaluation.shapes import Prepared

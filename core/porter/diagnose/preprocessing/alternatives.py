@@ -10,25 +10,24 @@ from porter.records.message import Message
 from porter.records.spec import PreprocessSpec
 from porter.records.suspects import Suspect
 
-TOO_FINE = frozenset(
+USUAL = frozenset(
     {
-        *("planes-reversed", "opencv-area", "opencv-nearest", "opencv-lanczos4", "no-antialias", "float-resize"),
-        *("corner-floor", "corner-ceil", "long-round", "long-floor", "float16"),
+        *("bgr", "opencv-linear", "opencv-cubic", "no-antialias-bytes"),
+        *("pillow-bicubic", "pillow-nearest", "pillow-lanczos", "pillow-bilinear"),
+        *("mean-missing", "mean-std-reversed", "exif", "squash", "squash-crop", "no-margin", "margin", "mirrored"),
+        *("unit-range", "signed-range", "imagenet", "clip"),
     }
 )
-"""Faults that move no answer worth the name, or that another one of the list stands for."""
-TOLD_WHOLE = frozenset({"divisor-missing", "divisor-255", "mean-std-missing", "half-range"})
-"""Faults that are a range of values, which `_ranges` tells whole."""
-OTHER_SHAPE = frozenset({"hwc"})
+"""Faults that leave a good part of an accuracy, and move answers enough to show."""
 GROSS = frozenset(
     {
         *("divisor-twice", "std-missing", "mean-std-exchanged", "no-resize", "transposed", "hwc-as-chw"),
-        *("byte-range", "caffe", "normalised-twice"),
+        *("upside-down", "byte-range", "caffe", "normalised-twice"),
     }
 )
 """Faults that leave little of an accuracy: a model that is mostly right has none of them."""
 EXIF = "exif"
-GEOMETRY = frozenset({"oriented", "mirrored", "short", "stretch", "corner", "long_side", "layout"})
+GEOMETRY = frozenset({"oriented", "mirrored", "short", "stretch", "layout"})
 """Fields of a recipe that move what is in the picture: a label that is no class of the whole image does not follow."""
 
 ZEROS, ONES = (0.0,) * 3, (1.0,) * 3
@@ -49,18 +48,17 @@ def alternatives(
 
     `geometry`: whether those that move the picture are among them; `gross`: whether `GROSS` are.
     """
-    base = declared(spec)
-    usual = [one for one in changes(spec, opencv=opencv) if one.suspect.name not in TOO_FINE | TOLD_WHOLE | OTHER_SHAPE]
-    if opencv:
-        usual = [one for one in usual if one.suspect.name != "no-antialias-bytes"]  # OpenCV's own resize is there
-    if spec.crop[0] != spec.crop[1]:
-        usual = [one for one in usual if one.suspect.name != "transposed"]  # it has another shape
+    base, wanted = declared(spec), USUAL | (GROSS if gross else frozenset())
+    if opencv:  # its own resize is there
+        wanted -= {"no-antialias-bytes"}
+    if spec.crop[0] != spec.crop[1]:  # it has another shape
+        wanted -= {"transposed"}
     found, seen = list[Change](), {base}
-    for change in (*usual, *_ranges(spec), _mirrored()):
+    for change in (*changes(spec, opencv=opencv), *_ranges(spec)):
         recipe = change.apply(base)
-        if change.suspect.name in GROSS and not gross:
+        if change.suspect.name not in wanted or not (geometry or GEOMETRY.isdisjoint(change.fields)):
             continue
-        if recipe not in seen and (geometry or GEOMETRY.isdisjoint(change.fields)):
+        if recipe not in seen:
             seen.add(recipe)
             found.append(change)
     return tuple(found)
@@ -95,10 +93,6 @@ def _ranges(spec: PreprocessSpec) -> Iterator[Change]:
     yield _change(
         "normalised-twice", Message("mean and std applied twice"), mean=twice, std=tuple(std**2 for std in spec.std)
     )
-
-
-def _mirrored() -> Change:
-    return _change("mirrored", Message("mirrored, left and right exchanged"), mirrored=True)
 
 
 def _change(name: str, title: Message, **fields: object) -> Change:

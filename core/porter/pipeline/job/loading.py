@@ -6,9 +6,9 @@ from porter.contracts.requests import Loaded, LoadRequest
 from porter.contracts.runtime import Session
 from porter.contracts.task import Scorer, Task
 from porter.errors import PluginError
-from porter.hosting.faults import raise_as_plugin_error
 from porter.hosting.guard import guarded
 from porter.hosting.model_hooks import ModelHooks
+from porter.hosting.plugin_faults import raise_as_plugin_error
 from porter.hosting.registry import Registry
 from porter.records.artefact import SessionInfo
 from porter.records.spec import ModelSpec
@@ -16,12 +16,13 @@ from porter.records.spec import ModelSpec
 
 def task_of(registry: Registry, name: str) -> Task:
     """The task of that name, whose faults are its plugin's."""
+    task = registry.task(name)
     plugin, what = registry.provider_of("task", name), f"task {name!r}"
 
     def returned(result: object) -> object:
         return guarded(result, plugin, f"the scorer of {what}") if isinstance(result, Scorer) else result
 
-    return guarded(registry.task(name), plugin, what, returned)
+    return guarded(task, plugin, what, returned)
 
 
 def load_model(hooks: ModelHooks, request: LoadRequest) -> Loaded:

@@ -8,7 +8,7 @@ from pathlib import Path
 from porter.contracts.runtime import BuildRequest, OpenRequest, Runtime, Session
 from porter.errors import BadInput, PluginError, one_line
 from porter.files.hashes import file_digest
-from porter.hosting.faults import raise_as_plugin_error
+from porter.hosting.plugin_faults import raise_as_plugin_error
 from porter.pipeline.job.as_asked import require_as_asked
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.loading import session_info

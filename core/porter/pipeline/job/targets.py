@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from porter.contracts.runtime import Runtime
 from porter.errors import BadInput, PorterError, did_you_mean, one_line
 from porter.graphs.quantize.int8_graph import MIN_OPSET
-from porter.hosting.faults import raise_as_plugin_error
+from porter.hosting.plugin_faults import raise_as_plugin_error
 from porter.hosting.registry import Registry
 from porter.records.choice import Untried
 from porter.records.precision import INT8, PRECISIONS
