@@ -175,8 +175,11 @@ def folded(path: Path) -> tuple[nn.Module, dict[str, tuple[str, ...]]]:
     return net, {}
 
 
-def test_folded_batch_norms_pass_without_a_word_of_the_plugin(tmp_path: Path) -> None:
-    found = audit(tmp_path, trained(Net()), folded)
+@pytest.mark.parametrize("dead", [1.0, 1e-30, 0.0])
+def test_folded_batch_norms_pass_without_a_word_of_the_plugin(tmp_path: Path, dead: float) -> None:
+    state = trained(Net())
+    state["stage.0.conv.weight"][:2] *= dead
+    found = audit(tmp_path, state, folded)
     assert passes(found), verdict(found).evidence
     assert (found.matched, found.folded, found.derived) == (4, 4, 0)
 

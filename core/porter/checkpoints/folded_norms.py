@@ -42,9 +42,7 @@ def folded_layers(module: Mapping[str, Tensor], unmatched: Collection[str], free
         bias = f"{name.removesuffix('weight')}bias"
         for entry in _same_shape(module[name], free, taken):
             scale = _scale(module[name], free[entry])
-            norm = (
-                None if scale is None else _norm(scale, _weight_of(free[entry]), norms, free, entry, module.get(bias))
-            )
+            norm = None if scale is None else _norm(scale, norms, free, entry, module.get(bias))
             if norm is not None:
                 used = [other for other in free if other.rpartition(".")[0] == norm]
                 own_bias = f"{entry.rpartition('.')[0]}.bias"
@@ -72,14 +70,7 @@ def _scale(made: Tensor, entry: Tensor) -> Tensor | None:
     return scale if off <= TOLERANCE * a.abs().max() else None
 
 
-def _weight_of(entry: Tensor) -> Tensor:
-    """How much each output channel counts: the factor of a dead one is lost in rounding, and is of no account."""
-    return entry.flatten(1).abs().amax(1).double()
-
-
-def _norm(
-    scale: Tensor, channels: Tensor, norms: set[str], free: Mapping[str, Tensor], entry: str, bias: Tensor | None
-) -> str | None:
+def _norm(scale: Tensor, norms: set[str], free: Mapping[str, Tensor], entry: str, bias: Tensor | None) -> str | None:
     """The BatchNorm that gives these factors, and the model's bias where it has one."""
     import torch
 
@@ -87,6 +78,8 @@ def _norm(
         found = free.get(name)
         return None if found is None or found.shape != scale.shape else found.double()
 
+    # The factor of a dead channel is lost in rounding, and is of no account.
+    channels = free[entry].flatten(1).abs().amax(1).double()
     own = get(f"{entry.rpartition('.')[0]}.bias")
     for norm in sorted(norms):
         mean, var = get(f"{norm}.running_mean"), get(f"{norm}.running_var")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from porter.pipeline.judge.covered import findings_of
+from porter.pipeline.session_checks.check_names import NAN_ROWS, OUTPUTS
 from porter.records.artefact import CHANGED
 from porter.records.message import Message, Text
 from porter.records.parity import Parity
@@ -13,6 +15,9 @@ from porter.runfolder.layout import LOGS
 
 OUT = "OUT"
 """Stands for the run's folder where the record does not know it yet."""
+
+OF_THE_MODEL = frozenset({NAN_ROWS, OUTPUTS})
+"""Checks that a graph or a precision can fail as well as a session."""
 
 
 def weights_causes(record: RunRecord) -> tuple[Text, ...]:
@@ -40,7 +45,12 @@ def parity_causes(record: RunRecord) -> tuple[Text, ...]:
     """Why outputs of an artefact are not the reference's."""
     failed = [parity for parity in record.parity if not parity.passed]
     changed = {artefact.id for artefact in record.artefacts if artefact.command == CHANGED}
-    causes: list[Text] = []
+    causes: list[Text] = [
+        Message("the session of {artefact} is at fault, not the model: {title}", artefact=artefact.id, title=one.title)
+        for artefact in record.artefacts
+        for one in findings_of(record, artefact.id)
+        if one.fails and one.check not in OF_THE_MODEL
+    ]
     if any(parity.candidate in changed for parity in failed):
         causes.append(
             Message(
@@ -107,9 +117,28 @@ def preprocessing_advice(record: RunRecord) -> tuple[Text, ...]:
     )
 
 
+def declaration_advice(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about a declared pipeline that the labels contradict."""
+    return (
+        Message(
+            "check how the images were preprocessed in training, then correct what the config or the plugin declares"
+        ),
+        Message("then score them again: `{command}`", command=_command(record, "evaluate")),
+    )
+
+
+def data_advice(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about images or labels that leave no figure to believe."""
+    return (
+        Message("correct the images and labels that are named, or take the labels from their source again"),
+        Message("then score them again: `{command}`", command=_command(record, "evaluate")),
+    )
+
+
 def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Sequence[Verdict]) -> tuple[Text, ...]:
     """Why accuracy is lost, given the verdicts that come before it."""
-    failed = [verdict for verdict in earlier if verdict.state is State.FAIL]
+    named = {"data"} if record.label_suspects else set()  # what is wrong with the labels is said below
+    failed = [verdict for verdict in earlier if verdict.state is State.FAIL and verdict.name not in named]
     causes = [Message("{verdict} fails: mend that first", verdict=verdict.title) for verdict in failed]
     if record.unfinished:
         causes.append(Message("a runtime failed: what it printed is in the folder `{folder}`", folder=LOGS))

@@ -1,4 +1,4 @@
-"""The four verdicts: weights loaded, model parity, preprocessing parity, accuracy. Each apart, with its evidence."""
+"""The five verdicts: weights loaded, model parity, preprocessing parity, data, accuracy. Each with its evidence."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from porter.contracts.task import Task
 from porter.errors import ExitCode
 from porter.pipeline.judge.causes import (
     accuracy_causes,
+    data_advice,
+    declaration_advice,
     parity_causes,
     preprocessing_advice,
     preprocessing_causes,
     weights_causes,
 )
+from porter.pipeline.judge.covered import coverage, findings_of, is_wrong, said
+from porter.pipeline.judge.data_evidence import data_evidence
 from porter.pipeline.judge.gate import doubts, gated
+from porter.pipeline.judge.labels_say import against_labels, contradicting
 from porter.pipeline.judge.weights_evidence import stated_evidence, weights_evidence
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.manifest import Manifest
@@ -40,7 +45,7 @@ def exit_code(record: RunRecord) -> ExitCode:
 def judge(record: RunRecord) -> RunRecord:
     """Fill `verdicts` from the sections that are there; of what `auto` tried, they are about what it chose."""
     seen = _of_delivered(record)
-    earlier = (_weights(seen), _parity(seen), _preprocessing(seen))
+    earlier = (_weights(seen), _parity(seen), _preprocessing(seen), _data(seen))
     return replace(record, verdicts=(*earlier, _accuracy(seen, earlier)))
 
 
@@ -61,6 +66,7 @@ def _of_delivered(record: RunRecord) -> RunRecord:
         parity=tuple(one for one in record.parity if one.candidate in ids),
         evaluations=tuple(one for one in record.evaluations if one.name in {*ids, REFERENCE}),
         comparisons=tuple(one for one in record.comparisons if one.evaluation in ids),
+        performance=tuple(one for one in record.performance if one.artefact in ids),
     )
 
 
@@ -145,11 +151,15 @@ def _parity(record: RunRecord) -> Verdict:
     broken = _unfinished(record, Failing.BUILD, Failing.VERIFY)
     if not record.parity and not broken:
         return _verdict("parity", State.NOT_RUN, Message("no artefact was compared with the reference"))
-    evidence: list[Text] = [Message("{artefact}: its runtime failed", artefact=one.artefact) for one in broken]
+    evidence: list[Text] = []
+    for parity in record.parity:
+        evidence += [said(one, parity.candidate) for one in findings_of(record, parity.candidate)]
+    evidence += [Message("{artefact}: its runtime failed", artefact=one.artefact) for one in broken]
     for parity in record.parity:
         evidence.append(_worst(parity))
         evidence += [_miss(one, parity) for one in parity.outputs if not one.passed]
-    passed = all(parity.passed for parity in record.parity) and not broken
+        evidence += [text for text in (coverage(record, parity.candidate),) if text]
+    passed = not broken and all(one.passed and not is_wrong(record, one.candidate) for one in record.parity)
     state = State.PASS if passed else State.FAIL
     return _verdict("parity", state, *evidence, advice=() if passed else parity_causes(record))
 
@@ -185,19 +195,28 @@ def _miss(one: OutputParity, parity: Parity) -> Message:
 
 def _preprocessing(record: RunRecord) -> Verdict:
     parity = record.preprocessing
+    tried, contradicted = against_labels(record.tried), [] if record.tried is None else contradicting(record.tried)
+    advice: tuple[Text, ...] = declaration_advice(record) if contradicted else ()
     if parity is None:
-        return _verdict(
-            "preprocessing", State.NOT_RUN, Message("the model's preprocessing was not compared with its spec")
-        )
+        reason = Message("the model's preprocessing was not compared with its spec")
+        return _verdict("preprocessing", State.FAIL if contradicted else State.NOT_RUN, reason, *tried, advice=advice)
     text = Message(
         "{difference}, on {images} images, with the reference pipeline that the model declares",
         difference=_difference(parity),
         images=parity.images,
     )
     explained = () if parity.finding is None else preprocessing_causes(parity.finding)
-    state = State.PASS if parity.passed else State.FAIL
-    advice = () if parity.passed else preprocessing_advice(record)
-    return _verdict("preprocessing", state, text, *explained, advice=advice)
+    state = State.PASS if parity.passed and not contradicted else State.FAIL
+    advice = advice if parity.passed else preprocessing_advice(record)
+    return _verdict("preprocessing", state, text, *explained, *tried, advice=advice)
+
+
+def _data(record: RunRecord) -> Verdict:
+    if record.audit is None:
+        return _verdict("data", State.NOT_RUN, Message("no image was scored here"))
+    evidence, failed = data_evidence(record)
+    state = State.FAIL if failed else State.PASS
+    return _verdict("data", state, *evidence, advice=data_advice(record) if failed else ())
 
 
 def _difference(parity: PreprocessParity) -> Message:
@@ -313,6 +332,7 @@ TITLES = {
     "weights": Message("Weights loaded"),
     "parity": Message("Model parity"),
     "preprocessing": Message("Preprocessing parity"),
+    "data": Message("Data"),
     "accuracy": Message("Accuracy"),
 }
 AGAINST = {REFERENCE: Message("the reference"), PUBLISHED: Message("the published figure")}
