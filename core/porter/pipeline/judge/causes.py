@@ -146,6 +146,8 @@ def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Se
         causes.append(Message("NaN or infinite outputs: a broken weight, or a precision that overflows"))
     causes += [label_cause(finding) for finding in record.label_suspects]
     if any(evaluation.chance for evaluation in record.evaluations):
+        odd = () if record.weights_audit is None else record.weights_audit.suspicions
+        causes += [one.what for one in odd if not one.fails]
         causes.append(
             Message(
                 "near chance: the weights are untrained, the labels belong to other images or classes, "
