@@ -57,10 +57,24 @@ def healthy(name: str, item: int, *arguments: str, **changed: Any) -> Case:
 
 STREAMS = ("--threads", "2", "--streams", "2")
 
+STALE = r"stale|compiled|other weights|built from|\b7\.weight"
+
 SABOTAGED = (
-    rig("batch-8", 1, r"batch( size)? .*8"),
-    rig("stale-compiled", 1, r"stale|compiled|other weights|built from", "--option", "rig.compiled={root}/stale.onnx"),
-    rig("other-epoch", 1, r"stale|compiled|other weights|built from", "--option", "rig.compiled={root}/epoch.onnx"),
+    rig("batch-8", 1, r"batch (size )?8\b"),
+    rig(
+        "stale-compiled",
+        1,
+        STALE,
+        "--option",
+        "rig.compiled={root}/stale.onnx",
+    ),
+    rig(
+        "other-epoch",
+        1,
+        STALE,
+        "--option",
+        "rig.compiled={root}/epoch.onnx",
+    ),
     rig("nan", 2, r"nan|non-finite|not finite"),
     rig("shuffled", 2, r"shuffled|order of (the )?rows|rows .*order|row"),
     rig("last-row", 2, r"last row"),
@@ -70,10 +84,11 @@ SABOTAGED = (
     rig("buffer", 2, r"buffer|overw"),
     rig("before", 2, r"before|previous|earlier|stale"),
     rig("second-stream", 2, r"stream|thread", *STREAMS),
-    rig("late", 2, r"call"),
+    rig("late", 2, r"(from|after|since|until) .*call|call \d"),
     rig("random", 2, r"determin|same .*twice|repeat"),
-    rig("swallowed", 2, r"swallow|zero|constant|batch"),
+    rig("swallowed", 2, r"swallow|zero|constant|batch (size )?4\b", "--batch-sizes", "1,4,8"),
     rig("fp16", 3, r"fp16|float16|half"),
+    rig("fp16-outputs", 3, r"fp16|float16|half"),
     rig("bf16", 3, r"bf16|bfloat16"),
     rig("int8-undone", 3, r"\b3 of 3\b|\b0 of 3\b|float|fp32", "--precision", "int8"),
     rig("int8-half", 3, r"\b2 of 3\b|\b1 of 3\b", "--precision", "int8"),
