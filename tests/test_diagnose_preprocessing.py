@@ -21,10 +21,11 @@ from porter.contracts.requests import Image as Decoded
 from porter.diagnose.preprocessing import resizers as preprocessing_resample
 from porter.diagnose.preprocessing.explain import Sample, explain_preprocessing, read_samples
 from porter.diagnose.preprocessing.fault_search import FACTOR
-from porter.diagnose.preprocessing.recipe import cropped, declared, exif_orientation, finished
+from porter.diagnose.preprocessing.recipe import cropped, declared, finished
 from porter.diagnose.preprocessing.user_tensors import read_user_tensors
 from porter.diagnose.preprocessing.usual_faults import changes
 from porter.errors import BadInput, ImageError
+from porter.images.appearance import exif_orientation
 from porter.images.decode import decode
 from porter.images.pipeline import reference_pipeline
 from porter.records.spec import PreprocessSpec

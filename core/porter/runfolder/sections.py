@@ -32,7 +32,7 @@ MADE_FROM = {name: tuple(row.field for row in OPTIONS if name in row.makes) for 
 WITH = {
     "load": ("model", "shipped", "plugins", "inputs", "load_failure"),
     "artefacts": ("untried", "unfinished"),
-    "evaluations": ("accuracy_files", "label_suspects"),
+    "evaluations": ("audit", "tried", "accuracy_files", "label_suspects"),
     "performance": ("tunings",),
 }
 """Fields that are cleared along with a section."""

@@ -144,7 +144,7 @@ def test_the_sample_passes_every_verdict(tmp_path: Path) -> None:
     run = start(tmp_path / "out", limit=None)
     assert run.everything() is ExitCode.OK
     assert {verdict.name: verdict.state for verdict in run.record.verdicts} == dict.fromkeys(
-        ("weights", "parity", "preprocessing", "accuracy"), State.PASS
+        ("weights", "parity", "preprocessing", "data", "accuracy"), State.PASS
     )
     reference, candidate = run.record.evaluations
     assert 85 <= reference.metric("top1").value <= 98

@@ -45,7 +45,8 @@ def _change(name: str, title: Message, **fields: Any) -> Change:
 
 def _channels(spec: PreprocessSpec, base: Recipe) -> Iterator[Change]:
     other = "RGB" if spec.channels == "BGR" else "BGR"
-    yield _change("bgr", Message("{other} for {declared}", other=other, declared=spec.channels), order=base.order[::-1])
+    instead = Message("{other} instead of {declared}", other=other, declared=spec.channels)
+    yield _change("bgr", instead, order=base.order[::-1])
     yield _change(
         "planes-reversed",
         Message("BGR for RGB after normalising: planes in reverse order, each with its own mean and std"),

@@ -45,6 +45,10 @@ def parity_causes(record: RunRecord) -> tuple[Text, ...]:
                 command=_command(record, "export"),
             )
         )
+    if any(parity.precision is not None and parity.precision.contradictions for parity in failed):
+        causes.append(
+            Message("the artefact does not have the precision that it claims: build it again, or ask for what it has")
+        )
     if any(_at_one_batch(parity) for parity in failed):
         causes.append(Message("a batch size is baked into the graph: export it with a free batch dimension"))
     if any(one.shape_matches and not one.finite for parity in failed for one in parity.outputs):
@@ -104,9 +108,28 @@ def preprocessing_advice(record: RunRecord) -> tuple[Text, ...]:
     )
 
 
+def declaration_advice(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about a declared pipeline that the labels contradict."""
+    return (
+        Message(
+            "check how the images were preprocessed in training, then correct what the config or the plugin declares"
+        ),
+        Message("then score them again: `{command}`", command=_command(record, "evaluate")),
+    )
+
+
+def data_advice(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about images or labels that leave no figure to believe."""
+    return (
+        Message("correct the images and labels that are named, or take the labels from their source again"),
+        Message("then score them again: `{command}`", command=_command(record, "evaluate")),
+    )
+
+
 def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Sequence[Verdict]) -> tuple[Text, ...]:
     """Why accuracy is lost, given the verdicts that come before it."""
-    failed = [verdict for verdict in earlier if verdict.state is State.FAIL]
+    named = {"data"} if record.label_suspects else set()  # what is wrong with the labels is said below
+    failed = [verdict for verdict in earlier if verdict.state is State.FAIL and verdict.name not in named]
     causes = [Message("{verdict} fails: mend that first", verdict=verdict.title) for verdict in failed]
     if record.unfinished:
         causes.append(Message("a runtime failed: what it printed is in the folder `{folder}`", folder=LOGS))
@@ -130,6 +153,17 @@ def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Se
             )
         )
     return (*causes, Message("find where the accuracy goes: `{command}`", command=_command(record, "diagnose")))
+
+
+def speed_causes(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about figures of speed that cannot be right."""
+    return (
+        Message("the runtime or its plugin does not do the work that is timed, or its tool counts it otherwise"),
+        Message(
+            "do not quote the figure; once that is mended, measure again: `{command}`",
+            command=_command(record, "bench"),
+        ),
+    )
 
 
 def label_cause(finding: LabelFinding) -> Message:
