@@ -25,6 +25,7 @@ from porter.records.suspects import LabelFinding
 from porter.records.tried import Tried
 from porter.records.tuning import Tuning
 from porter.records.unfinished import Failing, Unfinished
+from porter.records.weights_audit import WeightsAudit
 
 SCHEMA_VERSION = 2
 
@@ -201,6 +202,8 @@ class RunRecord:
     """The machine that ran the last stage."""
     load: LoadReport | None = None
     """What became of the checkpoint."""
+    weights_audit: WeightsAudit | None = None
+    """The loaded model held against the checkpoint's tensors, by core."""
     load_failure: str = ""
     """Why the weights could not be loaded; empty where they were, or nothing was tried."""
     export: ExportReport | None = None

@@ -22,8 +22,21 @@ OF_THE_MODEL = frozenset({NAN_ROWS, OUTPUTS})
 
 def weights_causes(record: RunRecord) -> tuple[Text, ...]:
     """Why weights were not loaded."""
+    audit = record.weights_audit
+    if audit is not None and audit.asked is not None:
+        cause = Message("choose the set of weights with `--weights`")
+    elif audit is not None and audit.homeless and not audit.strangers:
+        cause = Message("the checkpoint belongs to another variant: give the config of that one")
+    elif audit is not None and audit.strangers:
+        cause = Message(
+            "the plugin's `porter_load` changes or leaves out weights; what it computes, `LoadReport.derived` declares"
+        )
+    elif audit is not None and any(one.fails for one in audit.suspicions):
+        cause = Message("the checkpoint itself is damaged or not trained: take another one, or other weights of it")
+    else:
+        cause = Message("the checkpoint belongs to another config, or its entries were renamed: compare their names")
     return (
-        Message("the checkpoint belongs to another config, or its entries were renamed: compare their names"),
+        cause,
         Message("once that is mended, load it again: `{command}`", command=_command(record, "export")),
     )
 

@@ -27,6 +27,7 @@ from porter.pipeline.judge.data_evidence import data_evidence
 from porter.pipeline.judge.gate import doubts, gated
 from porter.pipeline.judge.labels_say import against_labels, contradicting
 from porter.pipeline.judge.speed_marks import impossible
+from porter.pipeline.judge.weights_evidence import stated_evidence, weights_evidence
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.manifest import Manifest
 from porter.records.message import Message, Text, Value
@@ -149,14 +150,9 @@ def _weights(record: RunRecord) -> Verdict:
         return _verdict("weights", State.FAIL, record.load_failure, advice=weights_causes(record))
     if report is None:
         return _verdict("weights", State.NOT_RUN, Message("the checkpoint was not loaded"))
-    complete = report.loaded + len(report.forgiven) == report.expected
-    evidence = [Message("{loaded} of {expected} entries loaded", loaded=report.loaded, expected=report.expected)]
-    if report.forgiven:
-        evidence.append(Message("{count} absent counters forgiven", count=len(report.forgiven)))
-    if report.skipped:
-        evidence.append(Message("{count} entries of the file without a place in the model", count=len(report.skipped)))
-    state = State.PASS if complete else State.FAIL
-    return _verdict("weights", state, *evidence, advice=() if complete else weights_causes(record))
+    evidence, passed = weights_evidence(report, record.weights_audit)
+    state = State.PASS if passed else State.FAIL
+    return _verdict("weights", state, *evidence, advice=() if passed else weights_causes(record))
 
 
 def _parity(record: RunRecord) -> Verdict:
@@ -253,8 +249,10 @@ def _accuracy(record: RunRecord, earlier: Sequence[Verdict]) -> Verdict:
     evidence += [Message("{title}: {doubt}", title=title, doubt=doubt) for title, doubt in doubtful]
     evidence += [Message("{artefact}: not scored, its runtime failed", artefact=one.artefact) for one in broken]
     evidence += _search(record)
+    stated, contradicted = stated_evidence(record)
+    evidence += stated
     # A fault of the labels that explains the answers this well leaves no figure to believe.
-    passed = all(one.passed for one in judged) and not (doubtful or broken or record.label_suspects)
+    passed = all(one.passed for one in judged) and not (doubtful or broken or record.label_suspects or contradicted)
     advice = () if passed else accuracy_causes(record, judged, earlier)
     verdict = _verdict("accuracy", State.PASS if passed else State.FAIL, *evidence, advice=advice)
     return replace(verdict, note=_too_few(record)) if passed else verdict
