@@ -41,7 +41,7 @@ def session_faults(job: Job, session: Session, images: Sequence[Prepared], bound
     try:
         found = session_findings(run, fed, bound.tolerance, callers=session.info.streams)
         if session.least_rows == 1:  # else a call starts a program, which reads files and no text
-            found += tuple(swallowed(session.run, fed[0]))
+            found += tuple(swallowed(session.run, fed[0].repeat(session.info.batch or 1, axis=0)))
     except TargetFailed:
         raise
     except PorterError:  # a batch that it refuses is among the outputs that were compared
