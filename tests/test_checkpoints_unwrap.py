@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from porter.checkpoints.read import RawCheckpoint, read_checkpoint
@@ -84,7 +84,7 @@ def test_every_wrapping_in_a_file_gives_the_same_model(tmp_path: Path, legacy: b
             assert (report.safe, report.weights, report.prefix, report.loaded) == (True, key, prefix, 2)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     keys=st.lists(st.sampled_from(["state_dict", "model", "net", "module", "params", "weights"]), max_size=4),
     prefixes=st.lists(st.sampled_from(["module.", "model.", "_orig_mod."]), max_size=4),

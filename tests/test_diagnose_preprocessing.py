@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
@@ -466,7 +466,7 @@ class TestUserTensors:
         with pytest.raises(BadInput, match=r"x\.npy: not a whole \.npy file"):
             read_user_tensors(tmp_path, ["x.jpg"], self.SPEC)
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=150)
     @given(place=st.integers(0, 127), byte=st.integers(0, 255))
     def test_a_header_of_which_one_byte_is_wrong(self, tmp_path: Path, place: int, byte: int) -> None:
         np.save(tmp_path / "x.npy", self.value())

@@ -257,6 +257,9 @@ def test_the_line_is_that_of_the_key(tmp_path: Path) -> None:
     document = read_yaml(written(tmp_path, "# a comment\ntop:\n  text: a\n  wholes:\n    - 1\n    - x\n"))
     with pytest.raises(BadInput, match=r"^f\.yaml, line 4: top\.wholes\[1\]: a whole number is needed, found 'x'$"):
         from_yaml(document, Outer, "f.yaml")
+    odd = read_yaml(written(tmp_path, 'top:\n  "\\e[2Jtext": a\n'))
+    with pytest.raises(BadInput, match=r"^f, line 2: top\.\\x1b\[2Jtext: unknown key; known: preprocess, whole"):
+        from_yaml(odd, Outer, "f")
     assert str(yaml_fault(document, "f", "top.text", "is wrong")) == "f, line 3: top.text: is wrong"
     assert str(yaml_fault(document, "f", "top.gone", "is wrong")) == "f, line 2: top.gone: is wrong"
     assert str(yaml_fault({}, "f", "", "is wrong")) == "f: is wrong"

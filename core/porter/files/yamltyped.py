@@ -51,7 +51,7 @@ def from_yaml(document: Mapping[str, Any], kind: type[T], where: str, absent: st
         path = path.rstrip("`") or "$"
         value, wanted = places.get(path, (None, inspect.AnyType()))
         if found := re.match(r"Object (?:missing required|contains unknown) field `(.*)`$", text, re.DOTALL):
-            path = f"{path}.{one_line(found[1])}"
+            path = f"{path}.{found[1]}"
             problem = _missing(found[1], value, absent) if "missing" in text else _unknown(found[1], wanted)
         else:
             problem = _problem(text, value, wanted)
@@ -68,7 +68,7 @@ def yaml_fault(document: Mapping[str, Any], where: str, path: str, problem: str)
         line = here.lines.get(key, line) if isinstance(here, Lined) else line
         here = here[key]
     place = f"{where}, line {line}" if line else where
-    return BadInput(": ".join(part for part in (place, shorten(path), problem) if part))
+    return BadInput(": ".join(part for part in (place, shorten(one_line(path)), problem) if part))
 
 
 def _spelled(value: Any, wanted: inspect.Type, path: str, places: Places) -> Any:
