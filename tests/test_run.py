@@ -32,7 +32,7 @@ def test_everything_is_delivered(tmp_path: Path) -> None:
     documents = {"README.md", "README.zh.md", "report.html", "reproduce.sh"}
     results = {"run.json", "predictions.csv", "tiny.onnx", *run.record.accuracy_files}
     journals = {"reference.jsonl", "onnxruntime-fp32.jsonl"}
-    assert names == documents | results | journals
+    assert names == documents | results | journals | {"reference-outputs.jsonl"}
     assert {path.name for path in (out / "cache/predictions").iterdir()} == journals
     model = onnx.load(out / "models/tiny.onnx")
     assert [entry.version for entry in model.opset_import] == [11]

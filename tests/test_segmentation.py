@@ -73,7 +73,7 @@ def test_every_stage_serves_the_task(delivered: Run) -> None:
         ("published", "mean_iou", True),
     ]
     files = {path.name for path in delivered.job.folder.rglob("*") if path.is_file()}
-    assert files == {*DOCUMENTS, "run.json", "predictions.csv", "shapes.onnx"}
+    assert files == {*DOCUMENTS, "run.json", "predictions.csv", "shapes.onnx", "reference-outputs.jsonl"}
 
 
 def test_the_figures_are_those_of_sets_of_pixels(delivered: Run, inputs: Path) -> None:

@@ -147,7 +147,7 @@ def _layouts() -> Iterator[Change]:
 
 
 def _letterboxes(spec: PreprocessSpec) -> Iterator[Change]:
-    mean = tuple(round(255 * value / spec.divisor if spec.divisor == 1 else 255 * value) for value in spec.mean)
+    mean = tuple(min(255, max(0, round(value * spec.divisor))) for value in spec.mean)
     own = mean if spec.channels == "RGB" else mean[::-1]
     for name, colour in (("0", (0,) * 3), ("114", (114,) * 3), ("128", (128,) * 3), ("255", (255,) * 3), ("mean", own)):
         title = Message("letterbox: the whole image fitted into the crop, {colour} beside it", colour=name)

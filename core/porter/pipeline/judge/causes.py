@@ -58,6 +58,10 @@ def parity_causes(record: RunRecord) -> tuple[Text, ...]:
                 command=_command(record, "export"),
             )
         )
+    if any(parity.precision is not None and parity.precision.contradictions for parity in failed):
+        causes.append(
+            Message("the artefact does not have the precision that it claims: build it again, or ask for what it has")
+        )
     if any(_at_one_batch(parity) for parity in failed):
         causes.append(Message("a batch size is baked into the graph: export it with a free batch dimension"))
     if any(one.shape_matches and not one.finite for parity in failed for one in parity.outputs):
@@ -164,6 +168,17 @@ def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Se
             )
         )
     return (*causes, Message("find where the accuracy goes: `{command}`", command=_command(record, "diagnose")))
+
+
+def speed_causes(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about figures of speed that cannot be right."""
+    return (
+        Message("the runtime or its plugin does not do the work that is timed, or its tool counts it otherwise"),
+        Message(
+            "do not quote the figure; once that is mended, measure again: `{command}`",
+            command=_command(record, "bench"),
+        ),
+    )
 
 
 def label_cause(finding: LabelFinding) -> Message:

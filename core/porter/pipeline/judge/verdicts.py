@@ -1,4 +1,7 @@
-"""The five verdicts: weights loaded, model parity, preprocessing parity, data, accuracy. Each with its evidence."""
+"""The verdicts: weights loaded, model parity, preprocessing parity, data, accuracy; speed where a figure is impossible.
+
+Each stands apart, with its evidence.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,14 @@ from porter.pipeline.judge.causes import (
     parity_causes,
     preprocessing_advice,
     preprocessing_causes,
+    speed_causes,
     weights_causes,
 )
 from porter.pipeline.judge.covered import coverage, findings_of, is_wrong, said
 from porter.pipeline.judge.data_evidence import data_evidence
 from porter.pipeline.judge.gate import doubts, gated
 from porter.pipeline.judge.labels_say import against_labels, contradicting
+from porter.pipeline.judge.speed_marks import impossible
 from porter.pipeline.judge.weights_evidence import stated_evidence, weights_evidence
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.manifest import Manifest
@@ -43,10 +48,13 @@ def exit_code(record: RunRecord) -> ExitCode:
 
 
 def judge(record: RunRecord) -> RunRecord:
-    """Fill `verdicts` from the sections that are there; of what `auto` tried, they are about what it chose."""
+    """Fill `verdicts` from the sections that are there; of what `auto` tried, they are about what it chose.
+
+    Speed has a verdict only where a figure cannot be right.
+    """
     seen = _of_delivered(record)
     earlier = (_weights(seen), _parity(seen), _preprocessing(seen), _data(seen))
-    return replace(record, verdicts=(*earlier, _accuracy(seen, earlier)))
+    return replace(record, verdicts=(*earlier, _accuracy(seen, earlier), *_speed(seen)))
 
 
 def _unfinished(record: RunRecord, *stages: Failing) -> list[Unfinished]:
@@ -158,6 +166,7 @@ def _parity(record: RunRecord) -> Verdict:
     for parity in record.parity:
         evidence.append(_worst(parity))
         evidence += [_miss(one, parity) for one in parity.outputs if not one.passed]
+        evidence += [] if parity.precision is None else [*parity.precision.contradictions, *parity.precision.notes]
         evidence += [text for text in (coverage(record, parity.candidate),) if text]
     passed = not broken and all(one.passed and not is_wrong(record, one.candidate) for one in record.parity)
     state = State.PASS if passed else State.FAIL
@@ -276,6 +285,23 @@ def _too_few(record: RunRecord) -> Text:
     return TOLD[PairedVerdict.UNDECIDED]
 
 
+def _speed(record: RunRecord) -> tuple[Verdict, ...]:
+    """That figures of speed cannot be right. It fails, as a document that is delivered would state them; there is none
+    that passes, since a speed has no bound to keep."""
+    wrong = impossible(record)
+    if not wrong:
+        return ()
+    count = len({(one.artefact, one.batch, one.session.threads, one.session.streams, one.queued) for one, _ in wrong})
+    evidence: list[Text] = [
+        Message("1 figure cannot be right") if count == 1 else Message("{count} figures cannot be right", count=count)
+    ]
+    evidence += [
+        Message("{artefact} at batch {batch}: {mark}", artefact=one.artefact, batch=one.batch, mark=mark.text)
+        for one, mark in wrong
+    ]
+    return (_verdict("speed", State.FAIL, *evidence, advice=speed_causes(record)),)
+
+
 def _comparison(one: Comparison) -> Message:
     against = AGAINST.get(one.against, one.against)
     if one.drop is None or one.baseline is None:
@@ -334,6 +360,7 @@ TITLES = {
     "preprocessing": Message("Preprocessing parity"),
     "data": Message("Data"),
     "accuracy": Message("Accuracy"),
+    "speed": Message("Speed"),
 }
 AGAINST = {REFERENCE: Message("the reference"), PUBLISHED: Message("the published figure")}
 TOLD = {
