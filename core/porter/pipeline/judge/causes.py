@@ -143,7 +143,7 @@ def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Se
     """Why accuracy is lost, given the verdicts that come before it."""
     named = {"data"} if record.label_suspects else set()  # what is wrong with the labels is said below
     failed = [verdict for verdict in earlier if verdict.state is State.FAIL and verdict.name not in named]
-    causes = [Message("{verdict} fails: mend that first", verdict=verdict.title) for verdict in failed]
+    causes: list[Text] = [Message("{verdict} fails: mend that first", verdict=verdict.title) for verdict in failed]
     if record.unfinished:
         causes.append(Message("a runtime failed: what it printed is in the folder `{folder}`", folder=LOGS))
     if any(evaluation.nonfinite for evaluation in record.evaluations):
