@@ -258,7 +258,7 @@ def from_a_file(folder: Path) -> dict[str, Any]:
 
     def make(request: LoadRequest) -> dict[str, Any]:
         artefact = Artefact(runtime="onnxruntime", precision="fp32", path=str(path))
-        opening = OpenRequest(artefact=artefact, path=path, spec=request.spec, threads=1)
+        opening = OpenRequest(artefact=artefact, path=path, spec=request.spec, threads=request.threads or 1)
         return {"module": path, "reference": OnnxRuntimeSession(opening, optimise=False)}
 
     return {"porter_load": loaded_as(make)}

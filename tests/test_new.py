@@ -54,7 +54,7 @@ def test_a_runtime_works_in_a_fresh_environment(tmp_path: Path, tmp_path_factory
     commands = [line.strip() for line in printed.splitlines()[1:]]
     environment.run(commands[0], tmp_path)
     doctor = environment.run(commands[1], tmp_path)
-    assert re.search(r"^slow-one .*available", doctor, re.MULTILINE)
+    assert re.search(r"^slow-one +\S+ +\S+ +fp32", doctor, re.MULTILINE), doctor
     assert "5 passed" in environment.run(commands[2], tmp_path)
     places = environment.run(commands[3], tmp_path)
     assert all(name in places for name in ("runtime.py", "session.py", "probe.py", "pyproject.toml"))

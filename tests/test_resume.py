@@ -82,7 +82,7 @@ def test_fresh_makes_all_anew_and_removes_only_what_the_run_wrote(tmp_path: Path
     assert {path.name for path in (out / "models").iterdir()} == {"mine.onnx", "tiny_new.onnx"}
 
 
-@pytest.mark.parametrize(("fail_after", "resumed"), [(7, (0, 0)), (9, (4, 0)), (20, (18, 8))])
+@pytest.mark.parametrize(("fail_after", "resumed"), [(12, (0, 0)), (14, (4, 0)), (27, (18, 8))])
 def test_an_interrupted_evaluation_goes_on_where_it_stopped(
     tmp_path: Path, photos: tuple[Path, Path], fail_after: int, resumed: tuple[int, int]
 ) -> None:

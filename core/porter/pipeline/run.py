@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partialmethod
 
 from porter.errors import ExitCode
-from porter.pipeline.accuracy_files import accuracy_file_names
 from porter.pipeline.build import built, say_elsewhere
 from porter.pipeline.failing import to_finish
 from porter.pipeline.job.job import Job
@@ -29,7 +28,7 @@ class Run:
         """`before` are the files of an earlier run in the folder; with `fresh` nothing of it is kept."""
         self.job, self.record = job, record
         self._fresh, self._before = fresh, before
-        self._watched = Watched(job.folder)
+        self._watched = Watched(job.folder, before)
 
     def everything(self) -> ExitCode:
         """All stages in order, those left out whose result an earlier command left and which still holds.
@@ -70,7 +69,7 @@ class Run:
 
     def say_what_is_gone(self) -> None:
         """A line for what was removed from the folder and not written again."""
-        for line in self._watched.lines(self.record.request.languages, accuracy_file_names(self.job)):
+        for line in self._watched.lines(self.record.request.languages):
             self.job.progress.note(line)
 
     def _prepared(self, stage: Stage, record: RunRecord) -> RunRecord:

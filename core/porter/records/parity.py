@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from porter.records.changes import Changes
 from porter.records.message import Text
+from porter.records.session_finding import SessionFinding
 from porter.records.suspects import PreprocessFinding
 
 
@@ -71,10 +72,13 @@ class Parity:
     """What the errors do to the task's answers (e.g. the top-1 class), on the images that could be compared."""
     answer_name: Text
     """What an answer is, in the task's words."""
+    findings: tuple[SessionFinding, ...] = ()
+    """What else its session gets wrong, by name: calls that disturb each other, buffers, errors that it hides."""
     conclusion: Text
     """Tolerance and answers put together: an answer can flip inside the tolerance, or stand outside it."""
     passed: bool
-    """Whether every output is whole and, where the tolerance is binding, within it at every batch size."""
+    """Whether every output is whole and, where the tolerance is binding, within it at every batch size, and the session
+    gets nothing else wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)

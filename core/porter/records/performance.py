@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from porter.records.artefact import SessionInfo
+from porter.records.coverage import SettingCheck
 from porter.records.message import Text
 
 
@@ -99,6 +100,9 @@ class Performance:
     """Whose times these are: empty, wall times of calls from here; else the tool that measured its own."""
     copies: tuple[Copy, ...] = ()
     """Copying to the device and back, where the tool gives it."""
+    check: SettingCheck | None = None
+    """What the session returned before and after the timed calls, against the same images at batch 1; None: a tool
+    measured, and its outputs were not seen."""
     source: str = ""
     """The file that these figures were imported from, relative to the imported folder; empty: measured by this run."""
     card: Card | None = None

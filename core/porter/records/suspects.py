@@ -72,6 +72,9 @@ class PreprocessFinding:
     untried: tuple[Text, ...] = ()
     """What could not be tried on this machine, and why."""
 
+    only: Text = ""
+    """The kind of images that alone differs, in words; empty where all do, or no kind stands out."""
+
     @property
     def identical(self) -> bool:
         """Whether no image differs."""

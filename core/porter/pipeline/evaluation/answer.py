@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from porter.contracts.runtime import Session
+from porter.pipeline.evaluation.checking import Checking
 from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.evaluation.prepare import batches
 from porter.pipeline.evaluation.shapes import Answered, Batch, Prepared
@@ -15,16 +16,21 @@ from porter.pipeline.job.job import Job
 from porter.pipeline.job.processors import end
 
 
-def answer(job: Job, session: Session, prepared: Iterable[Prepared], batch_size: int) -> Iterator[Answered]:
+def answer(
+    job: Job, session: Session, prepared: Iterable[Prepared], batch_size: int, check: Checking | None = None
+) -> Iterator[Answered]:
     """Infer a stream of prepared images, batch by batch; a session whose calls are dear is given more at a time.
 
     A session with streams is given as many batches at once. They come out in the order of the images. Where they are
     inferred on processors, that is done by the threads that preprocess: more would only take turns.
+
+    `check` looks at the first batch and at the last, while nothing else runs in the session.
     """
     size, streams = max(batch_size, session.least_rows), session.info.streams
     if streams == 1:
         for batch in batches(prepared, size):
-            yield answer_batch(job, session, batch)
+            answered = answer_batch(job, session, batch)
+            yield answered if check is None else check.seen(answered)
         return
     window: deque[Future[Answered]] = deque()
     elsewhere = session.info.threads is None
@@ -32,6 +38,11 @@ def answer(job: Job, session: Session, prepared: Iterable[Prepared], batch_size:
     pool = own or job.processors.pool
     try:
         for batch in batches(prepared, size, ahead=streams):
+            if check is not None and check.wants(batch):
+                while window:
+                    yield window.popleft().result()
+                yield check.seen(pool.submit(answer_batch, job, session, batch).result())
+                continue
             window.append(pool.submit(answer_batch, job, session, batch))
             if len(window) > streams:
                 yield window.popleft().result()

@@ -17,6 +17,7 @@ from porter.pipeline.evaluation.written_arrays import write_outputs, write_tenso
 from porter.pipeline.failing import FAULTS, failed, retried
 from porter.pipeline.job.job import Job
 from porter.pipeline.judge import verdicts
+from porter.pipeline.judge.tolerance import bound_of
 from porter.records.evaluation import Failure
 from porter.records.record import RunRecord
 from porter.records.unfinished import Failing
@@ -38,7 +39,12 @@ def score_all(job: Job, record: RunRecord, *, from_files: bool = False) -> RunRe
     with predictions_file(job) as sink:
         for subject in subjects(record):
             reference = passes[0].answers if passes else None
-            work = Work(job=job, subject=subject, sources=sources, start=0)
+            bound = (
+                None
+                if subject.artefact is None
+                else bound_of(job.request, job.precision(subject.artefact.precision), record)
+            )
+            work = Work(job=job, subject=subject, sources=sources, start=0, bound=bound)
             try:
                 with sink.whole():
                     passes.append(evaluate(work, executor, sink, reference=reference))

@@ -22,6 +22,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from porter.contracts.requests import Image
+from porter.pipeline.evaluation.gaps import Gap
+from porter.pipeline.evaluation.traces import Trace
+from porter.records.coverage import SettingCheck
 from porter.records.manifest import Item
 
 if TYPE_CHECKING:
@@ -89,6 +92,8 @@ class Answered:
     outputs: Mapping[str, np.ndarray]
     """By name, as the session gives them: N×…, N = len(batch.indices)."""
     infer_seconds: float
+    check: SettingCheck | None = None
+    """With the last batch: what the session was found to get wrong since the first."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,6 +109,10 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """SHA-256 of the image file; empty where it was not read."""
     conversions: tuple[str, ...] = ()
     """What was odd about the file, though readable."""
+    traces: dict[str, Trace] = {}
+    """Of its outputs, until they are compared or written; the journal has none."""
+    gaps: tuple[Gap, ...] = ()
+    """How far its outputs lie from the reference's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +125,8 @@ class JudgedBatch:
     """Each of them."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Busy time of each of `STAGES`."""
+    check: SettingCheck | None = None
+    """As `Answered` has it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,12 +16,13 @@ from porter.records.spec import ModelSpec
 
 def task_of(registry: Registry, name: str) -> Task:
     """The task of that name, whose faults are its plugin's."""
+    task = registry.task(name)
     plugin, what = registry.provider_of("task", name), f"task {name!r}"
 
     def returned(result: object) -> object:
         return guarded(result, plugin, f"the scorer of {what}") if isinstance(result, Scorer) else result
 
-    return guarded(registry.task(name), plugin, what, returned)
+    return guarded(task, plugin, what, returned)
 
 
 def load_model(hooks: ModelHooks, request: LoadRequest) -> Loaded:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from porter.pipeline.judge.covered import findings_of
+from porter.pipeline.session_checks.check_names import NAN_ROWS, OUTPUTS
 from porter.records.artefact import CHANGED
 from porter.records.message import Message, Text
 from porter.records.parity import Parity
@@ -13,6 +15,9 @@ from porter.runfolder.layout import LOGS
 
 OUT = "OUT"
 """Stands for the run's folder where the record does not know it yet."""
+
+OF_THE_MODEL = frozenset({NAN_ROWS, OUTPUTS})
+"""Checks that a graph or a precision can fail as well as a session."""
 
 
 def weights_causes(record: RunRecord) -> tuple[Text, ...]:
@@ -27,7 +32,12 @@ def parity_causes(record: RunRecord) -> tuple[Text, ...]:
     """Why outputs of an artefact are not the reference's."""
     failed = [parity for parity in record.parity if not parity.passed]
     changed = {artefact.id for artefact in record.artefacts if artefact.command == CHANGED}
-    causes: list[Text] = []
+    causes: list[Text] = [
+        Message("the session of {artefact} is at fault, not the model: {title}", artefact=artefact.id, title=one.title)
+        for artefact in record.artefacts
+        for one in findings_of(record, artefact.id)
+        if one.fails and one.check not in OF_THE_MODEL
+    ]
     if any(parity.candidate in changed for parity in failed):
         causes.append(
             Message(

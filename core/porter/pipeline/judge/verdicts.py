@@ -16,6 +16,7 @@ from porter.pipeline.judge.causes import (
     preprocessing_causes,
     weights_causes,
 )
+from porter.pipeline.judge.covered import coverage, findings_of, is_wrong, said
 from porter.pipeline.judge.gate import doubts, gated
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.manifest import Manifest
@@ -60,6 +61,7 @@ def _of_delivered(record: RunRecord) -> RunRecord:
         parity=tuple(one for one in record.parity if one.candidate in ids),
         evaluations=tuple(one for one in record.evaluations if one.name in {*ids, REFERENCE}),
         comparisons=tuple(one for one in record.comparisons if one.evaluation in ids),
+        performance=tuple(one for one in record.performance if one.artefact in ids),
     )
 
 
@@ -149,11 +151,15 @@ def _parity(record: RunRecord) -> Verdict:
     broken = _unfinished(record, Failing.BUILD, Failing.VERIFY)
     if not record.parity and not broken:
         return _verdict("parity", State.NOT_RUN, Message("no artefact was compared with the reference"))
-    evidence: list[Text] = [Message("{artefact}: its runtime failed", artefact=one.artefact) for one in broken]
+    evidence: list[Text] = []
+    for parity in record.parity:
+        evidence += [said(one, parity.candidate) for one in findings_of(record, parity.candidate)]
+    evidence += [Message("{artefact}: its runtime failed", artefact=one.artefact) for one in broken]
     for parity in record.parity:
         evidence.append(_worst(parity))
         evidence += [_miss(one, parity) for one in parity.outputs if not one.passed]
-    passed = all(parity.passed for parity in record.parity) and not broken
+        evidence += [text for text in (coverage(record, parity.candidate),) if text]
+    passed = not broken and all(one.passed and not is_wrong(record, one.candidate) for one in record.parity)
     state = State.PASS if passed else State.FAIL
     return _verdict("parity", state, *evidence, advice=() if passed else parity_causes(record))
 

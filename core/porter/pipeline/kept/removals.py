@@ -11,17 +11,21 @@ from porter.documents.deliver import READMES
 from porter.errors import one_line
 from porter.pipeline.kept.standing import remove_own_files
 from porter.records.record import OutputFile
-from porter.runfolder.layout import CACHE, DOCUMENTS, PREDICTIONS
+from porter.runfolder.layout import CACHE, DOCUMENTS
 
 
 class Watched:
-    """The files of a run's folder as a command finds them, to tell at its end which of them it left removed."""
+    """The documents and the files of scores, as a command finds them, to tell at its end which of them it left removed.
 
-    def __init__(self, folder: Path) -> None:
+    `files` are those that the record names.
+    """
+
+    def __init__(self, folder: Path, files: tuple[OutputFile, ...]) -> None:
         self._folder = folder
-        self._found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        self._scores = [file.path for file in files if "/" not in file.path]
+        self._found = {name for name in (*DOCUMENTS, *self._scores) if (folder / name).exists()}
 
-    def lines(self, languages: tuple[str, ...], task_files: tuple[str, ...]) -> Iterator[str]:
+    def lines(self, languages: tuple[str, ...]) -> Iterator[str]:
         """What is gone and why; `languages` are those of the documents."""
         unwanted = [name for language, name in READMES.items() if language not in languages]
         documents = [name for name in DOCUMENTS if name not in unwanted]
@@ -29,7 +33,7 @@ class Watched:
         for names, reason in (
             (documents, f"they show an earlier record; `{again}` writes them again"),
             (unwanted, f"the documents are in {', '.join(languages)} only (--lang)"),
-            ([PREDICTIONS, *task_files], "they are of an evaluation that no longer holds"),
+            (self._scores, "they are of an evaluation that no longer holds"),
         ):
             gone = [name for name in names if name in self._found and not (self._folder / name).exists()]
             if gone:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from porter.contracts.runtime import Session
@@ -14,7 +15,9 @@ from porter.machine.clock import now
 from porter.pipeline.evaluation.prepare import readable
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact, require_built
+from porter.pipeline.judge.tolerance import Bound
 from porter.pipeline.speed.by_own_tool import performance_of
+from porter.pipeline.speed.timed_outputs import Fed, Remembered, TimedOutputs
 from porter.pipeline.speed.timing import is_steady, latency_of, timed, warm_up
 from porter.records.artefact import Artefact
 from porter.records.message import Message
@@ -30,13 +33,11 @@ WARMUP_LIMIT = 5.0
 WARMUP_LIMIT_FLOOR = 0.5
 
 
-def bench(
-    job: Job, artefact: Artefact, images: Sequence[np.ndarray], tuning: Tuning | None = None
-) -> list[Performance]:
+def bench(job: Job, artefact: Artefact, fed: Fed, bound: Bound, tuning: Tuning | None = None) -> list[Performance]:
     """Measure one artefact at every batch size of the request, each in a session of its own.
 
-    An artefact that is fixed to one batch size is measured at that one alone. `tuning` adds the settings that it found
-    best.
+    What the calls return is compared with the reference's outputs, by `bound`. An artefact that is fixed to one batch
+    size is measured at that one alone. `tuning` adds the settings that it found best.
     """
     sizes = job.request.batch_sizes
     runtime = job.registry.runtime(artefact.runtime)
@@ -48,7 +49,7 @@ def bench(
     if tuning is not None:
         settings += [one for one in (tuning.throughput.best, tuning.latency.best) if one not in settings]
     require_built(job, artefact)
-    return [_bench_one(job, artefact, images, setting) for setting in dict.fromkeys(settings)]
+    return [_bench_one(artefact, fed, bound, setting) for setting in dict.fromkeys(settings)]
 
 
 def bench_images(job: Job) -> list[np.ndarray]:
@@ -75,7 +76,8 @@ def open_for(job: Job, artefact: Artefact, setting: Setting) -> Session:
     return session
 
 
-def _bench_one(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setting: Setting) -> Performance:
+def _bench_one(artefact: Artefact, fed: Fed, bound: Bound, setting: Setting) -> Performance:
+    job = fed.job
     many = f", {setting.streams} streams" if setting.streams > 1 else ""
     many += f", {setting.queued} queued" if setting.queued else ""
     with job.progress.step(f"bench {artefact.id} at batch {setting.batch}{many}"):
@@ -87,7 +89,10 @@ def _bench_one(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setti
             own = session.measure(setting.batch)
             if own is not None:
                 return performance_of(artefact.id, session.info, setting.batch, own)
-            return _measure(job, artefact, session, stack(images, setting.batch), setting.queued, load_ms, load)
+            callers = session.info.streams + setting.queued
+            outputs = TimedOutputs(fed, session, setting.batch, callers, bound)
+            call = Remembered(partial(job.hooks.infer, session, fed.stacked(setting.batch), job.spec))
+            return _measure(job, artefact, session, setting, call, outputs, load_ms, load)
         finally:
             session.close()
 
@@ -96,33 +101,32 @@ def _measure(
     job: Job,
     artefact: Artefact,
     session: Session,
-    batch: np.ndarray,
-    queued: int,
+    setting: Setting,
+    call: Remembered,
+    outputs: TimedOutputs,
     load_ms: float,
     load: float | None,
 ) -> Performance:
-    def call() -> object:
-        return job.hooks.infer(session, batch, job.spec)
-
     started = time.perf_counter()
     call()
     first = time.perf_counter() - started
-    callers, seconds = session.info.streams + queued, job.request.bench_seconds
+    outputs.before(call.last)
+    callers, seconds = session.info.streams + setting.queued, job.request.bench_seconds
     warm = warm_up(call, max(WARMUP_LIMIT_FLOOR, min(WARMUP_LIMIT, 2 * seconds)), callers=callers)
     found = timed(call, seconds, least=MIN_CALLS, callers=callers)
     return Performance(
         artefact=artefact.id,
         session=session.info,
-        batch=len(batch),
-        queued=queued,
+        batch=setting.batch,
+        queued=setting.queued,
         input=Message("real preprocessed images") if job.request.bench_input == "images" else Message("random values"),
         load_ms=load_ms,
         first_run_ms=1000 * first,
         warmup_runs=warm.calls + 1,
         calls=found.calls,
         latency=latency_of(found.seconds),
-        ms_per_image=1000 * statistics.median(found.seconds) / len(batch),
-        images_per_second=len(batch) * found.rate,
+        ms_per_image=1000 * statistics.median(found.seconds) / setting.batch,
+        images_per_second=setting.batch * found.rate,
         steady=warm.settled and is_steady(found.seconds),
         warmup_spread_percent=100 * warm.spread,
         settled=warm.settled,
@@ -130,6 +134,7 @@ def _measure(
         load_average_after=machine.load_average(),
         peak_memory_bytes=machine.peak_memory_bytes(),
         measured=now(),
+        check=outputs.after(call.last),
     )
 
 
