@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pictures import draw, folded, trained, write
 from PIL import ImageOps
+
+from pictures import draw, folded, trained, write
 from rigged import CLASSES, SIDE
 
 IMAGES = 64
