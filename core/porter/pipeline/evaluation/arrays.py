@@ -18,6 +18,7 @@ from porter.errors import BadInput, one_line
 from porter.files.checked_lines import line_of, value_of
 from porter.files.hashes import digest_or_empty
 from porter.files.whole import write_whole
+from porter.images.appearance import Appearance
 from porter.pipeline.evaluation.shapes import Answered, Batch, Prepared
 from porter.records.manifest import Manifest
 from porter.runfolder.layout import INDEX
@@ -38,6 +39,7 @@ class Entry:
     digest: str = ""
     """SHA-256 of the image file."""
     conversions: tuple[str, ...] = ()
+    look: Appearance | None = None
     file_sha256: str = ""
     """Of the file of arrays; empty where there is none."""
 
@@ -243,6 +245,7 @@ def _entry(one: Prepared, manifest: Manifest) -> Entry:
         reason=one.reason,
         digest=one.digest.hex(),
         conversions=one.conversions,
+        look=one.look,
     )
 
 
@@ -253,4 +256,5 @@ def _prepared(number: int, entry: Entry, array: np.ndarray | None) -> Prepared:
         reason=entry.reason,
         digest=bytes.fromhex(entry.digest),
         conversions=entry.conversions,
+        look=entry.look,
     )
