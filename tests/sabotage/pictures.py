@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
-
 from rigged import CLASSES, TRUE_PREPROCESS, network
 
 SIDE, STRIPES = 96, (-45, 90, -45)

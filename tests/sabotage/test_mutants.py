@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 import rigged
+from rigged import Rig
+
 from porter import (
     Classification,
     Classified,
@@ -28,7 +29,6 @@ from porter import (
     reference_pipeline,
 )
 from porter.testing import ConformanceError, check_conformance, registry_of, write_image_set
-from rigged import Rig
 
 FAULTS = (
     "batch-8",

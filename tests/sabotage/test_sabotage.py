@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from cases import HEALTHY, SABOTAGED, Case
-from porter import State, main, read_record
 from rigged import TRUE_PREPROCESS
+
+from porter import State, main, read_record
 
 NOTHING = re.compile(r"nothing (was |is )?found|found nothing", re.IGNORECASE)
 

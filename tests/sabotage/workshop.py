@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ImageOps
-
 from pictures import draw, folded, trained, write
+from PIL import ImageOps
 from rigged import CLASSES, SIDE
 
 IMAGES = 64
