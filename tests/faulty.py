@@ -1,67 +1,13 @@
-"""Runs with one fault each, built as an outsider would: a runtime that lies, a plugin's hooks, a small network."""
+"""A plugin whose export goes wrong, and a small network with a BatchNorm."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from tiny import TinyPlugin
 
 from porter import hookimpl
-from porter.builtin.onnxruntime import OnnxRuntime
-from porter.contracts.runtime import BuildRequest, OpenRequest, Runtime, Session
-from porter.records.artefact import Artefact
-
-Outputs = dict[str, np.ndarray]
-Lie = Callable[["LyingSession", np.ndarray, Outputs], Outputs]
-
-
-class LyingSession(Session):
-    """ONNX Runtime's answers, through `lie`."""
-
-    def __init__(self, inner: Session, lie: Lie) -> None:
-        self.inner, self.lie = inner, lie
-        self.info = replace(inner.info, runtime="lying")
-        self.calls = 0
-        self.kept: Any = None
-
-    def run(self, batch: np.ndarray) -> Outputs:
-        self.calls += 1
-        return self.lie(self, batch, self.inner.run(batch))
-
-    def close(self) -> None:
-        self.inner.close()
-
-
-class LyingRuntime(Runtime):
-    """Builds and opens as ONNX Runtime does."""
-
-    name = "lying"
-
-    def __init__(self, lie: Lie) -> None:
-        self.lie, self._inner = lie, OnnxRuntime()
-
-    def status(self) -> Any:
-        return self._inner.status()
-
-    def build(self, request: BuildRequest) -> Artefact:
-        return replace(self._inner.build(request), runtime="lying")
-
-    def open(self, request: OpenRequest) -> Session:
-        return LyingSession(self._inner.open(request), self.lie)
-
-
-class LyingPlugin:
-    """Offers the runtime."""
-
-    def __init__(self, lie: Lie) -> None:
-        self.runtime = LyingRuntime(lie)
-
-    @hookimpl
-    def porter_runtimes(self) -> Sequence[Runtime]:
-        return [self.runtime]
 
 
 def with_batchnorm(eps: float = 1e-5) -> Any:

@@ -182,8 +182,8 @@ def test_recursive_and_bottomless_files_end() -> None:
 
 def test_entries_that_are_no_tensors_are_kept_apart() -> None:
     found = find({"state_dict": {**STATE, "scale": 0.5, "note": "x", "array": np.zeros(2), 7: None}})
-    assert is_state(found)
-    assert found.not_tensors == {"scale": "float", "note": "str", "array": "ndarray", "7": "NoneType"}
+    assert found.entries.keys() == {*STATE, "array"}  # an array of numpy is as good as a tensor
+    assert found.not_tensors == {"scale": "float", "note": "str", "7": "NoneType"}
 
 
 def test_a_trusted_module_gives_its_state_dict(tmp_path: Path) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import lying
 import numpy as np
 import pytest
-from faulty import Exporting, LyingPlugin, LyingSession, Outputs, with_batchnorm
+from faulty import Exporting, with_batchnorm
+from lying import Lying, Offering
 from PIL import Image as Pillow
 from tiny import SIZE, SPEC, TinyPlugin, start, write_photos
 
@@ -19,6 +20,7 @@ from porter.contracts.requests import Image, Loaded, LoadRequest
 from porter.errors import ExitCode
 from porter.images.pipeline import reference_pipeline
 from porter.pipeline.run import Run
+from porter.pipeline.session_checks import check_names as names
 from porter.records.loaded import LoadReport
 from porter.records.record import State
 
@@ -37,62 +39,57 @@ def first(run: Run) -> str:
     return f"{found.findings[0].cause} | {found.findings[0].text}"
 
 
-def on_batches(change: Callable[[np.ndarray], np.ndarray]) -> Any:
-    """A lie about batches of more than verify's three."""
+class Louder(lying.Lie):
+    """Every output a twentieth too large."""
 
-    def lie(session: LyingSession, batch: np.ndarray, outputs: Outputs) -> Outputs:
-        return (
-            {name: change(values).astype(np.float32) for name, values in outputs.items()} if len(batch) > 3 else outputs
-        )
-
-    return lie
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> lying.Outputs:
+        return {name: values * np.float32(1.05) for name, values in honest(batch).items()}
 
 
-def always(change: Callable[[np.ndarray], np.ndarray]) -> Any:
-    return lambda session, batch, outputs: {name: change(values) for name, values in outputs.items()}
+class Coarser(lying.Lie):
+    """Outputs cut to bfloat16."""
 
-
-def call_before(session: LyingSession, batch: np.ndarray, outputs: Outputs) -> Outputs:
-    before, session.kept = session.kept, outputs
-    return before if before is not None and len(before["class"]) == len(batch) else outputs
-
-
-def one_buffer(session: LyingSession, batch: np.ndarray, outputs: Outputs) -> Outputs:
-    session.kept = session.kept or {}
-    buffer = session.kept.setdefault(len(batch), outputs["class"].copy())
-    buffer[...] = outputs["class"]
-    return {"class": buffer}
-
-
-def tired(session: LyingSession, batch: np.ndarray, outputs: Outputs) -> Outputs:
-    return {"class": outputs["class"] * 0} if session.calls > 40 else outputs
-
-
-def crowded(session: LyingSession, batch: np.ndarray, outputs: Outputs) -> Outputs:
-    session.kept = session.kept or threading.get_ident()
-    return outputs if session.kept == threading.get_ident() else {"class": outputs["class"] * 1.5}
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> lying.Outputs:
+        return {name: (v.view(np.uint32) & 0xFFFF0000).view(np.float32) for name, v in honest(batch).items()}
 
 
 @pytest.mark.parametrize(
-    ("lie", "cause", "settings"),
+    ("lie", "cause"),
     [
-        (on_batches(lambda rows: rows[::-1]), "shuffled", {}),
-        (on_batches(lambda rows: np.concatenate([rows[:-1], rows[-1:] * 0])), "last-row", {}),
-        (on_batches(lambda rows: np.repeat(rows[:1], len(rows), axis=0)), "first-for-all", {}),
-        (on_batches(lambda rows: rows - 0.5 * rows.mean(axis=0)), "neighbours", {}),
-        (on_batches(lambda rows: np.where(np.arange(len(rows))[:, None] == 1, np.nan, rows)), "nonfinite-rows", {}),
-        (call_before, "call-before", {}),
-        (one_buffer, "one-buffer", {}),
-        (tired, "later-calls", {}),
-        (crowded, "concurrent", {"threads": 2, "streams": 2}),
-        (always(lambda rows: rows * np.float32(1.05)), "numbers", {}),
-        (always(lambda rows: (rows.view(np.uint32) & 0xFFFF0000).view(np.float32)), "rounded", {}),
+        (lying.wide(lying.Shuffled), names.SHUFFLED),
+        (lying.wide(lying.LastRow), names.LAST_ROW),
+        (lying.wide(lying.OfNeighbours), names.NEIGHBOURS),
+        (lying.wide(lying.NanRows), names.NAN_ROWS),
+        (lying.OfPlace, names.PLACE),
+        (lying.BatchBefore, names.BATCH_BEFORE),
+        (lying.OneBuffer, names.ONE_BUFFER),
+        (lying.FromCall, names.LATER_CALLS),
+        (lying.Noisy, names.NOT_DETERMINISTIC),
+        (lying.SecondStream, names.THREADS),
+        (lying.Layout, names.LAYOUT),
+        (lying.StaleFile, names.STALE_FILE),
+        (Louder, "numbers"),
+        (Coarser, "rounded"),
     ],
-    ids=lambda value: value if isinstance(value, str) else None,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_fault_of_a_runtime_is_named(tmp_path: Path, lie: Any, cause: str, settings: Any) -> None:
-    run = run_on(tmp_path, beside=[("liar", LyingPlugin(lie))], runtimes=("lying",), **settings)
-    assert first(run).startswith(f"runtime {cause} | runtime: lying-fp32"), first(run)
+def test_a_fault_of_a_runtime_is_named(tmp_path: Path, lie: Any, cause: str) -> None:
+    said = first(
+        run_on(tmp_path, plugin=Offering(Lying(lie, "fp32")), runtimes=("lying",), **{"batch": 4, **lie.needs})
+    )
+    assert said.startswith(f"runtime {cause} | runtime: lying-fp32"), said
+
+
+def test_a_fault_that_the_record_does_not_know_is_found_again(tmp_path: Path) -> None:
+    """As where only the accuracy of a run is known: the session itself shows the fault."""
+    run = run_on(tmp_path, plugin=Offering(Lying(lying.wide(lying.Shuffled), "fp32")), runtimes=("lying",), batch=4)
+    run.everything()
+    silent = tuple(replace(one, compared=None, checks=()) for one in run.record.evaluations)
+    run.record = replace(run.record, evaluations=silent, performance=())
+    assert run.diagnose() is ExitCode.VERDICT_FAILED
+    found = run.record.diagnosis
+    assert found is not None and found.findings[0].cause == "runtime shuffled-rows"
+    assert "24 of 24 rows wrong; batch 4, threads 1, streams 1" in str(found.findings[0].text)
 
 
 def eps(network: Any) -> Callable[[], None]:

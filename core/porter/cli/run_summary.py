@@ -89,7 +89,7 @@ VERDICTS_OF: dict[str, tuple[str, ...]] = {
     "verify": ("parity", "preprocessing"),
     "preprocess": (),
     "infer": (),
-    "evaluate": ("accuracy",),
+    "evaluate": ("data", "accuracy"),
     "bench": ("speed",),
 }
 """Stage: the verdicts that it bears on."""

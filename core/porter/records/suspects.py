@@ -16,7 +16,7 @@ class Suspect:
     name: str
     """Short and stable, e.g. `bgr`."""
     title: Text
-    """The fault in words, e.g. "BGR for RGB"."""
+    """The fault in words, e.g. "BGR instead of RGB"."""
 
 
 @dataclass(frozen=True, kw_only=True)

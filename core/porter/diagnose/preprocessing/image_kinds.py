@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 
-from porter.diagnose.preprocessing.recipe import exif_orientation
+from porter.images.appearance import exif_orientation
 from porter.images.strict import strict_pillow
 from porter.records.message import Message, Text
 from porter.records.spec import PreprocessSpec

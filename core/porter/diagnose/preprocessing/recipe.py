@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from porter.errors import ImageError
 from porter.images.decode import MAX_PIXELS
 from porter.images.pipeline import crop_corner, lookup_table, resized_size
-from porter.images.strict import strict_pillow
 from porter.records.spec import PreprocessSpec
 
 if TYPE_CHECKING:
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from porter.diagnose.preprocessing.resizers import Pixels
-
-_ORIENTATION_TAG = 0x0112
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,18 +74,6 @@ def declared(spec: PreprocessSpec) -> Recipe:
         mean=spec.mean,
         std=spec.std,
     )
-
-
-def exif_orientation(data: bytes) -> int:
-    """The EXIF orientation, 1 to 8, of an image file; 1, upright, where there is none or it cannot be read."""
-    from PIL import Image
-
-    try:
-        with strict_pillow(), Image.open(io.BytesIO(data)) as image:
-            value = image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # Pillow's plugins raise of every kind on bad data
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def cropped(pixels: NDArray[np.uint8], orientation: int, recipe: Recipe) -> Pixels:

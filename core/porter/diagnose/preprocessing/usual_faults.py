@@ -45,7 +45,8 @@ def _change(name: str, title: Message, **fields: Any) -> Change:
 
 def _channels(spec: PreprocessSpec, base: Recipe) -> Iterator[Change]:
     other = "RGB" if spec.channels == "BGR" else "BGR"
-    yield _change("bgr", Message("{other} for {declared}", other=other, declared=spec.channels), order=base.order[::-1])
+    instead = Message("{other} instead of {declared}", other=other, declared=spec.channels)
+    yield _change("bgr", instead, order=base.order[::-1])
     yield _change(
         "planes-reversed",
         Message("BGR for RGB after normalising: planes in reverse order, each with its own mean and std"),
@@ -146,7 +147,7 @@ def _layouts() -> Iterator[Change]:
 
 
 def _letterboxes(spec: PreprocessSpec) -> Iterator[Change]:
-    mean = tuple(round(255 * value / spec.divisor if spec.divisor == 1 else 255 * value) for value in spec.mean)
+    mean = tuple(min(255, max(0, round(value * spec.divisor))) for value in spec.mean)
     own = mean if spec.channels == "RGB" else mean[::-1]
     for name, colour in (("0", (0,) * 3), ("114", (114,) * 3), ("128", (128,) * 3), ("255", (255,) * 3), ("mean", own)):
         title = Message("letterbox: the whole image fitted into the crop, {colour} beside it", colour=name)

@@ -21,7 +21,7 @@ class SessionFault:
     """One fault by name, with how often it showed."""
 
     name: str
-    """Short and stable, e.g. `shuffled`."""
+    """Short and stable, e.g. `shuffled-rows`."""
     title: Message
     """The fault in words."""
     wrong: int
@@ -33,21 +33,21 @@ class SessionFault:
 
 
 TITLES = {
-    "call-before": Message("it gives the outputs of the call before"),
+    "batch-before": Message("it gives the outputs of the call before"),
     "later-calls": Message("it is right at first, and wrong from some call on"),
     "every-other-call": Message("every other call is wrong, as where one of two streams is broken"),
     "not-deterministic": Message("the same image gives other outputs when it is called again"),
     "one-buffer": Message("it hands out one buffer for all calls: outputs change when it is called again"),
     "refused": Message("it takes one image at a time, and fails with a batch"),
-    "shuffled": Message("the rows of a batch come back in another order"),
+    "shuffled-rows": Message("the rows of a batch come back in another order"),
     "first-for-all": Message("every row of a batch has the outputs of its first image"),
     "last-row": Message("the last row of a batch is wrong"),
     "later-rows": Message("only the first row of a batch is right"),
-    "nonfinite-rows": Message("some rows of a batch are NaN or infinite, of images that are finite alone"),
+    "nan-rows": Message("some rows of a batch are NaN or infinite, of images that are finite alone"),
     "neighbours": Message("a row depends on the other images of its batch"),
     "place": Message("a row depends on its place in the batch"),
-    "batch": Message("a batch gives other outputs than its images one at a time"),
-    "concurrent": Message("it is right from one thread, and wrong when called from several at once"),
+    "batch-size": Message("a batch gives other outputs than its images one at a time"),
+    "threads": Message("it is right from one thread, and wrong when called from several at once"),
 }
 
 
@@ -71,7 +71,7 @@ class SessionTrials:
             for place, bad in enumerate(wrong)
         )
         if before * 2 > count:
-            return _fault("call-before", count, len(called))
+            return _fault("batch-before", count, len(called))
         start = wrong.index(True)
         if start and all(wrong[start:]):
             return _fault("later-calls", count, len(called))
@@ -121,7 +121,7 @@ class SessionTrials:
 
         with ThreadPoolExecutor(threads, "porter-diagnose") as pool:
             count = sum(pool.map(wrong, places))
-        return _fault("concurrent", count, len(places)) if count else None
+        return _fault("threads", count, len(places)) if count else None
 
     def wrong_alone(self) -> int:
         """How many of the images, one at a time, are wrong."""
@@ -145,10 +145,10 @@ class SessionTrials:
             if all(instead[g, r] == groups[g][0] for g, r in rows):
                 return "first-for-all"
             if all(g and instead[g, r] in groups[g - 1] for g, r in rows):
-                return "call-before"
-            return "shuffled"
+                return "batch-before"
+            return "shuffled-rows"
         if _nonfinite(outputs, rows):
-            return "nonfinite-rows"
+            return "nan-rows"
         places = {r for _, r in rows}
         if places == {size - 1}:
             return "last-row"
@@ -169,7 +169,7 @@ class SessionTrials:
         company = [
             _row(_copied(self._call(self._arrays[[image, *these]])), 0) for these in _companies(others, size - 1)
         ]
-        return "neighbours" if self._ruler.apart(*company) else "batch"
+        return "neighbours" if self._ruler.apart(*company) else "batch-size"
 
 
 def later_calls(fault: SessionFault) -> SessionFault:

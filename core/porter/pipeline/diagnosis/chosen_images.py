@@ -27,12 +27,13 @@ def chosen_images(data: Dataset, record: RunRecord) -> list[Prepared]:
 
 
 def failing_ids(record: RunRecord) -> list[str]:
-    """The images whose answers changed or that have none, of the delivered artefacts, each once."""
+    """The images whose outputs are off, or whose answers changed or are missing, each once."""
     ids = [
         name
         for one in record.evaluations
         if one.name in record.delivered
         for name in (
+            *(worst.id for worst in (one.compared.worst if one.compared is not None and one.compared.over else ())),
             *(flip.id for flip in (one.changes.flips if one.changes is not None else ())),
             *(failure.id for failure in one.failures),
         )

@@ -22,6 +22,8 @@ from porter.pipeline.diagnosis.conditions import Conditions
 from porter.pipeline.diagnosis.export_trial import export_trial
 from porter.pipeline.diagnosis.looking_inside import looked_inside
 from porter.pipeline.diagnosis.preprocess_trial import preprocess_trial, shared_buffer
+from porter.pipeline.diagnosis.recorded_findings import with_recorded
+from porter.pipeline.diagnosis.recorded_verdicts import recorded_verdicts
 from porter.pipeline.diagnosis.reference_trial import artefacts_sound, is_the_references, reference_poor
 from porter.pipeline.diagnosis.same_file_trial import same_file_trial
 from porter.pipeline.diagnosis.session_trials import reference_trial, session_trial
@@ -78,14 +80,15 @@ def diagnose(job: Job, record: RunRecord) -> Diagnosis:
 def _trials(conditions: Conditions, fresh: Afresh) -> list[Found]:
     """Each trial, in the order of the data."""
     job, artefacts = conditions.job, conditions.record.artefacts
-    parts = [of_record(conditions.record), shared_buffer(conditions)]
+    parts = [of_record(conditions.record), recorded_verdicts(conditions), shared_buffer(conditions)]
     with job.progress.step("diagnose: PyTorch's modules against a fresh export"):
         exported = export_trial(conditions, fresh)
         parts += [reference_trial(conditions), exported]
     with job.progress.step("diagnose: sessions under the conditions of the run"):
         for artefact in artefacts:
-            parts.append(session_trial(conditions, artefact))
-            if not parts[-1].findings:  # else there are no numbers to compare
+            tried = session_trial(conditions, artefact)
+            parts.append(with_recorded(conditions, artefact, tried))
+            if not tried.findings:  # else there are no numbers to compare
                 parts.append(same_file_trial(conditions, artefact, sound=not exported.findings))
     if is_the_references(conditions.record):
         with job.progress.step("diagnose: other weights through the labels"):

@@ -137,16 +137,16 @@ class _Trial:
                 if trials.wrong_alone():
                     return self._blamed(*name, wrong, rows)
         kept = Message("what it kept of an earlier session in the cache is stale: compiled anew it is right")
-        return self._blamed("stale", kept, wrong, rows)
+        return self._blamed("stale-file", kept, wrong, rows)
 
     @staticmethod
     def _settings(threads: int, streams: int) -> Iterator[tuple[tuple[str, Message], tuple[int, int]]]:
         if threads > 1:
             title = Message("it is right with 1 thread and wrong with {threads}", threads=threads)
-            yield ("threads", title), (threads, 1)
+            yield ("more-threads", title), (threads, 1)
         if streams > 1:
             title = Message("it is right with 1 stream and wrong with {streams}", streams=streams)
-            yield ("streams", title), (threads, streams)
+            yield ("more-streams", title), (threads, streams)
 
     def _told(self, fault: SessionFault, info: SessionInfo) -> Found:
         title: Text = fault.title
