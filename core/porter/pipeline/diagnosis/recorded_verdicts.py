@@ -1,4 +1,4 @@
-"""What the verdicts of the run rest on, as findings: core's audit of weights and data, precisions, alternatives tried."""
+"""What the verdicts of the run rest on, as findings: the audit of weights and data, precisions, what was tried."""
 
 from __future__ import annotations
 
