@@ -1,4 +1,4 @@
-"""What the verdicts of the run rest on, as findings: core's audit of weights and data, precisions, alternatives tried."""
+"""What the verdicts of a record say failed, by the target that it is about: where a diagnosis starts."""
 
 from __future__ import annotations
 
