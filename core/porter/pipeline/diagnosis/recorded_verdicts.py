@@ -1,4 +1,4 @@
-"""What the verdicts of the run rest on, as findings: the audit of weights and data, precisions, what was tried."""
+"""What the verdicts of a record say failed, by the target that it is about: where a diagnosis starts."""
 
 from __future__ import annotations
 
