@@ -199,7 +199,7 @@ def test_the_interval_of_a_difference_is_newcombes() -> None:
     assert (round(found.low, 2), round(found.high, 2)) == (5.24, 33.39)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 300), st.data())
 def test_that_interval_holds_the_difference_and_turns_with_it(count: int, data: st.DataObject) -> None:
     a, b = data.draw(st.integers(0, count)), data.draw(st.integers(0, count))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from lying import Offering
 from tiny import start, write_photos
 
+from porter import Artefact, BuildRequest, OnnxRuntime, OpenRequest, Session
 from porter.errors import ExitCode
 from porter.pipeline.evaluation.gaps import gaps_between
 from porter.pipeline.evaluation.traces import LEAST_VALUES, MOST_VALUES, traces_of, values_kept
@@ -81,6 +84,38 @@ def test_outputs_that_an_earlier_command_wrote_are_compared_as_well(tmp_path: Pa
     evaluation = run.record.evaluations[1]
     assert evaluation.end_to_end is not None and evaluation.end_to_end.source == "outputs"
     assert evaluation.compared is not None and (evaluation.compared.images, evaluation.compared.over) == (12, 0)
+
+
+class FixedSession(Session):
+    def __init__(self, session: Session, batch: int) -> None:
+        self._session = session
+        self.info = replace(session.info, runtime="fixed", batch=batch)
+
+    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        assert len(batch) == self.info.batch
+        return self._session.run(batch)
+
+
+class Fixed(OnnxRuntime):
+    """Builds for one batch size alone."""
+
+    name, fixed_batch = "fixed", True
+
+    def build(self, request: BuildRequest) -> Artefact:
+        return replace(super().build(request), runtime=self.name, batch=request.batch)
+
+    def open(self, request: OpenRequest) -> Session:
+        assert request.artefact.batch is not None
+        return FixedSession(super().open(replace(request, batch=None)), request.artefact.batch)
+
+
+def test_artefacts_of_a_fixed_batch_are_told_nothing(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", [0, 1, 2] * 4)
+    options = {"runtimes": ("fixed",), "batch": 3, "batch_sizes": (1, 5)}
+    run = start(tmp_path / "out", tmp_path / "val", labels, plugin=Offering(Fixed()), **options)
+    assert run.everything() is ExitCode.OK
+    assert len(run.record.evaluations) == 4
+    require_quiet(run, 12)
 
 
 # --- what is kept of an image ----------------------------------------------------------------------------------------

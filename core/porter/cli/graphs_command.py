@@ -90,8 +90,8 @@ def compare_graphs(asked: GraphOptions) -> int:
     import msgspec
 
     from porter.cli.terminal_progress import TerminalProgress
-    from porter.diagnose.conclude import graph_lines
     from porter.diagnose.graph_feeds import feeds_for
+    from porter.diagnose.graph_findings import graph_lines
     from porter.diagnose.probing import open_probe, require_probing
     from porter.documents.drawings.depth_axes import depth_chart
     from porter.files.whole import write_whole

@@ -64,6 +64,11 @@ def unsettled(one: Performance) -> Message | None:
     return Message("not steady") if one.steady is False else None
 
 
+def marks(one: Performance) -> tuple[Text, ...]:
+    """What speaks against a speed."""
+    return tuple(Message("cannot be right: {mark}", mark=m.text) if m.impossible else m.text for m in one.marks)
+
+
 # --- speed ------------------------------------------------------------------------------------------------------------
 
 

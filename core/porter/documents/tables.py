@@ -32,7 +32,8 @@ class Tables:
         several = len(distinct(one.input for one in measured)) > 1
 
         def note(one: Performance) -> tuple[Text, ...]:
-            notes = (Message("best") if one is best else None, columns.unsettled(one), one.input if several else None)
+            first = Message("best") if one is best else None
+            notes = (first, *columns.marks(one), columns.unsettled(one), one.input if several else None)
             return tuple(text for text in notes if text)
 
         found = grid(columns.speed(note), measured, lambda one: one is best)

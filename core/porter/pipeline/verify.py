@@ -16,9 +16,12 @@ from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.failing import failed, retried
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact
+from porter.pipeline.judge.claimed_precision import told
 from porter.pipeline.judge.tolerance import Bound, bound_of
+from porter.pipeline.precision.signs import Compared, signs_of
 from porter.pipeline.session_checks.rows_alike import copied
 from porter.pipeline.verified_session import distinct_checks, explained, session_faults, wrong_rows
+from porter.records.artefact import Artefact, SessionInfo
 from porter.records.changes import Changes
 from porter.records.manifest import Item
 from porter.records.message import Message, Text
@@ -48,8 +51,11 @@ def verify_all(job: Job, record: RunRecord) -> RunRecord:
             bound = bound_of(job.request, job.precision(artefact.precision), record)
             try:
                 with closing(open_artefact(job, artefact)) as session:
-                    found = verify(job, artefact.id, session, images, bound)
-                parity.append(found if found.passed else explained(job, artefact, found, images))
+                    compared: list[Compared] = []
+                    found = verify(job, artefact.id, session, images, bound, compared)
+                    info = session.info
+                found = found if found.passed else explained(job, artefact, found, images)
+                parity.append(with_precision(job, record, artefact, info, found, compared))
             except TargetFailed as error:
                 record = failed(record, Failing.VERIFY, artefact.id, error)
             except BadInput as error:  # a file that the runtime refuses is the artefact's fault, not the user's
@@ -62,8 +68,28 @@ def sample(job: Job) -> list[Prepared]:
     return readable(job.data, sum(BATCHES))
 
 
-def verify(job: Job, name: str, session: Session, images: Sequence[Prepared], bound: Bound) -> Parity:
+def with_precision(
+    job: Job, record: RunRecord, artefact: Artefact, info: SessionInfo, found: Parity, compared: Sequence[Compared]
+) -> Parity:
+    """The parity of an artefact with what its numbers say of the precision that it claims, which can fail it."""
+    within = all(one.passed for one in found.outputs)
+    given = job.request.atol is not None or job.request.rtol is not None
+    signs = signs_of(job, record, artefact, info, compared)
+    signs = told(signs, artefact.id, job.precision(artefact.precision), within=within, given=given)
+    return replace(found, precision=signs, passed=found.passed and not signs.contradictions)
+
+
+def verify(
+    job: Job,
+    name: str,
+    session: Session,
+    images: Sequence[Prepared],
+    bound: Bound,
+    compared: list[Compared] | None = None,
+) -> Parity:
     """Reference against artefact at batch 1, 2 and 3, on real preprocessed images, all of them readable.
+
+    What could be compared is added to `compared`.
 
     Raises `TargetFailed` where the artefact's runtime dies or hangs.
     """
@@ -95,6 +121,8 @@ def verify(job: Job, name: str, session: Session, images: Sequence[Prepared], bo
             items += [job.data.items[one.index] for one in chosen]
             _collect(job, wanted, before)
             _collect(job, got, after)
+            if compared is not None:
+                compared.append(Compared(batch, last, copied({name: got[name] for name in wanted})))
     within = all(one.passed for one in outputs)
     whole = all(one.shape_matches and one.finite for one in outputs)
     changed = changes(items, before, after)

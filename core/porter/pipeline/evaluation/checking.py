@@ -32,11 +32,12 @@ class Checking:
         """A batch that was just answered, with the result of all checks if it is the last."""
         batch = answered.batch
         is_last = batch.members[-1].index == self._last
-        if batch.array is not None and (self._first or is_last):
+        cheap = self._session.least_rows == 1  # else each call starts a program, and shares nothing with another
+        if cheap and batch.array is not None and (self._first or is_last):
             self._checks.alone(batch.array, answered.outputs, self._rows(len(batch.array)), threads=self._threads)
             self._first = self._threads = False
         return replace(answered, check=self._checks.result()) if is_last else answered
 
     def _rows(self, count: int) -> tuple[int, ...]:
         """The first row and the last; the last alone where a call costs as much as a batch."""
-        return (count - 1,) if self._session.info.batch or self._session.least_rows > 1 else (0, count - 1)
+        return (count - 1,) if self._session.info.batch else (0, count - 1)

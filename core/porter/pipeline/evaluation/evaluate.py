@@ -13,6 +13,7 @@ from porter.errors import PluginError
 from porter.files.whole import whole_file
 from porter.machine.clock import now
 from porter.machine.statistics import wilson
+from porter.pipeline.evaluation.auditing import Audit
 from porter.pipeline.evaluation.executors.base import Answering, EvaluationExecutor, Work
 from porter.pipeline.evaluation.journal import Journal
 from porter.pipeline.evaluation.output_passes import ArtefactPass, OutputPass, ReferencePass
@@ -25,6 +26,7 @@ from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import require_built
 from porter.pipeline.session_checks.in_session import merged
 from porter.records.artefact import SessionInfo
+from porter.records.audited import DataAudit
 from porter.records.coverage import SettingCheck
 from porter.records.evaluation import EndToEnd, Evaluation, Execution, Metric, StageTime
 from porter.records.message import Message
@@ -39,6 +41,10 @@ class Pass:
     answers: Answers
     conversions: dict[str, int]
     content_sha256: str
+    audit: DataAudit | None
+    """Of the reference; None: of an artefact, for which the images are the same."""
+    turned: Sequence[int] = ()
+    """Places of the images with an EXIF orientation; of the reference."""
 
 
 class Predictions:
@@ -85,12 +91,15 @@ def evaluate(work: Work, executor: EvaluationExecutor, sink: Sink, *, reference:
     file = work.sources.traces(REFERENCE)
     outputs = ReferencePass(file) if work.bound is None else ArtefactPass(file, work.bound, len(job.data.items))
     answering = Journalled(work, executor, outputs)
+    audit = Audit(job.data) if subject.artefact is None else None
     with job.progress.step(f"evaluate {subject.name}", len(job.data.items)) as advance, closing(answering):
         scored: Scoring | None = None
         for info, batch in answering.batches():
             if scored is None:
                 scored = Scoring(job.data, subject.name, info, sink)
             advance(scored.take(batch))
+            if audit is not None:
+                audit.take(batch)
     if scored is None:
         raise PluginError(f"{subject.name}: none of {len(job.data.items)} images came out; nothing was scored")
     scored.require_all()
@@ -103,6 +112,8 @@ def evaluate(work: Work, executor: EvaluationExecutor, sink: Sink, *, reference:
         answers=scored.answers,
         conversions=dict(sorted(scored.conversions.items())),
         content_sha256=scored.content_sha256,
+        audit=None if audit is None else audit.finished(evaluation, scored.answers),
+        turned=() if audit is None else audit.turned,
     )
 
 

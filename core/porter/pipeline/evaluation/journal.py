@@ -23,6 +23,7 @@ import msgspec
 
 from porter.data.store import open_store
 from porter.files.checked_lines import line_of, value_of
+from porter.images.appearance import Appearance
 from porter.machine.clock import now
 from porter.pipeline.evaluation.gaps import Gap
 from porter.pipeline.evaluation.shapes import Judged, JudgedBatch
@@ -52,6 +53,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     digest: str = ""
     conversions: tuple[str, ...] = ()
+    look: Appearance | None = None
     gaps: tuple[Gap, ...] = ()
 
 
@@ -182,6 +184,7 @@ class Journal:
                     reason=image.reason,
                     digest=image.digest,
                     conversions=image.conversions,
+                    look=image.look,
                     gaps=image.gaps,
                 )
                 for image in line.images

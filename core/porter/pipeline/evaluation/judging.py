@@ -35,6 +35,7 @@ def judge(job: Job, answered: Answered, keep: int = 0) -> JudgedBatch:
                 reason=reason,
                 digest=one.digest.hex(),
                 conversions=one.conversions,
+                look=one.look,
                 traces=traces_of(answered.outputs, rows[one.index], keep) if one.index in rows else {},
             )
         )

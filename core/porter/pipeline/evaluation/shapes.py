@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from porter.contracts.requests import Image
+from porter.images.appearance import Appearance
 from porter.pipeline.evaluation.gaps import Gap
 from porter.pipeline.evaluation.traces import Trace
 from porter.records.coverage import SettingCheck
@@ -64,6 +65,8 @@ class Prepared:
     """What was odd about the file, though readable."""
     digest: bytes = b""
     """SHA-256 of the file; empty where it was not read."""
+    look: Appearance | None = None
+    """What the picture looks like; None where it cannot be read."""
     read_seconds: float = 0.0
     preprocess_seconds: float = 0.0
     slab: Slab | None = None
@@ -109,6 +112,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """SHA-256 of the image file; empty where it was not read."""
     conversions: tuple[str, ...] = ()
     """What was odd about the file, though readable."""
+    look: Appearance | None = None
+    """What the picture looks like; None where it cannot be read."""
     traces: dict[str, Trace] = {}
     """Of its outputs, until they are compared or written; the journal has none."""
     gaps: tuple[Gap, ...] = ()

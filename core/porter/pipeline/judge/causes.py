@@ -22,8 +22,21 @@ OF_THE_MODEL = frozenset({NAN_ROWS, OUTPUTS})
 
 def weights_causes(record: RunRecord) -> tuple[Text, ...]:
     """Why weights were not loaded."""
+    audit = record.weights_audit
+    if audit is not None and audit.asked is not None:
+        cause = Message("choose the set of weights with `--weights`")
+    elif audit is not None and audit.homeless and not audit.strangers:
+        cause = Message("the checkpoint belongs to another variant: give the config of that one")
+    elif audit is not None and audit.strangers:
+        cause = Message(
+            "the plugin's `porter_load` changes or leaves out weights; what it computes, `LoadReport.derived` declares"
+        )
+    elif audit is not None and any(one.fails for one in audit.suspicions):
+        cause = Message("the checkpoint itself is damaged or not trained: take another one, or other weights of it")
+    else:
+        cause = Message("the checkpoint belongs to another config, or its entries were renamed: compare their names")
     return (
-        Message("the checkpoint belongs to another config, or its entries were renamed: compare their names"),
+        cause,
         Message("once that is mended, load it again: `{command}`", command=_command(record, "export")),
     )
 
@@ -44,6 +57,10 @@ def parity_causes(record: RunRecord) -> tuple[Text, ...]:
                 "the file was changed after it was built: build it again with `{command}`",
                 command=_command(record, "export"),
             )
+        )
+    if any(parity.precision is not None and parity.precision.contradictions for parity in failed):
+        causes.append(
+            Message("the artefact does not have the precision that it claims: build it again, or ask for what it has")
         )
     if any(_at_one_batch(parity) for parity in failed):
         causes.append(Message("a batch size is baked into the graph: export it with a free batch dimension"))
@@ -104,16 +121,37 @@ def preprocessing_advice(record: RunRecord) -> tuple[Text, ...]:
     )
 
 
+def declaration_advice(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about a declared pipeline that the labels contradict."""
+    return (
+        Message(
+            "check how the images were preprocessed in training, then correct what the config or the plugin declares"
+        ),
+        Message("then score them again: `{command}`", command=_command(record, "evaluate")),
+    )
+
+
+def data_advice(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about images or labels that leave no figure to believe."""
+    return (
+        Message("correct the images and labels that are named, or take the labels from their source again"),
+        Message("then score them again: `{command}`", command=_command(record, "evaluate")),
+    )
+
+
 def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Sequence[Verdict]) -> tuple[Text, ...]:
     """Why accuracy is lost, given the verdicts that come before it."""
-    failed = [verdict for verdict in earlier if verdict.state is State.FAIL]
-    causes = [Message("{verdict} fails: mend that first", verdict=verdict.title) for verdict in failed]
+    named = {"data"} if record.label_suspects else set()  # what is wrong with the labels is said below
+    failed = [verdict for verdict in earlier if verdict.state is State.FAIL and verdict.name not in named]
+    causes: list[Text] = [Message("{verdict} fails: mend that first", verdict=verdict.title) for verdict in failed]
     if record.unfinished:
         causes.append(Message("a runtime failed: what it printed is in the folder `{folder}`", folder=LOGS))
     if any(evaluation.nonfinite for evaluation in record.evaluations):
         causes.append(Message("NaN or infinite outputs: a broken weight, or a precision that overflows"))
     causes += [label_cause(finding) for finding in record.label_suspects]
     if any(evaluation.chance for evaluation in record.evaluations):
+        odd = () if record.weights_audit is None else record.weights_audit.suspicions
+        causes += [one.what for one in odd if not one.fails]
         causes.append(
             Message(
                 "near chance: the weights are untrained, the labels belong to other images or classes, "
@@ -130,6 +168,17 @@ def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Se
             )
         )
     return (*causes, Message("find where the accuracy goes: `{command}`", command=_command(record, "diagnose")))
+
+
+def speed_causes(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about figures of speed that cannot be right."""
+    return (
+        Message("the runtime or its plugin does not do the work that is timed, or its tool counts it otherwise"),
+        Message(
+            "do not quote the figure; once that is mended, measure again: `{command}`",
+            command=_command(record, "bench"),
+        ),
+    )
 
 
 def label_cause(finding: LabelFinding) -> Message:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from porter.pipeline.judge.covered import is_wrong
+from porter.pipeline.judge.speed_marks import impossible
 from porter.records.artefact import Artefact
 from porter.records.choice import Outcome
 from porter.records.evaluation import Evaluation, Metric
@@ -68,6 +69,8 @@ def objection(record: RunRecord, artefact: Artefact) -> tuple[Outcome, Text] | N
         return Outcome.INACCURATE, _loss(failed)
     if evaluation.chance:
         return Outcome.DOUBTFUL, evaluation.chance
+    if impossible(record, artefact.id):
+        return Outcome.DOUBTFUL, Message("its speed cannot be right")
     return None
 
 

@@ -10,6 +10,7 @@ from porter.pipeline.judge.tolerance import bound_of
 from porter.pipeline.listing import listed
 from porter.pipeline.saving import save
 from porter.pipeline.speed.bench import bench, bench_images
+from porter.pipeline.speed.graph_arithmetic import operations_of, with_arithmetic
 from porter.pipeline.speed.timed_outputs import Fed
 from porter.pipeline.speed.tune import TRIAL_SECONDS, tune
 from porter.records.record import RunRecord
@@ -32,6 +33,7 @@ def measure_all(job: Job, record: RunRecord) -> RunRecord:
         return record
     record = clear(record, ["choice"])
     request, images = job.request, bench_images(job)
+    operations = operations_of(job, record)
     fed = Fed(job, images)
     seconds = min(TRIAL_SECONDS, request.bench_seconds)
     for artefact in missing:
@@ -44,7 +46,7 @@ def measure_all(job: Job, record: RunRecord) -> RunRecord:
         record = replace(
             record,
             environment=job.environment,  # of the figures just measured
-            performance=(*record.performance, *found),
+            performance=(*record.performance, *with_arithmetic(job, found, operations)),
             tunings=(*record.tunings, *tunings),
         )
         record = save(job, record)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -106,15 +106,3 @@ class TimedOutputs:
             norms = squared(values, np.zeros_like(values))
             found[~broken] |= astray(errors[~broken], norms[~broken], self._fed.apart[name])
         return found if too_many(int(found.sum()), len(found)) else found & False
-
-
-class Remembered:
-    """A call that keeps what it returned last: one more reference, nothing is copied while calls are timed."""
-
-    def __init__(self, call: Callable[[], Rows]) -> None:
-        self._call = call
-        self.last: Rows = {}
-
-    def __call__(self) -> object:
-        self.last = self._call()
-        return self.last
