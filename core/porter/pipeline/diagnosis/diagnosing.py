@@ -23,6 +23,7 @@ from porter.pipeline.diagnosis.export_trial import export_trial
 from porter.pipeline.diagnosis.looking_inside import looked_inside
 from porter.pipeline.diagnosis.preprocess_trial import preprocess_trial, shared_buffer
 from porter.pipeline.diagnosis.recorded_findings import with_recorded
+from porter.pipeline.diagnosis.recorded_verdicts import recorded_verdicts
 from porter.pipeline.diagnosis.reference_trial import artefacts_sound, is_the_references, reference_poor
 from porter.pipeline.diagnosis.same_file_trial import same_file_trial
 from porter.pipeline.diagnosis.session_trials import reference_trial, session_trial
@@ -79,7 +80,7 @@ def diagnose(job: Job, record: RunRecord) -> Diagnosis:
 def _trials(conditions: Conditions, fresh: Afresh) -> list[Found]:
     """Each trial, in the order of the data."""
     job, artefacts = conditions.job, conditions.record.artefacts
-    parts = [of_record(conditions.record), shared_buffer(conditions)]
+    parts = [of_record(conditions.record), recorded_verdicts(conditions), shared_buffer(conditions)]
     with job.progress.step("diagnose: PyTorch's modules against a fresh export"):
         exported = export_trial(conditions, fresh)
         parts += [reference_trial(conditions), exported]

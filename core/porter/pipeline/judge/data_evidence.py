@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from porter.pipeline.judge.causes import label_cause
 from porter.pipeline.judge.labels_say import contradicting
-from porter.records.audited import Odd, Oddity
+from porter.records.audited import DataAudit, Odd, Oddity
 from porter.records.message import Message, Text
 from porter.records.record import RunRecord
 
@@ -90,11 +90,10 @@ RULES: dict[Oddity, Rule] = {
 def data_evidence(record: RunRecord) -> tuple[tuple[Text, ...], bool]:
     """One line for each thing, what fails first, and whether anything does."""
     assert record.audit is not None
-    explained = bool(record.label_suspects or (record.tried is not None and contradicting(record.tried)))
-    odd = [one for one in record.audit.oddities if not (one.kind is Oddity.RANDOM and explained)]
+    odd = _unexplained(record, record.audit)
     failing = [one for one in odd if _fails(one)]
     lines: list[Text] = [label_cause(finding) for finding in record.label_suspects]
-    lines += [_failing(one) for one in failing]
+    lines += against_data(record)
     lines.append(
         Message(
             "{images} images and their labels looked at, {distinct} different files",
@@ -104,6 +103,17 @@ def data_evidence(record: RunRecord) -> tuple[tuple[Text, ...], bool]:
     )
     lines += [RULES[one.kind].say(one) for one in odd if one not in failing]
     return tuple(lines), bool(failing or record.label_suspects)
+
+
+def against_data(record: RunRecord) -> list[Text]:
+    """What of the images and labels leaves no figure to believe, one line each."""
+    return [] if record.audit is None else [_failing(one) for one in _unexplained(record, record.audit) if _fails(one)]
+
+
+def _unexplained(record: RunRecord, audit: DataAudit) -> list[Odd]:
+    """The oddities, but for labels that look random where something else explains the answers."""
+    explained = bool(record.label_suspects or (record.tried is not None and contradicting(record.tried)))
+    return [one for one in audit.oddities if not (one.kind is Oddity.RANDOM and explained)]
 
 
 def _fails(odd: Odd) -> bool:

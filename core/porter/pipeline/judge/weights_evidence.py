@@ -21,7 +21,7 @@ figure has: the figure may be that of the best epoch, and the file the last."""
 def weights_evidence(report: LoadReport, audit: WeightsAudit | None) -> tuple[list[Text], bool]:
     """The evidence, what fails first, and whether the weights pass."""
     complete = report.loaded + len(report.forgiven) == report.expected
-    against = [] if audit is None else list(_against(audit))
+    against = [] if audit is None else list(against_weights(audit))
     evidence: list[Text] = [*against]
     evidence.append(Message("{loaded} of {expected} entries loaded", loaded=report.loaded, expected=report.expected))
     if report.forgiven:
@@ -35,7 +35,7 @@ def weights_evidence(report: LoadReport, audit: WeightsAudit | None) -> tuple[li
     return evidence, complete and not against
 
 
-def _against(audit: WeightsAudit) -> Iterator[Text]:
+def against_weights(audit: WeightsAudit) -> Iterator[Text]:
     """What makes the verdict fail."""
     if audit.asked is not None:
         yield Message(
