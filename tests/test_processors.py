@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from tiny import TinyPlugin, start, write_photos
 
 from porter import hookimpl
 from porter.contracts.runtime import Session
+from porter.errors import PluginError
 from porter.pipeline.evaluation.answer import answer
 from porter.pipeline.evaluation.prepare import prepare
 from porter.pipeline.job.processors import MOST_STREAMS, Processors, end, streams_for
@@ -132,6 +135,21 @@ def test_an_end_waits_for_what_runs_and_begins_nothing() -> None:
         assert done == [0]
 
 
+def test_an_end_waits_for_nothing_that_only_its_own_thread_could_take_up() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        queued, are_there = list[Future[None]](), threading.Event()
+
+        def work() -> None:
+            are_there.wait()
+            end(queued)
+
+        ending = pool.submit(work)
+        queued.append(pool.submit(lambda: None))
+        are_there.set()
+        ending.result()
+        assert queued[0].cancelled()
+
+
 class Counting(Session):
     """Answers once `meet` calls are under way, and says how many there were at most."""
 
@@ -217,12 +235,35 @@ def test_no_more_images_at_once_than_processors(tmp_path: Path) -> None:
     assert plugin.most == 2
 
 
+def require_nothing_to_begin(pool: ThreadPoolExecutor) -> None:
+    with suppress(Empty):
+        while True:
+            assert pool._work_queue.get_nowait().future.cancelled()
+
+
 def test_a_pass_that_is_left_early_leaves_nothing_running(tmp_path: Path) -> None:
     labels = write_photos(tmp_path / "val", [0, 1, 2] * 8)
     job = start(tmp_path / "out", tmp_path / "val", labels, batch=2, threads=2).job
     stream = answer(job, Counting(2, 2, 1), prepare(job.data), 2)
     next(iter(stream))
     stream.close()  # type: ignore[attr-defined]
-    assert job.processors.pool._work_queue.empty()
+    require_nothing_to_begin(job.processors.pool)
     with job.processors.for_batch(2):
         pass
+
+
+class Broken(Counting):
+    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        raise ValueError("the wheel fell off")
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+def test_a_session_that_fails_leaves_no_image_under_way(tmp_path: Path, streams: int) -> None:
+    """Though its error is kept, and with it all that it passed through."""
+    labels = write_photos(tmp_path / "val", [0, 1, 2] * 8)
+    job = start(tmp_path / "out", tmp_path / "val", labels, batch=2, threads=2).job
+    images = prepare(job.data)
+    with pytest.raises(PluginError, match="the wheel fell off") as kept:
+        list(answer(job, Broken(2, streams, 1), images, 2))
+    assert kept.value.__traceback__ is not None and images.gi_frame is None  # type: ignore[attr-defined]
+    require_nothing_to_begin(job.processors.pool)

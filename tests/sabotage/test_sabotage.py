@@ -12,18 +12,10 @@ import pytest
 import yaml
 from cases import HEALTHY, SABOTAGED, Case
 from rigged import TRUE_PREPROCESS
-from workshop import make
 
 from porter import State, main, read_record
 
 NOTHING = re.compile(r"nothing (was |is )?found|found nothing", re.IGNORECASE)
-
-
-@pytest.fixture(scope="session")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("workshop")
-    make(folder)
-    return folder
 
 
 Porter = Callable[..., tuple[int, str]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -212,7 +212,7 @@ def tensor_entries(
         yield entry, None if one.array is None else {"tensor": one.array}
 
 
-def read_tensors(folder: ArrayFolder, start: int = 0) -> Iterator[Prepared]:
+def read_tensors(folder: ArrayFolder, start: int = 0) -> Generator[Prepared, None, None]:
     """The folder of tensors, from place `start` on, as a stream of prepared images."""
     for number, entry, arrays in folder.read(start):
         yield _prepared(number, entry, None if arrays is None else arrays["tensor"])

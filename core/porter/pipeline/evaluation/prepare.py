@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ READ_AHEAD = 4
 """Images under way for each thread, at least. A batch more than are inferred at once is under way in any case."""
 
 
-def prepare(data: Dataset, indices: Sequence[int] | None = None) -> Iterator[Prepared]:
+def prepare(data: Dataset, indices: Sequence[int] | None = None) -> Generator[Prepared, None, None]:
     """Preprocess the manifest's images (or those at `indices`), in order."""
     import numpy as np
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -31,7 +31,7 @@ class Sources:
     def __init__(self, job: Job, record: RunRecord, *, from_files: bool) -> None:
         self._job, self._record, self._from_files = job, record, from_files
 
-    def prepared(self, start: int = 0) -> tuple[Iterable[Prepared], str]:
+    def prepared(self, start: int = 0) -> tuple[Generator[Prepared, None, None], str]:
         """Preprocessed images from place `start` on, and where they come from: `tensors` or `images`."""
         folder = self.tensors()
         if self._from_files and folder.exists():

@@ -143,13 +143,15 @@ def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Se
     """Why accuracy is lost, given the verdicts that come before it."""
     named = {"data"} if record.label_suspects else set()  # what is wrong with the labels is said below
     failed = [verdict for verdict in earlier if verdict.state is State.FAIL and verdict.name not in named]
-    causes = [Message("{verdict} fails: mend that first", verdict=verdict.title) for verdict in failed]
+    causes: list[Text] = [Message("{verdict} fails: mend that first", verdict=verdict.title) for verdict in failed]
     if record.unfinished:
         causes.append(Message("a runtime failed: what it printed is in the folder `{folder}`", folder=LOGS))
     if any(evaluation.nonfinite for evaluation in record.evaluations):
         causes.append(Message("NaN or infinite outputs: a broken weight, or a precision that overflows"))
     causes += [label_cause(finding) for finding in record.label_suspects]
     if any(evaluation.chance for evaluation in record.evaluations):
+        odd = () if record.weights_audit is None else record.weights_audit.suspicions
+        causes += [one.what for one in odd if not one.fails]
         causes.append(
             Message(
                 "near chance: the weights are untrained, the labels belong to other images or classes, "
