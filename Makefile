@@ -1,15 +1,13 @@
 # make run   set up .venv and run the main job on the shipped sample
-# make test  install what the tests need and run them all, on up to 8 cores
+# make test  install what the tests need and run them all
 # make lint  ruff and mypy
-# make bench how soon porter answers; porter beside other ways to do the same, to docs/benchmarks.md; BENCH=--quick
+# make bench porter beside other ways to do the same, to docs/benchmarks.md; BENCH=--quick for a short one
 # make fuzz  damaged inputs for every reader, for SECONDS seconds
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-# setuptools warns of every editable installation, and pip of what its own configuration lacks; errors are printed.
-PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
-# One setuptools for all projects, not an environment for each; what is imported is compiled then.
-INSTALL := $(PIP) --no-build-isolation --no-compile
+# setuptools warns of every editable installation
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
 OUT ?= porter-out/hrnet
@@ -22,13 +20,12 @@ run: .venv/installed
 	$(BIN)/porter run hrnet --out $(OUT)
 
 test: .venv/tested
-	$(BIN)/python -m pytest -n auto --maxprocesses 8
+	$(BIN)/python -m pytest
 
 fuzz: .venv/tested
 	$(BIN)/python tests/fuzzing/run.py --seconds $(SECONDS)
 
 bench: .venv/tested
-	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/versus.py $(BENCH)
 
 lint: .venv/tested
@@ -41,14 +38,14 @@ docs: .venv/installed
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
-	$(PIP) --upgrade setuptools
+	$(PIP) --upgrade pip
 
 .venv/installed: .venv/bin/python constraints.txt $(PROJECTS)
-	$(INSTALL) --editable .[fast,torch] $(patsubst %,--editable %,$(PLUGINS))
+	$(PIP) --editable .[fast,torch] $(patsubst %,--editable %,$(PLUGINS))
 	touch $@
 
 .venv/tested: .venv/installed
-	$(INSTALL) --editable .[fast,torch,test] $(patsubst %,--editable %[test],$(PLUGINS))
+	$(PIP) --editable .[fast,torch,test] $(patsubst %,--editable %[test],$(PLUGINS))
 	touch $@
 
 clean:

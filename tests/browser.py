@@ -38,8 +38,7 @@ def chromium() -> Iterator[Any]:
     if found is None:
         pytest.skip("no Chromium here")
     with playwright.sync_playwright() as driver:
-        as_root = ["--no-sandbox"]  # in containers
-        browser = driver.chromium.launch(executable_path=found, args=as_root, timeout=0)
+        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])  # root, as in containers
         try:
             yield browser
         finally:
@@ -55,7 +54,6 @@ def opened(browser: Any, path: Path, *, width: int = WIDE, dark: bool = False, s
         java_script_enabled=script,
         offline=True,
     )
-    context.set_default_timeout(0)
     page = context.new_page()
     found = Opened(page)
     page.on("console", lambda message: found.complaints.append(message.text))

@@ -59,15 +59,12 @@ def targets_of(request: RunRequest, registry: Registry, spec: ModelSpec) -> Targ
 
 def require_target(
     runtime: Runtime, precision: str, request: RunRequest, registry: Registry, *, here: bool = True
-) -> str | None:
-    """Stop where the runtime cannot do it, before any work; with `here` False, where another machine could not.
-
-    Returns the chip that it builds for; None: for none in particular.
-    """
+) -> None:
+    """Stop where the runtime cannot do it, before any work; with `here` False, where another machine could not."""
     try:
         if here:
             runtime.require(precision, request.provider)
-        return runtime.target(request.target_of(runtime.name))
+        runtime.target(request.target_of(runtime.name))
     except (Exception, SystemExit) as error:
         plugin = registry.provider_of("runtime", runtime.name)
         raise_as_plugin_error(error, plugin, f"require() of runtime {runtime.name!r}")

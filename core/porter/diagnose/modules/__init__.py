@@ -1,1 +1,0 @@
-"""A PyTorch module and the graph exported from it, module by module."""
