@@ -179,7 +179,7 @@ def test_what_is_no_longer_measured_is_worse(runs: Path, tmp_path: Path) -> None
     other = copied(runs, tmp_path / "other")
     write_record(other, replace(read_record(other), evaluations=(), verdicts=(), performance=(), files=()))
     found = compare_runs(runs / "a", other)
-    assert len(found.worse) == 4 + 6 and all("it was" in line for line in found.worse)
+    assert len(found.worse) == 5 + 6 and all("it was" in line for line in found.worse)
     assert {one.outcome for one in found.speed} == {ChangeOutcome.UNKNOWN}
     assert compare_runs(other, runs / "a").worse == ()
 

@@ -284,7 +284,7 @@ def test_both_runtimes_stand_side_by_side(tmp_path: Path, photos: tuple[Path, Pa
     run = start(tmp_path / "out", *photos, runtimes=("onnxruntime", "openvino"))
     assert run.everything() is ExitCode.OK
     record = read_record(tmp_path / "out")
-    assert [verdict.state for verdict in record.verdicts] == [State.PASS] * 4
+    assert [verdict.state for verdict in record.verdicts] == [State.PASS] * 5
     assert [one.name for one in record.evaluations] == ["reference", "onnxruntime-fp32", "openvino-fp32"]
     assert all(one.agreement is not None and one.agreement.hits == 12 for one in record.evaluations[1:])
     with (tmp_path / "out/predictions.csv").open(encoding="utf-8", newline="") as stream:
