@@ -229,6 +229,12 @@ def test_processors_and_threads_must_fit() -> None:
     assert not marks_of(timing(), replace(INFO, threads=None)), "it does not run on processors"
 
 
+def test_calls_that_others_slow_down_are_not_marked() -> None:
+    starved = Work(wall=3.0, busy=1.2, idle=0.0)
+    assert not marks_of(timing(first=0.001, work=starved), INFO)
+    assert [one.check for one in marks_of(timing(first=0.001), INFO)] == ["first-call"]
+
+
 def test_the_meter_sees_work_and_children() -> None:
     ended = meter()
     sum(n * n for n in range(200_000))

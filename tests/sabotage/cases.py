@@ -60,7 +60,7 @@ STREAMS = ("--threads", "2", "--streams", "2")
 STALE = r"stale|compiled|other weights|built from|\b7\.weight"
 
 SABOTAGED = (
-    rig("batch-8", 1, r"batch (size )?8\b"),
+    rig("batch-8", 1, r"batch (size |of )?8\b"),
     rig(
         "stale-compiled",
         1,
@@ -94,7 +94,7 @@ SABOTAGED = (
     rig("int8-half", 3, r"\b2 of 3\b|\b1 of 3\b", "--precision", "int8"),
     rig("constant", 7, r"constant|outputs|zero"),
     rig("skipped", 7, r"outputs|cached|earlier|before"),
-    weights("random", r"not (from|in) the (file|checkpoint)|random|differ|came from nowhere"),
+    weights("random", r"not (from|in) the (file|checkpoint)|random|differ|came from nowhere|not the file's"),
     weights("no-layer", r"\b3\.weight"),
     weights("no-head", r"\b7\.weight"),
     weights("no-statistics", r"running_mean|statistics"),
@@ -119,7 +119,7 @@ SABOTAGED = (
     labelled("constant", r"constant|one class|same (label|class)|all .*label"),
     data("duplicates", r"identical|duplicate"),
     data("unreadable", r"unreadable|cannot be read|could not be read|decode"),
-    data("two-labels", r"two labels|different labels|more than one label|several labels"),
+    data("two-labels", r"two labels|different labels|more than one label|several labels|another label"),
 )
 
 HEALTHY = (

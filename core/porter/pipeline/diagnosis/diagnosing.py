@@ -23,7 +23,7 @@ from porter.pipeline.diagnosis.export_trial import export_trial
 from porter.pipeline.diagnosis.looking_inside import looked_inside
 from porter.pipeline.diagnosis.preprocess_trial import preprocess_trial, shared_buffer
 from porter.pipeline.diagnosis.recorded_findings import with_recorded
-from porter.pipeline.diagnosis.recorded_verdicts import recorded_verdicts
+from porter.pipeline.diagnosis.recorded_verdicts import recorded_verdicts, through_labels
 from porter.pipeline.diagnosis.reference_trial import artefacts_sound, is_the_references, reference_poor
 from porter.pipeline.diagnosis.same_file_trial import same_file_trial
 from porter.pipeline.diagnosis.session_trials import reference_trial, session_trial
@@ -93,7 +93,7 @@ def _trials(conditions: Conditions, fresh: Afresh) -> list[Found]:
     if is_the_references(conditions.record):
         with job.progress.step("diagnose: other weights through the labels"):
             parts.append(weights_trial(conditions))
-    return parts
+    return [*parts, *through_labels(conditions)]
 
 
 def _of_sections(

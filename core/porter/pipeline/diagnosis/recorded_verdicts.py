@@ -1,4 +1,4 @@
-"""What the verdicts of a record say failed, by the target that it is about: where a diagnosis starts."""
+"""What the verdicts of the run rest on, as findings: core's audits, precisions, alternatives that were tried."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from porter.records.record import State
 
 
 def recorded_verdicts(conditions: Conditions) -> Found:
-    """Of the verdicts on weights, precision, data, preprocessing through the labels, and speed."""
-    return together(
-        [*_weights(conditions), *_precision(conditions), *_data(conditions), *_tried(conditions), *_speed(conditions)]
-    )
+    """Of the verdicts on weights, precision, data and speed."""
+    return together([*_weights(conditions), *_precision(conditions), *_data(conditions), *_speed(conditions)])
 
 
 def _weights(conditions: Conditions) -> Iterator[Found]:
@@ -56,7 +54,8 @@ def _data(conditions: Conditions) -> Iterator[Found]:
         yield ruled_out(Message("images and labels"), evidence)
 
 
-def _tried(conditions: Conditions) -> Iterator[Found]:
+def through_labels(conditions: Conditions) -> Iterator[Found]:
+    """Of the alternatives to the declared preprocessing that the run scored against the labels."""
     tried = conditions.record.tried
     if tried is None or tried.reason:
         return
@@ -76,4 +75,4 @@ def _speed(conditions: Conditions) -> Iterator[Found]:
         if verdict.name == "speed" and verdict.state is State.FAIL:
             for text in verdict.evidence[1:2]:
                 line = Message("speed: {text}", text=text)
-                yield finding("speed", line, conditions.command("bench"), Surety.LOCATED)
+                yield finding("speed", line, conditions.command("bench"), Surety.MEASURED)

@@ -106,7 +106,10 @@ def _tried(
     if better > worse and tried * mcnemar_exact(better, worse) <= SIGNIFICANCE:
         text = Message("weights: with {change}: {new:.2f} instead of {now:.2f} percent on {count} images",
                        change=one.title, **figures)  # fmt: skip
-        return finding(one.cause, text, conditions.command("export") + one.option, Surety.MEASURED)
+        other = conditions.record.tried
+        best = max((found.value for found in other.better), default=0.0) if other is not None else 0.0
+        surety = Surety.MEASURED if figures["new"] >= best else Surety.LIKELY  # the better of two explanations
+        return finding(one.cause, text, conditions.command("export") + one.option, surety)
     evidence: Text = Message("{new:.2f} instead of {now:.2f} percent on {count} images", **figures)
     return ruled_out(one.title, evidence)
 

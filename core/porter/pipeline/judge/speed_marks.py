@@ -23,14 +23,17 @@ MORE_SHARE, MORE = 1.25, 0.3
 """Processors kept busy beyond the threads that are claimed, as a factor and beside it."""
 ONE, WAITING, SPARE = 1.1, 0.5, 0.5
 """Processors kept busy up to which a session uses but one, or mostly waits, while so many others had nothing to do."""
+GIVEN = 0.8
+"""Share of its threads that a session had processors for: with less, and none free, others took them."""
 SLOWED = 2.0
 """How much longer timed calls take than the first one, which has everything to set up."""
 IN_FLIGHT, LEFT_OUT = 1.5, 0.5
 """Batches in flight over the streams that a tool claims: rate × latency gives them. Less than the second is time that
 the latency leaves out."""
-ALLOWANCE = {4: 4.0, 2: 64.0, 1: 128.0}
-"""Operations over those of a float32 matrix product that one processor can do, by the bytes of a value: 2.25 times less
-arithmetic by Winograd's method and a measurement on a busy machine; matrix units for bf16, fp16 and int8."""
+ALLOWANCE = {4: 8.0, 2: 128.0, 1: 256.0}
+"""Operations over those of a small float32 matrix product that one processor can do, by the bytes of a value: 2.25
+times less arithmetic by Winograd's method, a product that reaches half of what is possible, and a busy machine; matrix
+units for bf16, fp16 and int8."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class Timing:
 
 def marks_of(timing: Timing, info: SessionInfo) -> tuple[Mark, ...]:
     """What speaks against a figure measured here, by how it was measured."""
-    return (*_outputs(timing), *_levels(timing), *_first(timing), *_threads(timing, info))
+    return (*_outputs(timing), *_levels(timing), *_first(timing, info), *_threads(timing, info))
 
 
 def marks_of_tool(info: SessionInfo, batch: int, latency: Latency, rate: float) -> tuple[Mark, ...]:
@@ -144,7 +147,11 @@ def _levels(timing: Timing) -> Iterator[Mark]:
         yield Mark(check="two-levels", text=text)
 
 
-def _first(timing: Timing) -> Iterator[Mark]:
+def _first(timing: Timing, info: SessionInfo) -> Iterator[Mark]:
+    """That calls became slower, unless other processes took the processors from them."""
+    spare = timing.work.spare
+    if spare is not None and spare < SPARE and timing.work.processors < GIVEN * (info.threads or 0):
+        return
     if timing.callers == 1 and not timing.levels and timing.median > SLOWED * timing.first:
         text = Message(
             "the first call took {first:.2f} ms, the timed ones {median:.2f} ms: something slowed them",
