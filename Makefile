@@ -1,13 +1,15 @@
 # make run   set up .venv and run the main job on the shipped sample
-# make test  install what the tests need and run them all
+# make test  install what the tests need and run them all, on up to 8 cores
 # make lint  ruff and mypy
-# make bench porter beside other ways to do the same, to docs/benchmarks.md; BENCH=--quick for a short one
+# make bench how soon porter answers; porter beside other ways to do the same, to docs/benchmarks.md; BENCH=--quick
 # make fuzz  damaged inputs for every reader, for SECONDS seconds
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-# setuptools warns of every editable installation
-PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# setuptools warns of every editable installation, and pip of what its own configuration lacks; errors are printed.
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
+# One setuptools for all projects, not an environment for each; what is imported is compiled then.
+INSTALL := $(PIP) --no-build-isolation --no-compile
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
 OUT ?= porter-out/hrnet
@@ -20,12 +22,13 @@ run: .venv/installed
 	$(BIN)/porter run hrnet --out $(OUT)
 
 test: .venv/tested
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8
 
 fuzz: .venv/tested
 	$(BIN)/python tests/fuzzing/run.py --seconds $(SECONDS)
 
 bench: .venv/tested
+	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/versus.py $(BENCH)
 
 lint: .venv/tested
@@ -38,14 +41,14 @@ docs: .venv/installed
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
-	$(PIP) --upgrade pip
+	$(PIP) --upgrade setuptools
 
 .venv/installed: .venv/bin/python constraints.txt $(PROJECTS)
-	$(PIP) --editable .[fast,torch] $(patsubst %,--editable %,$(PLUGINS))
+	$(INSTALL) --editable .[fast,torch] $(patsubst %,--editable %,$(PLUGINS))
 	touch $@
 
 .venv/tested: .venv/installed
-	$(PIP) --editable .[fast,torch,test] $(patsubst %,--editable %[test],$(PLUGINS))
+	$(INSTALL) --editable .[fast,torch,test] $(patsubst %,--editable %[test],$(PLUGINS))
 	touch $@
 
 clean:

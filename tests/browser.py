@@ -38,7 +38,8 @@ def chromium() -> Iterator[Any]:
     if found is None:
         pytest.skip("no Chromium here")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])  # root, as in containers
+        as_root = ["--no-sandbox"]  # in containers
+        browser = driver.chromium.launch(executable_path=found, args=as_root, timeout=0)
         try:
             yield browser
         finally:
@@ -54,6 +55,7 @@ def opened(browser: Any, path: Path, *, width: int = WIDE, dark: bool = False, s
         java_script_enabled=script,
         offline=True,
     )
+    context.set_default_timeout(0)
     page = context.new_page()
     found = Opened(page)
     page.on("console", lambda message: found.complaints.append(message.text))

@@ -131,7 +131,7 @@ def test_something_else_in_place_of_the_index_is_named(tmp_path: Path, photos: t
     assert len(read_index(tmp_path / "out/tensors").entries) == COUNT
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_no_damage_is_taken_for_an_array(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     import numpy as np

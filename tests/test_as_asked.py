@@ -157,6 +157,15 @@ def test_a_session_that_says_nothing_is_its_plugins_fault(tmp_path: Path) -> Non
         run.verify()
 
 
+@pytest.mark.parametrize("said", [{"version": 3}, {"layers": "abc"}, {"threads": "one"}])
+def test_a_field_of_another_type_is_its_plugins_fault(said: dict[str, Any], tmp_path: Path) -> None:
+    """It would be written to run.json, which nothing could read again."""
+    run = run_of(tmp_path, Saying(**said))
+    run.export()
+    with pytest.raises(PluginError, match=rf"of runtime 'saying': Expected .* at `\$\.{next(iter(said))}`"):
+        run.verify()
+
+
 @pytest.mark.parametrize(
     ("asked", "found", "same"),
     [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,10 +24,20 @@ from porter.records.tuning import Setting
 LABELS = [0, 1, 2, 1, 1]
 
 
-def sleeping(*milliseconds: float) -> Callable[[], object]:
-    """A call that takes each of these times in turn, and the last one from then on."""
-    times = itertools.chain(milliseconds, itertools.repeat(milliseconds[-1]))
-    return lambda: time.sleep(next(times) / 1000)
+@pytest.fixture
+def taking(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Callable[[], None]]:
+    """A call that takes each of these times (seconds) in turn, by a clock that nothing else moves."""
+    now = 0.0
+    monkeypatch.setattr("porter.pipeline.speed.timing.time", SimpleNamespace(perf_counter=lambda: now))
+
+    def taking(times: Iterator[float]) -> Callable[[], None]:
+        def call() -> None:
+            nonlocal now
+            now += next(times)
+
+        return call
+
+    return taking
 
 
 def started(folder: Path, **options: object) -> Run:
@@ -37,39 +47,40 @@ def started(folder: Path, **options: object) -> Run:
     return run
 
 
-def test_a_slow_start_is_warmed_away() -> None:
-    call = sleeping(*[60.0] * 4, 5.0)
+def test_a_slow_start_is_warmed_away(taking: Callable[..., Callable[[], None]]) -> None:
+    call = taking(itertools.chain([0.064] * 4, itertools.repeat(1 / 128)))
     found = warm_up(call, 10.0)
-    assert found.settled
-    assert found.spread <= 0.05
-    assert np.median(timed(call, 0.1).seconds) < 0.02
+    assert found.settled and found.spread == 0
+    # Two windows of two slow calls, then three that agree.
+    assert found.calls == 4 + 3 * 13
+    assert timed(call, 0.1).seconds == (1 / 128,) * 13
 
 
-def test_what_never_settles_is_stopped_and_said_to_be_unsettled() -> None:
-    times = itertools.count(1)
-    found = warm_up(lambda: time.sleep(0.02 * next(times)), 0.4)
+def test_what_never_settles_is_stopped_and_said_to_be_unsettled(taking: Callable[..., Callable[[], None]]) -> None:
+    found = warm_up(taking(0.125 * number for number in itertools.count(1)), 2.0)
     assert not found.settled
-    assert found.spread > 0.05
+    assert (found.calls, found.spread) == (6, 0.5), "2.625 s: the first window that ends after the limit is the last"
 
 
-def test_streams_call_at_once_and_the_rate_counts_all() -> None:
+def test_streams_call_at_once_and_all_calls_count() -> None:
     together: list[int] = []
     inside = 0
-    lock = threading.Lock()
+    lock, meet = threading.Lock(), threading.Barrier(3)
 
     def call() -> None:
         nonlocal inside
         with lock:
             inside += 1
             together.append(inside)
-        time.sleep(0.01)
+            first = len(together) <= 3
+        if first:
+            meet.wait()
         with lock:
             inside -= 1
 
-    found = timed(call, 0.2, callers=3)
+    found = timed(call, 0.01, callers=3)
     assert max(together) == 3
     assert found.calls == len(together)
-    assert found.rate > 1.5 / 0.01 * 0.8
 
 
 def test_what_a_caller_does_alone_counts_by_its_share() -> None:

@@ -52,6 +52,7 @@ def test_everything_is_named_and_valid(run: Run) -> None:
     assert {path: one.kind for path, one in found.items()} == {
         "cache/predictions/reference.jsonl": CacheKind.PREDICTIONS,
         "cache/predictions/onnxruntime-fp32.jsonl": CacheKind.PREDICTIONS,
+        "cache/reference-outputs.jsonl": CacheKind.TRACES,
         "cache/tool/x": CacheKind.COMPILED,
         "tensors": CacheKind.TENSORS,
         "outputs/reference": CacheKind.OUTPUTS,
@@ -76,7 +77,7 @@ def test_what_an_interruption_left_is_valid_and_not_whole(tmp_path: Path, photos
         run.evaluate()
     journal = tmp_path / "out/cache/predictions/reference.jsonl"
     journal.write_bytes(journal.read_bytes()[:-20])
-    [one] = look(run).values()
+    one = look(run)["cache/predictions/reference.jsonl"]
     assert (one.state, one.entries) == (CacheState.VALID, 4)
     assert one.reason == "4 of 12 images: the same command goes on"
 
@@ -114,6 +115,7 @@ def test_a_corrupted_file_is_shown_as_such_and_pruned(tmp_path: Path, run: Run) 
     out = tmp_path / "out"
     damaged(out / "cache/predictions/reference.jsonl")
     (out / "cache/predictions/onnxruntime-fp32.jsonl").write_bytes(b"")
+    (out / "cache/reference-outputs.jsonl").write_bytes(b"torn")
     damaged(out / "cache/tool/x/1.blob")
     damaged(out / "tensors/00000003.npz")
     (out / "outputs/reference" / INDEX).write_bytes(b"\xff\xfe")
@@ -167,12 +169,12 @@ def test_what_cannot_be_told_stays_until_all_goes(tmp_path: Path, run: Run, caps
     damaged(out / "cache/tool/x/1.blob")
     code, text, _ = call(capsys, out, "--prune")
     assert code == 0 and "removed: 1, " in text and "    cache/tool/x: damaged, not what was written\n" in text
-    assert text.count("no installed plugin offers the model 'tiny'") == 5
+    assert text.count("no installed plugin offers the model 'tiny'") == 6
     code, text, _ = call(capsys, out, "--json")
     report = msgspec.json.decode(text, type=CacheReport)
-    assert code == 0 and {one.state for one in report.kept} == {CacheState.UNKNOWN} and len(report.kept) == 5
+    assert code == 0 and {one.state for one in report.kept} == {CacheState.UNKNOWN} and len(report.kept) == 6
     code, text, _ = call(capsys, out, "--prune", "--all", "--json")
-    assert code == 0 and len(json.loads(text)["removed"]) == 5 and json.loads(text)["kept"] == []
+    assert code == 0 and len(json.loads(text)["removed"]) == 6 and json.loads(text)["kept"] == []
     assert call(capsys, out)[1] == "kept: 0, 0 bytes\n"
     assert (out / "models/tiny.onnx").exists() and (out / "run.json").exists()
 

@@ -143,8 +143,6 @@ def test_the_model_twice_under_two_prefixes_is_refused() -> None:
 
 def test_a_plugin_chooses_the_prefixes() -> None:
     wrapped = renamed(make_state(), lambda name: f"backbone.{name}")
-    assert "lacks 8 of the model's 8 entries" in refusal(wrapped)
-    assert "all of them are there behind the prefix 'backbone.'" in refusal(wrapped)
     assert load(make_net(), wrapped, prefixes=("backbone.",)).prefix == "backbone."
 
 

@@ -16,7 +16,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from porter.checkpoints.inert import INERT_NAMES, Inert
+from porter.checkpoints.inert import INERT_NAMES, Inert, inert_globals
+from porter.checkpoints.numpy_values import scalar_of, tensor_of
 from porter.checkpoints.read import read_checkpoint
 from porter.errors import Missing
 
@@ -105,7 +106,30 @@ def test_stand_ins_take_the_place_of_every_allowed_class(tmp_path: Path) -> None
     content = read_checkpoint(with_pickle(save(tmp_path / "c.pth", []), lambda _: forged)).content
     assert isinstance(content, list)
     assert [value.stands_for for value in content] == list(INERT_NAMES)
-    assert [vars(value) for value in content] == [{}] * len(INERT_NAMES)
+    kept = {"args": (1,), "state": (1,)}
+    assert [vars(value) for value in content] == [kept if "numpy" in name else {} for name in INERT_NAMES]
+    assert all(tensor_of(value) is None and scalar_of(value) is None for value in content)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "data"),
+    [
+        ((2,), "f4", b"1234567"),
+        ((2,), "O8", b"0" * 16),
+        ((-2,), "f4", b""),
+        ((0, 1 << 62, 1 << 62), "f4", b""),
+        ((1,) * 200, "f4", b"0" * 4),
+        ((True, 1), "f4", b"0" * 4),
+        ((1,), 7, b"0" * 4),
+    ],
+)
+def test_an_array_whose_bytes_do_not_fit_is_none(shape: Any, kind: Any, data: bytes) -> None:
+    known = {name: stand_in for stand_in, name in inert_globals()}
+    made = known["numpy._core.multiarray._reconstruct"](known["numpy.ndarray"], (0,), b"b")
+    dtype = known["numpy.dtype"](kind, False, True)
+    dtype.__setstate__((3, "<", None, None, None, -1, -1, 0))
+    made.__setstate__((1, shape, dtype, False, data))
+    assert tensor_of(made) is None
 
 
 def test_the_allow_list_does_not_outlive_the_read(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from porter.checkpoints.read import RawCheckpoint, read_checkpoint
@@ -84,7 +84,7 @@ def test_every_wrapping_in_a_file_gives_the_same_model(tmp_path: Path, legacy: b
             assert (report.safe, report.weights, report.prefix, report.loaded) == (True, key, prefix, 2)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     keys=st.lists(st.sampled_from(["state_dict", "model", "net", "module", "params", "weights"]), max_size=4),
     prefixes=st.lists(st.sampled_from(["module.", "model.", "_orig_mod."]), max_size=4),
@@ -182,8 +182,8 @@ def test_recursive_and_bottomless_files_end() -> None:
 
 def test_entries_that_are_no_tensors_are_kept_apart() -> None:
     found = find({"state_dict": {**STATE, "scale": 0.5, "note": "x", "array": np.zeros(2), 7: None}})
-    assert is_state(found)
-    assert found.not_tensors == {"scale": "float", "note": "str", "array": "ndarray", "7": "NoneType"}
+    assert found.entries.keys() == {*STATE, "array"}  # an array of numpy is as good as a tensor
+    assert found.not_tensors == {"scale": "float", "note": "str", "7": "NoneType"}
 
 
 def test_a_trusted_module_gives_its_state_dict(tmp_path: Path) -> None:

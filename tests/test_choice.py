@@ -88,7 +88,7 @@ def test_one_that_fails_the_gate_is_not_chosen(tmp_path: Path, photos: tuple[Pat
     found = by_id(run.record.choice)
     assert run.record.choice.chosen == "onnxruntime-fp32"
     lost = found["onnxruntime-int8"]
-    assert (lost.outcome, lost.drop) == (Outcome.INACCURATE, pytest.approx(200 / 3))
+    assert (lost.outcome, lost.drop) == (Outcome.BROKEN, pytest.approx(200 / 3))
     assert str(lost.reason) == "it loses 66.67 against the reference figure, 1 are allowed"
     assert lost.final is None and lost.images_per_second is not None
     assert all(verdict.state is State.PASS for verdict in run.record.verdicts)
@@ -105,7 +105,7 @@ def test_one_that_was_spoilt_is_not_chosen(tmp_path: Path, photos: tuple[Path, P
     run.bench()
     choice = choose(run.job, run.record).choice
     assert choice is not None and choice.chosen == "onnxruntime-fp32"
-    assert by_id(choice)["onnxruntime-int8"].outcome is Outcome.INACCURATE
+    assert by_id(choice)["onnxruntime-int8"].outcome is Outcome.BROKEN
 
 
 def test_what_was_not_looked_at_or_is_broken_is_not_chosen(run: Any) -> None:

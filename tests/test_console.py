@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from corpus.case import Ended
+from corpus.case import porter as command_line
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 from terminals import on_terminal
@@ -22,6 +26,7 @@ from porter.records.choice import Choice
 from porter.records.record import RunRecord
 from porter.runfolder.record_file import read_record
 
+Porter = Callable[..., Ended]
 ONE = str(Path(__file__).with_name("one_file.py"))
 QUICK = ("--batch-sizes", "1,4", "--bench-seconds", "0")
 DOCUMENTS = "README.md, README.zh.md, reproduce.sh, report.html"
@@ -44,6 +49,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_photos(folder / "val", [0, 1, 2] * 4)
     assert porter(*command(folder)).returncode == 0
     return folder
+
+
+@pytest.fixture
+def here(capfd: pytest.CaptureFixture[str]) -> Porter:
+    """The command line in this process: importing PyTorch anew takes longer than a run."""
+    return lambda *arguments: command_line(shlex.join(arguments), capfd.readouterr)
 
 
 def test_porter_is_a_module_as_well(tmp_path: Path) -> None:
@@ -136,7 +147,7 @@ def test_progress_says_how_fast_and_how_much_is_left() -> None:
         ]
 
 
-def test_a_stage_alone_prints_what_it_found(photos: Path) -> None:
+def test_a_stage_alone_prints_what_it_found(photos: Path, here: Porter) -> None:
     again = ["--plugin", ONE, "--out", str(photos / "out")]
     data = ["--data", str(photos / "val"), "--labels", str(photos / "labels.txt")]
     lines = {
@@ -149,38 +160,38 @@ def test_a_stage_alone_prints_what_it_found(photos: Path) -> None:
     }
     for stage, line in lines.items():
         more = {"export": ["one"], "verify": data, "bench": QUICK}.get(stage, [])
-        done = porter(stage, *more, *again)
-        assert done.returncode == 0 and line in done.stdout, (stage, done.stdout, done.stderr)
-        assert done.stdout.endswith(f"{stage}: done, {photos / 'out'}/run.json\n")
-    assert "PASS     Accuracy" in porter("evaluate", *again).stdout
+        done = here(stage, *more, *again)
+        assert done.code == 0 and line in done.out, (stage, done.out, done.err)
+        assert done.out.endswith(f"{stage}: done, {photos / 'out'}/run.json\n")
+    assert "PASS     Accuracy" in here("evaluate", *again).out
 
 
-def test_what_other_options_cost_is_said(photos: Path) -> None:
-    assert porter(*command(photos)).returncode == 0
+def test_what_other_options_cost_is_said(photos: Path, here: Porter) -> None:
+    assert here(*command(photos)).code == 0
     out = photos / "out"
-    done = porter("bench", "--threads", "1", "--streams", "1", "--plugin", ONE, "--out", str(out))
-    assert done.returncode == 0, done.stderr
-    notes = [line for line in done.stderr.splitlines() if line.startswith("note: ")]
+    done = here("bench", "--threads", "1", "--streams", "1", "--plugin", ONE, "--out", str(out))
+    assert done.code == 0, done.err
+    notes = [line for line in done.err.splitlines() if line.startswith("note: ")]
     assert notes == [
         "note: --threads, --streams changed: cleared parity, evaluations, comparisons, performance",
         f"note: removed {DOCUMENTS}: they show an earlier record; `porter report {out}` writes them again",
         "note: removed predictions.csv, result.json: they are of an evaluation that no longer holds",
     ]
-    again = porter("bench", "--plugin", ONE, "--out", str(out))
-    assert "removed" not in again.stderr and "cleared" not in again.stderr, "nothing was there to remove"
-    exported = porter("export", "--plugin", ONE, "--out", str(out))
-    assert "note: cleared artefacts, data, preprocessing, performance: made before this export\n" in exported.stderr
+    again = here("bench", "--plugin", ONE, "--out", str(out))
+    assert "removed" not in again.err and "cleared" not in again.err, "nothing was there to remove"
+    exported = here("export", "--plugin", ONE, "--out", str(out))
+    assert "note: cleared artefacts, data, preprocessing, performance: made before this export\n" in exported.err
 
 
-def test_what_fresh_removes_is_said(photos: Path) -> None:
-    assert porter(*command(photos)).returncode == 0
+def test_what_fresh_removes_is_said(photos: Path, here: Porter) -> None:
+    assert here(*command(photos)).code == 0
     (photos / "out/result.json").write_text("mine now")
     (photos / "out/.run.json.abcd1234.part").touch()
-    done = porter(*command(photos, "--fresh", "--lang", "en"))
-    assert "note: removed models/one.onnx, predictions.csv, cache/ of the earlier run: --fresh\n" in done.stderr
-    assert "note: kept result.json: changed since the earlier run wrote it\n" in done.stderr
+    done = here(*command(photos, "--fresh", "--lang", "en"))
+    assert "note: removed models/one.onnx, predictions.csv, cache/ of the earlier run: --fresh\n" in done.err
+    assert "note: kept result.json: changed since the earlier run wrote it\n" in done.err
     part = photos / "out/.run.json.abcd1234.part"
-    assert f"note: removed {part}: half written by a command that was killed\n" in done.stderr
-    assert "note: removed README.zh.md: the documents are in en only (--lang)\n" in done.stderr
-    again = porter("report", str(photos / "out"), "--lang", "zh")
-    assert again.stderr == f"note: removed {photos / 'out/README.md'}: the documents are in zh only (--lang)\n"
+    assert f"note: removed {part}: half written by a command that was killed\n" in done.err
+    assert "note: removed README.zh.md: the documents are in en only (--lang)\n" in done.err
+    again = here("report", str(photos / "out"), "--lang", "zh")
+    assert again.err == f"note: removed {photos / 'out/README.md'}: the documents are in zh only (--lang)\n"

@@ -216,7 +216,7 @@ NAME = st.text(
 PATH = st.lists(NAME, min_size=1, max_size=3).map("/".join).filter(lambda p: not p.startswith("./"))
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     table=st.dictionaries(PATH, st.integers(0, 9), min_size=1, max_size=12),
     ending=st.sampled_from(["\n", "\r\n", "\r"]),
@@ -243,7 +243,6 @@ def test_any_table_survives_the_way_through_a_file(
     assert match_labels(tuple(table), file, 10).labels == table
 
 
-@settings(deadline=None)
 @given(ids=st.sets(PATH, min_size=1, max_size=8), pairs=st.lists(st.tuples(PATH, st.integers(-1, 4)), max_size=8))
 def test_matching_is_complete_or_refused(ids: set[str], pairs: list[tuple[str, int]]) -> None:
     """Whatever the file holds, no image goes without a label and no label is made up."""
@@ -259,7 +258,6 @@ def test_matching_is_complete_or_refused(ids: set[str], pairs: list[tuple[str, i
         assert label in {value for name, value in pairs if any(key(name) == key(image_id) for key in KEYS)}
 
 
-@settings(deadline=None)
 @given(data=st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.mktemp("any") / "l.txt"

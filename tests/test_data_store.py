@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import tarfile
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -78,24 +78,19 @@ def test_an_archive_is_read_right_by_many_threads(tmp_path: Path, kind: str) -> 
 
 def test_answers_that_take_long_are_waited_for_together(tmp_path: Path, photos: tuple[Path, Path]) -> None:
     """Not one after the other, and not by whoever could preprocess meanwhile."""
-    run = start(tmp_path / "out", photos[0].as_uri(), photos[1], batch=4)
-    now = most = 0
-    lock, plain = threading.Lock(), LocalFileSystem.cat_file
+    run = start(tmp_path / "out", photos[0].as_uri(), photos[1], batch=4, threads=1)
+    asked, plain = itertools.count(), LocalFileSystem.cat_file
+    meet = threading.Barrier(2)
 
     def slow(files: Any, path: str, **options: Any) -> bytes:
-        nonlocal now, most
-        with lock:
-            now += 1
-            most = max(most, now)
-        time.sleep(0.05)
-        with lock:
-            now -= 1
+        if next(asked) < meet.parties:
+            meet.wait()
         return bytes(plain(files, path, **options))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LocalFileSystem, "cat_file", slow)
         assert sum(one.array is not None for one in prepare(run.job.data)) == 11
-    assert most > run.job.threads
+    assert next(asked) == 12
 
 
 def test_an_interrupted_evaluation_of_a_url_goes_on(tmp_path: Path, photos: tuple[Path, Path], memory: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -210,7 +209,7 @@ class TestNoFalseAlarm:
         assert explain_labels([], [], 10) == ()
         assert explain_labels([0], [0], 1) == ()
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(
         seed=st.integers(0, 2**32),
         num_classes=st.sampled_from([2, 3, 10, 100, 1000]),
@@ -229,7 +228,7 @@ class TestNoFalseAlarm:
         ids = [f"{number}.png" for number in range(count)]
         assert explain_labels(answers, labels, num_classes, ids=ids) == ()
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(
         seed=st.integers(0, 2**32),
         num_classes=st.sampled_from([20, 100, 1000]),
@@ -268,10 +267,8 @@ def test_refuses(answers: list[int], labels: list[int], names: Sequence[str], id
         explain_labels(answers, labels, 3, names, ids)
 
 
-def test_fifty_thousand_images_take_seconds() -> None:
+def test_the_order_of_fifty_thousand_images_is_found() -> None:
     labels = classes(50_000, 1000)
     ids = [f"ILSVRC2012_val_{number:08}.JPEG" for number in range(50_000)]
-    started = time.perf_counter()
     found = explain_labels(model(labels, 1000)[::-1].copy(), labels, 1000, ids=ids)
-    assert time.perf_counter() - started < 20
     assert only(found).name == "image-order"

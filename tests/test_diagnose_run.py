@@ -198,7 +198,7 @@ def test_a_pass_on_too_few_images_is_called_that(tmp_path: Path) -> None:
     assert changes is not None and changes.paired is not None and changes.paired.needed is not None
     assert f"too few images to tell; it would take {changes.paired.needed} images" in evidence(run, ACCURACY)
     note = f"too few images to tell, it would take {changes.paired.needed}"
-    assert [str(verdict.note) for verdict in run.record.verdicts] == ["", "", "", note]
+    assert [str(verdict.note) for verdict in run.record.verdicts] == ["", "", "", "", note]
     assert f"**PASS: all verdicts; Accuracy: {note}**" in (tmp_path / "out/README.md").read_text()
 
 

@@ -31,7 +31,7 @@ MADE = ("hooks.md", "api.md", "cli.md", "run-record.md", "run.schema.json", "jso
 def generate(docs: Path, *arguments: str, seed: str = "0") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(docs / "generate.py"), *arguments]
     variables = {**os.environ, "PYTHONHASHSEED": seed, "COLUMNS": str(40 + int(seed))}
-    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
 
 
 def test_the_pages_made_from_the_code_are_current() -> None:

@@ -62,7 +62,7 @@ def test_without_opencv_pillow_does_both_and_gives_the_same_bytes() -> None:
     assert reference_pipeline(plain, spec).tobytes() == bytes_in.transpose(2, 0, 1).tobytes()
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     old=st.tuples(st.integers(1, 400), st.integers(1, 400)),
     short=st.integers(1, 300),
@@ -154,7 +154,7 @@ def test_sizes_of_real_photos(size: tuple[int, int], name: Any) -> None:
     assert reference_pipeline(pixels, spec).tobytes() == plain.transpose(2, 0, 1).tobytes()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     height=st.integers(1, 130),
     width=st.integers(1, 130),

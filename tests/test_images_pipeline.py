@@ -90,7 +90,7 @@ def test_crop_corner_rounds_halves_to_even(size: int, crop: int, corner: int) ->
     assert crop_corner(size, crop) == corner
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     height=st.integers(1, 40),
     width=st.integers(1, 40),

@@ -110,7 +110,7 @@ def test_an_image_that_changed_ends_the_replay(tmp_path: Path, manifest: Manifes
         changed.write_bytes(before)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_no_damage_to_the_file_is_taken_for_an_answer(
     tmp_path_factory: pytest.TempPathFactory, manifest: Manifest, data: st.DataObject

@@ -35,7 +35,7 @@ def test_the_project_works_in_a_fresh_environment(tmp_path: Path, tmp_path_facto
 
     quick = "--batch-sizes 2 --bench-seconds 0 --json"
     result = json.loads(environment.run(f"{commands[1]} {quick}", tmp_path))
-    assert result["verdicts"] == dict.fromkeys(("weights", "parity", "preprocessing", "accuracy"), "pass")
+    assert result["verdicts"] == dict.fromkeys(("weights", "parity", "preprocessing", "data", "accuracy"), "pass")
     assert {accuracy["top1"] for accuracy in result["accuracy"].values()} == {100.0}
     assert "# Coloured squares" in (tmp_path / result["out"] / "README.md").read_text()
 

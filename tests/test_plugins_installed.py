@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -62,7 +61,7 @@ class Site:
         """The command line with this folder on its path."""
         variables = {**os.environ, "PYTHONPATH": str(self.folder), **environment}
         command = [sys.executable, "-m", "porter.cli.main", *arguments]
-        return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -367,30 +366,15 @@ def test_listing_plugins_imports_nothing_heavy() -> None:
         [sys.executable, "-X", "importtime", "-m", "porter.cli.main", "plugins"],
         capture_output=True,
         text=True,
-        timeout=120,
         check=True,
     )
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     assert "pluggy" in imported and not imported & HEAVY
 
 
-@pytest.mark.parametrize(("arguments", "limit"), [(["--help"], 0.3), (["plugins"], 0.5)])
-def test_what_knows_no_runtime_answers_at_once(arguments: list[str], limit: float) -> None:
-    """In seconds of a processor, beside what Python itself takes: other processes run beside the tests."""
-
-    def seconds(*line: str) -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *line], stdout=subprocess.DEVNULL, timeout=120, check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-    bare = min(seconds("-c", "pass") for _ in range(3))
-    assert min(seconds("-m", "porter", *arguments) for _ in range(3)) - bare < limit
-
-
 def test_the_help_of_porter_imports_no_command() -> None:
     line = [sys.executable, "-X", "importtime", "-m", "porter", "--help"]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
     imported = {name.rpartition("|")[2].strip() for name in done.stderr.splitlines()}
     assert "porter.cli.group" in imported
     assert {name for name in imported if name.endswith("_command") or name.startswith(("numpy", "rich"))} == set()

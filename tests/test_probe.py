@@ -104,6 +104,16 @@ def test_a_third_partys_probe_needs_nothing_of_core(saved: Path) -> None:
     assert "every operator as the standard defines it" in found.notes
 
 
+@pytest.mark.parametrize(("rounding", "told"), [(0.11, []), (0.05, ["stage.0.conv2.weight"])])
+def test_what_a_quantiser_of_its_own_rounds_is_no_fault(rounding: float, told: list[str], saved: Path) -> None:
+    candidate, behind = open_probe(
+        offering(Book()), "book", ProbeRequest(onnx=saved, precision="fp32", threads=1)
+    )  # float32 as it was, 0.1 of the largest value off
+    reference = OnnxProbe(network(), "a.onnx", threads=1)
+    found = diagnose_graphs(reference, candidate, [images()], behind=behind, rounding=rounding)
+    assert [row.what for row in found.static] == told
+
+
 def test_onnx_runtime_goes_the_same_way_and_is_walked_node_by_node(saved: Path) -> None:
     candidate, behind = open_probe(
         create_registry([]), "onnxruntime", ProbeRequest(onnx=saved, precision="fp32", threads=1)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tiny import TinyPlugin, start, write_photos
 
 from porter import hookimpl
 from porter.contracts.runtime import Session
+from porter.errors import PluginError
 from porter.pipeline.evaluation.answer import answer
 from porter.pipeline.evaluation.prepare import prepare
 from porter.pipeline.job.processors import MOST_STREAMS, Processors, end, streams_for
@@ -31,7 +33,7 @@ def test_every_processor_has_its_share_of_the_streams(count: int) -> None:
     assert not any(count % more == 0 for more in range(streams + 1, MOST_STREAMS + 1))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     count=st.integers(1, 5),
     work=st.lists(st.integers(0, 7), min_size=1, max_size=40),
@@ -58,15 +60,21 @@ def test_never_more_than_there_are(count: int, work: list[int], threads: int) ->
     assert most <= count and busy == 0
 
 
-def waits(thread: Callable[[], None]) -> threading.Thread:
-    started = threading.Thread(target=thread)
-    started.start()
-    time.sleep(0.05)
-    return started
+class Watched(threading.Condition):
+    """Says that somebody waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.somebody_waits = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.somebody_waits.set()
+        return super().wait(timeout)
 
 
 def test_a_batch_goes_before_images_that_have_not_begun() -> None:
     processors, order = Processors(2), list[str]()
+    processors._changed = watched = Watched()
 
     def batch() -> None:
         with processors.for_batch(2):
@@ -75,12 +83,17 @@ def test_a_batch_goes_before_images_that_have_not_begun() -> None:
     def image() -> None:
         with processors.for_image():
             order.append("image")
+        watched.somebody_waits.set()
 
+    threads = [threading.Thread(target=work) for work in (batch, image)]
     with processors.for_image():
-        threads = [waits(batch), waits(image)]
+        for thread in threads:
+            watched.somebody_waits.clear()
+            thread.start()
+            watched.somebody_waits.wait()
         assert order == []  # one processor is free, and kept for the batch
     for thread in threads:
-        thread.join(5)
+        thread.join()
     assert order == ["batch", "image"]
 
 
@@ -100,36 +113,60 @@ def test_what_fails_gives_its_processors_back() -> None:
 
 
 def test_an_end_waits_for_what_runs_and_begins_nothing() -> None:
-    done = list[int]()
+    done, begun, ending = list[int](), threading.Event(), threading.Event()
+
+    class Last(Future[None]):
+        """Is asked to end after all others were."""
+
+        def cancel(self) -> bool:
+            ending.set()
+            self.set_result(None)
+            return False
 
     def work(number: int) -> None:
-        time.sleep(0.05)
+        begun.set()
+        ending.wait()
         done.append(number)
 
     with ThreadPoolExecutor(1) as pool:
         started: list[Future[None]] = [pool.submit(work, number) for number in range(5)]
-        time.sleep(0.02)
-        end(started)
+        begun.wait()
+        end([*started, Last()])
         assert done == [0]
 
 
-class Counting(Session):
-    """Answers after a while, and says how many calls were under way at most."""
+def test_an_end_waits_for_nothing_that_only_its_own_thread_could_take_up() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        queued, are_there = list[Future[None]](), threading.Event()
 
-    def __init__(self, threads: int | None, streams: int) -> None:
+        def work() -> None:
+            are_there.wait()
+            end(queued)
+
+        ending = pool.submit(work)
+        queued.append(pool.submit(lambda: None))
+        are_there.set()
+        ending.result()
+        assert queued[0].cancelled()
+
+
+class Counting(Session):
+    """Answers once `meet` calls are under way, and says how many there were at most."""
+
+    def __init__(self, threads: int | None, streams: int, meet: int) -> None:
         self.info = SessionInfo(
             runtime="counting", version="1", precision="fp32", provider="test", threads=threads, streams=streams
         )
         self.most = self.now = 0
         self.names = set[str]()
-        self._lock = threading.Lock()
+        self._lock, self._meet = threading.Lock(), threading.Barrier(meet)
 
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         with self._lock:
             self.now += 1
             self.most = max(self.most, self.now)
             self.names.add(threading.current_thread().name.rpartition("_")[0])
-        time.sleep(0.01)
+        self._meet.wait()
         with self._lock:
             self.now -= 1
         return {"class": batch.mean(axis=(2, 3))}
@@ -144,7 +181,7 @@ def test_as_many_batches_at_once_as_the_session_has_streams(
 ) -> None:
     labels = write_photos(tmp_path / "val", [0, 1, 2] * 8)
     job = start(tmp_path / "out", tmp_path / "val", labels, batch=2, threads=2).job
-    session = Counting(threads, streams)
+    session = Counting(threads, streams, most)
     answered = list(answer(job, session, prepare(job.data), 2))
     assert [one.batch.indices for one in answered] == [(n, n + 1) for n in range(0, 24, 2)]
     assert session.most == most
@@ -173,18 +210,18 @@ def test_a_device_is_given_one_stream_unless_more_are_asked_for(
     assert run.job.streams == options.get("streams", 1)
 
 
-class Slow(TinyPlugin):
-    """Counts the images that are preprocessed at once."""
+class Together(TinyPlugin):
+    """Counts the images that are preprocessed at once, which are two at least."""
 
     most = now = 0
-    lock = threading.Lock()
+    lock, meet = threading.Lock(), threading.Barrier(2)
 
     @hookimpl
     def porter_preprocess(self, image: Any, spec: Any, out: np.ndarray) -> np.ndarray:
         with self.lock:
             self.now += 1
             self.most = max(self.most, self.now)
-        time.sleep(0.005)
+        self.meet.wait()
         with self.lock:
             self.now -= 1
         out[...] = image.pixels[:1, :1].transpose(2, 0, 1)
@@ -192,18 +229,41 @@ class Slow(TinyPlugin):
 
 
 def test_no_more_images_at_once_than_processors(tmp_path: Path) -> None:
-    labels, plugin = write_photos(tmp_path / "val", [0, 1, 2] * 8), Slow()
+    labels, plugin = write_photos(tmp_path / "val", [0, 1, 2] * 8), Together()
     job = start(tmp_path / "out", tmp_path / "val", labels, batch=2, threads=2, plugin=plugin).job
     assert len(list(prepare(job.data))) == 24
     assert plugin.most == 2
 
 
+def require_nothing_to_begin(pool: ThreadPoolExecutor) -> None:
+    with suppress(Empty):
+        while True:
+            assert pool._work_queue.get_nowait().future.cancelled()
+
+
 def test_a_pass_that_is_left_early_leaves_nothing_running(tmp_path: Path) -> None:
     labels = write_photos(tmp_path / "val", [0, 1, 2] * 8)
     job = start(tmp_path / "out", tmp_path / "val", labels, batch=2, threads=2).job
-    stream = answer(job, Counting(2, 2), prepare(job.data), 2)
+    stream = answer(job, Counting(2, 2, 1), prepare(job.data), 2)
     next(iter(stream))
     stream.close()  # type: ignore[attr-defined]
-    assert job.processors.pool._work_queue.empty()
+    require_nothing_to_begin(job.processors.pool)
     with job.processors.for_batch(2):
         pass
+
+
+class Broken(Counting):
+    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        raise ValueError("the wheel fell off")
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+def test_a_session_that_fails_leaves_no_image_under_way(tmp_path: Path, streams: int) -> None:
+    """Though its error is kept, and with it all that it passed through."""
+    labels = write_photos(tmp_path / "val", [0, 1, 2] * 8)
+    job = start(tmp_path / "out", tmp_path / "val", labels, batch=2, threads=2).job
+    images = prepare(job.data)
+    with pytest.raises(PluginError, match="the wheel fell off") as kept:
+        list(answer(job, Broken(2, streams, 1), images, 2))
+    assert kept.value.__traceback__ is not None and images.gi_frame is None  # type: ignore[attr-defined]
+    require_nothing_to_begin(job.processors.pool)

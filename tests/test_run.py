@@ -32,14 +32,14 @@ def test_everything_is_delivered(tmp_path: Path) -> None:
     documents = {"README.md", "README.zh.md", "report.html", "reproduce.sh"}
     results = {"run.json", "predictions.csv", "tiny.onnx", *run.record.accuracy_files}
     journals = {"reference.jsonl", "onnxruntime-fp32.jsonl"}
-    assert names == documents | results | journals
+    assert names == documents | results | journals | {"reference-outputs.jsonl"}
     assert {path.name for path in (out / "cache/predictions").iterdir()} == journals
     model = onnx.load(out / "models/tiny.onnx")
     assert [entry.version for entry in model.opset_import] == [11]
     assert [value.name for value in model.graph.input] == ["image"]
     assert [value.name for value in model.graph.output] == ["class"]
     record = read_record(out)
-    assert [verdict.state for verdict in record.verdicts] == [State.PASS] * 4
+    assert [verdict.state for verdict in record.verdicts] == [State.PASS] * 5
     assert [one.batch for one in record.performance] == [1, 4]
     assert record.evaluations[1].metric("top1").value == 100.0
     assert record.data is not None and (record.data.listed, record.data.decoded, record.data.failed) == (12, 12, 0)
@@ -326,7 +326,10 @@ def test_weights_that_do_not_load_fail_their_verdict_and_end_the_run(tmp_path: P
     with pytest.raises(BadInput, match=r"head\.weight"):
         run.everything()
     states = {verdict.name: verdict.state for verdict in read_record(tmp_path / "out").verdicts}
-    assert states == {"weights": State.FAIL, **dict.fromkeys(("parity", "preprocessing", "accuracy"), State.NOT_RUN)}
+    assert states == {
+        "weights": State.FAIL,
+        **dict.fromkeys(("parity", "preprocessing", "data", "accuracy"), State.NOT_RUN),
+    }
     assert "head.weight" in (tmp_path / "out/README.md").read_text()
 
 

@@ -60,7 +60,7 @@ def few(tmp_path: Path) -> Path:
 
 def test_every_stage_serves_the_task(delivered: Run) -> None:
     record = read_record(delivered.job.folder)
-    assert [verdict.state for verdict in record.verdicts] == [State.PASS] * 4
+    assert [verdict.state for verdict in record.verdicts] == [State.PASS] * 5
     assert record.model is not None and record.model.outputs[0].shape == ("N", 4, 32, 32)
     assert record.plugins[1].role == "task" and record.plugins[1].plugin == "segmentation"
     assert [one.batch for one in record.performance] == [1, 4]
@@ -73,7 +73,7 @@ def test_every_stage_serves_the_task(delivered: Run) -> None:
         ("published", "mean_iou", True),
     ]
     files = {path.name for path in delivered.job.folder.rglob("*") if path.is_file()}
-    assert files == {*DOCUMENTS, "run.json", "predictions.csv", "shapes.onnx"}
+    assert files == {*DOCUMENTS, "run.json", "predictions.csv", "shapes.onnx", "reference-outputs.jsonl"}
 
 
 def test_the_figures_are_those_of_sets_of_pixels(delivered: Run, inputs: Path) -> None:
@@ -178,7 +178,9 @@ def test_spoilt_weights_fail_the_gate(inputs: Path, tmp_path: Path) -> None:
     run = start(tmp_path / "out", inputs, checkpoint=str(tmp_path / "spoilt.pth"))
     assert run.everything() is ExitCode.VERDICT_FAILED == 1
     states = {verdict.name: verdict.state for verdict in run.record.verdicts}
-    assert states == dict.fromkeys(("weights", "parity", "preprocessing"), State.PASS) | {"accuracy": State.FAIL}
+    assert states == dict.fromkeys(("weights", "parity", "preprocessing", "data"), State.PASS) | {
+        "accuracy": State.FAIL
+    }
     against = run.record.comparisons[1]
     assert (against.against, against.passed) == ("published", False) and against.drop is not None and against.drop > 40
     assert "**FAIL: Accuracy**" in (tmp_path / "out/README.md").read_text()

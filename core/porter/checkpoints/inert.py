@@ -1,9 +1,10 @@
 """Harmless classes that training scripts leave beside the weights, and the stand-ins that are built for them.
 
 A score saved as `numpy.float64`, the script's `argparse.Namespace` or a `pathlib.Path` makes torch's safe loader
-refuse the whole file. porter reads nothing but tensors, so there is no need to rebuild these values: each
-becomes an object without content. No code of numpy, argparse or pathlib runs on bytes from the file. That is more
-than caution: a forged `numpy.dtype` state can make numpy treat raw bytes as object pointers.
+refuse the whole file. There is no need to rebuild these values: each becomes an object without content, or, of numpy,
+one that keeps what it was given, for `porter.checkpoints.numpy_values`. No code of numpy, argparse or pathlib runs on
+bytes from the file. That is more than caution: a forged `numpy.dtype` state can make numpy treat raw bytes as object
+pointers.
 """
 
 from __future__ import annotations
@@ -41,6 +42,18 @@ class Inert:
         pass
 
 
+class Kept(Inert):
+    """A stand-in that keeps what it was given."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        self.args = args
+        self.state: object = None
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+
 def inert_globals() -> list[tuple[type[Inert], str]]:
     """Pairs of stand-in and full name, as `torch.serialization.safe_globals` takes them."""
-    return [(type("Inert", (Inert,), {"stands_for": name}), name) for name in INERT_NAMES]
+    bases = {name: Kept if name.startswith("numpy.") else Inert for name in INERT_NAMES}
+    return [(type(base.__name__, (base,), {"stands_for": name}), name) for name, base in bases.items()]

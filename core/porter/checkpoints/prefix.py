@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from porter.checkpoints.naming import quoted, some
+from porter.checkpoints.naming import some
 from porter.errors import BadInput, one_line
 
 _COMPILED = "_orig_mod."
@@ -26,12 +26,24 @@ def choose_prefix(path: Path, names: Collection[str], expected: Collection[str],
     """
     matches = _count_matches(names, set(expected), [*prefixes, _COMPILED])
     best = max(matches.values())
+    if best < len(expected):
+        # No known wrapper's: still, what all of the model lies behind was put there by something like one.
+        matches = dict.fromkeys(_whole_behind(names, expected), len(expected)) or matches
+        best = max(matches.values())
     equal = [prefix for prefix, count in matches.items() if count == best]
     if len(equal) > 1 and best == len(expected):
         raise BadInput(
-            f"{one_line(path)}: holds the model twice, its names beginning {some(equal)}; keep one of them in the file"
+            f"{one_line(path)}: holds the model twice, its names beginning {some(equal)}; choose one with --weights, "
+            f"as `--weights {min(one for one in equal if one).rstrip('.')}`"
         )
     return min(equal, key=len)
+
+
+def _whole_behind(names: Collection[str], expected: Collection[str]) -> list[str]:
+    """The prefixes, other than none, that all of `expected` lie behind."""
+    known, first = set(names), next(iter(expected), "")
+    begins = dict.fromkeys(name.removesuffix(first) for name in names if first and name.endswith(f".{first}"))
+    return [begin for begin in begins if all(f"{begin}{other}" in known for other in expected)]
 
 
 def _count_matches(names: Collection[str], expected: set[str], tokens: list[str]) -> dict[str, int]:
@@ -52,13 +64,3 @@ def _count_matches(names: Collection[str], expected: set[str], tokens: list[str]
 def without_prefix(names: Iterable[str], prefix: str) -> dict[str, str]:
     """The names that begin with `prefix`: name without it → name in the file."""
     return {name[len(prefix) :]: name for name in names if name.startswith(prefix)}
-
-
-def hint_unknown_prefix(names: Collection[str], expected: Collection[str]) -> str:
-    """A clause for an error message, where every one of `expected` is there behind some other, common prefix."""
-    first = next(iter(expected), "")
-    for name in names:
-        prefix = name.removesuffix(first)
-        if first and name.endswith(f".{first}") and all(f"{prefix}{other}" in names for other in expected):
-            return f"; all of them are there behind the prefix {quoted(prefix)}, which is not a known wrapper's"
-    return ""

@@ -12,6 +12,7 @@ from porter.checkpoints.archive import check_archive
 from porter.checkpoints.checkpoint_file import require_file
 from porter.checkpoints.inert import inert_globals
 from porter.checkpoints.naming import some
+from porter.checkpoints.sharded_files import entries_by_shard, is_index
 from porter.checkpoints.sniff import Format, detect_format
 from porter.errors import BadInput, Missing, one_line
 
@@ -38,7 +39,8 @@ class RawCheckpoint:
 
 
 def read_checkpoint(path: Path, *, trust: bool = False) -> RawCheckpoint:
-    """Read a file of `torch.save` (any version of it) or of safetensors, recognised by its content, not its name.
+    """Read a file of `torch.save` (any version of it) or of safetensors, recognised by its content, not its name; or
+    the shards that a `*.index.json` lists, as one.
 
     It is read by `torch.load(weights_only=True)`, which builds tensors and plain containers only. A file with any
     other class in it is refused; with `trust` it is unpickled instead, which runs whatever code it holds.
@@ -48,6 +50,8 @@ def read_checkpoint(path: Path, *, trust: bool = False) -> RawCheckpoint:
         Missing: torch or safetensors is not installed, or torch is too old to read checkpoints safely.
     """
     require_file(path)
+    if is_index(path):
+        return _read_shards(path, trust)
     format = detect_format(path)
     if format == "safetensors":
         return RawCheckpoint(path=path, format=format, safe=True, content=_read_safetensors(path))
@@ -56,6 +60,23 @@ def read_checkpoint(path: Path, *, trust: bool = False) -> RawCheckpoint:
         check_archive(path)
     content, safe = _read_torch(path, format, trust)
     return RawCheckpoint(path=path, format=format, safe=safe, content=content)
+
+
+def _read_shards(index: Path, trust: bool) -> RawCheckpoint:
+    """All shards of an index as one checkpoint."""
+    content: dict[str, object] = {}
+    read: list[RawCheckpoint] = []
+    for path, entries in entries_by_shard(index).items():
+        shard = read_checkpoint(path, trust=trust)
+        found = shard.content if isinstance(shard.content, dict) else {}
+        absent = [name for name in entries if name not in found]
+        if absent:
+            raise BadInput(
+                f"{one_line(path)}: lacks {len(absent)} entries that {index.name} says are in it: {some(absent)}"
+            )
+        content |= {name: found[name] for name in entries}
+        read.append(shard)
+    return RawCheckpoint(path=index, format=read[0].format, safe=all(shard.safe for shard in read), content=content)
 
 
 def _read_torch(path: Path, format: Format, trust: bool) -> tuple[object, bool]:

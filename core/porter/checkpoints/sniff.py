@@ -90,7 +90,7 @@ def _describe_text(text: str) -> str:
     if start.startswith(("<!doctype", "<html", "<head", "<?xml", "<error")):
         return "is a web page, which a server sent in place of the file; download it again"
     if start.startswith(("{", "[")):
-        return "is JSON text, not a checkpoint; an index of shards names the files that hold the weights"
+        return "is JSON text, not a checkpoint; an index of shards is known by its name, NAME.index.json"
     return f"is a text file (it begins {quoted(text.strip()[:40])}), not a checkpoint"
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from porter.checkpoints.arrays_of import dtype_name, is_counter, kind_fault, shape_of, value_fault
 from porter.checkpoints.naming import quoted, some
-from porter.checkpoints.prefix import choose_prefix, hint_unknown_prefix, without_prefix
+from porter.checkpoints.prefix import choose_prefix, without_prefix
+from porter.checkpoints.sharded_files import hint_lone_shard
 from porter.checkpoints.unwrap import Weights
 from porter.errors import BadInput, one_line
 from porter.records.loaded import LoadReport
@@ -24,6 +25,7 @@ def load_into(
     prefixes: tuple[str, ...] = ("module.", "model."),
     head: tuple[str, ...] = (),
     head_hint: str = "",
+    fits: str = "",
 ) -> LoadReport:
     """Copy `weights` into `module`, in the module's own types and on its own devices, and put it in eval mode.
 
@@ -34,6 +36,7 @@ def load_into(
             makes the names match. `_orig_mod.` of `torch.compile` is always among them.
         head: Names of the submodules whose first dimension is the number of classes, e.g. `("classifier",)`.
         head_hint: Where the user sets that number, for the message, e.g. `MODEL.NUM_CLASSES in model.yaml`.
+        fits: Name of the other variant that has a place for all of the file, where the plugin can tell one.
 
     Raises:
         BadInput: entries are missing (`num_batches_tracked` may be), have another shape or kind, hold NaN or
@@ -52,9 +55,9 @@ def load_into(
     used = {renamed[name] for name in found}
     spare = {name: tensor for name, tensor in weights.entries.items() if name not in used}
 
-    _require_all(weights, {name: expected[name] for name in required}, found, spare)
+    _require_all(weights, {name: expected[name] for name in required}, found, spare, fits)
     _refuse(weights, found, lambda name: kind_fault(name, found[name], expected[name]))
-    _require_shapes(weights, found, expected, head, head_hint)
+    _require_shapes(weights, found, expected, head, head_hint, fits)
     ready = {name: tensor.to(expected[name].dtype) for name, tensor in found.items()}
     _refuse(weights, found, lambda name: value_fault(found[name], ready[name]))
 
@@ -74,6 +77,7 @@ def load_into(
         skipped=tuple(one_line(name) for name in in_file if name not in used),
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         dtypes=tuple(sorted({dtype_name(tensor.dtype) for tensor in found.values()})),
+        fits=fits,
     )
 
 
@@ -85,13 +89,18 @@ def _require_tensors(weights: Weights, expected: Iterable[str], renamed: Mapping
 
 
 def _require_all(
-    weights: Weights, required: Mapping[str, Tensor], found: Mapping[str, Tensor], spare: Mapping[str, Tensor]
+    weights: Weights,
+    required: Mapping[str, Tensor],
+    found: Mapping[str, Tensor],
+    spare: Mapping[str, Tensor],
+    fits: str,
 ) -> None:
     missing = [name for name in required if name not in found]
     if not missing:
         return
     hint = (
-        hint_unknown_prefix(weights.entries.keys(), required.keys())
+        hint_lone_shard(weights.path)
+        or (f"; {fits} has a place for all of them" if fits else "")
         or _hint_renamed(missing, required, spare)
         or ("; no name matches: is it another model's checkpoint?" if len(missing) == len(required) else "")
     )
@@ -113,11 +122,22 @@ def _hint_renamed(missing: list[str], required: Mapping[str, Tensor], spare: Map
 
 
 def _require_shapes(
-    weights: Weights, found: Mapping[str, Tensor], expected: Mapping[str, Tensor], head: tuple[str, ...], head_hint: str
+    weights: Weights,
+    found: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor],
+    head: tuple[str, ...],
+    head_hint: str,
+    fits: str,
 ) -> None:
     wrong = [name for name in found if found[name].shape != expected[name].shape]
     if not wrong:
         return
+    empty = [name for name in wrong if not found[name].numel()]
+    if empty:
+        raise BadInput(
+            f"{one_line(weights.path)}: {len(empty)} of its tensors are empty: {some(empty)}; DeepSpeed (ZeRO-3) keeps "
+            "their values in other files: make one file of them with its zero_to_fp32.py and give that"
+        )
     name = wrong[0]
     given, needed = list(found[name].shape), list(expected[name].shape)
     in_head = all(any(other == part or other.startswith(f"{part}.") for part in head) for other in wrong)
@@ -130,7 +150,7 @@ def _require_shapes(
     more = f", and {len(wrong) - 1} more differ" if len(wrong) > 1 else ""
     raise BadInput(
         f"{one_line(weights.path)}: {quoted(name)} is {given}, the model has {needed}{more}; "
-        "is it the checkpoint of another variant?"
+        + (f"{fits} has a place for all of the file" if fits else "is it the checkpoint of another variant?")
     )
 
 

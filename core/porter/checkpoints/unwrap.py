@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from porter.checkpoints.flat_sets import flat_sets, names_average
 from porter.checkpoints.naming import quoted, some, type_name
+from porter.checkpoints.numpy_values import is_tensor, tensor_of
 from porter.checkpoints.read import RawCheckpoint
 from porter.checkpoints.sniff import Format
 from porter.errors import BadInput, one_line
@@ -49,16 +50,19 @@ class _Set:
     """A dictionary that holds tensors."""
 
     keys: tuple[str, ...]
+    """On the way to the dictionary."""
     content: Mapping[Any, Any]
+    flat: str = ""
+    """What its names began with in that dictionary, where several sets lie in it side by side."""
 
     @property
     def key(self) -> str:
-        return ".".join(self.keys)
+        return ".".join([*self.keys, *([self.flat] if self.flat else [])])
 
     @property
     def averaged(self) -> bool:
         """Is it a moving average of the weights, by its name?"""
-        return any(_names_average(key) for key in self.keys)
+        return any(names_average(key) for key in (*self.keys, self.flat))
 
 
 def find_weights(raw: RawCheckpoint, *, weights: str | None = None) -> Weights:
@@ -82,15 +86,8 @@ def find_weights(raw: RawCheckpoint, *, weights: str | None = None) -> Weights:
 
 
 def _make(raw: RawCheckpoint, content: Mapping[Any, Any], sets: tuple[_Set, ...], chosen: _Set) -> Weights:
-    import torch
-
     offered = tuple(dict.fromkeys([*(found.key for found in sets), chosen.key]))
-    # Detached by torch's own function: a pickle can set attributes of a tensor, and so hide its methods.
-    entries = {
-        name: torch.detach(value)
-        for name, value in chosen.content.items()
-        if isinstance(name, str) and isinstance(value, torch.Tensor)
-    }
+    entries = _tensors(chosen.content)
     return Weights(
         path=raw.path,
         format=raw.format,
@@ -103,13 +100,31 @@ def _make(raw: RawCheckpoint, content: Mapping[Any, Any], sets: tuple[_Set, ...]
     )
 
 
+def every_set(content: object) -> dict[str, dict[str, Tensor]]:
+    """All sets of weights of a checkpoint by key: those under known keys, and every other dictionary of tensors."""
+    mapping = _as_mapping(content)
+    if mapping is None:
+        return {}
+    found = {one.key: _tensors(one.content) for one in _sets(mapping)}
+    for key, value in mapping.items():
+        inner = _as_mapping(value)
+        if isinstance(key, str) and key not in found and inner is not None and _holds_tensors(inner):
+            found[key] = _tensors(inner)
+    return found
+
+
+def _tensors(content: Mapping[Any, Any]) -> dict[str, Tensor]:
+    named = ((name, tensor_of(value)) for name, value in content.items() if isinstance(name, str))
+    return {name: tensor for name, tensor in named if tensor is not None}
+
+
 def _sets(content: Mapping[Any, Any]) -> Iterator[_Set]:
     """Every set of weights under known keys; where there is none, `content` itself if it holds tensors."""
     nested = list(_nested_sets(content, (), {id(content)}))
-    if nested:
-        yield from nested
-    elif _holds_tensors(content):
-        yield _Set((), content)
+    if nested or _holds_tensors(content):
+        for found in nested or [_Set((), content)]:
+            flat = [_Set(found.keys, inner, name) for name, inner in flat_sets(found.content)]
+            yield from flat or [found]
 
 
 def _nested_sets(content: Mapping[Any, Any], keys: tuple[str, ...], seen: set[int]) -> Iterator[_Set]:
@@ -117,7 +132,7 @@ def _nested_sets(content: Mapping[Any, Any], keys: tuple[str, ...], seen: set[in
     if len(keys) == _DEEPEST:
         return
     for key, value in content.items():
-        if not isinstance(key, str) or not (key in _KEYS or _names_average(key)):
+        if not isinstance(key, str) or not (key in _KEYS or names_average(key)):
             continue
         inner = _as_mapping(value)
         if inner is None or id(value) in seen:
@@ -150,10 +165,18 @@ def _preferred(path: Path, content: Mapping[Any, Any], sets: tuple[_Set, ...]) -
 
 def _chosen(path: Path, content: Mapping[Any, Any], sets: tuple[_Set, ...], weights: str) -> _Set:
     """The set under the key `weights`, or the only one below it."""
+    for one in sets:
+        if weights and weights in (one.key, one.flat):
+            return one
     for keys, found in _under(content, weights):
         below = [_Set((*keys, *inner.keys), inner.content) for inner in _sets(found)]
         if below:
             return _preferred(path, found, tuple(below))
+    for one in sets:
+        begin = f"{weights}."
+        flat = {name: value for name, value in one.content.items() if isinstance(name, str) and name.startswith(begin)}
+        if weights and _holds_tensors(flat):
+            return _Set(one.keys, {name[len(begin) :]: value for name, value in flat.items()}, weights)
     offers = some([found.key for found in sets if found.key], 8)
     raise BadInput(
         f"{one_line(path)}: no weights under {quoted(weights)} (--weights); "
@@ -199,13 +222,7 @@ def _as_mapping(value: object) -> Mapping[Any, Any] | None:
 
 
 def _holds_tensors(content: Mapping[Any, Any]) -> bool:
-    import torch
-
-    return any(isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items())
-
-
-def _names_average(key: str) -> bool:
-    return bool({"ema", "swa"} & set(re.split(r"[^a-z]+", key.lower())))
+    return any(isinstance(name, str) and is_tensor(value) for name, value in content.items())
 
 
 def _contents(content: Mapping[Any, Any]) -> str:

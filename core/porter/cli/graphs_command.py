@@ -90,8 +90,8 @@ def compare_graphs(asked: GraphOptions) -> int:
     import msgspec
 
     from porter.cli.terminal_progress import TerminalProgress
-    from porter.diagnose.conclude import graph_lines
     from porter.diagnose.graph_feeds import feeds_for
+    from porter.diagnose.graph_findings import graph_lines
     from porter.diagnose.probing import open_probe, require_probing
     from porter.documents.drawings.depth_axes import depth_chart
     from porter.files.whole import write_whole
@@ -148,18 +148,21 @@ def _probe_request(asked: GraphOptions, runtime: Runtime, registry: Registry) ->
     """Raises `BadInput` or `Missing` where the runtime cannot do what is asked for."""
     from porter.contracts.runtime import ProbeRequest
     from porter.machine.host import usable_threads
+    from porter.pipeline.job.chips import require_chips_known, require_chips_used
     from porter.pipeline.job.runtime_options import options_of, require_known
     from porter.pipeline.job.targets import require_target
 
     precision = asked.candidate_precision or runtime.own_precision
     _require_precision(precision, runtime, registry)
     require_known(asked.options, [runtime])
-    require_target(runtime, precision, asked.request, registry)
+    require_chips_known(asked.targets, [runtime])
+    chip = require_target(runtime, precision, asked.request, registry)
+    require_chips_used(asked.targets, {runtime.name: chip})
     return ProbeRequest(
         onnx=asked.candidate,
         precision=precision,
         threads=usable_threads(),
-        target=runtime.target(asked.request.target_of(runtime.name)),
+        target=chip,
         options=options_of(runtime, asked.options),
     )
 

@@ -79,8 +79,10 @@ def _best(record: RunRecord, name: str) -> str:
     measured = [one for one in record.performance if one.artefact == name]
     if not measured:
         return "not measured"
-    best = max(measured, key=_rate)
+    possible = [one for one in measured if not any(mark.impossible for mark in one.marks)]
+    best = max(possible or measured, key=_rate)
     unstable = " (unstable)" if best.steady is False else ""
+    unstable = " (cannot be right)" if any(mark.impossible for mark in best.marks) else unstable
     return f"{num(best.images_per_second, 1)} at batch {best.batch}{unstable}"
 
 

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 def run(out: Path, trust_checkpoint: bool | None, as_json: bool) -> int:
     """Diagnose the run in the folder OUT.
 
-    Weights, preprocessing and labels are checked. The same tensors go through PyTorch, the model exported afresh
-    and every artefact. Each artefact whose runtime gives values inside the graph is compared with the fresh export node
-    by node.
+    It starts from the verdicts that failed, on the images and in the batches on which they did. The model is exported
+    afresh and held against PyTorch module by module, every artefact against the same file in ONNX Runtime and against
+    itself on one image, in a batch, on one thread and as it was scored. Preprocessing, weights and labels are checked.
 
-    Exit code 1 where something was found, 0 where nothing was.
+    Each line names one cause, the likeliest first, with the next command to type.
+
+    Exit code 1 where a verdict of the run failed or something was found, 0 where neither is so.
     """
     from dataclasses import replace
 
@@ -39,11 +41,15 @@ def run(out: Path, trust_checkpoint: bool | None, as_json: bool) -> int:
     from porter.runfolder.record_file import read_record
 
     record = read_record(out)
+    if record.load_failure and record.export is None:
+        click.echo(f"weights: {one_line(record.load_failure)}")
+        click.echo(f"    next: {one_line(record.commands.get('export', 'porter export'))}")
+        return int(ExitCode.VERDICT_FAILED)
     require_plugins(record.request, given_plugins(), out)
     request = replace(record.request, trust_checkpoint=bool(trust_checkpoint), plugin_files=given_plugins())
     with TerminalProgress() as progress, FolderLock(out):
         run = begin(out, request, open_registry(), progress, record.command, fresh=False)
-        run.alone("diagnose")
+        code = run.alone("diagnose")
     found = run.record.diagnosis
     assert found is not None
     if as_json:
@@ -51,14 +57,19 @@ def run(out: Path, trust_checkpoint: bool | None, as_json: bool) -> int:
     else:
         _show(found)
         click.echo(f"Record: {out / 'run.json'}")
-    return int(ExitCode.OK if found.sound else ExitCode.VERDICT_FAILED)
+    return int(code)
 
 
 def _show(found: Diagnosis) -> None:
     from porter.cli.graphs_command import show_graph
 
-    for line in found.conclusion:
-        click.echo(one_line(line))
+    for finding in found.findings:
+        click.echo(one_line(finding.text))
+        click.echo(f"    next: {one_line(finding.command)}")
+    if not found.findings:
+        click.echo(one_line(found.conclusion[0]))
+    for one in found.ruled_out:
+        click.echo(f"    ruled out: {one_line(one.suspect)} ({one_line(one.evidence)})")
     for form in found.forms:
         shown = ", ".join(f"{m.title} {m.value:.2f}" for m in form.metrics[:1]) or one_line(form.problem)
         flips = "" if form.changes is None else f"; answers changed: {form.changes.flipped} of {form.changes.images}"

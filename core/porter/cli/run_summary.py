@@ -89,8 +89,8 @@ VERDICTS_OF: dict[str, tuple[str, ...]] = {
     "verify": ("parity", "preprocessing"),
     "preprocess": (),
     "infer": (),
-    "evaluate": ("accuracy",),
-    "bench": (),
+    "evaluate": ("data", "accuracy"),
+    "bench": ("speed",),
 }
 """Stage: the verdicts that it bears on."""
 FIGURES_OF: dict[str, Callable[[RunRecord], list[str]]] = {
@@ -138,7 +138,13 @@ def _closing_lines(folder: Path, record: RunRecord) -> list[str]:
 
 
 def speed_line(one: Performance, *, with_setting: bool = False) -> str:
-    """The speed of one artefact at one batch size, with threads and streams where they tell it from another."""
+    """The speed of one artefact at one batch size, with threads and streams where they tell it from another, and what
+    speaks against it."""
+    against = (f"cannot be right: {mark.text}" if mark.impossible else f"{mark.text}" for mark in one.marks)
+    return "; ".join((_speed_alone(one, with_setting), *map(one_line, against)))
+
+
+def _speed_alone(one: Performance, with_setting: bool) -> str:
     setting = f", {one.session.threads} threads, {streams_of(one)}" if with_setting else ""
     rate = f"{one.artefact} at batch {one.batch}{setting}: {num(one.images_per_second)} images/s"
     if one.clock:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from porter.documents.grid import Cell, Column, Found
 from porter.records.artefact import Artefact
 from porter.records.choice import Candidate, Outcome
+from porter.records.coverage import WorstImage
 from porter.records.diagnosed import SameTensors
 from porter.records.diagnosis import NodeFinding
 from porter.records.evaluation import EndToEnd, Evaluation
@@ -61,6 +62,11 @@ def unsettled(one: Performance) -> Message | None:
             return Message("warm-up never settled")
         return Message("warm-up never settled ({spread:.1f}% apart)", spread=one.warmup_spread_percent)
     return Message("not steady") if one.steady is False else None
+
+
+def marks(one: Performance) -> tuple[Text, ...]:
+    """What speaks against a speed."""
+    return tuple(Message("cannot be right: {mark}", mark=m.text) if m.impossible else m.text for m in one.marks)
 
 
 # --- speed ------------------------------------------------------------------------------------------------------------
@@ -308,6 +314,14 @@ PARITY: tuple[Column[tuple[Parity, OutputParity]], ...] = (
     Column(title=Message("mean abs error"), read=lambda row: row[1].mean_abs_error, form=".2e"),
     Column(title=Message("relative error"), read=lambda row: row[1].relative_error, form=".2e"),
     Column(title=Message("cosine"), read=lambda row: row[1].cosine, form=".6f"),
+)
+
+
+WORST_IMAGES: tuple[Column[WorstImage], ...] = (
+    Column(title=Message("image"), read=lambda one: one.id, kind="code"),
+    Column(title=Message("output"), read=lambda one: one.output, kind="code"),
+    Column(title=Message("max abs error"), read=lambda one: one.error, form=".2e"),
+    Column(title=Message("allowed"), read=lambda one: one.allowed, form=".2e"),
 )
 
 

@@ -251,4 +251,5 @@ class Page:
 
     @staticmethod
     def _best(measured: tuple[Performance, ...]) -> Performance | None:
-        return max(measured, key=lambda one: one.images_per_second, default=None)
+        possible = tuple(one for one in measured if not any(mark.impossible for mark in one.marks))
+        return max(possible or measured, key=lambda one: one.images_per_second, default=None)

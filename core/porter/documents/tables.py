@@ -10,6 +10,7 @@ from porter.documents.facts import environment_facts
 from porter.documents.grid import NOTHING, Cell, Column, Found, Grid, Line, grid
 from porter.documents.page import Page, distinct
 from porter.records.choice import Outcome
+from porter.records.coverage import Compared
 from porter.records.diagnosis import GraphDiagnosis
 from porter.records.evaluation import Evaluation, Table
 from porter.records.message import Message, Text, Value, number
@@ -31,7 +32,8 @@ class Tables:
         several = len(distinct(one.input for one in measured)) > 1
 
         def note(one: Performance) -> tuple[Text, ...]:
-            notes = (Message("best") if one is best else None, columns.unsettled(one), one.input if several else None)
+            first = Message("best") if one is best else None
+            notes = (first, *columns.marks(one), columns.unsettled(one), one.input if several else None)
             return tuple(text for text in notes if text)
 
         found = grid(columns.speed(note), measured, lambda one: one is best)
@@ -98,6 +100,10 @@ class Tables:
     def parity(self) -> Grid:
         """Every output at every batch size."""
         return grid(columns.PARITY, [(parity, one) for parity in self._record.parity for one in parity.outputs])
+
+    def worst_images(self, compared: Compared) -> Grid:
+        """The images of the largest errors."""
+        return grid(columns.WORST_IMAGES, compared.worst)
 
     def forms(self) -> Grid:
         """The same tensors through every form of the model."""

@@ -35,6 +35,7 @@ def diagnose_graphs(
     behind: Graph | None = None,
     candidate_feeds: Feeds | None = None,
     tolerance: Tolerance | None = None,
+    rounding: float = 0.0,
     budget_bytes: int = BUDGET_BYTES,
     progress: Progress | None = None,
 ) -> GraphDiagnosis:
@@ -42,8 +43,9 @@ def diagnose_graphs(
 
     The reference is walked in topological order, node by node. `feeds` are arrays by input name; `candidate_feeds`
     are the candidate's own, in the same order, where its inputs differ by more than their names. `behind` is the ONNX
-    graph that a candidate of another runtime was made from; without it tensors go by their names alone. `budget_bytes`
-    bounds the tensors that await comparison; beside them lie both models' weights and the tensors in flight.
+    graph that a candidate of another runtime was made from; without it tensors go by their names alone. `rounding` is
+    the share of a weight's largest value that the candidate's own quantiser explains. `budget_bytes` bounds the tensors
+    that await comparison; beside them lie both models' weights and the tensors in flight.
 
     Raises `BadInput` where the reference cannot be run on a feed, where a feed does not fit, or where the graphs have
     no tensor in common. A candidate that fails on the way is a finding.
@@ -59,7 +61,7 @@ def diagnose_graphs(
     graph = candidate.graph if isinstance(candidate, OnnxProbe) else behind
     plan = _plan(reference, candidate, graph, feeds, candidate_feeds)
     compared = _compare(reference, plan, lanes, tolerance, budget_bytes, progress)
-    static = static_differences(reference.graph, graph, plan.match) if graph else []
+    static = static_differences(reference.graph, graph, plan.match, rounding=rounding) if graph else []
     findings = Findings(reference.graph, graph, plan.match, compared)
     others = plan.source.outputs()
     sides = [("reference", reference, feeds, compared.outputs), ("candidate", candidate, plan.feeds, others)]

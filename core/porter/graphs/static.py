@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     import onnx
 
 
-def static_differences(reference: Graph, candidate: Graph, match: Matching) -> list[StaticDifference]:
+def static_differences(
+    reference: Graph, candidate: Graph, match: Matching, *, rounding: float = 0.0
+) -> list[StaticDifference]:
     """Every difference between nodes that were matched, in topological order; then how weights are stored."""
     found = list(_interface(reference, candidate))
-    weights = StoredWeights(reference, candidate)
+    weights = StoredWeights(reference, candidate, rounding=rounding)
     for mine, theirs in sorted(match.nodes.items()):
         a, b = reference.nodes[mine], candidate.nodes[theirs]
         where = _Where(reference, mine)

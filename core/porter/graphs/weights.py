@@ -42,10 +42,13 @@ class _Storage:
 
 
 class StoredWeights:
-    """Compares constants, and keeps count of those that are only stored in another type."""
+    """Compares constants, and keeps count of those that are only stored in another type.
 
-    def __init__(self, reference: Graph, candidate: Graph) -> None:
-        self._reference, self._candidate = reference, candidate
+    `rounding` is what a quantiser may have moved a value by that is stored in its old type, as a share of the largest.
+    """
+
+    def __init__(self, reference: Graph, candidate: Graph, *, rounding: float = 0.0) -> None:
+        self._reference, self._candidate, self._rounding = reference, candidate, rounding
         self._seen: set[tuple[str, str]] = set()
         self._storage: dict[tuple[str, str], _Storage] = {}
 
@@ -84,7 +87,7 @@ class StoredWeights:
     def _explained(self, tensor: onnx.TensorProto, stored: onnx.TensorProto, other: str, scale: float) -> float:
         """The greatest error that the candidate's type explains: half a step of a float, a whole step of an integer."""
         if tensor.data_type == stored.data_type:
-            return 0.0
+            return scale * self._rounding
         allowed = scale * max(ROUNDING.get(type_name(one.data_type), 0.0) for one in (tensor, stored))
         graph = self._candidate
         while other in graph.producer:

@@ -114,9 +114,9 @@ class Registry:
         )
 
     def provider_of(self, kind: str, name: str) -> str:
-        """Name of the plugin behind a `runtime` or a `task`."""
+        """Name of the plugin behind a `runtime` or a `task`. Raises `Missing` where no plugin offers it."""
         offers: Mapping[str, list[tuple[Any, str]]] = self.runtimes() if kind == "runtime" else self.tasks()
-        return offers[name][0][1]
+        return self._one(kind, name, offers, Missing)[1]
 
     def templates(self, model: str, task: str, runtimes: Iterable[str]) -> dict[str, Path]:
         """Folders of templates of the documents, by the name of the plugin that ships them, the first to look in first:

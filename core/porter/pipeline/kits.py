@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from dataclasses import replace
 
 from porter.contracts.runtime import KitRequest, Preprocessed
@@ -23,7 +24,10 @@ def write_kits(job: Job, record: RunRecord) -> RunRecord:
     kits: list[Kit] = []
     for runtime, precision in job.plan.elsewhere:
         folder = job.folder / (KIT if len(job.plan.elsewhere) == 1 else f"{KIT}-{runtime.name}-{precision}")
-        with job.progress.step(f"kit for {runtime.name}", len(job.data.items)) as advance:
+        with (
+            job.progress.step(f"kit for {runtime.name}", len(job.data.items)) as advance,
+            closing(_preprocessed(prepare(job.data), advance)) as images,
+        ):
             request = KitRequest(
                 onnx=job.folder / record.export.path,
                 spec=job.spec,
@@ -33,7 +37,7 @@ def write_kits(job: Job, record: RunRecord) -> RunRecord:
                 batches=job.batches,
                 scored=tuple(sorted({job.batches[0], _evaluation_batch(job)})),
                 manifest=job.data.manifest,
-                images=_preprocessed(prepare(job.data), advance),
+                images=images,
                 created=now(),
                 options=options_of(runtime, job.request.options),
             )
@@ -60,7 +64,7 @@ def _evaluation_batch(job: Job) -> int:
     return job.spec.fixed_batch or job.request.evaluation_batch
 
 
-def _preprocessed(prepared: Iterable[Prepared], advance: Callable[[int], None]) -> Iterator[Preprocessed]:
+def _preprocessed(prepared: Iterable[Prepared], advance: Callable[[int], None]) -> Generator[Preprocessed, None, None]:
     for one in prepared:
         yield one.index, one.array, one.reason
         advance(1)

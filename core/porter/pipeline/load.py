@@ -9,18 +9,20 @@ from porter.errors import BadInput
 from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.provenance import changed_inputs, inputs_of, plugins_of, shipped_note
+from porter.pipeline.weights_auditing import audit_weights
 from porter.records.record import InputFile, RunRecord
 from porter.runfolder.layout import RECORD_NAME
 
 
 def load(job: Job, record: RunRecord) -> RunRecord:
-    """Load the model; fills `model`, `inputs`, `plugins`, `load`."""
+    """Load the model; fills `model`, `inputs`, `plugins`, `load`, `weights_audit`."""
     with job.progress.step("load"):
         report = job.loaded.report
+        audit = audit_weights(job)
     if not report.safe:
         job.progress.note("the checkpoint was unpickled without restriction (--trust-checkpoint)")
     if len(report.weights_offered) > 1:
-        offered = ", ".join(report.weights_offered)
+        offered = ", ".join(one or "a bare set" for one in report.weights_offered)
         job.progress.note(f"the checkpoint holds {offered}; {report.weights!r} is used (--weights chooses)")
     if report.skipped:
         some = ", ".join(report.skipped[:3])
@@ -32,6 +34,7 @@ def load(job: Job, record: RunRecord) -> RunRecord:
         plugins=plugins_of(job),
         inputs=inputs_of(job),
         load=report,
+        weights_audit=audit,
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from porter.errors import ExitCode
 from porter.pipeline.build import as_they_are, built
 from porter.pipeline.delivering import deliver_documents
-from porter.pipeline.diagnosing import diagnosed
+from porter.pipeline.diagnosis.diagnosing import diagnosed
 from porter.pipeline.evaluation.evaluating import infer_all, preprocess_all, score_all
 from porter.pipeline.export import load_and_export
 from porter.pipeline.job.job import Job
@@ -61,6 +61,11 @@ def _parity_code(record: RunRecord) -> ExitCode:
     return ExitCode.OK if whole else ExitCode.VERDICT_FAILED
 
 
+def _diagnosis_code(record: RunRecord) -> ExitCode:
+    sound = record.diagnosis is not None and record.diagnosis.sound
+    return exit_code(record) if sound else ExitCode.VERDICT_FAILED
+
+
 WITH_ARTEFACTS = (exported, listed, built)
 
 STAGES = (
@@ -107,7 +112,7 @@ STAGES = (
 APART = (
     Stage(name="preprocess", do=preprocess_all, needs=(listed,)),
     Stage(name="infer", do=infer_all, needs=WITH_ARTEFACTS),
-    Stage(name="diagnose", do=diagnosed, needs=WITH_ARTEFACTS, saves=True),
+    Stage(name="diagnose", do=diagnosed, needs=WITH_ARTEFACTS, code=_diagnosis_code, saves=True),
 )
 """Those that a whole run has no use for, each a command of its own."""
 

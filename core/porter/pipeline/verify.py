@@ -16,12 +16,18 @@ from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.failing import failed, retried
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact
-from porter.pipeline.judge.tolerance import Bound, bound_for
+from porter.pipeline.judge.claimed_precision import told
+from porter.pipeline.judge.tolerance import Bound, bound_of
+from porter.pipeline.precision.signs import Compared, signs_of
+from porter.pipeline.session_checks.rows_alike import copied
+from porter.pipeline.verified_session import distinct_checks, explained, session_faults, wrong_rows
+from porter.records.artefact import Artefact, SessionInfo
 from porter.records.changes import Changes
 from porter.records.manifest import Item
 from porter.records.message import Message, Text
 from porter.records.parity import OutputParity, Parity, PreprocessParity, Tolerance
 from porter.records.record import RunRecord
+from porter.records.session_finding import SessionFinding
 from porter.records.unfinished import Failing
 
 if TYPE_CHECKING:
@@ -37,17 +43,19 @@ def verify_all(job: Job, record: RunRecord) -> RunRecord:
     """Every artefact against the reference, and the preprocessing against its spec; fills `parity`, `preprocessing`,
     and `unfinished` with those whose runtime dies or hangs."""
     record = retried(record, [Failing.VERIFY])
-    assert record.export is not None
-    operators = record.export.facts.operators
     images = sample(job)
     parity = []
     with job.progress.step("verify"):
         preprocessing = verify_preprocessing(job, images)
         for artefact in record.artefacts:
-            bound = bound_for(job.request, job.precision(artefact.precision), operators)
+            bound = bound_of(job.request, job.precision(artefact.precision), record)
             try:
                 with closing(open_artefact(job, artefact)) as session:
-                    parity.append(verify(job, artefact.id, session, images, bound))
+                    compared: list[Compared] = []
+                    found = verify(job, artefact.id, session, images, bound, compared)
+                    info = session.info
+                found = found if found.passed else explained(job, artefact, found, images)
+                parity.append(with_precision(job, record, artefact, info, found, compared))
             except TargetFailed as error:
                 record = failed(record, Failing.VERIFY, artefact.id, error)
             except BadInput as error:  # a file that the runtime refuses is the artefact's fault, not the user's
@@ -60,8 +68,28 @@ def sample(job: Job) -> list[Prepared]:
     return readable(job.data, sum(BATCHES))
 
 
-def verify(job: Job, name: str, session: Session, images: Sequence[Prepared], bound: Bound) -> Parity:
+def with_precision(
+    job: Job, record: RunRecord, artefact: Artefact, info: SessionInfo, found: Parity, compared: Sequence[Compared]
+) -> Parity:
+    """The parity of an artefact with what its numbers say of the precision that it claims, which can fail it."""
+    within = all(one.passed for one in found.outputs)
+    given = job.request.atol is not None or job.request.rtol is not None
+    signs = signs_of(job, record, artefact, info, compared)
+    signs = told(signs, artefact.id, job.precision(artefact.precision), within=within, given=given)
+    return replace(found, precision=signs, passed=found.passed and not signs.contradictions)
+
+
+def verify(
+    job: Job,
+    name: str,
+    session: Session,
+    images: Sequence[Prepared],
+    bound: Bound,
+    compared: list[Compared] | None = None,
+) -> Parity:
     """Reference against artefact at batch 1, 2 and 3, on real preprocessed images, all of them readable.
+
+    What could be compared is added to `compared`.
 
     Raises `TargetFailed` where the artefact's runtime dies or hangs.
     """
@@ -70,6 +98,8 @@ def verify(job: Job, name: str, session: Session, images: Sequence[Prepared], bo
     outputs: list[OutputParity] = []
     items: list[Item] = []
     before, after = Answers(), Answers()
+    named: list[SessionFinding] = []
+    last: dict[str, np.ndarray] | None = None
     start = 0
     for size in BATCHES:
         chosen = [images[(start + k) % len(images)] for k in range(size)]
@@ -85,13 +115,19 @@ def verify(job: Job, name: str, session: Session, images: Sequence[Prepared], bo
             continue
         found = [compare(output, size, wanted[output], got.get(output), bound.tolerance) for output in wanted]
         outputs += found
+        named += wrong_rows(wanted, got, bound, last)
+        last = copied(wanted)
         if all(one.shape_matches and one.finite for one in found):
             items += [job.data.items[one.index] for one in chosen]
             _collect(job, wanted, before)
             _collect(job, got, after)
+            if compared is not None:
+                compared.append(Compared(batch, last, copied({name: got[name] for name in wanted})))
     within = all(one.passed for one in outputs)
     whole = all(one.shape_matches and one.finite for one in outputs)
     changed = changes(items, before, after)
+    findings = session_faults(job, session, images, bound) if outputs and whole else ()
+    findings = distinct_checks((*findings, *named))
     return Parity(
         reference=f"{job.reference.info.runtime} {job.reference.info.precision}",
         candidate=name,
@@ -101,9 +137,10 @@ def verify(job: Job, name: str, session: Session, images: Sequence[Prepared], bo
         binding=bound.binding,
         outputs=tuple(outputs),
         changes=changed,
+        findings=findings,
         answer_name=job.task.answer_name,
         conclusion=_conclusion(within, whole, changed, bound),
-        passed=bound.passes(within=within, whole=whole),
+        passed=bound.passes(within=within, whole=whole) and not any(one.fails for one in findings),
     )
 
 

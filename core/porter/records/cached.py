@@ -17,6 +17,8 @@ class CacheKind(enum.StrEnum):
     """Preprocessed images, from `porter preprocess`."""
     OUTPUTS = "outputs"
     """Outputs of the reference or of one artefact, from `porter infer`."""
+    TRACES = "traces"
+    """What is kept of the reference's outputs, which those of artefacts are compared with."""
     COMPILED = "compiled"
     """An artefact as its runtime compiled it for this machine."""
     ATTEMPTS = "attempts"

@@ -155,7 +155,7 @@ class FileChange:
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictChange:
-    """One of the four verdicts in both runs."""
+    """One of the five verdicts in both runs."""
 
     name: str
     """`weights`, `parity`, `preprocessing` or `accuracy`."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from porter.records.artefact import SessionInfo
 from porter.records.changes import Changes
+from porter.records.coverage import Compared, SettingCheck
 from porter.records.interval import Interval
 from porter.records.message import Text
 
@@ -129,6 +130,10 @@ class Evaluation:
     """Items on which the answer equals the reference's; None for the reference itself."""
     changes: Changes | None = None
     """Against the reference, image by image; None for the reference itself."""
+    compared: Compared | None = None
+    """Its raw outputs against the reference's for the same images; None for the reference itself."""
+    checks: tuple[SettingCheck, ...] = ()
+    """Rows against the same images alone, in the sessions that answered, when they began and when they ended."""
     chance: Text = ""
     """Why the result cannot be told from guessing; empty where it can."""
     executions: tuple[Execution, ...] = ()

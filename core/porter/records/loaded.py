@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,3 +35,9 @@ class LoadReport:
     """Number of trained values (parameters, without buffers) of the model."""
     dtypes: tuple[str, ...] = ()
     """Types of the tensors in the file; they are converted to the model's."""
+    derived: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Tensors of the model that the plugin computed, each with the entries of the file that it computed them from; none
+    of them: from nothing in the file. Core compares every other tensor's values with the file's. A cast, a new name or
+    shape, and a BatchNorm folded into the layer before it need no word here: core tells them by the values."""
+    fits: str = ""
+    """Name of the other variant that has a place for all of the file, where the plugin can tell one."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from porter.records.changes import Changes
 from porter.records.message import Text
+from porter.records.precision_signs import PrecisionSigns
+from porter.records.session_finding import SessionFinding
 from porter.records.suspects import PreprocessFinding
 
 
@@ -71,10 +73,15 @@ class Parity:
     """What the errors do to the task's answers (e.g. the top-1 class), on the images that could be compared."""
     answer_name: Text
     """What an answer is, in the task's words."""
+    findings: tuple[SessionFinding, ...] = ()
+    """What else its session gets wrong, by name: calls that disturb each other, buffers, errors that it hides."""
     conclusion: Text
     """Tolerance and answers put together: an answer can flip inside the tolerance, or stand outside it."""
+    precision: PrecisionSigns | None = None
+    """What its numbers say of the precision that it claims; None: it could not be run."""
     passed: bool
-    """Whether every output is whole and, where the tolerance is binding, within it at every batch size."""
+    """Whether every output is whole and, where the tolerance is binding, within it at every batch size, the session
+    gets nothing else wrong, and no number contradicts the precision that is claimed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from porter.records.artefact import SessionInfo
+from porter.records.coverage import SettingCheck
+from porter.records.mark import Mark
 from porter.records.message import Text
 
 
@@ -14,7 +16,7 @@ class Latency:
     tool that measured elsewhere does not give."""
 
     median_ms: float | None = None
-    """Half of the calls took at most this."""
+    """Half of the calls took at most this; where calls lie at two levels, a time that one of them took."""
     mean_ms: float | None = None
     """Arithmetic mean."""
     min_ms: float | None = None
@@ -29,6 +31,16 @@ class Latency:
     """From 100 calls on."""
     spread_percent: float | None = None
     """Interquartile range over the median."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """One of two times that calls take."""
+
+    median_ms: float
+    """Of the calls at this level."""
+    share_percent: float
+    """Of all calls."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +94,16 @@ class Performance:
     counts by its share. By a tool: its own figure, of one device."""
     steady: bool | None
     """Whether warm-up settled, and the medians of the two halves of the calls, and the mean and the median of all,
-    agree within 10%; if not, the figures are marked."""
+    agree within 10%, and the calls lie at one level; if not, the figures are marked."""
+    levels: tuple[Level, ...] = ()
+    """The two levels that call times lie at; empty: one."""
+    processors: float | None = None
+    """Processors that the timed calls kept busy on average: processor time of this process and its children over wall
+    time; None: a tool measured."""
+    operations_per_second: float | None = None
+    """What the rate comes to: twice the multiply-adds of the exported graph × images a second; None: not known."""
+    marks: tuple[Mark, ...] = ()
+    """What speaks against the figure."""
     warmup_spread_percent: float | None = None
     """How far apart the last three windows of the warm-up were: their largest median over their smallest, less 100%."""
     settled: bool | None = None
@@ -99,6 +120,9 @@ class Performance:
     """Whose times these are: empty, wall times of calls from here; else the tool that measured its own."""
     copies: tuple[Copy, ...] = ()
     """Copying to the device and back, where the tool gives it."""
+    check: SettingCheck | None = None
+    """What the session returned before and after the timed calls, against the same images at batch 1; None: a tool
+    measured, and its outputs were not seen."""
     source: str = ""
     """The file that these figures were imported from, relative to the imported folder; empty: measured by this run."""
     card: Card | None = None

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass, field
 
 from porter.records.artefact import Artefact
+from porter.records.audited import DataAudit
 from porter.records.choice import Choice, Untried
 from porter.records.diagnosed import Diagnosis
 from porter.records.environment import Environment
@@ -21,8 +22,10 @@ from porter.records.quantization import Quantization
 from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec
 from porter.records.suspects import LabelFinding
+from porter.records.tried import Tried
 from porter.records.tuning import Tuning
 from porter.records.unfinished import Failing, Unfinished
+from porter.records.weights_audit import WeightsAudit
 
 SCHEMA_VERSION = 2
 
@@ -40,10 +43,10 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """One of the four answers of a run, with its evidence."""
+    """One of the five answers of a run, with its evidence."""
 
     name: str
-    """`weights`, `parity`, `preprocessing` or `accuracy`."""
+    """`weights`, `parity`, `preprocessing`, `data` or `accuracy`."""
     title: Text
     """Its name in documents."""
     state: State
@@ -199,6 +202,8 @@ class RunRecord:
     """The machine that ran the last stage."""
     load: LoadReport | None = None
     """What became of the checkpoint."""
+    weights_audit: WeightsAudit | None = None
+    """The loaded model held against the checkpoint's tensors, by core."""
     load_failure: str = ""
     """Why the weights could not be loaded; empty where they were, or nothing was tried."""
     export: ExportReport | None = None
@@ -219,6 +224,10 @@ class RunRecord:
     """Each artefact against the reference on the same tensors."""
     evaluations: tuple[Evaluation, ...] = ()
     """The reference first, then each artefact."""
+    audit: DataAudit | None = None
+    """The images and labels themselves, looked at while the reference was scored."""
+    tried: Tried | None = None
+    """The usual alternatives to the declared preprocessing, scored against the labels."""
     accuracy_files: tuple[str, ...] = ()
     """Names of the files in which the task or a runtime wrote the accuracy in a format of its own."""
     label_suspects: tuple[LabelFinding, ...] = ()
@@ -238,7 +247,7 @@ class RunRecord:
     diagnosis: Diagnosis | None = None
     """What `porter diagnose` found; None where it was not run."""
     verdicts: tuple[Verdict, ...] = ()
-    """The four answers."""
+    """The five answers."""
     commands: dict[str, str] = field(default_factory=dict)
     """The commands that make each part again, by stage."""
     templates: tuple[str, ...] = ()

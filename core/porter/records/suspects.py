@@ -16,7 +16,7 @@ class Suspect:
     name: str
     """Short and stable, e.g. `bgr`."""
     title: Text
-    """The fault in words, e.g. "BGR for RGB"."""
+    """The fault in words, e.g. "BGR instead of RGB"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +71,9 @@ class PreprocessFinding:
     they are there cannot be told."""
     untried: tuple[Text, ...] = ()
     """What could not be tried on this machine, and why."""
+
+    only: Text = ""
+    """The kind of images that alone differs, in words; empty where all do, or no kind stands out."""
 
     @property
     def identical(self) -> bool:

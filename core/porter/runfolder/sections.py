@@ -30,9 +30,9 @@ MADE_FROM = {name: tuple(row.field for row in OPTIONS if name in row.makes) for 
 """Section of the record: the options that it is made from."""
 
 WITH = {
-    "load": ("model", "shipped", "plugins", "inputs", "load_failure"),
+    "load": ("model", "shipped", "plugins", "inputs", "load_failure", "weights_audit"),
     "artefacts": ("untried", "unfinished"),
-    "evaluations": ("accuracy_files", "label_suspects"),
+    "evaluations": ("audit", "tried", "accuracy_files", "label_suspects"),
     "performance": ("tunings",),
 }
 """Fields that are cleared along with a section."""

@@ -14,8 +14,11 @@ import torch
 
 from porter import BadInput, ExitCode, ModelRequest, Run, State, testing
 from porter_hrnet import plugin
+from porter_hrnet.config import read_config
+from porter_hrnet.network import HighResolutionNet
 from porter_hrnet.plugin import SAMPLE
 from porter_hrnet.published import TABLE
+from porter_hrnet.variants import variant_in
 
 SHARED = Path(__file__).resolve().parents[4] / "shared/hrnet"
 State_dict = dict[str, Any]
@@ -119,6 +122,71 @@ def test_a_head_for_other_classes_is_named_as_such(tmp_path: Path, bare: State_d
         own(tmp_path, other).export()
 
 
+def network_state(config: Path) -> State_dict:
+    """Random weights of an official network, quickly."""
+    generator = torch.Generator().manual_seed(2)
+    with torch.device("meta"):
+        state = HighResolutionNet(read_config(config)).state_dict()
+    return {
+        name: torch.rand(value.shape, generator=generator) if value.is_floating_point() else torch.tensor(7)
+        for name, value in state.items()
+    }
+
+
+def official(variant: str) -> Path:
+    path = SHARED / f"cls_hrnet_{variant}_sgd_lr5e-2_wd1e-4_bs32_x100.yaml"
+    if not path.is_file():
+        pytest.skip("the official configs are not here")
+    return path
+
+
+def test_weights_of_a_larger_variant_under_a_smaller_ones_config_fail_and_the_variant_is_named(tmp_path: Path) -> None:
+    """Every name and shape of w18_small_v2 is in w18's file: blocks and modules are left out, and nothing else."""
+    torch.save({"state_dict": module(network_state(official("w18")))}, tmp_path / "w18.pth")
+    run = start(
+        tmp_path / "out",
+        config=str(official("w18_small_v2")),
+        checkpoint=str(tmp_path / "w18.pth"),
+        data=str(SAMPLE / "val"),
+        labels=str(SAMPLE / "val_label.txt"),
+        label_offset=0,
+    )
+    assert run.export() is ExitCode.VERDICT_FAILED
+    record = run.record
+    verdict = record.verdicts[0]
+    text = " ".join(map(str, verdict.evidence))
+    assert verdict.state is State.FAIL
+    assert "of the same modules, have no place in the model" in text and "w18 has a place for all of the file" in text
+    assert record.weights_audit is not None and record.weights_audit.homeless_count > 700
+    torch.save(network_state(official("w18_small_v2")), tmp_path / "w18.pth")
+    with pytest.raises(BadInput, match="w18_small_v2 has a place for all of"):
+        start(
+            tmp_path / "other",
+            config=str(official("w18")),
+            checkpoint=str(tmp_path / "w18.pth"),
+            data=str(SAMPLE / "val"),
+            labels=str(SAMPLE / "val_label.txt"),
+        ).export()
+
+
+def test_the_variant_of_a_file_is_told_by_its_blocks(variant: str, official_config: Path) -> None:
+    with torch.device("meta"):
+        state = HighResolutionNet(read_config(official_config)).state_dict()
+    assert variant_in({f"net.{name}": tuple(value.shape) for name, value in state.items()}) == variant
+    assert variant_in({"conv1.weight": (64, 3, 3, 3)}) == ""
+
+
+@pytest.mark.parametrize("wrapping", ["official", "model. in front", "half precision"])
+def test_core_finds_every_weight_in_the_file_however_it_was_saved(
+    tmp_path: Path, bare: State_dict, wrapping: str
+) -> None:
+    run = own(tmp_path, WRAPPINGS[wrapping](bare))
+    assert run.export() is ExitCode.OK
+    found, audit = run.record, run.record.weights_audit
+    assert found.verdicts[0].state is State.PASS, found.verdicts[0].evidence
+    assert audit is not None and audit.matched == audit.tensors and not audit.suspicions
+
+
 class Trap:
     def __reduce__(self) -> Any:
         import os
@@ -144,7 +212,7 @@ def test_the_sample_passes_every_verdict(tmp_path: Path) -> None:
     run = start(tmp_path / "out", limit=None)
     assert run.everything() is ExitCode.OK
     assert {verdict.name: verdict.state for verdict in run.record.verdicts} == dict.fromkeys(
-        ("weights", "parity", "preprocessing", "accuracy"), State.PASS
+        ("weights", "parity", "preprocessing", "data", "accuracy"), State.PASS
     )
     reference, candidate = run.record.evaluations
     assert 85 <= reference.metric("top1").value <= 98

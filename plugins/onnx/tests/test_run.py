@@ -60,7 +60,7 @@ def test_every_kind_of_file_is_scored_whole(
     model = write_model(**changes)
     run = start(tmp_path, text, write_photos(TEN))
     assert run.everything() is ExitCode.OK
-    assert [verdict.state for verdict in run.record.verdicts] == [State.PASS] * 4
+    assert [verdict.state for verdict in run.record.verdicts] == [State.PASS] * 5
     assert [(e.listed, e.scored, e.metric("top1").hits) for e in run.record.evaluations] == [(10, 10, 10)] * 2
     assert answers(tmp_path, "onnxruntime-fp32") == list(map(str, TEN))
     assert [one.batch for one in run.record.performance] == [1, 4]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from porter.diagnose.preprocessing.fault_trial import ALLOWED, Distance, Trial, fitted
+from porter.diagnose.preprocessing.fitted_pictures import fitted_gamma, fitted_shift
 from porter.diagnose.preprocessing.recipe import Recipe, declared
 from porter.diagnose.preprocessing.usual_faults import Change
 from porter.records.message import Message
@@ -83,7 +84,8 @@ class Search:
                 beam = sorted(screened, key=lambda one: one.mean)[:KEPT]
                 found = found + self._measured(((one.changes, one.recipe) for one in beam), self.trials)
             if size == 2 and not self._exact(found):
-                found = found + self._measured(self._other_normalisations(), self.trials)
+                fits = (*self._other_normalisations(), *self._other_pictures())
+                found = found + self._measured(fits, self.trials)
             if exact := self._exact(found):
                 return self._told(_equal(exact))
         return self._told(self._nearest(found))
@@ -102,7 +104,9 @@ class Search:
     def _other_normalisations(self) -> Iterator[tuple[tuple[Change, ...], Recipe]]:
         """The mean and std that fit best, alone and beside each single suspect that leaves them alone."""
         for outcome in (self.base, *self._singles):
-            plain = outcome.recipe.layout == "chw" and not (outcome.recipe.flipped or outcome.recipe.half)
+            plain = outcome.recipe.layout == "chw" and not (
+                outcome.recipe.flipped or outcome.recipe.rounded or outcome.recipe.mirrored
+            )
             touched = {field for change in outcome.changes for field in change.fields} & {"divisor", "mean", "std"}
             if not plain or touched:
                 continue
@@ -114,6 +118,18 @@ class Search:
                 suspect = Suspect(name="other-mean-std", title=title)
                 change = Change(suspect=suspect, fields={"mean": recipe.mean, "std": recipe.std})
                 yield (*outcome.changes, change), recipe
+
+    def _other_pictures(self) -> Iterator[tuple[tuple[Change, ...], Recipe]]:
+        """The gamma and the shift of the crop that fit best."""
+        self.tried += 2
+        if (gamma := fitted_gamma(self.trials, self.base.recipe)) is not None:
+            title = Message("gamma {gamma:.3g} applied", gamma=gamma)
+            change = Change(suspect=Suspect(name="other-gamma", title=title), fields={"gamma": gamma})
+            yield (change,), change.apply(self.base.recipe)
+        if (shift := fitted_shift(self.trials, self.base.recipe)) is not None:
+            title = Message("crop shifted by {down} down and {right} right", down=shift[0], right=shift[1])
+            change = Change(suspect=Suspect(name="other-shift", title=title), fields={"offset": shift})
+            yield (change,), change.apply(self.base.recipe)
 
     @staticmethod
     def _measured(sets: Iterable[tuple[tuple[Change, ...], Recipe]], trials: Sequence[Trial]) -> list[Outcome]:

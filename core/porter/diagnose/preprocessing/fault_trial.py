@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from porter.diagnose.preprocessing.recipe import Recipe, cropped, exif_orientation, finished
+from porter.diagnose.preprocessing.recipe import Recipe, cropped, finished
 from porter.errors import ImageError
+from porter.images.appearance import exif_orientation
 from porter.images.pipeline import reference_pipeline
 from porter.records.spec import PreprocessSpec
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from porter.errors import ImageError
 from porter.images.decode import MAX_PIXELS
 from porter.images.pipeline import crop_corner, lookup_table, resized_size
-from porter.images.strict import strict_pillow
 from porter.records.spec import PreprocessSpec
 
 if TYPE_CHECKING:
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from porter.diagnose.preprocessing.resizers import Pixels
-
-_ORIENTATION_TAG = 0x0112
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +32,8 @@ class Recipe:
     method: str
     """See `porter.diagnose.preprocessing.resizers.resample`."""
     crop: tuple[int, int]
-    corner: Literal["round", "floor", "ceil"] = "round"
-    """How half a pixel at the crop's corner becomes a whole one."""
+    corner: Literal["round", "floor", "ceil", "zero"] = "round"
+    """How half a pixel at the crop's corner becomes a whole one; `zero`: the crop begins at the image's corner."""
     order: tuple[int, int, int]
     """Colour (0 red, 1 green, 2 blue) of each plane, before mean and std."""
     divisor: float
@@ -47,13 +43,23 @@ class Recipe:
     """Whether the planes are put in reverse order after normalising."""
     layout: Literal["chw", "cwh", "hwc", "hwc-as-chw"] = "chw"
     """`hwc-as-chw`: the values in the order H×W×C, under the shape C×H×W."""
-    half: bool = False
-    """Whether the values were rounded to float16."""
+    rounded: str = ""
+    """What the values were rounded to: `float16`, `bfloat16`, or a number of decimals."""
+    mirrored: Literal["", "sides", "upside-down"] = ""
+    gamma: float = 1.0
+    """Exponent of the grey levels, taken as 0..1, before mean and std."""
+    offset: tuple[int, int] = (0, 0)
+    """Pixels by which the crop lies too low and too far right."""
+    letterbox: tuple[int, int, int] | None = None
+    """Colour beside an image that is resized to fit into the crop as a whole; None: it is not."""
+    clip: tuple[float, float] | None = None
+    """Range that values were cut to after mean and std."""
 
     @property
     def geometry(self) -> tuple[object, ...]:
         """What decides about the cropped pixels."""
-        return self.oriented, self.short, self.stretch, self.long_side, self.method, self.crop, self.corner
+        size = self.oriented, self.short, self.stretch, self.long_side, self.method
+        return *size, self.crop, self.corner, self.offset, self.letterbox
 
 
 def declared(spec: PreprocessSpec) -> Recipe:
@@ -70,18 +76,6 @@ def declared(spec: PreprocessSpec) -> Recipe:
     )
 
 
-def exif_orientation(data: bytes) -> int:
-    """The EXIF orientation, 1 to 8, of an image file; 1, upright, where there is none or it cannot be read."""
-    from PIL import Image
-
-    try:
-        with strict_pillow(), Image.open(io.BytesIO(data)) as image:
-            value = image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # Pillow's plugins raise of every kind on bad data
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
 def cropped(pixels: NDArray[np.uint8], orientation: int, recipe: Recipe) -> Pixels:
     """The geometry: uint8 or float32 crop_h×crop_w×3, RGB; zeros where the image is smaller.
 
@@ -93,12 +87,15 @@ def cropped(pixels: NDArray[np.uint8], orientation: int, recipe: Recipe) -> Pixe
 
     if recipe.oriented:
         pixels = _turned(pixels, orientation)
+    if recipe.letterbox is not None:
+        return _letterboxed(pixels, recipe, recipe.letterbox)
     height, width = _new_size(pixels.shape[0], pixels.shape[1], recipe)
     if height * width > MAX_PIXELS:
         raise ImageError(f"{height}x{width} pixels, more than the limit of {MAX_PIXELS}")
     sized = resample(pixels, height, width, recipe.method)
     crop_height, crop_width = recipe.crop
-    top, left = _corner(height, crop_height, recipe.corner), _corner(width, crop_width, recipe.corner)
+    top = _corner(height, crop_height, recipe.corner) + recipe.offset[0]
+    left = _corner(width, crop_width, recipe.corner) + recipe.offset[1]
     inside = sized[max(0, top) : max(0, top + crop_height), max(0, left) : max(0, left + crop_width)]
     if inside.shape[:2] == recipe.crop:
         return inside
@@ -111,6 +108,10 @@ def finished(crop: Pixels, recipe: Recipe, spec: PreprocessSpec) -> NDArray[np.f
     """The values: float32 3×H×W, or as `recipe.layout` has it."""
     import numpy as np
 
+    if recipe.mirrored:
+        crop = crop[:, ::-1] if recipe.mirrored == "sides" else crop[::-1]
+    if recipe.gamma != 1.0:
+        crop = (255 * (np.maximum(crop, 0) / 255) ** recipe.gamma).astype(np.float32)
     out = np.empty((3, *crop.shape[:2]), np.float32)
     table = lookup_table(replace(spec, divisor=recipe.divisor, mean=recipe.mean, std=recipe.std))
     for c, source in enumerate(recipe.order):
@@ -127,7 +128,36 @@ def finished(crop: Pixels, recipe: Recipe, spec: PreprocessSpec) -> NDArray[np.f
     elif recipe.layout != "chw":
         out = out.transpose(1, 2, 0)
         out = out.reshape(3, *crop.shape[:2]) if recipe.layout == "hwc-as-chw" else out
-    return out.astype(np.float16).astype(np.float32) if recipe.half else out
+    if recipe.clip is not None:
+        out = np.clip(out, *recipe.clip)
+    return _rounded(out, recipe.rounded) if recipe.rounded else out
+
+
+def _rounded(values: NDArray[np.float32], to: str) -> NDArray[np.float32]:
+    import numpy as np
+
+    if to == "float16":
+        return values.astype(np.float16).astype(np.float32)
+    if to == "bfloat16":
+        bits = np.ascontiguousarray(values).view(np.uint32)
+        return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
+    return np.round(values, int(to))
+
+
+def _letterboxed(pixels: NDArray[np.uint8], recipe: Recipe, colour: tuple[int, int, int]) -> Pixels:
+    import numpy as np
+
+    from porter.diagnose.preprocessing.resizers import resample
+
+    (crop_height, crop_width), (height, width) = recipe.crop, pixels.shape[:2]
+    scale = min(crop_height / height, crop_width / width)
+    height, width = max(1, round(height * scale)), max(1, round(width * scale))
+    sized = resample(pixels, height, width, recipe.method)
+    framed = np.empty((crop_height, crop_width, 3), sized.dtype)
+    framed[:] = colour
+    top, left = (crop_height - height) // 2, (crop_width - width) // 2
+    framed[top : top + height, left : left + width] = sized
+    return framed
 
 
 def _new_size(height: int, width: int, recipe: Recipe) -> tuple[int, int]:
@@ -139,6 +169,8 @@ def _new_size(height: int, width: int, recipe: Recipe) -> tuple[int, int]:
 
 
 def _corner(size: int, crop: int, rule: str) -> int:
+    if rule == "zero":
+        return 0
     if rule == "round":
         return crop_corner(size, crop)
     return (size - crop) // 2 if rule == "floor" else -((crop - size) // 2)

@@ -32,7 +32,8 @@ def resample(pixels: NDArray[np.uint8], height: int, width: int, method: str) ->
 
     `pillow:F` is Pillow on bytes, antialiased; `float:F` the same filter without rounding to bytes; `plain:F` without
     antialias and without rounding, sampled at pixel centres as `torch.nn.functional.interpolate` does by default;
-    `bytes:F` that, rounded to bytes; `opencv:F` is `cv2.resize`.
+    `bytes:F` that, rounded to bytes; `aligned:F` and `asymmetric:F` are `plain:F` with the corner pixels of both
+    pictures on each other, and with their edges but not their centres; `opencv:F` is `cv2.resize`.
     """
     if pixels.shape[:2] == (height, width):
         return pixels
@@ -42,8 +43,8 @@ def resample(pixels: NDArray[np.uint8], height: int, width: int, method: str) ->
             return _pillow(pixels, height, width, name)
         case "float":
             return _float(pixels, height, width, name)
-        case "plain":
-            return _plain(pixels, height, width, name)
+        case "plain" | "aligned" | "asymmetric":
+            return _plain(pixels, height, width, name, library)
         case "bytes":
             return _to_bytes(_plain(pixels, height, width, name))
         case "opencv":
@@ -74,17 +75,21 @@ def _opencv(pixels: NDArray[np.uint8], height: int, width: int, name: str) -> ND
     return resized  # type: ignore[no-any-return]
 
 
-def _plain(pixels: NDArray[np.uint8], height: int, width: int, name: str) -> NDArray[np.float32]:
-    rows = _sample(pixels, height, 0, name)
-    return _sample(rows, width, 1, name)
+def _plain(pixels: NDArray[np.uint8], height: int, width: int, name: str, grid: str = "plain") -> NDArray[np.float32]:
+    rows = _sample(pixels, height, 0, name, grid)
+    return _sample(rows, width, 1, name, grid)
 
 
-def _sample(values: Pixels, size: int, axis: int, name: str) -> NDArray[np.float32]:
+def _sample(values: Pixels, size: int, axis: int, name: str, grid: str) -> NDArray[np.float32]:
     """One axis by interpolation between the pixels next to each new centre; the edge pixel goes on outside."""
     import numpy as np
 
     old = values.shape[axis]
     centre = (np.arange(size) + 0.5) * (old / size) - 0.5
+    if grid == "aligned":
+        centre = np.arange(size) * ((old - 1) / max(size - 1, 1))
+    elif grid == "asymmetric":
+        centre = np.arange(size) * (old / size)
     first = np.floor(centre).astype(np.int64)
     result = np.zeros([size if a == axis else n for a, n in enumerate(values.shape)], np.float32)
     for tap, weight in _weights(centre - first, name):

@@ -14,6 +14,7 @@ from porter.records.suspects import Suspect
 
 _PILLOW = ("bicubic", "nearest", "lanczos", "bilinear")
 _ANTIALIASED_ELSEWHERE = ("bilinear", "bicubic")
+_SHIFTS = {"right": (0, 1), "left": (0, -1), "down": (1, 0), "up": (-1, 0), "diagonal": (1, 1)}
 _MARGIN = 0.875
 """Share of the short side that the crop takes, by the custom of ImageNet's 224 of 256."""
 
@@ -34,7 +35,7 @@ def changes(spec: PreprocessSpec, *, opencv: bool) -> tuple[Change, ...]:
     """The suspects that differ from what `spec` declares, the most usual first; OpenCV's only where it is there."""
     base = declared(spec)
     found = [*_channels(spec, base), *(_opencv() if opencv else ()), *_resampling(spec), *_normalising(spec)]
-    found += [*_sizes(spec), *_layouts()]
+    found += [*_sizes(spec), *_letterboxes(spec), *_pictures(), *_layouts(), *_roundings()]
     return tuple(change for change in found if change.apply(base) != base)
 
 
@@ -44,7 +45,8 @@ def _change(name: str, title: Message, **fields: Any) -> Change:
 
 def _channels(spec: PreprocessSpec, base: Recipe) -> Iterator[Change]:
     other = "RGB" if spec.channels == "BGR" else "BGR"
-    yield _change("bgr", Message("{other} for {declared}", other=other, declared=spec.channels), order=base.order[::-1])
+    instead = Message("{other} instead of {declared}", other=other, declared=spec.channels)
+    yield _change("bgr", instead, order=base.order[::-1])
     yield _change(
         "planes-reversed",
         Message("BGR for RGB after normalising: planes in reverse order, each with its own mean and std"),
@@ -73,6 +75,17 @@ def _resampling(spec: PreprocessSpec) -> Iterator[Change]:
             f"pillow-{name}",
             Message("{other} for {declared} interpolation", other=name, declared=declared_filter),
             method=f"pillow:{name}",
+        )
+    if declared_filter in _ANTIALIASED_ELSEWHERE:
+        yield _change(
+            "half-pixel-aligned",
+            Message("resized half a pixel off: corners aligned (align_corners), without antialias"),
+            method=f"aligned:{declared_filter}",
+        )
+        yield _change(
+            "half-pixel-asymmetric",
+            Message("resized half a pixel off: asymmetric coordinates, without antialias"),
+            method=f"asymmetric:{declared_filter}",
         )
     yield _change("float-resize", Message("resized in float, not rounded to bytes"), method=f"float:{declared_filter}")
 
@@ -106,6 +119,10 @@ def _sizes(spec: PreprocessSpec) -> Iterator[Change]:
     wide = round(short / _MARGIN)
     yield _change("corner-floor", Message("crop corner rounded down"), corner="floor")
     yield _change("corner-ceil", Message("crop corner rounded up"), corner="ceil")
+    yield _change("corner-zero", Message("cropped at the top left corner, not in the middle"), corner="zero")
+    for name, (down, right) in _SHIFTS.items():
+        title = Message("crop shifted by {down} down and {right} right", down=down, right=right)
+        yield _change(f"crop-{name}", title, offset=(down, right))
     yield _change("exif", Message("turned by EXIF orientation"), oriented=True)
     yield _change("squash", Message("resized straight to the crop, aspect not kept"), short=None, stretch=spec.crop)
     yield _change(
@@ -127,4 +144,29 @@ def _layouts() -> Iterator[Change]:
     yield _change("transposed", Message("height and width swapped"), layout="cwh")
     yield _change("hwc-as-chw", Message("values in the order H×W×C, read as C×H×W"), layout="hwc-as-chw")
     yield _change("hwc", Message("shape H×W×C, not transposed to C×H×W"), layout="hwc")
-    yield _change("float16", Message("rounded to float16"), half=True)
+
+
+def _letterboxes(spec: PreprocessSpec) -> Iterator[Change]:
+    mean = tuple(min(255, max(0, round(value * spec.divisor))) for value in spec.mean)
+    own = mean if spec.channels == "RGB" else mean[::-1]
+    for name, colour in (("0", (0,) * 3), ("114", (114,) * 3), ("128", (128,) * 3), ("255", (255,) * 3), ("mean", own)):
+        title = Message("letterbox: the whole image fitted into the crop, {colour} beside it", colour=name)
+        yield _change(f"letterbox-{name}", title, letterbox=colour)
+
+
+def _pictures() -> Iterator[Change]:
+    yield _change("mirrored", Message("mirrored: left and right exchanged"), mirrored="sides")
+    yield _change("upside-down", Message("upside down: top and bottom exchanged"), mirrored="upside-down")
+    for gamma in (2.2, 1 / 2.2):
+        yield _change(f"gamma-{gamma:.2f}", Message("gamma {gamma:.3g} applied", gamma=gamma), gamma=gamma)
+
+
+def _roundings() -> Iterator[Change]:
+    for kind in ("float16", "bfloat16"):
+        yield _change(kind, Message("rounded to {type}", type=kind), rounded=kind)
+    for decimals in range(4):
+        title = Message("rounded to {decimals} decimals after normalising", decimals=decimals)
+        yield _change(f"decimals-{decimals}", title, rounded=str(decimals))
+    for low, high in ((0.0, 1.0), (-1.0, 1.0)):
+        title = Message("cut to {low:g}..{high:g} after normalising", low=low, high=high)
+        yield _change(f"clipped{low:g}", title, clip=(low, high))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +18,7 @@ from porter.errors import BadInput, one_line
 from porter.files.checked_lines import line_of, value_of
 from porter.files.hashes import digest_or_empty
 from porter.files.whole import write_whole
+from porter.images.appearance import Appearance
 from porter.pipeline.evaluation.shapes import Answered, Batch, Prepared
 from porter.records.manifest import Manifest
 from porter.runfolder.layout import INDEX
@@ -38,6 +39,7 @@ class Entry:
     digest: str = ""
     """SHA-256 of the image file."""
     conversions: tuple[str, ...] = ()
+    look: Appearance | None = None
     file_sha256: str = ""
     """Of the file of arrays; empty where there is none."""
 
@@ -210,7 +212,7 @@ def tensor_entries(
         yield entry, None if one.array is None else {"tensor": one.array}
 
 
-def read_tensors(folder: ArrayFolder, start: int = 0) -> Iterator[Prepared]:
+def read_tensors(folder: ArrayFolder, start: int = 0) -> Generator[Prepared, None, None]:
     """The folder of tensors, from place `start` on, as a stream of prepared images."""
     for number, entry, arrays in folder.read(start):
         yield _prepared(number, entry, None if arrays is None else arrays["tensor"])
@@ -243,6 +245,7 @@ def _entry(one: Prepared, manifest: Manifest) -> Entry:
         reason=one.reason,
         digest=one.digest.hex(),
         conversions=one.conversions,
+        look=one.look,
     )
 
 
@@ -253,4 +256,5 @@ def _prepared(number: int, entry: Entry, array: np.ndarray | None) -> Prepared:
         reason=entry.reason,
         digest=bytes.fromhex(entry.digest),
         conversions=entry.conversions,
+        look=entry.look,
     )

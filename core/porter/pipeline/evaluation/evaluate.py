@@ -13,16 +13,21 @@ from porter.errors import PluginError
 from porter.files.whole import whole_file
 from porter.machine.clock import now
 from porter.machine.statistics import wilson
+from porter.pipeline.evaluation.auditing import Audit
 from porter.pipeline.evaluation.executors.base import Answering, EvaluationExecutor, Work
 from porter.pipeline.evaluation.journal import Journal
+from porter.pipeline.evaluation.output_passes import ArtefactPass, OutputPass, ReferencePass
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
 from porter.pipeline.evaluation.scoring import Scoring, Sink, gate_metric
 from porter.pipeline.evaluation.shapes import HEADER, NONFINITE, OK, UNREADABLE, JudgedBatch
 from porter.pipeline.evaluation.sources import IMAGES
-from porter.pipeline.evaluation.subject import Subject
+from porter.pipeline.evaluation.subject import REFERENCE, Subject
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import require_built
+from porter.pipeline.session_checks.in_session import merged
 from porter.records.artefact import SessionInfo
+from porter.records.audited import DataAudit
+from porter.records.coverage import SettingCheck
 from porter.records.evaluation import EndToEnd, Evaluation, Execution, Metric, StageTime
 from porter.records.message import Message
 from porter.runfolder.layout import OUTPUTS, PREDICTIONS
@@ -36,6 +41,10 @@ class Pass:
     answers: Answers
     conversions: dict[str, int]
     content_sha256: str
+    audit: DataAudit | None
+    """Of the reference; None: of an artefact, for which the images are the same."""
+    turned: Sequence[int] = ()
+    """Places of the images with an EXIF orientation; of the reference."""
 
 
 class Predictions:
@@ -79,29 +88,40 @@ def evaluate(work: Work, executor: EvaluationExecutor, sink: Sink, *, reference:
     gate.
     """
     job, subject = work.job, work.subject
-    answering = Journalled(work, executor)
+    file = work.sources.traces(REFERENCE)
+    outputs = ReferencePass(file) if work.bound is None else ArtefactPass(file, work.bound, len(job.data.items))
+    answering = Journalled(work, executor, outputs)
+    audit = Audit(job.data) if subject.artefact is None else None
     with job.progress.step(f"evaluate {subject.name}", len(job.data.items)) as advance, closing(answering):
         scored: Scoring | None = None
         for info, batch in answering.batches():
             if scored is None:
                 scored = Scoring(job.data, subject.name, info, sink)
             advance(scored.take(batch))
+            if audit is not None:
+                audit.take(batch)
     if scored is None:
         raise PluginError(f"{subject.name}: none of {len(job.data.items)} images came out; nothing was scored")
     scored.require_all()
+    evaluation = _evaluation(job, subject, scored, answering, reference)
+    if isinstance(outputs, ArtefactPass) and work.bound is not None:
+        compared = outputs.table.compared(job.data.items, work.bound, job.request.evaluation_batch)
+        evaluation = replace(evaluation, compared=compared, checks=merged(answering.checks))
     return Pass(
-        evaluation=_evaluation(job, subject, scored, answering, reference),
+        evaluation=evaluation,
         answers=scored.answers,
         conversions=dict(sorted(scored.conversions.items())),
         content_sha256=scored.content_sha256,
+        audit=None if audit is None else audit.finished(evaluation, scored.answers),
+        turned=() if audit is None else audit.turned,
     )
 
 
 class Journalled:
     """The judged batches of one subject: those of its journal, then those that are inferred now and journalled."""
 
-    def __init__(self, work: Work, executor: EvaluationExecutor) -> None:
-        self._work, self._executor = work, executor
+    def __init__(self, work: Work, executor: EvaluationExecutor, outputs: OutputPass) -> None:
+        self._work, self._executor, self._outputs = work, executor, outputs
         self._job, self._subject = work.job, work.subject
         self._open = ExitStack()
         self.source = work.sources.source(work.subject.name)
@@ -113,16 +133,20 @@ class Journalled:
         """Seconds of answering, those before an interruption included."""
         self.measured = ""
         """When the last image was answered."""
+        self.checks: list[SettingCheck] = []
+        """What the sessions that answered were found to get wrong."""
+        self._open.callback(outputs.close)
 
     def batches(self) -> Iterator[tuple[SessionInfo, JudgedBatch]]:
         """Every batch of the manifest in order, with what really ran."""
         journal = self._journal()
         total = len(self._job.data.items)
         if journal is not None:
-            for batch in journal.replay(self._job.data.manifest):
+            for batch in journal.replay(self._job.data.manifest, self._outputs.holds):
                 assert journal.session is not None
                 self.resumed = batch.start + len(batch.images)
                 self._count(journal.executor, journal.workers, batch)
+                self._note(batch)
                 yield journal.session, batch
             self.wall, self.measured = journal.wall, journal.at
             if self.resumed == total:
@@ -143,6 +167,8 @@ class Journalled:
             self._open.callback(journal.close)
         begun = time.perf_counter() - self.wall
         for batch in answering:
+            batch = self._outputs.take(batch)
+            self._note(batch)
             self.wall = time.perf_counter() - begun
             if journal is not None:
                 journal.append(batch, self.wall, self._executor.name, answering.workers)
@@ -157,6 +183,10 @@ class Journalled:
         if kind is None or self.source == OUTPUTS:
             return None
         return self._work.sources.journal(self._subject.name, kind)
+
+    def _note(self, batch: JudgedBatch) -> None:
+        if batch.check is not None:
+            self.checks.append(batch.check)
 
     def _count(self, executor: str, workers: int, batch: JudgedBatch) -> None:
         before = self.ran.get(executor, Execution(executor=executor, workers=0, images=0))

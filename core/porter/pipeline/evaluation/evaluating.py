@@ -12,11 +12,13 @@ from porter.pipeline.evaluation.judging import NONFINITE_REASON
 from porter.pipeline.evaluation.scoring import FAILURES_KEPT
 from porter.pipeline.evaluation.sources import Sources
 from porter.pipeline.evaluation.subject import subjects
+from porter.pipeline.evaluation.suspecting import suspected
 from porter.pipeline.evaluation.thumbnails import with_thumbnails
 from porter.pipeline.evaluation.written_arrays import write_outputs, write_tensors
 from porter.pipeline.failing import FAULTS, failed, retried
 from porter.pipeline.job.job import Job
 from porter.pipeline.judge import verdicts
+from porter.pipeline.judge.tolerance import bound_of
 from porter.records.evaluation import Failure
 from porter.records.record import RunRecord
 from porter.records.unfinished import Failing
@@ -38,7 +40,12 @@ def score_all(job: Job, record: RunRecord, *, from_files: bool = False) -> RunRe
     with predictions_file(job) as sink:
         for subject in subjects(record):
             reference = passes[0].answers if passes else None
-            work = Work(job=job, subject=subject, sources=sources, start=0)
+            bound = (
+                None
+                if subject.artefact is None
+                else bound_of(job.request, job.precision(subject.artefact.precision), record)
+            )
+            work = Work(job=job, subject=subject, sources=sources, start=0, bound=bound)
             try:
                 with sink.whole():
                     passes.append(evaluate(work, executor, sink, reference=reference))
@@ -49,9 +56,10 @@ def score_all(job: Job, record: RunRecord, *, from_files: bool = False) -> RunRe
     record = replace(
         _with_data(record, passes[0]),
         environment=job.environment,  # of the figures just measured
+        audit=passes[0].audit,
         evaluations=with_thumbnails(job, [one.evaluation for one in passes]),
-        label_suspects=job.task.explain_labels(passes[0].answers.answers, job.data.items, job.spec),
     )
+    record = suspected(job, record, passes[0])
     record = verdicts.compare(record, job.spec, job.task, job.data.manifest)
     return write_accuracy_files(job, record, passes[1].evaluation) if len(passes) > 1 else record
 

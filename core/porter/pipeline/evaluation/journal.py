@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +23,12 @@ import msgspec
 
 from porter.data.store import open_store
 from porter.files.checked_lines import line_of, value_of
+from porter.images.appearance import Appearance
 from porter.machine.clock import now
+from porter.pipeline.evaluation.gaps import Gap
 from porter.pipeline.evaluation.shapes import Judged, JudgedBatch
 from porter.records.artefact import SessionInfo
+from porter.records.coverage import SettingCheck
 from porter.records.manifest import Manifest
 
 SYNC_EVERY = 2.0
@@ -50,6 +53,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     digest: str = ""
     conversions: tuple[str, ...] = ()
+    look: Appearance | None = None
+    gaps: tuple[Gap, ...] = ()
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +70,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     executor: str = "local"
     workers: int = 1
     """Where it was answered, see `porter.records.evaluation.Execution`."""
+    check: SettingCheck | None = None
+    """With the last batch of a session: what it was found to get wrong."""
 
 
 class Journal:
@@ -86,8 +93,11 @@ class Journal:
         self.executor, self.workers = "local", 1
         """Where the last of them that was replayed had been answered."""
 
-    def replay(self, manifest: Manifest) -> Iterator[JudgedBatch]:
-        """The batches that hold, in order: whole, following one another, of images that have not changed since."""
+    def replay(
+        self, manifest: Manifest, holds: Callable[[JudgedBatch], bool] = lambda _batch: True
+    ) -> Iterator[JudgedBatch]:
+        """The batches that hold, in order: whole, following one another, of images that have not changed since, and as
+        long as `holds` says so of what else is kept of them."""
         if not self.path.exists():
             return
         store, expected = open_store(manifest.root), 0
@@ -110,6 +120,8 @@ class Journal:
                 try:
                     batch = self._decoded(line)
                 except msgspec.MsgspecError:
+                    return
+                if not holds(batch):
                     return
                 self._end += len(text)
                 self.wall, self.at = line.wall, line.at
@@ -137,6 +149,8 @@ class Journal:
             "wall": wall,
             "at": self.at,
         }
+        if batch.check is not None:
+            line["check"] = batch.check
         if (executor, workers) != ("local", 1):
             line |= {"executor": executor, "workers": workers}
         self._write(line)
@@ -162,6 +176,7 @@ class Journal:
         return JudgedBatch(
             start=line.start,
             seconds=line.seconds,
+            check=line.check,
             images=tuple(
                 Judged(
                     status=image.status,
@@ -169,6 +184,8 @@ class Journal:
                     reason=image.reason,
                     digest=image.digest,
                     conversions=image.conversions,
+                    look=image.look,
+                    gaps=image.gaps,
                 )
                 for image in line.images
             ),

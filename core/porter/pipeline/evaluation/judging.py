@@ -7,15 +7,20 @@ from typing import Any
 
 from porter.errors import PluginError
 from porter.pipeline.evaluation.shapes import NONFINITE, OK, UNREADABLE, Answered, Judged, JudgedBatch
+from porter.pipeline.evaluation.traces import traces_of
 from porter.pipeline.job.job import Job
 
 NONFINITE_REASON = "outputs are not finite"
 
 
-def judge(job: Job, answered: Answered) -> JudgedBatch:
-    """Predictions for the rows whose outputs are finite, and the reason for every image that has none."""
+def judge(job: Job, answered: Answered, keep: int = 0) -> JudgedBatch:
+    """Predictions for the rows whose outputs are finite, and the reason for every image that has none.
+
+    `keep`: how many values of each output to leave a trace of; 0: none is wanted.
+    """
     started = time.perf_counter()
     predictions = dict(zip(answered.batch.indices, _predictions(job, answered), strict=True))
+    rows = {index: row for row, index in enumerate(answered.batch.indices)} if keep else {}
     images = []
     for one in answered.batch.members:
         prediction = predictions.get(one.index)
@@ -30,6 +35,8 @@ def judge(job: Job, answered: Answered) -> JudgedBatch:
                 reason=reason,
                 digest=one.digest.hex(),
                 conversions=one.conversions,
+                look=one.look,
+                traces=traces_of(answered.outputs, rows[one.index], keep) if one.index in rows else {},
             )
         )
     members = answered.batch.members
@@ -42,6 +49,7 @@ def judge(job: Job, answered: Answered) -> JudgedBatch:
             "infer": answered.infer_seconds,
             "postprocess": time.perf_counter() - started,
         },
+        check=answered.check,
     )
 
 

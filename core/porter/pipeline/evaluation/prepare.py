@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from porter.contracts.requests import Image
 from porter.data.store import open_store
 from porter.errors import BadInput, ImageError, PluginError, one_line
+from porter.images.appearance import appearance_of
 from porter.images.decode import decode
 from porter.pipeline.evaluation.shapes import Batch, Prepared, Slab
 from porter.pipeline.job.job import Dataset, Job
@@ -29,7 +30,7 @@ READ_AHEAD = 4
 """Images under way for each thread, at least. A batch more than are inferred at once is under way in any case."""
 
 
-def prepare(data: Dataset, indices: Sequence[int] | None = None) -> Iterator[Prepared]:
+def prepare(data: Dataset, indices: Sequence[int] | None = None) -> Generator[Prepared, None, None]:
     """Preprocess the manifest's images (or those at `indices`), in order."""
     import numpy as np
 
@@ -146,11 +147,11 @@ def _preprocessed(data: Dataset, index: int, content: bytes, slab: Slab, row: in
     started = time.perf_counter()
     name = data.items[index].id
     digest = hashlib.sha256(content).digest()
-    array, reason = None, ""
+    array, look, reason = None, None, ""
     conversions: tuple[str, ...] = ()
     try:
         decoded = decode(content, name)
-        conversions = decoded.conversions
+        conversions, look = decoded.conversions, appearance_of(content, decoded.pixels)
         array = _into_row(data.job, Image(id=name, pixels=decoded.pixels), slab, row)
     except ImageError as error:
         reason = str(error).removeprefix(f"{one_line(name)}: ")  # it stands beside the image's name already
@@ -160,6 +161,7 @@ def _preprocessed(data: Dataset, index: int, content: bytes, slab: Slab, row: in
         reason=reason,
         conversions=conversions,
         digest=digest,
+        look=look,
         read_seconds=read_seconds,
         preprocess_seconds=time.perf_counter() - started,
         slab=slab,

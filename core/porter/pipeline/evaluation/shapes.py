@@ -22,6 +22,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from porter.contracts.requests import Image
+from porter.images.appearance import Appearance
+from porter.pipeline.evaluation.gaps import Gap
+from porter.pipeline.evaluation.traces import Trace
+from porter.records.coverage import SettingCheck
 from porter.records.manifest import Item
 
 if TYPE_CHECKING:
@@ -61,6 +65,8 @@ class Prepared:
     """What was odd about the file, though readable."""
     digest: bytes = b""
     """SHA-256 of the file; empty where it was not read."""
+    look: Appearance | None = None
+    """What the picture looks like; None where it cannot be read."""
     read_seconds: float = 0.0
     preprocess_seconds: float = 0.0
     slab: Slab | None = None
@@ -89,6 +95,8 @@ class Answered:
     outputs: Mapping[str, np.ndarray]
     """By name, as the session gives them: N×…, N = len(batch.indices)."""
     infer_seconds: float
+    check: SettingCheck | None = None
+    """With the last batch: what the session was found to get wrong since the first."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,6 +112,12 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """SHA-256 of the image file; empty where it was not read."""
     conversions: tuple[str, ...] = ()
     """What was odd about the file, though readable."""
+    look: Appearance | None = None
+    """What the picture looks like; None where it cannot be read."""
+    traces: dict[str, Trace] = {}
+    """Of its outputs, until they are compared or written; the journal has none."""
+    gaps: tuple[Gap, ...] = ()
+    """How far its outputs lie from the reference's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +130,8 @@ class JudgedBatch:
     """Each of them."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Busy time of each of `STAGES`."""
+    check: SettingCheck | None = None
+    """As `Answered` has it."""
 
 
 @dataclass(frozen=True, kw_only=True)

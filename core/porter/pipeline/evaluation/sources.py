@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from functools import cached_property
 from typing import Any
 
 from porter.contracts.runtime import Session
+from porter.files.hashes import digest_of
 from porter.pipeline.evaluation.answer import answer
 from porter.pipeline.evaluation.arrays import ArrayFolder, read_outputs, read_tensors
+from porter.pipeline.evaluation.checking import Checking
 from porter.pipeline.evaluation.journal import Journal
 from porter.pipeline.evaluation.prepare import prepare
 from porter.pipeline.evaluation.shapes import Answered, Prepared
+from porter.pipeline.evaluation.trace_file import TraceFile
+from porter.pipeline.evaluation.traces import values_kept
 from porter.pipeline.job.job import Job
 from porter.pipeline.keys import journal_key, outputs_key, settings_key, tensors_key
 from porter.records.record import RunRecord
-from porter.runfolder.layout import OUTPUTS, TENSORS, journal_of
+from porter.runfolder.layout import OUTPUTS, TENSORS, TRACES, journal_of
 
 IMAGES = "images"
 
@@ -27,7 +31,7 @@ class Sources:
     def __init__(self, job: Job, record: RunRecord, *, from_files: bool) -> None:
         self._job, self._record, self._from_files = job, record, from_files
 
-    def prepared(self, start: int = 0) -> tuple[Iterable[Prepared], str]:
+    def prepared(self, start: int = 0) -> tuple[Generator[Prepared, None, None], str]:
         """Preprocessed images from place `start` on, and where they come from: `tensors` or `images`."""
         folder = self.tensors()
         if self._from_files and folder.exists():
@@ -40,11 +44,13 @@ class Sources:
             return OUTPUTS
         return TENSORS if self._from_files and self.tensors().exists() else IMAGES
 
-    def answered(self, name: str, session: Session, *, start: int = 0) -> Iterable[Answered]:
-        """The outputs of one session, from place `start` on, which is where a batch begins."""
+    def answered(
+        self, name: str, session: Session, *, start: int = 0, check: Checking | None = None
+    ) -> Iterable[Answered]:
+        """The outputs of one session, from place `start` on, which is where a batch begins; `check`: see `answer`."""
         if self.source(name) == OUTPUTS:
             return read_outputs(self.outputs(name))
-        return answer(self._job, session, self.prepared(start)[0], self._job.request.evaluation_batch)
+        return answer(self._job, session, self.prepared(start)[0], self._job.request.evaluation_batch, check)
 
     def tensors(self) -> ArrayFolder:
         """The folder that `porter preprocess` writes."""
@@ -61,6 +67,16 @@ class Sources:
         """The journal of one subject's answers."""
         key = journal_key(self._job, self._outputs_key(name), self.source(name))
         return Journal(self._job.folder / journal_of(name), key, prediction)
+
+    def traces(self, reference: str) -> TraceFile:
+        """The traces of the reference's outputs, whose name is given."""
+        key = digest_of(journal_key(self._job, self._outputs_key(reference), self.source(reference)), str(self.keep))
+        return TraceFile(self._job.folder / TRACES, key)
+
+    @property
+    def keep(self) -> int:
+        """How many values of each output a trace holds."""
+        return values_kept(len(self._job.data.items), len(self._job.spec.outputs))
 
     def _outputs_key(self, name: str) -> str:
         return outputs_key(self._job, self._record, self._tensors_key, name)

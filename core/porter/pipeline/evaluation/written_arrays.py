@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 
 from porter.pipeline.evaluation.answer import answer
 from porter.pipeline.evaluation.arrays import Entry, output_entries, tensor_entries
@@ -48,7 +48,7 @@ def _say(job: Job, kept: int, advance: Advance) -> None:
     advance(kept)
 
 
-def _counted(prepared: Iterable[Prepared], advance: Advance) -> Iterator[Prepared]:
+def _counted(prepared: Iterable[Prepared], advance: Advance) -> Generator[Prepared, None, None]:
     for one in prepared:
         advance(1)
         yield one

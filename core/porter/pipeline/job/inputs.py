@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from porter.checkpoints.sharded_files import entries_by_shard, is_index
 from porter.contracts.requests import ModelOffer, Shipped
 from porter.data.images_in import archive_advice
 from porter.errors import BadInput
-from porter.files.hashes import file_digest, folder_digest
+from porter.files.hashes import digest_of, file_digest, folder_digest
 from porter.files.urls import is_url, require_no_password
 from porter.records.record import InputFile
 from porter.records.request import RunRequest
@@ -68,6 +69,11 @@ def input_file(role: str, path: Path, given: str | None, *, shipped: bool) -> In
         return InputFile(
             role=role, path=shown, sha256=whole.sha256, size_bytes=whole.size_bytes, files=whole.files, shipped=shipped
         )
+    if is_index(path):
+        parts = [path, *entries_by_shard(path)]
+        sha256 = digest_of(*(f"{file_digest(part)}  {part.name}" for part in parts))
+        size = sum(part.stat().st_size for part in parts)
+        return InputFile(role=role, path=shown, sha256=sha256, size_bytes=size, files=len(parts), shipped=shipped)
     return InputFile(role=role, path=shown, sha256=file_digest(path), size_bytes=path.stat().st_size, shipped=shipped)
 
 

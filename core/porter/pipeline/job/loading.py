@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from porter.contracts.requests import Loaded, LoadRequest
 from porter.contracts.runtime import Session
 from porter.contracts.task import Scorer, Task
-from porter.errors import PluginError
+from porter.errors import PluginError, one_line
 from porter.hosting.guard import guarded
 from porter.hosting.model_hooks import ModelHooks
 from porter.hosting.plugin_faults import raise_as_plugin_error
@@ -63,4 +65,8 @@ def session_info(session: Session, plugin: str, whose: str) -> SessionInfo:
         raise_as_plugin_error(error, plugin, f"`info` of {what}")
     if not isinstance(info, SessionInfo):
         raise PluginError(f"plugin {plugin!r}: `info` of {what} is {type(info).__name__}, it must be SessionInfo")
+    try:  # a value of another type would be written, and make the record one that nothing can read
+        msgspec.json.decode(msgspec.json.encode(info), type=SessionInfo)
+    except (TypeError, ValueError) as error:
+        raise PluginError(f"plugin {plugin!r}: `info` of {what}: {one_line(error)}") from None
     return info

@@ -7,6 +7,7 @@ import math
 from porter.errors import BadInput
 from porter.hosting.guard import guarded
 from porter.machine import host as machine
+from porter.pipeline.job.chips import require_chips_known, require_chips_used
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.runtime_options import options_of, require_known
 from porter.pipeline.job.targets import require_target
@@ -16,12 +17,15 @@ def preflight(job: Job) -> None:
     """Raise `BadInput`, `Missing` or `PluginError` where the job cannot be done as it was asked for."""
     job.threads, job.files, job.spec, job.task  # noqa: B018 - each is made, or raises, on first use
     require_known(job.request.options, job.runtimes)
+    require_chips_known(job.request.targets, job.runtimes)
     for runtime in job.runtimes:
         options_of(runtime, job.request.options)
+    chips = {}
     for runtime, precision in job.targets:
-        require_target(runtime, precision, job.request, job.registry)
+        chips[runtime.name] = require_target(runtime, precision, job.request, job.registry)
     for runtime, precision in job.plan.elsewhere:
-        require_target(runtime, precision, job.request, job.registry, here=False)
+        chips[runtime.name] = require_target(runtime, precision, job.request, job.registry, here=False)
+    require_chips_used(job.request.targets, chips)
     job.data  # noqa: B018
     _require_memory(job)
     _prepare(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from porter.contracts.runtime import OptionValue, Runtime, RuntimeOption
@@ -57,8 +58,10 @@ def _value(text: str, value: str, option: RuntimeOption) -> OptionValue:
     kind = type(option.default)
     try:
         found: OptionValue = TRUTH[value.lower()] if kind is bool else kind(value)
+        if isinstance(found, float) and not math.isfinite(found):
+            raise ValueError
     except (KeyError, ValueError):
-        wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a text")
+        wanted = {bool: "true or false", int: "a whole number", float: "a finite number"}.get(kind, "a text")
         raise BadInput(f"--option {one_line(text)}: {option.name} takes {wanted}") from None
     if option.choices and found not in option.choices:
         listed = ", ".join(map(str, option.choices))

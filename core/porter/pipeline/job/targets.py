@@ -59,12 +59,15 @@ def targets_of(request: RunRequest, registry: Registry, spec: ModelSpec) -> Targ
 
 def require_target(
     runtime: Runtime, precision: str, request: RunRequest, registry: Registry, *, here: bool = True
-) -> None:
-    """Stop where the runtime cannot do it, before any work; with `here` False, where another machine could not."""
+) -> str | None:
+    """Stop where the runtime cannot do it, before any work; with `here` False, where another machine could not.
+
+    Returns the chip that it builds for; None: for none in particular.
+    """
     try:
         if here:
             runtime.require(precision, request.provider)
-        runtime.target(request.target_of(runtime.name))
+        return runtime.target(request.target_of(runtime.name))
     except (Exception, SystemExit) as error:
         plugin = registry.provider_of("runtime", runtime.name)
         raise_as_plugin_error(error, plugin, f"require() of runtime {runtime.name!r}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from porter.pipeline.judge.covered import findings_of
+from porter.pipeline.session_checks.check_names import NAN_ROWS, OUTPUTS
 from porter.records.artefact import CHANGED
 from porter.records.message import Message, Text
 from porter.records.parity import Parity
@@ -14,11 +16,27 @@ from porter.runfolder.layout import LOGS
 OUT = "OUT"
 """Stands for the run's folder where the record does not know it yet."""
 
+OF_THE_MODEL = frozenset({NAN_ROWS, OUTPUTS})
+"""Checks that a graph or a precision can fail as well as a session."""
+
 
 def weights_causes(record: RunRecord) -> tuple[Text, ...]:
     """Why weights were not loaded."""
+    audit = record.weights_audit
+    if audit is not None and audit.asked is not None:
+        cause = Message("choose the set of weights with `--weights`")
+    elif audit is not None and audit.homeless and not audit.strangers:
+        cause = Message("the checkpoint belongs to another variant: give the config of that one")
+    elif audit is not None and audit.strangers:
+        cause = Message(
+            "the plugin's `porter_load` changes or leaves out weights; what it computes, `LoadReport.derived` declares"
+        )
+    elif audit is not None and any(one.fails for one in audit.suspicions):
+        cause = Message("the checkpoint itself is damaged or not trained: take another one, or other weights of it")
+    else:
+        cause = Message("the checkpoint belongs to another config, or its entries were renamed: compare their names")
     return (
-        Message("the checkpoint belongs to another config, or its entries were renamed: compare their names"),
+        cause,
         Message("once that is mended, load it again: `{command}`", command=_command(record, "export")),
     )
 
@@ -27,13 +45,22 @@ def parity_causes(record: RunRecord) -> tuple[Text, ...]:
     """Why outputs of an artefact are not the reference's."""
     failed = [parity for parity in record.parity if not parity.passed]
     changed = {artefact.id for artefact in record.artefacts if artefact.command == CHANGED}
-    causes: list[Text] = []
+    causes: list[Text] = [
+        Message("the session of {artefact} is at fault, not the model: {title}", artefact=artefact.id, title=one.title)
+        for artefact in record.artefacts
+        for one in findings_of(record, artefact.id)
+        if one.fails and one.check not in OF_THE_MODEL
+    ]
     if any(parity.candidate in changed for parity in failed):
         causes.append(
             Message(
                 "the file was changed after it was built: build it again with `{command}`",
                 command=_command(record, "export"),
             )
+        )
+    if any(parity.precision is not None and parity.precision.contradictions for parity in failed):
+        causes.append(
+            Message("the artefact does not have the precision that it claims: build it again, or ask for what it has")
         )
     if any(_at_one_batch(parity) for parity in failed):
         causes.append(Message("a batch size is baked into the graph: export it with a free batch dimension"))
@@ -94,16 +121,37 @@ def preprocessing_advice(record: RunRecord) -> tuple[Text, ...]:
     )
 
 
+def declaration_advice(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about a declared pipeline that the labels contradict."""
+    return (
+        Message(
+            "check how the images were preprocessed in training, then correct what the config or the plugin declares"
+        ),
+        Message("then score them again: `{command}`", command=_command(record, "evaluate")),
+    )
+
+
+def data_advice(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about images or labels that leave no figure to believe."""
+    return (
+        Message("correct the images and labels that are named, or take the labels from their source again"),
+        Message("then score them again: `{command}`", command=_command(record, "evaluate")),
+    )
+
+
 def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Sequence[Verdict]) -> tuple[Text, ...]:
     """Why accuracy is lost, given the verdicts that come before it."""
-    failed = [verdict for verdict in earlier if verdict.state is State.FAIL]
-    causes = [Message("{verdict} fails: mend that first", verdict=verdict.title) for verdict in failed]
+    named = {"data"} if record.label_suspects else set()  # what is wrong with the labels is said below
+    failed = [verdict for verdict in earlier if verdict.state is State.FAIL and verdict.name not in named]
+    causes: list[Text] = [Message("{verdict} fails: mend that first", verdict=verdict.title) for verdict in failed]
     if record.unfinished:
         causes.append(Message("a runtime failed: what it printed is in the folder `{folder}`", folder=LOGS))
     if any(evaluation.nonfinite for evaluation in record.evaluations):
         causes.append(Message("NaN or infinite outputs: a broken weight, or a precision that overflows"))
     causes += [label_cause(finding) for finding in record.label_suspects]
     if any(evaluation.chance for evaluation in record.evaluations):
+        odd = () if record.weights_audit is None else record.weights_audit.suspicions
+        causes += [one.what for one in odd if not one.fails]
         causes.append(
             Message(
                 "near chance: the weights are untrained, the labels belong to other images or classes, "
@@ -120,6 +168,17 @@ def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Se
             )
         )
     return (*causes, Message("find where the accuracy goes: `{command}`", command=_command(record, "diagnose")))
+
+
+def speed_causes(record: RunRecord) -> tuple[Text, ...]:
+    """What to do about figures of speed that cannot be right."""
+    return (
+        Message("the runtime or its plugin does not do the work that is timed, or its tool counts it otherwise"),
+        Message(
+            "do not quote the figure; once that is mended, measure again: `{command}`",
+            command=_command(record, "bench"),
+        ),
+    )
 
 
 def label_cause(finding: LabelFinding) -> Message:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from porter.pipeline.judge.covered import is_wrong
+from porter.pipeline.judge.speed_marks import impossible
 from porter.records.artefact import Artefact
 from porter.records.choice import Outcome
 from porter.records.evaluation import Evaluation, Metric
@@ -53,7 +55,7 @@ def objection(record: RunRecord, artefact: Artefact) -> tuple[Outcome, Text] | N
     """What speaks most against delivering an artefact, by what the record says of it; None: nothing does."""
     evaluation = record.evaluation(artefact.id)
     parity = next((one for one in record.parity if one.candidate == artefact.id), None)
-    if parity is not None and not parity.passed:
+    if parity is not None and (not parity.passed or is_wrong(record, artefact.id)):
         return Outcome.BROKEN, Message("it fails parity with the model as it was loaded")
     if parity is None:
         return Outcome.UNMEASURED, Message("it was not compared with the model as it was loaded")
@@ -67,6 +69,8 @@ def objection(record: RunRecord, artefact: Artefact) -> tuple[Outcome, Text] | N
         return Outcome.INACCURATE, _loss(failed)
     if evaluation.chance:
         return Outcome.DOUBTFUL, evaluation.chance
+    if impossible(record, artefact.id):
+        return Outcome.DOUBTFUL, Message("its speed cannot be right")
     return None
 
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from porter.records.message import Message, Text
 from porter.records.parity import Tolerance
 from porter.records.precision import FP32, PRECISIONS, Precision
+from porter.records.record import RunRecord
 from porter.records.request import RunRequest
 
 WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
@@ -69,3 +70,9 @@ def bound_for(request: RunRequest, precision: Precision, operators: Mapping[str,
         source=Message("as asked for") if given else source,
         binding=given or is_exact,
     )
+
+
+def bound_of(request: RunRequest, precision: Precision, record: RunRecord) -> Bound:
+    """The bound for an artefact of that precision, by the exported graph of the record."""
+    assert record.export is not None
+    return bound_for(request, precision, record.export.facts.operators)

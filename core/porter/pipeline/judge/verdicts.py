@@ -1,4 +1,7 @@
-"""The four verdicts: weights loaded, model parity, preprocessing parity, accuracy. Each apart, with its evidence."""
+"""The verdicts: weights loaded, model parity, preprocessing parity, data, accuracy; speed where a figure is impossible.
+
+Each stands apart, with its evidence.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,20 @@ from porter.contracts.task import Task
 from porter.errors import ExitCode
 from porter.pipeline.judge.causes import (
     accuracy_causes,
+    data_advice,
+    declaration_advice,
     parity_causes,
     preprocessing_advice,
     preprocessing_causes,
+    speed_causes,
     weights_causes,
 )
+from porter.pipeline.judge.covered import coverage, findings_of, is_wrong, said
+from porter.pipeline.judge.data_evidence import data_evidence
 from porter.pipeline.judge.gate import doubts, gated
+from porter.pipeline.judge.labels_say import against_labels, contradicting
+from porter.pipeline.judge.speed_marks import impossible
+from porter.pipeline.judge.weights_evidence import stated_evidence, weights_evidence
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.manifest import Manifest
 from porter.records.message import Message, Text, Value
@@ -37,10 +48,13 @@ def exit_code(record: RunRecord) -> ExitCode:
 
 
 def judge(record: RunRecord) -> RunRecord:
-    """Fill `verdicts` from the sections that are there; of what `auto` tried, they are about what it chose."""
+    """Fill `verdicts` from the sections that are there; of what `auto` tried, they are about what it chose.
+
+    Speed has a verdict only where a figure cannot be right.
+    """
     seen = _of_delivered(record)
-    earlier = (_weights(seen), _parity(seen), _preprocessing(seen))
-    return replace(record, verdicts=(*earlier, _accuracy(seen, earlier)))
+    earlier = (_weights(seen), _parity(seen), _preprocessing(seen), _data(seen))
+    return replace(record, verdicts=(*earlier, _accuracy(seen, earlier), *_speed(seen)))
 
 
 def _unfinished(record: RunRecord, *stages: Failing) -> list[Unfinished]:
@@ -60,6 +74,7 @@ def _of_delivered(record: RunRecord) -> RunRecord:
         parity=tuple(one for one in record.parity if one.candidate in ids),
         evaluations=tuple(one for one in record.evaluations if one.name in {*ids, REFERENCE}),
         comparisons=tuple(one for one in record.comparisons if one.evaluation in ids),
+        performance=tuple(one for one in record.performance if one.artefact in ids),
     )
 
 
@@ -135,25 +150,25 @@ def _weights(record: RunRecord) -> Verdict:
         return _verdict("weights", State.FAIL, record.load_failure, advice=weights_causes(record))
     if report is None:
         return _verdict("weights", State.NOT_RUN, Message("the checkpoint was not loaded"))
-    complete = report.loaded + len(report.forgiven) == report.expected
-    evidence = [Message("{loaded} of {expected} entries loaded", loaded=report.loaded, expected=report.expected)]
-    if report.forgiven:
-        evidence.append(Message("{count} absent counters forgiven", count=len(report.forgiven)))
-    if report.skipped:
-        evidence.append(Message("{count} entries of the file without a place in the model", count=len(report.skipped)))
-    state = State.PASS if complete else State.FAIL
-    return _verdict("weights", state, *evidence, advice=() if complete else weights_causes(record))
+    evidence, passed = weights_evidence(report, record.weights_audit)
+    state = State.PASS if passed else State.FAIL
+    return _verdict("weights", state, *evidence, advice=() if passed else weights_causes(record))
 
 
 def _parity(record: RunRecord) -> Verdict:
     broken = _unfinished(record, Failing.BUILD, Failing.VERIFY)
     if not record.parity and not broken:
         return _verdict("parity", State.NOT_RUN, Message("no artefact was compared with the reference"))
-    evidence: list[Text] = [Message("{artefact}: its runtime failed", artefact=one.artefact) for one in broken]
+    evidence: list[Text] = []
+    for parity in record.parity:
+        evidence += [said(one, parity.candidate) for one in findings_of(record, parity.candidate)]
+    evidence += [Message("{artefact}: its runtime failed", artefact=one.artefact) for one in broken]
     for parity in record.parity:
         evidence.append(_worst(parity))
         evidence += [_miss(one, parity) for one in parity.outputs if not one.passed]
-    passed = all(parity.passed for parity in record.parity) and not broken
+        evidence += [] if parity.precision is None else [*parity.precision.contradictions, *parity.precision.notes]
+        evidence += [text for text in (coverage(record, parity.candidate),) if text]
+    passed = not broken and all(one.passed and not is_wrong(record, one.candidate) for one in record.parity)
     state = State.PASS if passed else State.FAIL
     return _verdict("parity", state, *evidence, advice=() if passed else parity_causes(record))
 
@@ -189,19 +204,28 @@ def _miss(one: OutputParity, parity: Parity) -> Message:
 
 def _preprocessing(record: RunRecord) -> Verdict:
     parity = record.preprocessing
+    tried, contradicted = against_labels(record.tried), [] if record.tried is None else contradicting(record.tried)
+    advice: tuple[Text, ...] = declaration_advice(record) if contradicted else ()
     if parity is None:
-        return _verdict(
-            "preprocessing", State.NOT_RUN, Message("the model's preprocessing was not compared with its spec")
-        )
+        reason = Message("the model's preprocessing was not compared with its spec")
+        return _verdict("preprocessing", State.FAIL if contradicted else State.NOT_RUN, reason, *tried, advice=advice)
     text = Message(
         "{difference}, on {images} images, with the reference pipeline that the model declares",
         difference=_difference(parity),
         images=parity.images,
     )
     explained = () if parity.finding is None else preprocessing_causes(parity.finding)
-    state = State.PASS if parity.passed else State.FAIL
-    advice = () if parity.passed else preprocessing_advice(record)
-    return _verdict("preprocessing", state, text, *explained, advice=advice)
+    state = State.PASS if parity.passed and not contradicted else State.FAIL
+    advice = advice if parity.passed else preprocessing_advice(record)
+    return _verdict("preprocessing", state, text, *explained, *tried, advice=advice)
+
+
+def _data(record: RunRecord) -> Verdict:
+    if record.audit is None:
+        return _verdict("data", State.NOT_RUN, Message("no image was scored here"))
+    evidence, failed = data_evidence(record)
+    state = State.FAIL if failed else State.PASS
+    return _verdict("data", state, *evidence, advice=data_advice(record) if failed else ())
 
 
 def _difference(parity: PreprocessParity) -> Message:
@@ -225,8 +249,10 @@ def _accuracy(record: RunRecord, earlier: Sequence[Verdict]) -> Verdict:
     evidence += [Message("{title}: {doubt}", title=title, doubt=doubt) for title, doubt in doubtful]
     evidence += [Message("{artefact}: not scored, its runtime failed", artefact=one.artefact) for one in broken]
     evidence += _search(record)
+    stated, contradicted = stated_evidence(record)
+    evidence += stated
     # A fault of the labels that explains the answers this well leaves no figure to believe.
-    passed = all(one.passed for one in judged) and not (doubtful or broken or record.label_suspects)
+    passed = all(one.passed for one in judged) and not (doubtful or broken or record.label_suspects or contradicted)
     advice = () if passed else accuracy_causes(record, judged, earlier)
     verdict = _verdict("accuracy", State.PASS if passed else State.FAIL, *evidence, advice=advice)
     return replace(verdict, note=_too_few(record)) if passed else verdict
@@ -257,6 +283,23 @@ def _too_few(record: RunRecord) -> Text:
     if needed > undecided[0].images:
         return Message("too few images to tell, it would take {needed}", needed=needed)
     return TOLD[PairedVerdict.UNDECIDED]
+
+
+def _speed(record: RunRecord) -> tuple[Verdict, ...]:
+    """That figures of speed cannot be right. It fails, as a document that is delivered would state them; there is none
+    that passes, since a speed has no bound to keep."""
+    wrong = impossible(record)
+    if not wrong:
+        return ()
+    count = len({(one.artefact, one.batch, one.session.threads, one.session.streams, one.queued) for one, _ in wrong})
+    evidence: list[Text] = [
+        Message("1 figure cannot be right") if count == 1 else Message("{count} figures cannot be right", count=count)
+    ]
+    evidence += [
+        Message("{artefact} at batch {batch}: {mark}", artefact=one.artefact, batch=one.batch, mark=mark.text)
+        for one, mark in wrong
+    ]
+    return (_verdict("speed", State.FAIL, *evidence, advice=speed_causes(record)),)
 
 
 def _comparison(one: Comparison) -> Message:
@@ -315,7 +358,9 @@ TITLES = {
     "weights": Message("Weights loaded"),
     "parity": Message("Model parity"),
     "preprocessing": Message("Preprocessing parity"),
+    "data": Message("Data"),
     "accuracy": Message("Accuracy"),
+    "speed": Message("Speed"),
 }
 AGAINST = {REFERENCE: Message("the reference"), PUBLISHED: Message("the published figure")}
 TOLD = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -19,12 +20,13 @@ from porter.files.whole import require_no_way_out
 from porter.pipeline.evaluation.arrays import ArrayFolder, name_of, read_index
 from porter.pipeline.evaluation.journal import look
 from porter.pipeline.evaluation.sources import Sources
-from porter.pipeline.evaluation.subject import subjects
+from porter.pipeline.evaluation.subject import REFERENCE, subjects
+from porter.pipeline.evaluation.trace_file import look_at
 from porter.pipeline.job.job import Job
 from porter.pipeline.precision.attempts import read_log
 from porter.records.cached import Cached, CacheKind, CacheState
 from porter.records.record import RunRecord
-from porter.runfolder.layout import ATTEMPTS, CACHE, INDEX, JOURNALS, LINES, OUTPUTS, TENSORS
+from porter.runfolder.layout import ATTEMPTS, CACHE, INDEX, JOURNALS, LINES, OUTPUTS, TENSORS, TRACES
 
 PLACES = (TENSORS, OUTPUTS, CACHE)
 OWN_ARRAYS = re.compile(rf"[0-9]{{8}}\.npz|{re.escape(INDEX)}")
@@ -68,6 +70,9 @@ class Caches:
         for path in _inside(folder / CACHE):
             if path == folder / JOURNALS:
                 continue
+            if path == folder / TRACES:
+                yield self._cached(CacheKind.TRACES, path, self._traces(path))
+                continue
             if path == folder / ATTEMPTS:
                 yield self._cached(CacheKind.ATTEMPTS, path, self._attempts(path))
                 continue
@@ -81,7 +86,7 @@ class Caches:
         """Remove these, and folders that are empty then. Files that porter did not write stay."""
         for one in kept:
             path = self._job.folder / one.path
-            if one.kind is CacheKind.PREDICTIONS:
+            if one.kind in (CacheKind.PREDICTIONS, CacheKind.TRACES):
                 path.unlink()
             elif one.kind in (CacheKind.COMPILED, CacheKind.ATTEMPTS):
                 rmtree(path) if path.is_dir() else path.unlink()
@@ -142,6 +147,22 @@ class Caches:
         if any(all(sha256 in seal.key for sha256 in model) for model in models):
             return Found(state=CacheState.VALID)
         return Found(state=CacheState.STALE, reason="compiled from no artefact of the record")
+
+    def _traces(self, path: Path) -> Found:
+        read = look_at(path)
+        if read is None:
+            return Found(state=CacheState.DAMAGED, reason="no outputs that can be read")
+        key, images = read
+        if self._obstacle:
+            return Found(state=CacheState.UNKNOWN, reason=self._obstacle, entries=images)
+        if key not in set(self._trace_keys()):
+            return Found(state=CacheState.STALE, reason=OTHERWISE, entries=images)
+        return self._counted(images)
+
+    def _trace_keys(self) -> Iterator[str]:
+        for sources in self._sources:
+            with suppress(BadInput):  # outputs whose index is damaged are the source of none
+                yield sources.traces(REFERENCE).key
 
     def _attempts(self, path: Path) -> Found:
         log = read_log(path)

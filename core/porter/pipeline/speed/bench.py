@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from porter.contracts.runtime import Session
 from porter.errors import BadInput
 from porter.machine import host as machine
 from porter.machine.clock import now
+from porter.machine.work import meter
 from porter.pipeline.evaluation.prepare import readable
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact, require_built
+from porter.pipeline.judge.speed_marks import Timing, marks_of
+from porter.pipeline.judge.tolerance import Bound
+from porter.pipeline.session_checks.rows_alike import taken
 from porter.pipeline.speed.by_own_tool import performance_of
-from porter.pipeline.speed.timing import is_steady, latency_of, timed, warm_up
+from porter.pipeline.speed.call_levels import two_levels
+from porter.pipeline.speed.cycle import Cycle, batches_of
+from porter.pipeline.speed.timed_outputs import Fed, TimedOutputs
+from porter.pipeline.speed.timing import is_steady, latency_of, median_of, timed, warm_up
 from porter.records.artefact import Artefact
 from porter.records.message import Message
 from porter.records.performance import Performance
@@ -28,15 +35,14 @@ MIN_CALLS = 10
 WARMUP_LIMIT = 5.0
 """Seconds after which a warm-up that does not settle ends; the times of two benches where those are shorter."""
 WARMUP_LIMIT_FLOOR = 0.5
+_REAL, _RANDOM = Message("real preprocessed images"), Message("random values")
 
 
-def bench(
-    job: Job, artefact: Artefact, images: Sequence[np.ndarray], tuning: Tuning | None = None
-) -> list[Performance]:
+def bench(job: Job, artefact: Artefact, fed: Fed, bound: Bound, tuning: Tuning | None = None) -> list[Performance]:
     """Measure one artefact at every batch size of the request, each in a session of its own.
 
-    An artefact that is fixed to one batch size is measured at that one alone. `tuning` adds the settings that it found
-    best.
+    What the calls return is compared with the reference's outputs, by `bound`. An artefact that is fixed to one batch
+    size is measured at that one alone. `tuning` adds the settings that it found best.
     """
     sizes = job.request.batch_sizes
     runtime = job.registry.runtime(artefact.runtime)
@@ -48,14 +54,14 @@ def bench(
     if tuning is not None:
         settings += [one for one in (tuning.throughput.best, tuning.latency.best) if one not in settings]
     require_built(job, artefact)
-    return [_bench_one(job, artefact, images, setting) for setting in dict.fromkeys(settings)]
+    return [_bench_one(artefact, fed, bound, setting) for setting in dict.fromkeys(settings)]
 
 
 def bench_images(job: Job) -> list[np.ndarray]:
-    """What the calls are fed: as many real images as the largest batch has, or random values of their shape."""
+    """What the calls are fed: one more real image than the largest batch has, or random values of their shape."""
     import numpy as np
 
-    largest = max(job.request.batch_sizes)
+    largest = max(job.request.batch_sizes) + 1  # so that two batches differ
     if job.request.bench_input == "images":
         return [one.array for one in readable(job.data, largest) if one.array is not None]
     preprocess = job.spec.preprocess
@@ -75,7 +81,8 @@ def open_for(job: Job, artefact: Artefact, setting: Setting) -> Session:
     return session
 
 
-def _bench_one(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setting: Setting) -> Performance:
+def _bench_one(artefact: Artefact, fed: Fed, bound: Bound, setting: Setting) -> Performance:
+    job = fed.job
     many = f", {setting.streams} streams" if setting.streams > 1 else ""
     many += f", {setting.queued} queued" if setting.queued else ""
     with job.progress.step(f"bench {artefact.id} at batch {setting.batch}{many}"):
@@ -87,54 +94,79 @@ def _bench_one(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setti
             own = session.measure(setting.batch)
             if own is not None:
                 return performance_of(artefact.id, session.info, setting.batch, own)
-            return _measure(job, artefact, session, stack(images, setting.batch), setting.queued, load_ms, load)
+            callers = session.info.streams + setting.queued
+            outputs = TimedOutputs(fed, session, setting.batch, callers, bound)
+            return _measure(fed, artefact, session, setting, outputs, load_ms, load)
         finally:
             session.close()
 
 
 def _measure(
-    job: Job,
+    fed: Fed,
     artefact: Artefact,
     session: Session,
-    batch: np.ndarray,
-    queued: int,
+    setting: Setting,
+    outputs: TimedOutputs,
     load_ms: float,
     load: float | None,
 ) -> Performance:
-    def call() -> object:
-        return job.hooks.infer(session, batch, job.spec)
-
+    job = fed.job
+    call = cycling(job, session, fed.images, setting.batch)
     started = time.perf_counter()
     call()
     first = time.perf_counter() - started
-    callers, seconds = session.info.streams + queued, job.request.bench_seconds
+    call()  # the second batch, before anything else makes the session see it
+    outputs.before(call.last)
+    callers, seconds = session.info.streams + setting.queued, job.request.bench_seconds
     warm = warm_up(call, max(WARMUP_LIMIT_FLOOR, min(WARMUP_LIMIT, 2 * seconds)), callers=callers)
+    ended = meter()
     found = timed(call, seconds, least=MIN_CALLS, callers=callers)
-    return Performance(
-        artefact=artefact.id,
-        session=session.info,
-        batch=len(batch),
-        queued=queued,
-        input=Message("real preprocessed images") if job.request.bench_input == "images" else Message("random values"),
-        load_ms=load_ms,
-        first_run_ms=1000 * first,
-        warmup_runs=warm.calls + 1,
-        calls=found.calls,
-        latency=latency_of(found.seconds),
-        ms_per_image=1000 * statistics.median(found.seconds) / len(batch),
-        images_per_second=len(batch) * found.rate,
-        steady=warm.settled and is_steady(found.seconds),
-        warmup_spread_percent=100 * warm.spread,
-        settled=warm.settled,
-        load_average_before=load,
-        load_average_after=machine.load_average(),
-        peak_memory_bytes=machine.peak_memory_bytes(),
-        measured=now(),
+    work = ended()
+    median, rate, levels = median_of(found.seconds), setting.batch * found.rate, two_levels(found.seconds)
+    return _checked(
+        fed,
+        call,
+        Timing(first=first, median=median, callers=callers, levels=levels, work=work),
+        Performance(
+            artefact=artefact.id,
+            session=session.info,
+            batch=setting.batch,
+            queued=setting.queued,
+            input=_REAL if job.request.bench_input == "images" else _RANDOM,
+            load_ms=load_ms,
+            first_run_ms=1000 * first,
+            warmup_runs=warm.calls + 2,
+            calls=found.calls,
+            latency=latency_of(found.seconds),
+            ms_per_image=1000 * median / setting.batch,
+            images_per_second=rate,
+            steady=warm.settled and is_steady(found.seconds),
+            levels=levels,
+            processors=work.processors,
+            warmup_spread_percent=100 * warm.spread,
+            settled=warm.settled,
+            load_average_before=load,
+            load_average_after=machine.load_average(),
+            peak_memory_bytes=machine.peak_memory_bytes(),
+            measured=now(),
+            check=outputs.after(call.last),
+        ),
     )
 
 
-def stack(images: Sequence[np.ndarray], batch: int) -> np.ndarray:
-    """One batch of images, from the first again where there are too few."""
-    import numpy as np
+def _checked(fed: Fed, call: Cycle, timing: Timing, measured: Performance) -> Performance:
+    """The measurement with what speaks against it."""
+    batch = measured.batch
+    wanted = [taken(fed.rows, fed.places(batch, start)) for start in (0, 1)]
+    timing = replace(
+        timing,
+        unseen=call.remembers(timing.median),
+        is_moved=call.is_moved(),
+        is_deaf=len(fed.images) > 1 and call.is_deaf(wanted),
+    )
+    return replace(measured, marks=marks_of(timing, measured.session))
 
-    return np.stack([images[k % len(images)] for k in range(batch)])
+
+def cycling(job: Job, session: Session, images: Sequence[np.ndarray], batch: int) -> Cycle:
+    """A call of the session that takes the next of two batches each time."""
+    return Cycle(lambda rows: job.hooks.infer(session, rows, job.spec), batches_of(images, batch))

@@ -6,9 +6,12 @@ from dataclasses import replace
 
 from porter.pipeline.failing import FAULTS, failed, retried
 from porter.pipeline.job.job import Job
+from porter.pipeline.judge.tolerance import bound_of
 from porter.pipeline.listing import listed
 from porter.pipeline.saving import save
 from porter.pipeline.speed.bench import bench, bench_images
+from porter.pipeline.speed.graph_arithmetic import operations_of, with_arithmetic
+from porter.pipeline.speed.timed_outputs import Fed
 from porter.pipeline.speed.tune import TRIAL_SECONDS, tune
 from porter.records.record import RunRecord
 from porter.records.unfinished import Failing
@@ -30,18 +33,20 @@ def measure_all(job: Job, record: RunRecord) -> RunRecord:
         return record
     record = clear(record, ["choice"])
     request, images = job.request, bench_images(job)
+    operations = operations_of(job, record)
+    fed = Fed(job, images)
     seconds = min(TRIAL_SECONDS, request.bench_seconds)
     for artefact in missing:
         try:
             tunings = (tune(job, artefact, images, seconds=seconds),) if request.tune or request.is_auto else ()
-            found = bench(job, artefact, images, *tunings)
+            found = bench(job, artefact, fed, bound_of(request, job.precision(artefact.precision), record), *tunings)
         except FAULTS as error:
             record = save(job, failed(record, Failing.BENCH, artefact.id, error))
             continue
         record = replace(
             record,
             environment=job.environment,  # of the figures just measured
-            performance=(*record.performance, *found),
+            performance=(*record.performance, *with_arithmetic(job, found, operations)),
             tunings=(*record.tunings, *tunings),
         )
         record = save(job, record)

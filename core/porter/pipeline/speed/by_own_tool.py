@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from porter.contracts.measured import Measured
+from porter.pipeline.judge.speed_marks import marks_of_tool
+from porter.pipeline.speed.call_levels import two_levels
 from porter.pipeline.speed.timing import is_steady, latency_of
 from porter.records.artefact import SessionInfo
 from porter.records.performance import Card, Performance
@@ -21,6 +23,7 @@ def performance_of(
 ) -> Performance:
     """The record of one measurement by a tool; `source` is the file that it was imported from."""
     single = [ms / 1000 for ms in found.calls_ms]
+    latency = latency_of(single) if single else found.latency
     rate, devices = found.images_per_second, devices_per_card
     return Performance(
         artefact=artefact,
@@ -31,10 +34,12 @@ def performance_of(
         first_run_ms=None,
         warmup_runs=found.warmup_runs,
         calls=found.calls,
-        latency=latency_of(single) if single else found.latency,
+        latency=latency,
         ms_per_image=found.ms_per_image,
         images_per_second=rate,
         steady=_steady(single),
+        levels=two_levels(single),
+        marks=marks_of_tool(info, batch, latency, rate),
         clock=found.tool,
         copies=found.copies,
         source=source,

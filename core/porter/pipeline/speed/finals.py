@@ -5,10 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from functools import partial
 
 from porter.pipeline.job.job import Job
-from porter.pipeline.speed.bench import bench_images, open_for, stack
+from porter.pipeline.speed.bench import bench_images, cycling, open_for
 from porter.pipeline.speed.timing import Timed, in_turns
 from porter.records.choice import FinalTiming
 from porter.records.performance import Performance
@@ -38,7 +37,7 @@ def time_finalists(job: Job, finalists: Sequence[str], record: RunRecord) -> dic
     with ExitStack() as sessions:
         for name, setting in entries:
             session = sessions.enter_context(closing(open_for(job, artefacts[name], setting)))
-            call = partial(job.hooks.infer, session, stack(images, setting.batch), job.spec)
+            call = cycling(job, session, images, setting.batch)
             calls[name, setting] = call, setting.callers
         with job.progress.step("time the finalists in turns", ROUNDS, "rounds") as advance:
             seconds = max(job.request.bench_seconds / ROUNDS, MIN_SECONDS)

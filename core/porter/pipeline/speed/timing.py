@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from porter.machine.statistics import quantile
+from porter.pipeline.speed.call_levels import two_levels
 from porter.records.performance import Latency
 
 K = TypeVar("K")
@@ -19,7 +20,6 @@ STEADY_WITHIN = 0.10
 """The medians of the two halves of the calls, and their mean and median, may differ by this share."""
 P90_FROM, P99_FROM = 10, 100
 """Calls that a quantile needs: below, it would be the maximum under another name."""
-MAX_CALLS = 2000
 WINDOW_SECONDS = 0.1
 """Length of a window of the warm-up, at least one call from each thread."""
 WINDOWS = 3
@@ -122,7 +122,7 @@ Span = tuple[float, float]
 def _repeat(call: Callable[[], object], seconds: float, least: int) -> list[Span]:
     spans: list[Span] = []
     deadline = time.perf_counter() + seconds
-    while len(spans) < max(least, 1) or (time.perf_counter() < deadline and len(spans) < MAX_CALLS):
+    while len(spans) < max(least, 1) or time.perf_counter() < deadline:
         started = time.perf_counter()
         call()
         spans.append((started, time.perf_counter()))
@@ -140,7 +140,7 @@ def summed(callers: Sequence[Sequence[Span]]) -> Timed:
 def latency_of(times: Sequence[float]) -> Latency:
     """Summary of call times (seconds), in milliseconds."""
     ordered = sorted(1000 * t for t in times)
-    median = quantile(ordered, 0.5)
+    median = 1000 * median_of(times)
     return Latency(
         median_ms=median,
         mean_ms=statistics.fmean(ordered),
@@ -153,11 +153,18 @@ def latency_of(times: Sequence[float]) -> Latency:
     )
 
 
+def median_of(times: Sequence[float]) -> float:
+    """The median; where calls lie at two levels, the upper of the two times in the middle, not what is between."""
+    return statistics.median_high(times) if two_levels(times) else statistics.median(times)
+
+
 def is_steady(times: Sequence[float]) -> bool:
-    """Whether the medians of the two halves of the calls, and the mean and the median of all, agree within 10%."""
+    """Whether the medians of the two halves of the calls, and the mean and the median of all, agree within 10%, and
+    all calls lie at one level."""
     half = len(times) // 2
     early, late = statistics.median(times[:half]), statistics.median(times[half:])
-    return _agree(early, late) and _agree(statistics.fmean(times), statistics.median(times))
+    mean, median = statistics.fmean(times), statistics.median(times)
+    return _agree(early, late) and _agree(mean, median) and not two_levels(times)
 
 
 def _agree(a: float, b: float) -> bool:

@@ -9,12 +9,11 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from porter.contracts.runtime import Session
 from porter.errors import BadInput, Missing
 from porter.machine.clock import now
 from porter.pipeline.job.as_asked import NotAsAsked
 from porter.pipeline.job.job import Job
-from porter.pipeline.speed.bench import open_for, stack
+from porter.pipeline.speed.bench import cycling, open_for
 from porter.pipeline.speed.timing import Timed, in_turns, timed
 from porter.records.artefact import Artefact
 from porter.records.tuning import Gain, Setting, Trial, Tuning
@@ -92,15 +91,11 @@ def _plain(job: Job, ran: Sequence[Trial], batch: int) -> Setting:
 def _try(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setting: Setting, seconds: float) -> Trial:
     try:
         with closing(open_for(job, artefact, setting)) as session:
-            call = _caller(job, session, stack(images, setting.batch))
+            call = cycling(job, session, images, setting.batch)
             timed(call, seconds / 3, callers=setting.callers)
             return _trial(setting, timed(call, seconds, least=3, callers=setting.callers))
     except (BadInput, Missing, NotAsAsked) as error:
         return Trial(setting=setting, calls=0, median_ms=None, images_per_second=None, problem=str(error))
-
-
-def _caller(job: Job, session: Session, batch: np.ndarray) -> Callable[[], object]:
-    return lambda: job.hooks.infer(session, batch, job.spec)
 
 
 def _trial(setting: Setting, found: Timed) -> Trial:
@@ -161,7 +156,7 @@ def _in_turns(
         calls = {}
         for setting in settings:
             session = sessions.enter_context(closing(open_for(job, artefact, setting)))
-            calls[setting] = _caller(job, session, stack(images, setting.batch)), setting.callers
+            calls[setting] = cycling(job, session, images, setting.batch), setting.callers
         turns = in_turns(calls, count, seconds / 2, least=2)
     return {setting: [_trial(setting, one) for one in found] for setting, found in turns.items()}
 

@@ -70,13 +70,21 @@ def porter_load(request: LoadRequest) -> Loaded:
     from porter import find_weights, load_into, read_checkpoint
     from porter_hrnet.config import read_config
     from porter_hrnet.network import HighResolutionNet
+    from porter_hrnet.variants import variant_in
 
     assert request.config is not None and request.checkpoint is not None  # porter_describe and core saw to it
     raw = read_checkpoint(request.checkpoint, trust=request.trust_checkpoint)
     weights = find_weights(raw, weights=request.weights)
     with torch.device("cpu"):
         network = HighResolutionNet(read_config(request.config))
-    report = load_into(network, weights, head=("classifier",), head_hint=f"MODEL.NUM_CLASSES in {request.config}")
+    fits = variant_in({name: tuple(tensor.shape) for name, tensor in weights.entries.items() if not tensor.is_nested})
+    report = load_into(
+        network,
+        weights,
+        head=("classifier",),
+        head_hint=f"MODEL.NUM_CLASSES in {request.config}",
+        fits=fits if fits != request.spec.variant else "",
+    )
     return Loaded(spec=request.spec, module=network.eval(), report=report)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+
 from porter_hrnet.config import HRNetConfig, StageConfig
 
 CUSTOM = "custom"
@@ -17,6 +20,25 @@ def variant_of(config: HRNetConfig) -> str:
     if (config.num_classes, config.head_channels, config.final_channels) != (1000, (32, 64, 128, 256), 2048):
         return CUSTOM
     return _NAMES.get(config.stages, CUSTOM)
+
+
+def variant_in(shapes: Mapping[str, Sequence[int]]) -> str:
+    """The published variant whose blocks are those of a checkpoint, by the names and shapes of its entries, whatever
+    stands before the names; empty where it is none of them."""
+    blocks = {name[found.start() :]: shape for name, shape in shapes.items() if (found := _BLOCK.search(name))}
+    parts = {part.groups() for name in blocks if (part := _BLOCK.match(name))}
+    modules = [{int(module) for stage, module, *_ in parts if stage == str(number)} for number in (2, 3, 4)]
+    stem = {int(block) for *_, block in parts if block is not None}
+    width, first = blocks.get("stage2.0.branches.0.0.conv1.weight"), blocks.get("layer1.0.conv1.weight")
+    if not (width and first and stem and all(modules)):
+        return ""
+    depth = 1 + max(int(block) for stage, _, _, block, _ in parts if stage is not None)
+    counts = tuple(1 + max(found) for found in modules)
+    return _NAMES.get(_stages((1 + max(stem), first[0]), width[0], depth, (counts[0], counts[1], counts[2])), "")
+
+
+_BLOCK = re.compile(r"\b(?:stage([234])\.(\d+)\.branches\.(\d+)\.(\d+)|layer1\.(\d+))\.conv1\.weight$")
+"""The first convolution of each residual block."""
 
 
 def _stages(

@@ -12,6 +12,7 @@ from porter.pipeline.evaluation.sources import Sources
 from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.executor import Executor
 from porter.pipeline.job.job import Job
+from porter.pipeline.judge.tolerance import Bound
 from porter.records.artefact import SessionInfo
 
 
@@ -24,6 +25,8 @@ class Work:
     sources: Sources
     start: int
     """Where the first batch begins."""
+    bound: Bound | None = None
+    """How far the outputs of an artefact may lie from the reference's; None: it is the reference itself."""
 
 
 class Answering(abc.ABC):

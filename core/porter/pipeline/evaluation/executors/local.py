@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from porter.contracts.runtime import Session
+from porter.pipeline.evaluation.checking import Checking
 from porter.pipeline.evaluation.executors.base import Answering, EvaluationExecutor, Work
 from porter.pipeline.evaluation.judging import judge
 from porter.pipeline.evaluation.shapes import JudgedBatch
@@ -32,5 +33,8 @@ class _Here(Answering):
 
     def __iter__(self) -> Iterator[JudgedBatch]:
         work = self._work
-        for answered in work.sources.answered(work.subject.name, self._session, start=work.start):
-            yield judge(work.job, answered)
+        check = None
+        if work.bound is not None:
+            check = Checking(work.job, self._session, work.bound.tolerance, len(work.job.data.items) - 1)
+        for answered in work.sources.answered(work.subject.name, self._session, start=work.start, check=check):
+            yield judge(work.job, answered, work.sources.keep)

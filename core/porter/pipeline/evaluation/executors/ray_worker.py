@@ -14,6 +14,7 @@ from porter.hosting.manager import create_registry
 from porter.hosting.plugin_file import PluginFile, require_usable
 from porter.machine import host as machine
 from porter.pipeline.evaluation.answer import answer
+from porter.pipeline.evaluation.checking import Checking
 from porter.pipeline.evaluation.executors.base import Work
 from porter.pipeline.evaluation.executors.bundle import Bundle, Needed, needed
 from porter.pipeline.evaluation.judging import judge
@@ -22,6 +23,7 @@ from porter.pipeline.evaluation.shapes import JudgedBatch
 from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.job import Dataset, Job
 from porter.pipeline.job.provenance import inputs_of, plugins_of
+from porter.pipeline.judge.tolerance import Bound
 from porter.records.artefact import SessionInfo
 from porter.records.manifest import Item, Manifest
 from porter.records.record import HELPER, PluginUse
@@ -61,6 +63,10 @@ class Order:
     installed: Installed
     """What the machine of the run has; the worker's must have the same."""
     bundle: Bundle
+    keep: int
+    """How many values of each output a trace holds."""
+    bound: Bound | None
+    """As `Work` has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +94,7 @@ class Worker:
     def __init__(self) -> None:
         machine.let_threads_sleep()
         self._open = ExitStack()
+        self._answered = False
 
     def arrive(self, order: Order) -> Arrived:
         """Look around. Raises `BadInput` where packages or plugins are others than those of the run."""
@@ -118,8 +125,13 @@ class Worker:
         """What becomes of consecutive images, of which `start` is the place of the first."""
         manifest = Manifest(root=self._order.root, items=items, found=len(items), selection="", labels_from="")
         job, data = self._job, Dataset(self._job, manifest)
-        stream = answer(job, self._session, prepare(data), job.request.evaluation_batch)
-        judged = (judge(job, answered) for answered in stream)
+        check, bound = None, self._order.bound
+        if bound is not None:
+            threads = not self._answered
+            check = Checking(job, self._session, bound.tolerance, len(items) - 1, threads=threads)
+        self._answered = True
+        stream = answer(job, self._session, prepare(data), job.request.evaluation_batch, check)
+        judged = (judge(job, answered, self._order.keep) for answered in stream)
         return [replace(batch, start=batch.start + start) for batch in judged]
 
 
@@ -138,6 +150,8 @@ def order_for(work: Work) -> Order:
         disabled=tuple(info.name for info in infos if info.state == "disabled"),
         installed=installed(job, work.subject),
         bundle=Bundle(files=_files(job, work.subject)),
+        keep=work.sources.keep,
+        bound=work.bound,
     )
 
 

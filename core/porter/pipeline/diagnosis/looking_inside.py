@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from porter.contracts.requests import ExportRequest
 from porter.contracts.runtime import ProbeRequest
 from porter.diagnose.probing import open_probe
 from porter.errors import PorterError
@@ -17,6 +16,7 @@ from porter.graphs.graph import Graph
 from porter.graphs.nodes import diagnose_graphs
 from porter.graphs.onnx_probe import OnnxProbe
 from porter.graphs.onnxfile import facts_of
+from porter.pipeline.diagnosis.afresh import AFRESH, Afresh
 from porter.pipeline.evaluation.infer import Listener
 from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
@@ -30,22 +30,7 @@ from porter.records.message import Message, Text
 from porter.records.quantization import Quantization
 from porter.records.record import RunRecord
 
-AFRESH, IMAGES = "exported afresh", 2
-
-
-class Afresh:
-    """The model exported afresh into a folder, once at each opset that is asked for."""
-
-    def __init__(self, job: Job, folder: Path) -> None:
-        self._job, self._folder = job, folder
-
-    def at(self, opset: int) -> Path:
-        path = self._folder / str(opset) / "afresh.onnx"
-        if not path.exists():
-            path.parent.mkdir()
-            with self._job.progress.step(f"diagnose: export afresh at opset {opset}"):
-                self._job.hooks.export(self._job.loaded, ExportRequest(path=path, opset=opset))
-        return path
+IMAGES = 2
 
 
 def looked_inside(
@@ -58,8 +43,8 @@ def looked_inside(
         if not runtime.probes:
             reason = Message("runtime {runtime} gives no values inside a graph", runtime=runtime.name)
             return NotProbed(artefact=artefact.id, reason=reason)
-        made_from = _made_from(job, record, artefact)
-        source = _source(job.folder, artefact, made_from)
+        origin = made_from(job, record, artefact)
+        source = source_of(job.folder, artefact, origin)
         if source is None:
             reason = Message("the ONNX file that it was built from has changed since")
             return NotProbed(artefact=artefact.id, reason=reason)
@@ -74,20 +59,20 @@ def looked_inside(
             options=artefact.options,
         )
         # Porter's own int8 graph is made from another export where int8 needs a later opset than was asked for.
-        opset = made_from.opset if isinstance(made_from, Quantization) else job.opset
+        opset = origin.opset if isinstance(origin, Quantization) else job.opset
         return _compared(job, request, artefact, fresh.at(opset), images)
     except PorterError as error:
         return NotProbed(artefact=artefact.id, reason=str(error))
 
 
-def _made_from(job: Job, record: RunRecord, artefact: Artefact) -> ExportReport | Quantization:
+def made_from(job: Job, record: RunRecord, artefact: Artefact) -> ExportReport | Quantization:
     """What was built from: the export, or porter's own int8 graph."""
     int8 = takes_int8_graph(job.registry.runtime(artefact.runtime), artefact.precision)
     assert record.export is not None
     return record.quantization if int8 and record.quantization is not None else record.export
 
 
-def _source(folder: Path, artefact: Artefact, made_from: ExportReport | Quantization) -> Path | None:
+def source_of(folder: Path, artefact: Artefact, made_from: ExportReport | Quantization) -> Path | None:
     """The ONNX file behind an artefact: itself, or what it was built from; None where that is no longer the file."""
     if artefact.path.endswith(".onnx"):
         return folder / artefact.path
@@ -110,9 +95,18 @@ def _compared(
         fed = Listener(job).hear(np.stack([array for array in arrays if array is not None]))
         feed = {job.spec.inputs[0].name: fed}
         operators = Counter(node.op_type for node in reference.graph.nodes)
-        bound = bound_for(job.request, job.precision(artefact.precision), operators)
+        precision = job.precision(artefact.precision)
+        bound = bound_for(job.request, precision, operators)
+        # A quantiser of the runtime's own may keep its values in float32, where no type tells what it rounded to.
+        own = artefact.precision in job.registry.runtime(artefact.runtime).calibrates
         found = diagnose_graphs(
-            reference, candidate, [feed], behind=behind, tolerance=bound.tolerance, progress=job.progress
+            reference,
+            candidate,
+            [feed],
+            behind=behind,
+            tolerance=bound.tolerance,
+            rounding=precision.unit_roundoff if own else 0.0,
+            progress=job.progress,
         )
     return replace(found, candidate=artefact.id)
 

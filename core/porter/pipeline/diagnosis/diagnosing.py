@@ -1,4 +1,4 @@
-"""diagnose: where the accuracy of a run went: weights, preprocessing, labels, the model or the runtime."""
+"""diagnose: the failure of a run made again under its own conditions, and from there its cause."""
 
 from __future__ import annotations
 
@@ -10,62 +10,108 @@ from pathlib import Path
 
 from porter.builtin.onnxruntime import OnnxRuntimeSession
 from porter.contracts.runtime import OpenRequest, Session
-from porter.diagnose.conclude import NOTHING, conclude
-from porter.diagnose.preprocessing.explain import explain_preprocessing
+from porter.diagnose.conclude import concluded, of_forms, of_graph, of_labels, of_preprocessing, of_record
+from porter.diagnose.found import Found
 from porter.documents.drawings.depth_axes import depth_chart
 from porter.errors import PorterError
 from porter.files.whole import write_whole
 from porter.pipeline.delivering import deliver_documents
+from porter.pipeline.diagnosis.afresh import AFRESH, Afresh
+from porter.pipeline.diagnosis.chosen_images import chosen_images
+from porter.pipeline.diagnosis.conditions import Conditions
+from porter.pipeline.diagnosis.export_trial import export_trial
+from porter.pipeline.diagnosis.looking_inside import looked_inside
+from porter.pipeline.diagnosis.preprocess_trial import preprocess_trial, shared_buffer
+from porter.pipeline.diagnosis.recorded_findings import with_recorded
+from porter.pipeline.diagnosis.recorded_verdicts import recorded_verdicts, through_labels
+from porter.pipeline.diagnosis.reference_trial import artefacts_sound, is_the_references, reference_poor
+from porter.pipeline.diagnosis.same_file_trial import same_file_trial
+from porter.pipeline.diagnosis.session_trials import reference_trial, session_trial
+from porter.pipeline.diagnosis.weights_trial import weights_trial
 from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
-from porter.pipeline.evaluation.prepare import readable
 from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact
-from porter.pipeline.looking_inside import AFRESH, Afresh, looked_inside
-from porter.pipeline.verify import preprocess_samples
 from porter.records.artefact import Artefact
 from porter.records.diagnosed import Diagnosis, NotProbed, SameTensors
 from porter.records.diagnosis import GraphDiagnosis
 from porter.records.record import RunRecord
+from porter.records.suspects import PreprocessFinding
 from porter.runfolder.layout import depth_chart_of
-
-IMAGES, PREPROCESS_IMAGES = 32, 6
 
 
 def diagnosed(job: Job, record: RunRecord) -> RunRecord:
-    """Find where the accuracy went, and write it into the documents as well; fills `diagnosis`."""
+    """Find what failed and why, and write it into the documents as well; fills `diagnosis`."""
     return deliver_documents(job, replace(record, diagnosis=diagnose(job, record)))
 
 
 def diagnose(job: Job, record: RunRecord) -> Diagnosis:
-    """Run every form of the model on the same tensors, then compare what can be probed node by node.
+    """Start from the verdicts of the record, on the images and in the batches that failed.
 
     The model is exported afresh beside the run, so that a file that somebody edited shows against it.
     """
-    images = readable(job.data, IMAGES)
+    conditions = Conditions(job, record, chosen_images(job.data, record))
     with job.progress.step("diagnose: preprocessing"):
-        finding = explain_preprocessing(preprocess_samples(job, images[:PREPROCESS_IMAGES]), job.spec.preprocess)
+        preprocessing = preprocess_trial(job, record)
     with tempfile.TemporaryDirectory(prefix="porter-diagnose-") as folder:
         fresh = Afresh(job, Path(folder))
-        plain = fresh.at(job.opset)
         with job.progress.step("diagnose: the same tensors through every form"):
-            forms = _forms(job, record, images, plain)
-        found = [looked_inside(job, record, artefact, fresh, images) for artefact in record.artefacts]
+            forms = _forms(job, record, conditions.images, fresh.at(job.opset))
+        parts = _trials(conditions, fresh)
+        found = [looked_inside(job, record, artefact, fresh, conditions.images) for artefact in record.artefacts]
     graphs = [graph for graph in found if isinstance(graph, GraphDiagnosis)]
-    charts = tuple(_chart(job.folder, graph) for graph in graphs)
-    conclusion = conclude(record, forms, finding, record.label_suspects, graphs)
+    conclusion = concluded(record, [*parts, *_of_sections(conditions, preprocessing, forms, graphs)])
     return Diagnosis(
-        images=len(images),
-        sound=not conclusion,
-        conclusion=conclusion or (NOTHING,),
+        images=len(conditions.images),
+        sound=not conclusion.findings,
+        failed=conditions.failed,
+        findings=conclusion.findings,
+        ruled_out=conclusion.ruled_out,
         forms=tuple(forms),
-        preprocessing=finding,
+        preprocessing=preprocessing,
         labels=record.label_suspects,
         graphs=tuple(graphs),
         not_probed=tuple(graph for graph in found if isinstance(graph, NotProbed)),
-        charts=charts,
+        charts=tuple(_chart(job.folder, graph) for graph in graphs),
     )
+
+
+def _trials(conditions: Conditions, fresh: Afresh) -> list[Found]:
+    """Each trial, in the order of the data."""
+    job, artefacts = conditions.job, conditions.record.artefacts
+    parts = [of_record(conditions.record), recorded_verdicts(conditions), shared_buffer(conditions)]
+    with job.progress.step("diagnose: PyTorch's modules against a fresh export"):
+        exported = export_trial(conditions, fresh)
+        parts += [reference_trial(conditions), exported]
+    with job.progress.step("diagnose: sessions under the conditions of the run"):
+        for artefact in artefacts:
+            tried = session_trial(conditions, artefact)
+            parts.append(with_recorded(conditions, artefact, tried))
+            if not tried.findings:  # else there are no numbers to compare
+                parts.append(same_file_trial(conditions, artefact, sound=not exported.findings))
+    if is_the_references(conditions.record):
+        with job.progress.step("diagnose: other weights through the labels"):
+            parts.append(weights_trial(conditions))
+    return [*parts, *through_labels(conditions)]
+
+
+def _of_sections(
+    conditions: Conditions,
+    preprocessing: PreprocessFinding,
+    forms: Sequence[SameTensors],
+    graphs: Sequence[GraphDiagnosis],
+) -> list[Found]:
+    record = conditions.record
+    exact = {one.id: conditions.bound(one).binding for one in record.artefacts}
+    return [
+        of_preprocessing(record, preprocessing),
+        *(of_graph(record, graph, exact=exact[graph.candidate]) for graph in graphs),
+        of_forms(record, forms),
+        of_labels(record, record.label_suspects),
+        reference_poor(conditions),
+        artefacts_sound(conditions),
+    ]
 
 
 def _forms(job: Job, record: RunRecord, images: Sequence[Prepared], fresh: Path) -> list[SameTensors]:

@@ -1,4 +1,4 @@
-"""porter.diagnose.conclude: what a comparison of graphs comes down to, in a few lines."""
+"""porter.diagnose.graph_findings: what a comparison of graphs comes down to, in a few lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import onnx
 from graphs import FLOAT, change_weight, diagnose, edited, graph, images, network, node, node_of, ones, set_attribute
 from onnx import numpy_helper
 
-from porter.diagnose.conclude import STATIC_SHOWN, graph_lines
+from porter.diagnose.graph_findings import STATIC_SHOWN, graph_lines
 from porter.records.diagnosis import GraphDiagnosis
 
 

@@ -1,0 +1,191 @@
+"""Weights whose contents speak against them: not finite, zero, statistics of a new BatchNorm, a classifier of noise.
+
+What fails here no trained model has. What some trained models have as well (a dead layer, a fixed blur, statistics
+that were absorbed into weights) is a note.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from porter.checkpoints.naming import quoted
+from porter.records.message import Message
+from porter.records.weights_audit import Suspicion
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FEW = 64
+"""Values below which being alike says nothing."""
+ENOUGH = 2048
+"""Values of a classifier from which on the shape of their distribution tells."""
+SEEN = 1e-3
+"""Variance of a channel that a BatchNorm saw, above which the layer before it was not zero then."""
+KOLMOGOROV = 1.63
+"""√n times the greatest distance between two distributions, at one percent."""
+NORMAL_STDS = (0.001, 0.01, 0.02)
+"""Of the usual normal initialisations of a classifier."""
+
+
+def odd_contents(module: Any, classes: int | None) -> list[Suspicion]:
+    """What is odd about a module's tensors, what fails first; `classes`: rows of its classifier, where it has one."""
+    import torch
+
+    with torch.no_grad():
+        found = [*_not_finite(module), *_classifier(module, classes), *_alike(module), *_untouched_norms(module)]
+    return sorted(found, key=lambda one: not one.fails)
+
+
+def _not_finite(module: Any) -> Iterator[Suspicion]:
+    import torch
+
+    bad = [
+        name
+        for name, tensor in module.state_dict().items()
+        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and tensor.numel()
+        # One pass: NaN is the least and the greatest of what holds it.
+        if not all(math.isfinite(float(end)) for end in torch.aminmax(tensor))
+    ]
+    if bad:
+        what = Message("{count} tensors hold NaN or infinity: {names}", count=len(bad), names=names(bad))
+        yield Suspicion(what=what, fails=True)
+
+
+def _classifier(module: Any, classes: int | None) -> Iterator[Suspicion]:
+    """The last layer that has a row for each class."""
+    layers = [
+        (name, part.weight)
+        for name, part in module.named_modules()
+        if _has_weight(part) and classes is not None and classes > 1 and part.weight.shape[0] == classes
+    ]
+    if not layers or layers[-1][1].numel() < FEW:
+        return
+    name, weight = layers[-1]
+    flat = weight.detach().reshape(-1).float().cpu()
+    if flat.min() == flat.max():
+        what = Message("the classifier {name} is the same value everywhere: every image gets one answer", name=name)
+        yield Suspicion(what=what, fails=True)
+    elif len(flat) >= ENOUGH and _is_uniform(flat, weight[0].numel()):
+        what = Message("the classifier {name} is as PyTorch initialises it: uniform noise, not trained", name=name)
+        # A note: who tries a plugin out with drawn weights knows it, and the accuracy fails on its own.
+        yield Suspicion(what=what, fails=False)
+    elif len(flat) >= ENOUGH and (std := _normal_std(flat)):
+        what = Message(
+            "the classifier {name} looks like normal noise of deviation {std:g}: untrained?", name=name, std=std
+        )
+        yield Suspicion(what=what, fails=False)
+
+
+def _is_uniform(flat: Tensor, fan_in: int) -> bool:
+    """Whether values are uniform in ±1/√fan_in, as `torch.nn.Linear` begins: bounded there, and even in between."""
+    bound = 1 / math.sqrt(fan_in)
+    if not bound * (1 - 20 / len(flat)) <= flat.abs().max() <= bound * (1 + 1e-3):
+        return False
+    return _distance(flat, lambda values: (values / bound + 1) / 2) < KOLMOGOROV
+
+
+def _normal_std(flat: Tensor) -> float:
+    """The deviation of a usual normal initialisation that the values may come from; 0: of none."""
+    import torch
+
+    error = 4 / math.sqrt(2 * len(flat))
+    for std in NORMAL_STDS:
+        if abs(float(flat.std()) / std - 1) < error and (
+            _distance(flat, lambda values: torch.special.ndtr(values / std)) < KOLMOGOROV  # noqa: B023 - used at once
+        ):
+            return std
+    return 0.0
+
+
+def _distance(flat: Tensor, cumulative: Any) -> float:
+    """Kolmogorov's statistic of at most 65,536 of the values, times √n."""
+    import torch
+
+    values = flat[:: max(1, len(flat) // 65_536)].sort().values.double()
+    steps = torch.arange(1, len(values) + 1, dtype=torch.float64) / len(values)
+    return float((cumulative(values) - steps).abs().max()) * math.sqrt(len(values))
+
+
+def _alike(module: Any) -> Iterator[Suspicion]:
+    """Layers of one value. Zero before a BatchNorm that saw something else is a lost layer."""
+    same: list[str] = []
+    lost: list[str] = []
+    before, zero = "", False
+    for name, part in module.named_modules():
+        variance = getattr(part, "running_var", None)
+        if zero and variance is not None and float(variance.float().median()) > SEEN and not _is_new(part):
+            lost.append(before)
+        zero = False
+        if _has_weight(part) and part.weight.numel() >= FEW and _is_one_value(part.weight):
+            same.append(name)
+            before, zero = name, not bool(part.weight.any()) and getattr(part, "bias", None) is None
+    if lost:
+        what = Message(
+            "{count} layers are zero, while the BatchNorm behind saw other values: {names}",
+            count=len(lost),
+            names=names(lost),
+        )
+        yield Suspicion(what=what, fails=True)
+    if rest := [name for name in same if name not in lost]:
+        what = Message("{count} layers are one value everywhere: {names}", count=len(rest), names=names(rest))
+        yield Suspicion(what=what, fails=False)
+
+
+def _is_one_value(weight: Tensor) -> bool:
+    flat = weight.reshape(-1)
+    return bool((flat[:FEW] == flat[0]).all()) and bool((flat == flat[0]).all())
+
+
+def _untouched_norms(module: Any) -> Iterator[Suspicion]:
+    """BatchNorms with mean 0 and variance 1. One that counted batches cannot have them."""
+    norms = {name: part for name, part in module.named_modules() if getattr(part, "running_var", None) is not None}
+    new = [name for name, part in norms.items() if _is_new(part)]
+    counted = [name for name, part in norms.items() if _batches(part) > 0]
+    impossible = [name for name in new if name in counted or (counted and _is_trained(norms[name]))]
+    if impossible:
+        what = Message(
+            "the statistics of {count} of {all} BatchNorms are those of a new one, mean 0 and variance 1, although "
+            "they were trained: {names}",
+            count=len(impossible),
+            all=len(norms),
+            names=names(impossible),
+        )
+        yield Suspicion(what=what, fails=True)
+    elif new:
+        what = Message(
+            "the statistics of {count} of {all} BatchNorms are those of a new one, mean 0 and variance 1: {names}",
+            count=len(new),
+            all=len(norms),
+            names=names(new),
+        )
+        yield Suspicion(what=what, fails=False)
+
+
+def _is_new(norm: Any) -> bool:
+    return not bool(norm.running_mean.any()) and bool((norm.running_var == 1).all())
+
+
+def _is_trained(norm: Any) -> bool:
+    """Whether its affine part is no identity; an identity is what remains of a BatchNorm that was folded."""
+    weight, bias = norm.weight, norm.bias
+    return weight is not None and (bool((weight != 1).any()) or bool(bias.any()))
+
+
+def _batches(norm: Any) -> int:
+    counter = getattr(norm, "num_batches_tracked", None)
+    return 0 if counter is None else int(counter)
+
+
+def _has_weight(part: Any) -> bool:
+    import torch
+
+    weight = getattr(part, "weight", None)
+    return isinstance(weight, torch.Tensor) and weight.ndim >= 2 and weight.is_floating_point() and not weight.is_meta
+
+
+def names(found: list[str], limit: int = 3) -> tuple[str | Message, ...]:
+    """The first of them, and how many more there are."""
+    shown: tuple[str | Message, ...] = tuple(quoted(name) for name in found[:limit])
+    return (*shown, Message("{count} more", count=len(found) - limit)) if len(found) > limit else shown

@@ -1,0 +1,1 @@
+"""A PyTorch module and the graph exported from it, module by module."""

@@ -1,0 +1,202 @@
+"""Faults of a session, each told from calls on images whose right outputs are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from porter.diagnose.sessions.ruler import Outputs, Ruler
+from porter.records.message import Message
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Call: TypeAlias = Callable[[np.ndarray], Outputs]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionFault:
+    """One fault by name, with how often it showed."""
+
+    name: str
+    """Short and stable, e.g. `shuffled-rows`."""
+    title: Message
+    """The fault in words."""
+    wrong: int
+    """Rows that were wrong."""
+    rows: int
+    """Of so many."""
+    size: int = 1
+    """Images in a call."""
+
+
+TITLES = {
+    "batch-before": Message("it gives the outputs of the call before"),
+    "later-calls": Message("it is right at first, and wrong from some call on"),
+    "every-other-call": Message("every other call is wrong, as where one of two streams is broken"),
+    "not-deterministic": Message("the same image gives other outputs when it is called again"),
+    "one-buffer": Message("it hands out one buffer for all calls: outputs change when it is called again"),
+    "refused": Message("it takes one image at a time, and fails with a batch"),
+    "shuffled-rows": Message("the rows of a batch come back in another order"),
+    "first-for-all": Message("every row of a batch has the outputs of its first image"),
+    "last-row": Message("the last row of a batch is wrong"),
+    "later-rows": Message("only the first row of a batch is right"),
+    "nan-rows": Message("some rows of a batch are NaN or infinite, of images that are finite alone"),
+    "neighbours": Message("a row depends on the other images of its batch"),
+    "place": Message("a row depends on its place in the batch"),
+    "batch-size": Message("a batch gives other outputs than its images one at a time"),
+    "threads": Message("it is right from one thread, and wrong when called from several at once"),
+}
+
+
+class SessionTrials:
+    """Calls a session on `arrays` (float32 N×…, one row an image), whose outputs `ruler` knows."""
+
+    def __init__(self, call: Call, arrays: np.ndarray, ruler: Ruler) -> None:
+        self._call, self._arrays, self._ruler = call, arrays, ruler
+        self._order = list(range(len(arrays)))
+
+    def in_turn(self) -> SessionFault | None:
+        """Every image alone, then all of them again in reverse: what differs is no matter of the image."""
+        called = [*self._order, *self._order[::-1]]
+        outputs = [_copied(self._call(self._arrays[image : image + 1])) for image in called]
+        wrong = [self._wrong(given, image) for given, image in zip(outputs, called, strict=True)]
+        count = sum(wrong)
+        if not count:
+            return None
+        before = sum(
+            bad and place > 0 and self._ruler.nearest(outputs[place], 0, called[place]) == called[place - 1]
+            for place, bad in enumerate(wrong)
+        )
+        if before * 2 > count:
+            return _fault("batch-before", count, len(called))
+        start = wrong.index(True)
+        if start and all(wrong[start:]):
+            return _fault("later-calls", count, len(called))
+        if not (any(wrong[0::2]) and any(wrong[1::2])) and count * 4 > len(called):
+            return _fault("every-other-call", count, len(called))
+        pairs = zip(outputs[: len(self._order)], reversed(outputs[len(self._order) :]), strict=True)
+        differs = sum(self._ruler.apart(first, again) for first, again in pairs)
+        return _fault("not-deterministic", differs, len(self._order)) if differs else None
+
+    def buffer(self) -> SessionFault | None:
+        """Whether what a call gave changes when the session is called again."""
+        import numpy as np
+
+        if len(self._arrays) < 2:
+            return None
+        given = self._call(self._arrays[:1])
+        kept = {name: values.copy() for name, values in given.items()}
+        self._call(self._arrays[1:2])
+        same = all(np.array_equal(given[name], kept[name], equal_nan=True) for name in kept)
+        return None if same else _fault("one-buffer", 1, 1)
+
+    def batches(self, size: int) -> SessionFault | None:
+        """Batches of consecutive images against the same images alone."""
+        if size < 2 or len(self._arrays) < 2:
+            return None
+        groups = [self._group(start, size) for start in range(0, len(self._arrays), size)]
+        outputs = [_copied(self._call(self._arrays[group])) for group in groups]
+        errors = [self._ruler.errors(given, group) for given, group in zip(outputs, groups, strict=True)]
+        wrong = [[bool(one > 1) for one in row] for row in errors]
+        count = sum(map(sum, wrong))
+        if not count:
+            return None
+        return _fault(self._batch_fault(groups, outputs, wrong, size), count, sum(map(len, groups)), size)
+
+    def long(self, calls: int) -> SessionFault | None:
+        """So many calls on single images, round and round."""
+        images = (k % len(self._arrays) for k in range(calls))
+        wrong = sum(self._wrong(self._call(self._arrays[image : image + 1]), image) for image in images)
+        return _fault("later-calls", wrong, calls) if wrong else None
+
+    def concurrent(self, threads: int) -> SessionFault | None:
+        """Single images from several threads at once."""
+        places = self._order * 2
+
+        def wrong(image: int) -> bool:
+            return self._wrong(self._call(self._arrays[image : image + 1]), image)
+
+        with ThreadPoolExecutor(threads, "porter-diagnose") as pool:
+            count = sum(pool.map(wrong, places))
+        return _fault("threads", count, len(places)) if count else None
+
+    def wrong_alone(self) -> int:
+        """How many of the images, one at a time, are wrong."""
+        return sum(self._wrong(self._call(self._arrays[image : image + 1]), image) for image in self._order)
+
+    def _wrong(self, outputs: Outputs, image: int) -> bool:
+        return bool(self._ruler.errors(outputs, [image])[0] > 1)
+
+    def _group(self, start: int, size: int) -> list[int]:
+        return [k % len(self._arrays) for k in range(start, start + size)]
+
+    def _batch_fault(
+        self, groups: Sequence[list[int]], outputs: Sequence[Outputs], wrong: Sequence[list[bool]], size: int
+    ) -> str:
+        if not all(outputs):
+            return "refused"
+        rows = [(g, r) for g, group in enumerate(wrong) for r, bad in enumerate(group) if bad]
+        instead = {(g, r): self._ruler.nearest(outputs[g], r, groups[g][r]) for g, r in rows}
+        elsewhere = [found for found in instead.values() if found is not None]
+        if len(elsewhere) * 2 > len(rows):
+            if all(instead[g, r] == groups[g][0] for g, r in rows):
+                return "first-for-all"
+            if all(g and instead[g, r] in groups[g - 1] for g, r in rows):
+                return "batch-before"
+            return "shuffled-rows"
+        if _nonfinite(outputs, rows):
+            return "nan-rows"
+        places = {r for _, r in rows}
+        if places == {size - 1}:
+            return "last-row"
+        if len(rows) == len(groups) * (size - 1) and 0 not in places and size > 2:
+            return "later-rows"
+        return self._neighbours_or_place(rows[0], groups, size)
+
+    def _neighbours_or_place(self, at: tuple[int, int], groups: Sequence[list[int]], size: int) -> str:
+        """A wrong image alone in a batch, at every place of it; then at the first place, in two companies."""
+        image = groups[at[0]][at[1]]
+        same = _copied(self._call(self._arrays[[image] * size]))
+        errors = self._ruler.errors(same, [image] * size)
+        if (errors <= 1).all():
+            return "neighbours"
+        if any(self._ruler.apart(_row(same, 0), _row(same, k)) for k in range(1, size)):
+            return "place"
+        others = [k for k in self._order if k != image]
+        company = [
+            _row(_copied(self._call(self._arrays[[image, *these]])), 0) for these in _companies(others, size - 1)
+        ]
+        return "neighbours" if self._ruler.apart(*company) else "batch-size"
+
+
+def later_calls(fault: SessionFault) -> SessionFault:
+    """What a fault is that a session does not show at first."""
+    return _fault("later-calls", fault.wrong, fault.rows, fault.size)
+
+
+def _fault(name: str, wrong: int, rows: int, size: int = 1) -> SessionFault:
+    return SessionFault(name=name, title=TITLES[name], wrong=wrong, rows=rows, size=size)
+
+
+def _row(outputs: Outputs, row: int) -> dict[str, np.ndarray]:
+    return {name: values[row : row + 1] for name, values in outputs.items()}
+
+
+def _companies(others: Sequence[int], size: int) -> tuple[list[int], list[int]]:
+    """Two rows of images, the second as different from the first as there are images."""
+    return [others[k % len(others)] for k in range(size)], [others[-1 - k % len(others)] for k in range(size)]
+
+
+def _copied(outputs: Outputs) -> dict[str, np.ndarray]:
+    return {name: values.copy() for name, values in outputs.items()}
+
+
+def _nonfinite(outputs: Sequence[Outputs], rows: Sequence[tuple[int, int]]) -> bool:
+    import numpy as np
+
+    return all(
+        any(len(values) > r and not np.isfinite(values[r]).all() for values in outputs[g].values()) for g, r in rows
+    )

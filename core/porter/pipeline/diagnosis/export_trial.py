@@ -1,0 +1,119 @@
+"""PyTorch's own modules against the model exported afresh: whether the exporter is at fault, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from porter.diagnose.found import Found, finding, ruled_out
+from porter.diagnose.graph_findings import LineKind, graph_findings
+from porter.diagnose.modules.locate import Located, locate, told
+from porter.diagnose.modules.module_outputs import hear
+from porter.errors import PorterError
+from porter.graphs.nodes import diagnose_graphs
+from porter.graphs.onnx_probe import OnnxProbe
+from porter.pipeline.diagnosis.afresh import AFRESH, Afresh
+from porter.pipeline.diagnosis.conditions import Conditions
+from porter.pipeline.diagnosis.rounding_signs import weights_sign
+from porter.pipeline.diagnosis.through_onnx import Compared, batch_of, through_file
+from porter.pipeline.evaluation.infer import Listener, infer
+from porter.records.diagnosed import Surety
+from porter.records.message import Message, Text
+from porter.records.parity import Tolerance
+
+CORE = "core's own export"
+ROWS = 2
+"""Images that go through the hooks."""
+
+
+def export_trial(conditions: Conditions, fresh: Afresh) -> Found:
+    """The model exported afresh against the reference. Where it differs: the plugin's export against core's own, and
+    then module by module, named as PyTorch names them."""
+    job, tolerance = conditions.job, Tolerance()
+    path = fresh.at(job.opset)
+    compared = through_file(conditions, path, tolerance)
+    batched = through_file(conditions, path, tolerance, batched=True)
+    if compared.passed and not batched.passed and conditions.job.spec.fixed_batch is None:
+        text = Message(
+            "exporter: a batch size is baked into the graph: one image at a time is right, a batch is not ({problem})",
+            problem=_plain(batched),
+        )
+        return finding("exporter batch", text, conditions.command("export"), Surety.LOCATED)
+    if compared.passed and compared.worst is not None:
+        evidence = Message(
+            "the model exported afresh at opset {opset} is as the reference, node by node in ONNX Runtime "
+            "(max abs error {error:.3g}, allowed {allowed:.3g})",
+            opset=job.opset,
+            error=compared.worst.max_abs_error,
+            allowed=compared.worst.allowed,
+        )
+        return ruled_out(Message("the exporter"), evidence)
+    if sign := weights_sign(conditions, path):
+        text = Message("exporter: the model exported afresh: {sign}", sign=sign)
+        return finding("exporter rounded", text, conditions.command("export"), Surety.LOCATED)
+    module = located(conditions, path)
+    where = _against_core(conditions, fresh, path, module) or ("" if module is None else told(module))
+    text = Message("exporter: {where}", where=where) if where else _plain(compared)
+    surety = Surety.LOCATED if where else Surety.MEASURED
+    return finding("exporter", text, conditions.command("export"), surety)
+
+
+def _plain(compared: Compared) -> Message:
+    if compared.problem:
+        return Message("exporter: the model exported afresh cannot be run: {problem}", problem=compared.problem)
+    worst = compared.worst
+    if worst is not None and worst.problem:
+        return Message("exporter: the model exported afresh: {problem}", problem=worst.problem)
+    return Message(
+        "exporter: the model exported afresh computes otherwise than PyTorch: max abs error {error:.3g}, "
+        "allowed {allowed:.3g}",
+        error=None if worst is None else worst.max_abs_error,
+        allowed=None if worst is None else worst.allowed,
+    )
+
+
+def _against_core(conditions: Conditions, fresh: Afresh, path: Path, module: Located | None) -> Text:
+    """What a plugin's export does otherwise than core's own, where core's is right; empty where it is not.
+
+    `module` is the first that differs: what explains it by name goes before what differs in the files."""
+    try:
+        own = fresh.by_core(conditions.job.opset)
+    except PorterError:
+        return ""
+    if own is None or not through_file(conditions, own, Tolerance()).passed:
+        return ""
+    giver = conditions.job.hooks.giver("porter_export")
+    if module is not None and module.explained:
+        return Message("{giver}: core's own export is right; {difference}", giver=giver, difference=told(module))
+    try:
+        mine, theirs = _probe(conditions, own), _probe(conditions, path)
+        mine.label, theirs.label = CORE, AFRESH
+        graph = diagnose_graphs(mine, theirs, [_feed(conditions)])
+    except PorterError as error:
+        return Message("{giver} writes another graph than core's own export: {why}", giver=giver, why=str(error))
+    lines = sorted(graph_findings(graph), key=lambda one: one[0] is not LineKind.FILE)
+    if not lines:
+        return Message("{giver} writes a graph that is wrong where core's own export is right", giver=giver)
+    return Message("{giver}: core's own export is right; {difference}", giver=giver, difference=lines[0][1])
+
+
+def located(conditions: Conditions, path: Path) -> Located | None:
+    """The first module that an ONNX file computes otherwise; None where none stands out."""
+    module, job = conditions.job.loaded.module, conditions.job
+    if not hasattr(module, "named_modules"):
+        return None
+    batch = batch_of(conditions)[:ROWS]
+    try:
+        heard = hear(module, lambda: infer(job, job.reference, batch))
+        found, _ = locate(heard, _probe(conditions, path), _feed(conditions), Tolerance())
+    except PorterError:
+        return None
+    return found
+
+
+def _probe(conditions: Conditions, path: Path) -> OnnxProbe:
+    return OnnxProbe.read(path, threads=conditions.job.threads)
+
+
+def _feed(conditions: Conditions):  # type: ignore[no-untyped-def]
+    batch = batch_of(conditions)[:ROWS]
+    return {conditions.job.spec.inputs[0].name: Listener(conditions.job).hear(batch)}

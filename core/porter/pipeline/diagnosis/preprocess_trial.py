@@ -1,0 +1,107 @@
+"""The model's preprocessing against its spec: on images that failed, and on some of every kind that the data has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from porter.data.selection import evenly_spaced
+from porter.data.store import open_store
+from porter.diagnose.found import Found, finding
+from porter.diagnose.preprocessing.explain import explain_preprocessing, read_samples
+from porter.diagnose.preprocessing.fault_trial import Sample
+from porter.diagnose.preprocessing.image_kinds import kinds_of, one_of_each, only_on
+from porter.errors import ImageError
+from porter.images.decode import decode
+from porter.pipeline.diagnosis.chosen_images import failing_ids
+from porter.pipeline.diagnosis.conditions import Conditions
+from porter.pipeline.evaluation.shapes import Prepared
+from porter.pipeline.job.job import Job
+from porter.records.diagnosed import Surety
+from porter.records.message import Message
+from porter.records.record import RunRecord
+from porter.records.suspects import PreprocessFinding
+
+LOOKED_AT, IMAGES, FAILING = 1000, 16, 4
+"""Files whose kind is found out, images that are compared, of these images that failed."""
+
+
+def preprocess_trial(job: Job, record: RunRecord) -> PreprocessFinding:
+    """Compare, explain, and say where only a kind of images differs."""
+    samples = read_samples(
+        job.data.manifest.root, _chosen(job, record), lambda image: job.hooks.preprocess(image, job.spec.preprocess)
+    )
+    found = explain_preprocessing(samples, job.spec.preprocess)
+    if found.identical:
+        return found
+    kinds = [kinds_of(one.data, job.spec.preprocess) for one in samples]
+    differing = _differing(samples, job, found)
+    if not found.explanations and not all(differing):  # what explains those that differ need not hold for the others
+        some = [one for one, bad in zip(samples, differing, strict=True) if bad]
+        found = replace(found, explanations=explain_preprocessing(some, job.spec.preprocess).explanations)
+    return replace(found, only=only_on(kinds, differing))
+
+
+def shared_buffer(conditions: Conditions) -> Found:
+    """Whether an image is preprocessed otherwise beside others, into the row of a batch, than alone."""
+    job = conditions.job
+    changed = [one for one in conditions.images[:IMAGES] if not _alike(job, one)]
+    if not changed:
+        return Found()
+    text = Message(
+        "preprocessing: porter_preprocess gives other values alone than in the run, on {count} of {images} images: it "
+        "keeps a buffer, or depends on the images before",
+        count=len(changed),
+        images=len(conditions.images[:IMAGES]),
+    )
+    return finding("preprocessing buffer", text, conditions.command("verify"), Surety.LOCATED)
+
+
+def _alike(job: Job, one: Prepared) -> bool:
+    import numpy as np
+
+    sample = read_samples(
+        job.data.manifest.root,
+        [job.data.items[one.index].id],
+        lambda image: job.hooks.preprocess(image, job.spec.preprocess),
+    )[0]
+    return one.array is not None and bool(np.array_equal(sample.tensor, one.array, equal_nan=True))
+
+
+def _chosen(job: Job, record: RunRecord) -> list[str]:
+    """Identifiers of readable images."""
+    store, items = open_store(job.data.manifest.root), job.data.items
+    kinds: dict[int, frozenset[str]] = {}
+    for place in evenly_spaced(len(items), min(LOOKED_AT, len(items))):
+        try:
+            kinds[place] = kinds_of(store.read(items[place].id), job.spec.preprocess)
+        except OSError:
+            continue
+    known = {item.id for item in items}
+    wanted = [one for one in failing_ids(record) if one in known][:FAILING]
+    wanted += [items[place].id for place in one_of_each(kinds, IMAGES + FAILING)]
+    chosen: list[str] = []
+    for name in dict.fromkeys(wanted):
+        if len(chosen) < IMAGES and _readable(job, name):
+            chosen.append(name)
+    return chosen
+
+
+def _readable(job: Job, name: str) -> bool:
+    try:
+        decode(open_store(job.data.manifest.root).read(name), name)
+    except (OSError, ImageError):
+        return False
+    return True
+
+
+def _differing(samples: Sequence[Sample], job: Job, found: PreprocessFinding) -> list[bool]:
+    import numpy as np
+
+    from porter.images.pipeline import reference_pipeline
+
+    wanted = [reference_pipeline(one.pixels, job.spec.preprocess) for one in samples]
+    return [
+        one.tensor.shape != right.shape or not bool((np.abs(one.tensor - right) <= found.allowed).all())
+        for one, right in zip(samples, wanted, strict=True)
+    ]

@@ -1,0 +1,78 @@
+"""What the verdicts of the run rest on, as findings: core's audits, precisions, alternatives that were tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from porter.diagnose.found import Found, finding, ruled_out, together
+from porter.pipeline.diagnosis.conditions import Conditions
+from porter.pipeline.judge.data_evidence import against_data
+from porter.pipeline.judge.labels_say import against_labels, contradicting
+from porter.pipeline.judge.weights_evidence import against_weights, stated_evidence
+from porter.records.diagnosed import Surety
+from porter.records.message import Message
+from porter.records.record import State
+
+
+def recorded_verdicts(conditions: Conditions) -> Found:
+    """Of the verdicts on weights, precision, data and speed."""
+    return together([*_weights(conditions), *_precision(conditions), *_data(conditions), *_speed(conditions)])
+
+
+def _weights(conditions: Conditions) -> Iterator[Found]:
+    audit, export = conditions.record.weights_audit, conditions.command("export")
+    if audit is None:
+        return
+    against = list(against_weights(audit))
+    for text in against:
+        yield finding("weights audit", Message("weights: {text}", text=text), export, Surety.LOCATED)
+    stated, wrong = stated_evidence(conditions.record)
+    if wrong:
+        yield finding("weights stated", Message("weights: {text}", text=stated[0]), export, Surety.LIKELY)
+    if not against and not audit.not_compared:
+        evidence = Message(
+            "{matched} of {tensors} hold the file's values", matched=audit.matched, tensors=audit.tensors
+        )
+        yield ruled_out(Message("the model's tensors"), evidence)
+
+
+def _precision(conditions: Conditions) -> Iterator[Found]:
+    for parity in conditions.record.parity:
+        for text in () if parity.precision is None else parity.precision.contradictions:
+            line = Message("runtime: {text}", text=text)
+            yield finding("runtime precision", line, conditions.command("export"), Surety.LOCATED)
+
+
+def _data(conditions: Conditions) -> Iterator[Found]:
+    evaluate, audit = conditions.command("evaluate"), conditions.record.audit
+    against = against_data(conditions.record)
+    for text in against:
+        yield finding("data", Message("data: {text}", text=text), evaluate, Surety.MEASURED)
+    if audit is not None and not against:
+        evidence = Message("{images} images looked at, {distinct} different files", images=audit.images,
+                           distinct=audit.distinct)  # fmt: skip
+        yield ruled_out(Message("images and labels"), evidence)
+
+
+def through_labels(conditions: Conditions) -> Iterator[Found]:
+    """Of the alternatives to the declared preprocessing that the run scored against the labels."""
+    tried = conditions.record.tried
+    if tried is None or tried.reason:
+        return
+    lines = against_labels(tried)
+    if not tried.better:
+        yield ruled_out(Message("the declared preprocessing"), lines[0])
+    for one, line in zip(tried.better, lines, strict=False):
+        wrong = one in contradicting(tried)
+        if wrong or conditions.failed:
+            text = Message("preprocessing: what is declared is not what the model was trained with: {text}", text=line)
+            surety = Surety.MEASURED if wrong else Surety.HINT
+            yield finding("preprocessing declared", text, conditions.command("evaluate"), surety)
+
+
+def _speed(conditions: Conditions) -> Iterator[Found]:
+    for verdict in conditions.record.verdicts:
+        if verdict.name == "speed" and verdict.state is State.FAIL:
+            for text in verdict.evidence[1:2]:
+                line = Message("speed: {text}", text=text)
+                yield finding("speed", line, conditions.command("bench"), Surety.MEASURED)

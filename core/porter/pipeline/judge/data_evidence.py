@@ -1,0 +1,134 @@
+"""What images and labels are worth: each oddity with its count, and the share beyond which no figure is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from porter.pipeline.judge.causes import label_cause
+from porter.pipeline.judge.labels_say import contradicting
+from porter.records.audited import DataAudit, Odd, Oddity
+from porter.records.message import Message, Text
+from porter.records.record import RunRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What is said of an oddity, and when it fails."""
+
+    say: Callable[[Odd], Message]
+    beyond: float | None = None
+    """Percent beyond which no figure is to be believed; None: it is a note at any share."""
+
+
+RULES: dict[Oddity, Rule] = {
+    Oddity.UNREADABLE: Rule(
+        beyond=10.0,
+        say=lambda odd: Message(
+            "{count} of {of} images cannot be read: {names}", count=odd.count, of=odd.of, names=_names(odd)
+        ),
+    ),
+    Oddity.CONTRADICTED: Rule(
+        beyond=2.0,
+        say=lambda odd: Message(
+            "{count} of {of} images are byte for byte the same as one of another label: {names}",
+            count=odd.count,
+            of=odd.of,
+            names=_names(odd),
+        ),
+    ),
+    Oddity.COPIES: Rule(
+        beyond=50.0,
+        say=lambda odd: Message(
+            "{count} of {of} images are byte for byte copies of another one: {names}",
+            count=odd.count,
+            of=odd.of,
+            names=_names(odd),
+        ),
+    ),
+    Oddity.LOOK_ALIKES: Rule(
+        say=lambda odd: Message(
+            "{count} of {of} images show nearly the same picture as another one: {names}",
+            count=odd.count,
+            of=odd.of,
+            names=_names(odd),
+        )
+    ),
+    Oddity.NO_IMAGES: Rule(
+        say=lambda odd: Message(
+            "{count} of {of} classes have no image: {names}", count=odd.count, of=odd.of, names=_names(odd)
+        )
+    ),
+    Oddity.ONE_LABEL: Rule(
+        say=lambda odd: Message("every image has the same label: {names}", names=_names(odd)),
+    ),
+    Oddity.SMALLER: Rule(
+        say=lambda odd: Message(
+            "{count} of {of} images are smaller than the crop: {names}", count=odd.count, of=odd.of, names=_names(odd)
+        )
+    ),
+    Oddity.TURNED: Rule(
+        say=lambda odd: Message(
+            "{count} of {of} images carry an EXIF orientation, which is not obeyed: {names}",
+            count=odd.count,
+            of=odd.of,
+            names=_names(odd),
+        )
+    ),
+    Oddity.RANDOM: Rule(
+        beyond=0.0,
+        say=lambda odd: Message(
+            "the answers to {count} of {of} images are varied and sure, and right no more often than guesses: "
+            "the labels look random, or are those of other images or classes",
+            count=odd.count,
+            of=odd.of,
+        ),
+    ),
+}
+
+
+def data_evidence(record: RunRecord) -> tuple[tuple[Text, ...], bool]:
+    """One line for each thing, what fails first, and whether anything does."""
+    assert record.audit is not None
+    odd = _unexplained(record, record.audit)
+    failing = [one for one in odd if _fails(one)]
+    lines: list[Text] = [label_cause(finding) for finding in record.label_suspects]
+    lines += against_data(record)
+    lines.append(
+        Message(
+            "{images} images and their labels looked at, {distinct} different files",
+            images=record.audit.images,
+            distinct=record.audit.distinct,
+        )
+    )
+    lines += [RULES[one.kind].say(one) for one in odd if one not in failing]
+    return tuple(lines), bool(failing or record.label_suspects)
+
+
+def against_data(record: RunRecord) -> list[Text]:
+    """What of the images and labels leaves no figure to believe, one line each."""
+    return [] if record.audit is None else [_failing(one) for one in _unexplained(record, record.audit) if _fails(one)]
+
+
+def _unexplained(record: RunRecord, audit: DataAudit) -> list[Odd]:
+    """The oddities, but for labels that look random where something else explains the answers."""
+    explained = bool(record.label_suspects or (record.tried is not None and contradicting(record.tried)))
+    return [one for one in audit.oddities if not (one.kind is Oddity.RANDOM and explained)]
+
+
+def _fails(odd: Odd) -> bool:
+    beyond = RULES[odd.kind].beyond
+    return beyond is not None and odd.percent > beyond
+
+
+def _failing(odd: Odd) -> Message:
+    rule = RULES[odd.kind]
+    if not rule.beyond:
+        return rule.say(odd)
+    return Message(
+        "{odd}; beyond {beyond:g} percent no figure is to be believed", odd=rule.say(odd), beyond=rule.beyond
+    )
+
+
+def _names(odd: Odd) -> tuple[str, ...]:
+    return (*odd.names, "…") if odd.count > len(odd.names) else odd.names

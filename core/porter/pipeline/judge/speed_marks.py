@@ -1,0 +1,174 @@
+"""What speaks against a figure of speed. One that cannot be right fails the verdict: a document would state it.
+
+Whatever a busy machine can bring about is a mark and fails nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from porter.machine.work import Work
+from porter.records.artefact import SessionInfo
+from porter.records.mark import Mark
+from porter.records.message import Message
+from porter.records.performance import Latency, Level, Performance
+from porter.records.precision import Precision
+from porter.records.record import RunRecord
+
+WALL_FROM, CALL_FROM = 0.25, 0.002
+"""Seconds of timed calls, and of one call, from which processor time tells how many threads work: beside shorter calls
+Python's own time counts."""
+MORE_SHARE, MORE = 1.25, 0.3
+"""Processors kept busy beyond the threads that are claimed, as a factor and beside it."""
+ONE, WAITING, SPARE = 1.1, 0.5, 0.5
+"""Processors kept busy up to which a session uses but one, or mostly waits, while so many others had nothing to do."""
+GIVEN = 0.8
+"""Share of its threads that a session had processors for: with less, and none free, others took them."""
+SLOWED = 2.0
+"""How much longer timed calls take than the first one, which has everything to set up."""
+IN_FLIGHT, LEFT_OUT = 1.5, 0.5
+"""Batches in flight over the streams that a tool claims: rate × latency gives them. Less than the second is time that
+the latency leaves out."""
+ALLOWANCE = {4: 8.0, 2: 128.0, 1: 256.0}
+"""Operations over those of a small float32 matrix product that one processor can do, by the bytes of a value: 2.25
+times less arithmetic by Winograd's method, a product that reaches half of what is possible, and a busy machine; matrix
+units for bf16, fp16 and int8."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """What was seen while calls were timed; seconds of one call, or as said."""
+
+    first: float
+    """The first call."""
+    median: float
+    callers: int
+    """Calls made at once."""
+    levels: tuple[Level, ...]
+    work: Work
+    """Of all timed calls."""
+    unseen: float | None = None
+    """A call on a batch that was never seen, where that takes far longer; see `Cycle.remembers`."""
+    is_moved: bool = False
+    """Whether outputs of the same batch are others after the timed calls."""
+    is_deaf: bool = False
+    """Whether different batches give the same outputs, and the reference does not."""
+
+
+def marks_of(timing: Timing, info: SessionInfo) -> tuple[Mark, ...]:
+    """What speaks against a figure measured here, by how it was measured."""
+    return (*_outputs(timing), *_levels(timing), *_first(timing, info), *_threads(timing, info))
+
+
+def marks_of_tool(info: SessionInfo, batch: int, latency: Latency, rate: float) -> tuple[Mark, ...]:
+    """Whether a tool's throughput (images a second) fits its own latency and batch."""
+    each = latency.mean_ms or latency.median_ms
+    if not each:
+        return ()
+    flying = rate * each / 1000 / batch
+    figures: dict[str, str | int | float | None] = {"rate": rate, "latency": each, "batch": batch}
+    if flying > IN_FLIGHT * max(1, info.streams):
+        text = Message(
+            "{rate:.2f} images/s at {latency:.2f} ms for a batch of {batch} take {flying:.1f} batches at once, "
+            "{streams} are stated",
+            **figures,
+            flying=flying,
+            streams=max(1, info.streams),
+        )
+        return (Mark(check="own-latency", text=text, impossible=True),)
+    if flying < LEFT_OUT:
+        text = Message(
+            "{rate:.2f} images/s are {share:.0f}% of what {latency:.2f} ms for a batch of {batch} would give",
+            **figures,
+            share=100 * flying,
+        )
+        return (Mark(check="own-latency", text=text),)
+    return ()
+
+
+def beyond_arithmetic(
+    one: Performance, of_image: int, precision: Precision, of_processor: float | None
+) -> tuple[Mark, ...]:
+    """Whether a rate is above what the processors can do: `of_image` operations for each image, `of_processor` in
+    float32 a second of one processor (None: not known)."""
+    threads = one.session.threads
+    if threads is None or of_processor is None:
+        return ()
+    processors = max(float(threads), one.processors or 0.0)
+    factor = ALLOWANCE.get(precision.bytes, max(ALLOWANCE.values()))
+    asked = of_image * one.images_per_second
+    if asked <= of_processor * processors * factor:
+        return ()
+    text = Message(
+        "{asked:.3g} operations a second are more than this machine can do: {processors:.1f} processors of "
+        "{each:.3g} in float32, and {factor:g} times as many at most in {precision}",
+        asked=asked,
+        processors=processors,
+        each=of_processor,
+        factor=factor,
+        precision=precision.name,
+    )
+    return (Mark(check="arithmetic", text=text, impossible=True),)
+
+
+def impossible(record: RunRecord, artefact: str = "") -> list[tuple[Performance, Mark]]:
+    """The figures that cannot be right, of one artefact or of all, each with why."""
+    measured = [one for one in record.performance if artefact in ("", one.artefact)]
+    return [(one, mark) for one in measured for mark in one.marks if mark.impossible]
+
+
+def _outputs(timing: Timing) -> Iterator[Mark]:
+    if timing.unseen is not None:
+        text = Message(
+            "a call on images that it has not seen takes {unseen:.2f} ms, on those that it has {median:.2f} ms: it "
+            "answers from memory",
+            unseen=1000 * timing.unseen,
+            median=1000 * timing.median,
+        )
+        yield Mark(check="from-memory", text=text, impossible=True)
+    if timing.is_deaf:
+        text = Message("different images give the very same outputs, of the reference they differ")
+        yield Mark(check="same-outputs", text=text, impossible=True)
+    if timing.is_moved:
+        text = Message("the same images give other outputs after the timed calls than before")
+        yield Mark(check="other-outputs", text=text, impossible=True)
+
+
+def _levels(timing: Timing) -> Iterator[Mark]:
+    if timing.levels:
+        low, high = timing.levels
+        text = Message(
+            "calls take {low:.2f} ms or {high:.2f} ms, {share:.0f}% of them the longer",
+            low=low.median_ms,
+            high=high.median_ms,
+            share=high.share_percent,
+        )
+        yield Mark(check="two-levels", text=text)
+
+
+def _first(timing: Timing, info: SessionInfo) -> Iterator[Mark]:
+    """That calls became slower, unless other processes took the processors from them."""
+    spare = timing.work.spare
+    if spare is not None and spare < SPARE and timing.work.processors < GIVEN * (info.threads or 0):
+        return
+    if timing.callers == 1 and not timing.levels and timing.median > SLOWED * timing.first:
+        text = Message(
+            "the first call took {first:.2f} ms, the timed ones {median:.2f} ms: something slowed them",
+            first=1000 * timing.first,
+            median=1000 * timing.median,
+        )
+        yield Mark(check="first-call", text=text)
+
+
+def _threads(timing: Timing, info: SessionInfo) -> Iterator[Mark]:
+    """Processor time against wall time and the threads that are claimed. Other load takes processor time from a
+    session and gives it none, so too little counts only where processors had nothing to do."""
+    work, threads = timing.work, info.threads
+    if threads is None or work.wall < WALL_FROM or timing.median < CALL_FROM:
+        return
+    used, is_free = work.processors, work.spare is not None and work.spare >= SPARE
+    more = used > MORE_SHARE * threads + MORE
+    if more or (is_free and used < (ONE if threads > 1 else WAITING)):
+        text = Message("{threads} threads are stated, {used:.1f} processors were kept busy", threads=threads, used=used)
+        yield Mark(check="threads", text=text)

@@ -1,0 +1,200 @@
+"""Calls of one session held against each other: in turn, in one batch, from several threads, and a call that must fail.
+
+Each takes what runs a batch, and images, float32 1×C×H×W each; `tolerance` says how far apart two outputs of the same
+image may lie in this precision. None needs a reference.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from porter.pipeline.session_checks.check_names import (
+    BATCH_BEFORE,
+    BATCH_SIZE,
+    LAST_ROW,
+    NEIGHBOURS,
+    NOT_DETERMINISTIC,
+    ONE_BUFFER,
+    OUTPUTS,
+    PLACE,
+    SWALLOWED,
+    THREADS,
+    finding,
+)
+from porter.pipeline.session_checks.rows_alike import Rows, Run, copied, rows_off, same_shapes, taken
+from porter.pipeline.session_checks.wrong_rows import named
+from porter.records.message import Message
+from porter.records.parity import Tolerance
+from porter.records.session_finding import SessionFinding
+
+if TYPE_CHECKING:
+    import numpy as np
+
+EXACT = Tolerance()
+"""Two calls on the same input differ by less in any precision, on a processor."""
+ROUNDS = 2
+"""Calls of each thread."""
+REFUSED = "no number"
+"""Stands in every place of an input that nothing can compute."""
+
+
+def session_findings(
+    run: Run, images: Sequence[np.ndarray], tolerance: Tolerance, *, callers: int = 1
+) -> tuple[SessionFinding, ...]:
+    """All checks that need no reference, on two or more images; `callers` is how many calls the session takes at once.
+
+    A call for each image, one more, and one of all images; of a session of streams `ROUNDS` for each of them as well.
+    """
+    alone: list[dict[str, np.ndarray]] = []
+    found = list(in_turn(run, images[:2], tolerance, alone))
+    if any(one.fails for one in found):
+        return tuple(found)
+    alone += [copied(run(image)) for image in images[2:]]
+    found += in_one_batch(run, images, joined(alone), tolerance)
+    if callers > 1 and not any(one.fails for one in found):
+        found += at_once(run, images, alone, tolerance, callers)
+    return tuple(found)
+
+
+def in_turn(
+    run: Run, images: Sequence[np.ndarray], tolerance: Tolerance, alone: list[dict[str, np.ndarray]]
+) -> Iterator[SessionFinding]:
+    """Two images, the second twice: one buffer for all calls, outputs of the call before, and calls that differ.
+
+    `alone` is filled with the outputs of each image.
+    """
+    first, second = images
+    held = run(first)
+    kept = copied(held)
+    later = copied(run(second))
+    alone += [kept, later]
+    if _differs(kept, held):
+        yield finding(ONE_BUFFER, Message("the outputs of one call change when the next is made"))
+    again = copied(run(second))
+    if not _differs(later, again):
+        return
+    if rows_off(later, again, EXACT).any():
+        back, same = copied(run(first)), copied(run(first))
+        if not rows_off(again, back, EXACT).any() and not rows_off(later, same, EXACT).any():
+            yield finding(BATCH_BEFORE, Message("each call returns the outputs of the one before"))
+            return
+        beyond = bool(rows_off(later, again, tolerance).any())
+        detail = Message("largest difference {error:.3g}", error=largest(later, again))
+        yield finding(NOT_DETERMINISTIC, detail, fails=beyond)
+
+
+def in_one_batch(run: Run, images: Sequence[np.ndarray], alone: Rows, tolerance: Tolerance) -> Iterator[SessionFinding]:
+    """All images in one batch, each row against the image alone."""
+    import numpy as np
+
+    batch = np.concatenate(list(images))
+    yield from against_alone(run, batch, copied(run(batch)), alone, tolerance)
+
+
+def against_alone(
+    run: Run, batch: np.ndarray, got: Rows, alone: Rows, tolerance: Tolerance, rows: Sequence[int] | None = None
+) -> Iterator[SessionFinding]:
+    """The outputs `got` of a batch against those of its images `alone`, or of some `rows` of it."""
+    chosen = list(range(len(batch))) if rows is None else list(rows)
+    some = taken(got, chosen) if all(len(values) == len(batch) for values in got.values()) else dict(got)
+    off = rows_off(alone, some, tolerance)
+    if not off.any():
+        return
+    told = named(alone, some, off, tolerance)
+    whole = rows is None
+    if told.check not in (OUTPUTS, LAST_ROW) or (told.check == LAST_ROW and whole):
+        yield told
+        return
+    wrong = [place for place, is_off in zip(chosen, off, strict=True) if is_off]
+    if wrong == [len(batch) - 1] and 0 in chosen and len(batch) > 1:
+        yield finding(LAST_ROW, Message("row {row} of {rows}", row=len(batch), rows=len(batch)))
+        return
+    yield _of_the_batch(run, batch, wrong[0], taken(alone, [chosen.index(wrong[0])]), tolerance, len(wrong))
+
+
+def _of_the_batch(
+    run: Run, batch: np.ndarray, row: int, alone: Rows, tolerance: Tolerance, wrong: int
+) -> SessionFinding:
+    """Why a row differs from its image alone: two calls on a batch of that image only tell."""
+    import numpy as np
+
+    alike = np.repeat(batch[row : row + 1], len(batch), axis=0)
+    first, again = copied(run(alike)), copied(run(alike))
+    wanted = {name: np.repeat(values, len(batch), axis=0) for name, values in alone.items()}
+    rows = {name: np.repeat(values[:1], len(batch), axis=0) for name, values in again.items()}
+    if not rows_off(wanted, again, tolerance).any():
+        check = BATCH_BEFORE if rows_off(wanted, first, tolerance).any() else NEIGHBOURS
+    else:
+        check = PLACE if rows_off(rows, again, tolerance).any() else BATCH_SIZE
+    figures = {"wrong": wrong, "rows": len(batch)}
+    return finding(check, Message("{wrong} rows of a batch of {rows} are not those of the images alone", **figures))
+
+
+def at_once(
+    run: Run, inputs: Sequence[np.ndarray], outputs: Sequence[Rows], tolerance: Tolerance, callers: int
+) -> Iterator[SessionFinding]:
+    """Calls from as many threads at once, each with another input than the thread beside it; `outputs` are those of
+    each input alone."""
+    start, count = threading.Barrier(callers), len(inputs)
+
+    def work(place: int) -> int:
+        start.wait()
+        order = [(place + step) % count for step in range(ROUNDS)]
+        found = [(index, run(inputs[index])) for index in order]
+        return sum(bool(rows_off(outputs[index], rows, tolerance).any()) for index, rows in found)
+
+    with ThreadPoolExecutor(callers, thread_name_prefix="porter-caller") as pool:
+        wrong = sum(pool.map(work, range(callers)))
+    if wrong:
+        calls = ROUNDS * callers
+        detail = Message("{wrong} of {calls} calls from {threads} threads", wrong=wrong, calls=calls, threads=callers)
+        yield finding(THREADS, detail)
+
+
+def swallowed(run: Run, image: np.ndarray) -> Iterator[SessionFinding]:
+    """An input of text in place of numbers, which must end in an error, not in outputs.
+
+    Whatever the session raises is right. Its outputs for the image afterwards must be those that it gave before.
+    """
+    import numpy as np
+
+    before = copied(run(image))
+    try:
+        found = run(np.full(image.shape, REFUSED, dtype=object))
+    except Exception:  # what a runtime raises is its own
+        return
+    arrays = {name: np.asarray(values) for name, values in dict(found).items()}
+    same = arrays.keys() == before.keys() and not _differs(before, arrays)
+    constant = bool(arrays) and all((values == values.ravel()[:1]).all() for values in arrays.values() if values.size)
+    if same or constant:
+        what = Message("those of the call before") if same else Message("one value throughout")
+        yield finding(SWALLOWED, Message("an input without a number is answered: {what}", what=what))
+
+
+def joined(alone: Sequence[Rows]) -> dict[str, np.ndarray]:
+    """The outputs of several calls as one, row after row."""
+    import numpy as np
+
+    return {name: np.concatenate([rows[name] for rows in alone]) for name in alone[0]}
+
+
+def largest(wanted: Rows, got: Rows) -> float | None:
+    """The largest difference between finite values; None where there is none to compare."""
+    import numpy as np
+
+    errors: list[float] = []
+    for name, values in wanted.items() if same_shapes(wanted, got) else ():
+        with np.errstate(invalid="ignore", over="ignore"):
+            error = np.abs(got[name].astype(np.float64) - values.astype(np.float64))
+        errors.append(float(error[np.isfinite(error)].max(initial=0.0)))
+    return max(errors, default=None)
+
+
+def _differs(wanted: Rows, got: Rows) -> bool:
+    """Whether one bit differs; NaN is itself."""
+    return not same_shapes(wanted, got) or any(
+        values.tobytes() != got[name].tobytes() for name, values in wanted.items()
+    )

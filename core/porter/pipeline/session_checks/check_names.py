@@ -1,0 +1,45 @@
+"""The checks of a session, by name, and what each has found where it fails."""
+
+from __future__ import annotations
+
+from porter.records.message import Message, Text
+from porter.records.session_finding import SessionFinding
+
+NOT_DETERMINISTIC = "not-deterministic"
+NEIGHBOURS = "neighbours"
+PLACE = "place"
+BATCH_SIZE = "batch-size"
+LAST_ROW = "last-row"
+SHUFFLED = "shuffled-rows"
+BATCH_BEFORE = "batch-before"
+ONE_BUFFER = "one-buffer"
+THREADS = "threads"
+LATER_CALLS = "later-calls"
+NAN_ROWS = "nan-rows"
+LAYOUT = "layout"
+STALE_FILE = "stale-file"
+SWALLOWED = "swallowed-errors"
+OUTPUTS = "outputs"
+
+TITLES = {
+    NOT_DETERMINISTIC: Message("the same call twice gives different outputs"),
+    NEIGHBOURS: Message("a row depends on the other rows of its batch"),
+    PLACE: Message("a row depends on its place in the batch"),
+    BATCH_SIZE: Message("the outputs depend on the batch size"),
+    LAST_ROW: Message("the last row of a batch is wrong"),
+    SHUFFLED: Message("the rows come out in another order"),
+    BATCH_BEFORE: Message("the outputs are those of an earlier batch"),
+    ONE_BUFFER: Message("all calls return one buffer: a later call overwrites the outputs of an earlier one"),
+    THREADS: Message("calls from several threads at once disturb each other"),
+    LATER_CALLS: Message("the outputs are wrong from some call on"),
+    NAN_ROWS: Message("some rows have NaN or infinite values"),
+    LAYOUT: Message("the input is read in another layout"),
+    STALE_FILE: Message("the compiled file in the cache is of another model"),
+    SWALLOWED: Message("an error is swallowed, and outputs are returned all the same"),
+    OUTPUTS: Message("outputs differ, and no check tells why"),
+}
+
+
+def finding(check: str, detail: Text, *, fails: bool = True) -> SessionFinding:
+    """A finding of that check."""
+    return SessionFinding(check=check, title=TITLES[check], detail=detail, fails=fails)
