@@ -15,13 +15,14 @@ from porter.records.suspects import Explanation, LabelFinding, PreprocessFinding
 
 OF_LINE = {
     LineKind.FILE: ("model file", Surety.LOCATED),
+    LineKind.STORED: ("model stored", Surety.HINT),
     LineKind.REFUSED: ("runtime refused", Surety.LOCATED),
     LineKind.NAN: ("model nan", Surety.MEASURED),
     LineKind.NODE: ("model node", Surety.MEASURED),
     LineKind.OPTIMISED: ("runtime optimised", Surety.MEASURED),
     LineKind.WITHIN: ("model within", Surety.HINT),
 }
-HARMLESS = frozenset({LineKind.NODE, LineKind.WITHIN, LineKind.OPTIMISED})
+HARMLESS = frozenset({LineKind.STORED, LineKind.NODE, LineKind.WITHIN, LineKind.OPTIMISED})
 """What a lesser precision does to a sound model as well."""
 
 

@@ -20,6 +20,7 @@ class LineKind(enum.Enum):
     NODE = "node"
     WITHIN = "within"
     FILE = "file"
+    STORED = "stored"
     REFUSED = "refused"
     OPTIMISED = "optimised"
 
@@ -51,7 +52,8 @@ def graph_findings(graph: GraphDiagnosis) -> Iterator[tuple[LineKind, Message]]:
                 candidate=form_name(graph.candidate),
             ),
         )
-    yield from ((LineKind.FILE, line) for line in static)
+    for line, stored in static:
+        yield (LineKind.STORED if stored else LineKind.FILE), line
     for failure in graph.failures:
         line = Message("runtime: {candidate}: {failure}", candidate=form_name(graph.candidate), failure=failure)
         yield LineKind.REFUSED, line
@@ -60,8 +62,11 @@ def graph_findings(graph: GraphDiagnosis) -> Iterator[tuple[LineKind, Message]]:
             yield LineKind.OPTIMISED, _optimised(check)
 
 
-def _static_lines(graph: GraphDiagnosis) -> list[Message]:
-    """What differs in the files. One change made to many nodes is one line, and of many changes the first are shown."""
+def _static_lines(graph: GraphDiagnosis) -> list[tuple[Message, bool]]:
+    """What differs in the files, and whether only the type does that the same values are kept in.
+
+    One change made to many nodes is one line, and of many changes the first are shown.
+    """
     alike: dict[tuple[str, ...], list[StaticDifference]] = {}
     for one in graph.static:
         if one.kind != "storage":
@@ -71,7 +76,10 @@ def _static_lines(graph: GraphDiagnosis) -> list[Message]:
             alike[one.kind, one.what, one.reference, one.candidate] = [one]
     candidate = form_name(graph.candidate)
     lines = [
-        Message("model: {candidate}: {difference}", candidate=candidate, difference=_static(found))
+        (
+            Message("model: {candidate}: {difference}", candidate=candidate, difference=_static(found)),
+            found[0].kind == "storage",
+        )
         for found in list(alike.values())[:STATIC_SHOWN]
     ]
     rest = len(alike) - STATIC_SHOWN + graph.static_total - len(graph.static)
@@ -79,7 +87,10 @@ def _static_lines(graph: GraphDiagnosis) -> list[Message]:
         return lines
     return [
         *lines,
-        Message("model: {candidate}: {rest} more differences show in the files", candidate=candidate, rest=rest),
+        (
+            Message("model: {candidate}: {rest} more differences show in the files", candidate=candidate, rest=rest),
+            False,
+        ),
     ]
 
 

@@ -21,11 +21,11 @@ class Surety(enum.StrEnum):
     """Measured: something differs from what it should be, or is better by more than chance with one thing changed."""
     LIKELY = "likely"
     """What the measurements leave."""
-    HINT = "hint"
-    """A consequence, or a difference that may do no harm."""
     LAST = "last"
     """What has so much freedom that it fits where anything else would explain it: an order of classes that was learned
     from the answers."""
+    HINT = "hint"
+    """No cause by itself: where it lies, a consequence, or a difference that may do no harm."""
 
 
 @dataclass(frozen=True, kw_only=True)

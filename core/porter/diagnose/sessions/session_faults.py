@@ -33,21 +33,21 @@ class SessionFault:
 
 
 TITLES = {
-    "batch-before": Message("it gives the outputs of the call before"),
-    "later-calls": Message("it is right at first, and wrong from some call on"),
+    "batch-before": Message("the outputs are those of an earlier batch"),
+    "later-calls": Message("the outputs are wrong from some call on"),
     "every-other-call": Message("every other call is wrong, as where one of two streams is broken"),
-    "not-deterministic": Message("the same image gives other outputs when it is called again"),
-    "one-buffer": Message("it hands out one buffer for all calls: outputs change when it is called again"),
+    "not-deterministic": Message("the same call twice gives different outputs"),
+    "one-buffer": Message("all calls return one buffer: a later call overwrites the outputs of an earlier one"),
     "refused": Message("it takes one image at a time, and fails with a batch"),
-    "shuffled-rows": Message("the rows of a batch come back in another order"),
+    "shuffled-rows": Message("the rows come out in another order"),
     "first-for-all": Message("every row of a batch has the outputs of its first image"),
     "last-row": Message("the last row of a batch is wrong"),
     "later-rows": Message("only the first row of a batch is right"),
-    "nan-rows": Message("some rows of a batch are NaN or infinite, of images that are finite alone"),
-    "neighbours": Message("a row depends on the other images of its batch"),
+    "nan-rows": Message("some rows have NaN or infinite values"),
+    "neighbours": Message("a row depends on the other rows of its batch"),
     "place": Message("a row depends on its place in the batch"),
-    "batch-size": Message("a batch gives other outputs than its images one at a time"),
-    "threads": Message("it is right from one thread, and wrong when called from several at once"),
+    "batch-size": Message("the outputs depend on the batch size"),
+    "threads": Message("calls from several threads at once disturb each other"),
 }
 
 
@@ -139,6 +139,8 @@ class SessionTrials:
         if not all(outputs):
             return "refused"
         rows = [(g, r) for g, group in enumerate(wrong) for r, bad in enumerate(group) if bad]
+        if {r for _, r in rows} == {size - 1} and not _nonfinite(outputs, rows):
+            return "last-row"
         instead = {(g, r): self._ruler.nearest(outputs[g], r, groups[g][r]) for g, r in rows}
         elsewhere = [found for found in instead.values() if found is not None]
         if len(elsewhere) * 2 > len(rows):
@@ -150,8 +152,6 @@ class SessionTrials:
         if _nonfinite(outputs, rows):
             return "nan-rows"
         places = {r for _, r in rows}
-        if places == {size - 1}:
-            return "last-row"
         if len(rows) == len(groups) * (size - 1) and 0 not in places and size > 2:
             return "later-rows"
         return self._neighbours_or_place(rows[0], groups, size)

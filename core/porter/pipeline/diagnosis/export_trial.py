@@ -84,16 +84,22 @@ def _against_core(conditions: Conditions, fresh: Afresh, path: Path, module: Loc
     giver = conditions.job.hooks.giver("porter_export")
     if module is not None and module.explained:
         return Message("{giver}: core's own export is right; {difference}", giver=giver, difference=told(module))
-    try:
-        mine, theirs = _probe(conditions, own), _probe(conditions, path)
-        mine.label, theirs.label = CORE, AFRESH
-        graph = diagnose_graphs(mine, theirs, [_feed(conditions)])
-    except PorterError as error:
-        return Message("{giver} writes another graph than core's own export: {why}", giver=giver, why=str(error))
-    lines = sorted(graph_findings(graph), key=lambda one: one[0] is not LineKind.FILE)
-    if not lines:
+    if not (lines := difference(conditions, own, path, CORE, AFRESH)):
         return Message("{giver} writes a graph that is wrong where core's own export is right", giver=giver)
     return Message("{giver}: core's own export is right; {difference}", giver=giver, difference=lines[0][1])
+
+
+def difference(
+    conditions: Conditions, right: Path, wrong: Path, right_name: str, wrong_name: str
+) -> list[tuple[LineKind, Message]]:
+    """What two ONNX files differ in, what shows in the files first; empty where they cannot be compared."""
+    try:
+        reference, candidate = _probe(conditions, right), _probe(conditions, wrong)
+        reference.label, candidate.label = right_name, wrong_name
+        graph = diagnose_graphs(reference, candidate, [_feed(conditions)])
+    except PorterError:
+        return []
+    return sorted(graph_findings(graph), key=lambda one: one[0] is not LineKind.FILE)
 
 
 def located(conditions: Conditions, path: Path) -> Located | None:

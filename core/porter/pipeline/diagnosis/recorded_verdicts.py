@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from porter.diagnose.found import Found, finding, ruled_out, together
 from porter.pipeline.diagnosis.conditions import Conditions
-from porter.pipeline.judge.data_evidence import against_data
+from porter.pipeline.judge.data_evidence import RULES, against_data
 from porter.pipeline.judge.labels_say import against_labels, contradicting
 from porter.pipeline.judge.weights_evidence import against_weights, stated_evidence
+from porter.records.audited import Oddity
 from porter.records.diagnosed import Surety
 from porter.records.message import Message
 from porter.records.record import State
@@ -46,6 +47,8 @@ def _precision(conditions: Conditions) -> Iterator[Found]:
 def _data(conditions: Conditions) -> Iterator[Found]:
     evaluate, audit = conditions.command("evaluate"), conditions.record.audit
     against = against_data(conditions.record)
+    if audit is not None and conditions.failed and (alone := audit.odd(Oddity.ONE_LABEL)) is not None:
+        against.insert(0, RULES[Oddity.ONE_LABEL].say(alone))
     for text in against:
         yield finding("data", Message("data: {text}", text=text), evaluate, Surety.MEASURED)
     if audit is not None and not against:

@@ -40,7 +40,7 @@ def reference_poor(conditions: Conditions) -> Found:
         value=None if metric is None else metric.value,
         why=_why(record, reference),
     )
-    return finding("reference poor", text, conditions.command("evaluate"), Surety.LIKELY)
+    return finding("reference poor", text, conditions.command("evaluate"), Surety.HINT)
 
 
 def artefacts_sound(conditions: Conditions) -> Found:

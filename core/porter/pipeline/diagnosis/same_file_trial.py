@@ -6,10 +6,11 @@ from contextlib import closing
 from pathlib import Path
 
 from porter.diagnose.found import Found, finding, ruled_out
+from porter.diagnose.graph_findings import LineKind
 from porter.diagnose.modules.locate import told
 from porter.errors import PorterError
 from porter.pipeline.diagnosis.conditions import Conditions
-from porter.pipeline.diagnosis.export_trial import located
+from porter.pipeline.diagnosis.export_trial import difference, located
 from porter.pipeline.diagnosis.looking_inside import made_from, source_of
 from porter.pipeline.diagnosis.rounding_signs import sign_of
 from porter.pipeline.diagnosis.through_onnx import Compared, through_file, through_session
@@ -17,7 +18,7 @@ from porter.pipeline.job.opening import open_artefact
 from porter.pipeline.judge.tolerance import Bound
 from porter.records.artefact import Artefact
 from porter.records.diagnosed import Surety
-from porter.records.message import Message
+from porter.records.message import Message, Text
 
 FARTHER = 4.0
 """An artefact that rounds by design is off where it lies so many times farther from the reference than the same file
@@ -67,12 +68,13 @@ def _blamed(
         return Found()
     if not plain.passed and bound.binding:
         module = located(conditions, source)
-        where = "" if module is None else told(module)
+        where = _not_the_export(conditions, source) or ("" if module is None else told(module))
         if not sign and not where:
             return Found()
         text = Message("model: {path}: {why}", path=source.name, why=sign or where)
         # Without an explanation, what differs in the files says more.
-        surety = Surety.LOCATED if sign or (module is not None and module.explained) else Surety.MEASURED
+        built = source != conditions.job.folder / made_from(conditions.job, conditions.record, artefact).path
+        surety = Surety.LOCATED if sign or built or (module is not None and module.explained) else Surety.MEASURED
         return finding("model rounded" if sign else "model module", text, conditions.command("export"), surety)
     error = "" if ours.worst is None else ours.worst.problem or Message(
         "max abs error {error:.3g}, allowed {allowed:.3g}", error=ours.worst.max_abs_error, allowed=ours.worst.allowed
@@ -94,3 +96,17 @@ def _blamed(
         text = Message("{text}: {sign}", text=text, sign=sign)
     cause = "runtime rounded" if sign else "runtime numbers"
     return finding(cause, text, conditions.command("verify"), Surety.LOCATED)
+
+
+def _not_the_export(conditions: Conditions, source: Path) -> Text:
+    """What differs between the export and an ONNX file that a runtime built from it; empty where it is the export."""
+    export = conditions.record.export
+    if export is None or source == conditions.job.folder / export.path:
+        return ""
+    lines = difference(conditions, conditions.job.folder / export.path, source, export.path, source.name)
+    files = [line for kind, line in lines if kind is LineKind.FILE]
+    return (
+        Message("it was not built from the file that was exported, or is stale: {difference}", difference=files[0])
+        if files
+        else ""
+    )

@@ -78,7 +78,8 @@ class _Trial:
                 return self._told(fault, plain.info)
             self._measure_by(own)
             if (fault := self._in_batches(plain)) is not None:
-                return self._told(self._at_once(fault), plain.info)
+                with closing(open_artefact(job, self._artefact, check=False, threads=1, streams=1)) as again:
+                    return self._told(self._at_once(fault, again), plain.info)
         with Subject(artefact=self._artefact).opened(job) as session:
             info = session.info
             if (blamed := self._as_scored(session, few)) is not None:
@@ -107,10 +108,9 @@ class _Trial:
         trials = SessionTrials(self._call(session), self._all.arrays, self._ruler)
         return next((fault for size in self._sizes if (fault := trials.batches(size)) is not None), None)
 
-    def _at_once(self, fault: SessionFault) -> SessionFault:
+    def _at_once(self, fault: SessionFault, opened: Session) -> SessionFault:
         """The fault, or another where a session that was just opened does not show it."""
-        with closing(open_artefact(self._all.job, self._artefact, check=False, threads=1, streams=1)) as session:
-            again = SessionTrials(self._call(session), self._all.arrays, self._ruler).batches(fault.size)
+        again = SessionTrials(self._call(opened), self._all.arrays, self._ruler).batches(fault.size)
         return fault if again is not None else later_calls(fault)
 
     def _as_scored(self, session: Session, few: np.ndarray) -> Found | None:
@@ -119,7 +119,9 @@ class _Trial:
         fault = trials.in_turn()
         if fault is None and trials.wrong_alone():
             return self._setting(info, trials.wrong_alone(), len(few))
-        fault = fault or self._in_batches(session)
+        if fault is None and (found := self._in_batches(session)) is not None:
+            with Subject(artefact=self._artefact).opened(self._all.job) as again:
+                fault = self._at_once(found, again)
         if fault is None and info.streams > 1:
             fault = trials.concurrent(info.streams)
         if fault is None and {"accuracy", "parity", "runtime"} & set(self._all.failed):
