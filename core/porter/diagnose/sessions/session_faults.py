@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from porter.diagnose.sessions.ruler import Outputs, Ruler
@@ -30,6 +30,8 @@ class SessionFault:
     """Of so many."""
     size: int = 1
     """Images in a call."""
+    first: tuple[int, ...] = ()
+    """The images of the first batch that was wrong."""
 
 
 TITLES = {
@@ -42,7 +44,6 @@ TITLES = {
     "shuffled-rows": Message("the rows come out in another order"),
     "first-for-all": Message("every row of a batch has the outputs of its first image"),
     "last-row": Message("the last row of a batch is wrong"),
-    "later-rows": Message("only the first row of a batch is right"),
     "nan-rows": Message("some rows have NaN or infinite values"),
     "neighbours": Message("a row depends on the other rows of its batch"),
     "place": Message("a row depends on its place in the batch"),
@@ -57,6 +58,7 @@ class SessionTrials:
     def __init__(self, call: Call, arrays: np.ndarray, ruler: Ruler) -> None:
         self._call, self._arrays, self._ruler = call, arrays, ruler
         self._order = list(range(len(arrays)))
+        self._off: set[int] = set()
 
     def in_turn(self) -> SessionFault | None:
         """Every image alone, then all of them again in reverse: what differs is no matter of the image."""
@@ -64,6 +66,7 @@ class SessionTrials:
         outputs = [_copied(self._call(self._arrays[image : image + 1])) for image in called]
         wrong = [self._wrong(given, image) for given, image in zip(outputs, called, strict=True)]
         count = sum(wrong)
+        self._off = {image for image, bad in zip(called, wrong, strict=True) if bad}
         if not count:
             return None
         before = sum(
@@ -80,6 +83,11 @@ class SessionTrials:
         pairs = zip(outputs[: len(self._order)], reversed(outputs[len(self._order) :]), strict=True)
         differs = sum(self._ruler.apart(first, again) for first, again in pairs)
         return _fault("not-deterministic", differs, len(self._order)) if differs else None
+
+    def by_now(self, outputs: Sequence[Outputs]) -> SessionFault | None:
+        """Later outputs of the same images, each alone: whether one is wrong that was right `in_turn`."""
+        wrong = [image for image in self._order if image not in self._off and self._wrong(outputs[image], image)]
+        return _fault("later-calls", len(wrong), len(self._order)) if wrong else None
 
     def buffer(self) -> SessionFault | None:
         """Whether what a call gave changes when the session is called again."""
@@ -104,7 +112,13 @@ class SessionTrials:
         count = sum(map(sum, wrong))
         if not count:
             return None
-        return _fault(self._batch_fault(groups, outputs, wrong, size), count, sum(map(len, groups)), size)
+        found = _fault(self._batch_fault(groups, outputs, wrong, size), count, sum(map(len, groups)), size)
+        return replace(found, first=tuple(groups[next(g for g, rows in enumerate(wrong) if any(rows))]))
+
+    def is_right(self, images: Sequence[int]) -> bool:
+        """Whether one batch of these images has the outputs of each."""
+        group = list(images)
+        return bool((self._ruler.errors(self._call(self._arrays[group]), group) <= 1).all())
 
     def long(self, calls: int) -> SessionFault | None:
         """So many calls on single images, round and round."""
@@ -151,9 +165,6 @@ class SessionTrials:
             return "shuffled-rows"
         if _nonfinite(outputs, rows):
             return "nan-rows"
-        places = {r for _, r in rows}
-        if len(rows) == len(groups) * (size - 1) and 0 not in places and size > 2:
-            return "later-rows"
         return self._neighbours_or_place(rows[0], groups, size)
 
     def _neighbours_or_place(self, at: tuple[int, int], groups: Sequence[list[int]], size: int) -> str:

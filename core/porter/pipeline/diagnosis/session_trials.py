@@ -72,9 +72,11 @@ class _Trial:
     def found(self) -> Found:
         job, few = self._all.job, self._all.arrays[:SINGLES]
         with closing(open_artefact(job, self._artefact, check=False, threads=1, streams=1)) as plain:
-            own = [self._call(plain)(image[None]) for image in self._all.arrays]
             plainly = SessionTrials(self._call(plain), few, self._ruler)
             if (fault := plainly.in_turn() or plainly.buffer()) is not None:
+                return self._told(fault, plain.info)
+            own = [dict(self._call(plain)(image[None])) for image in self._all.arrays]
+            if (fault := plainly.by_now(own)) is not None:
                 return self._told(fault, plain.info)
             self._measure_by(own)
             if (fault := self._in_batches(plain)) is not None:
@@ -109,9 +111,9 @@ class _Trial:
         return next((fault for size in self._sizes if (fault := trials.batches(size)) is not None), None)
 
     def _at_once(self, fault: SessionFault, opened: Session) -> SessionFault:
-        """The fault, or another where a session that was just opened does not show it."""
-        again = SessionTrials(self._call(opened), self._all.arrays, self._ruler).batches(fault.size)
-        return fault if again is not None else later_calls(fault)
+        """The fault, or another where the first call of a session does not show it."""
+        at_first = SessionTrials(self._call(opened), self._all.arrays, self._ruler).is_right(fault.first)
+        return later_calls(fault) if at_first else fault
 
     def _as_scored(self, session: Session, few: np.ndarray) -> Found | None:
         """As the run opened it. What is wrong throughout comes of the settings, or of what an earlier session kept."""
