@@ -15,6 +15,7 @@ from porter.errors import PorterError
 from porter.pipeline.diagnosis.conditions import Conditions
 from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.opening import open_artefact
+from porter.pipeline.session_checks.check_names import BATCH_BEFORE
 from porter.records.artefact import Artefact, SessionInfo
 from porter.records.diagnosed import Surety
 from porter.records.message import Message, Text
@@ -67,7 +68,8 @@ class _Trial:
         job = conditions.job
         parity = next((one for one in conditions.record.parity if one.candidate == artefact.id), None)
         broken = {one.batch for one in parity.outputs if not one.passed} if parity is not None else set()
-        self._sizes = sorted({job.request.evaluation_batch, max(job.request.batch_sizes, default=1), *broken} - {1})
+        wanted = {job.request.evaluation_batch, max(job.request.batch_sizes, default=1), *broken} - {1}
+        self._sizes = sorted(wanted, reverse=True)  # a small batch cannot tell a place from the last row
 
     def found(self) -> Found:
         job, few = self._all.job, self._all.arrays[:SINGLES]
@@ -112,6 +114,8 @@ class _Trial:
 
     def _at_once(self, fault: SessionFault, opened: Session) -> SessionFault:
         """The fault, or another where the first call of a session does not show it."""
+        if fault.name == BATCH_BEFORE:  # there is none before the first call
+            return fault
         at_first = SessionTrials(self._call(opened), self._all.arrays, self._ruler).is_right(fault.first)
         return later_calls(fault) if at_first else fault
 
