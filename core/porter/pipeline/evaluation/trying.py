@@ -28,10 +28,10 @@ SIGNIFICANCE = 0.01
 """Largest corrected p of an alternative that is named."""
 STEP = 0.1
 """By how much a score, 0 to 1, must differ to count as gained or lost."""
-ROUNDS, CLOSE_ROUNDS = (4, 6, 20), (12, 24, 60)
+ROUNDS, CLOSE_ROUNDS = (3, 5, 16), (12, 24, 60)
 """Wrong images of each round of the race; `CLOSE` where the accuracy is poor."""
 CLOSE_ROUNDS_ALL = sum(CLOSE_ROUNDS)
-KEPT = (10, 4, 3)
+KEPT, CLOSE_KEPT = (6, 2, 2), (10, 4, 3)
 """Alternatives that go on after each round, at most."""
 MENDED = 0.25
 """Share of the wrong images that an alternative must mend to go on, at least; where the accuracy is poor, any."""
@@ -92,8 +92,9 @@ def fewest(changes: int) -> int:
 def race(rendered: Rendered, asked: Asked, *, close: bool) -> tuple[Better, ...]:
     """The alternatives that are better beyond chance, the best first."""
     left, seen = asked.changes, 0
-    for more, kept in zip(CLOSE_ROUNDS if close else ROUNDS, KEPT, strict=True):
+    for more, kept in zip(*((CLOSE_ROUNDS, CLOSE_KEPT) if close else (ROUNDS, KEPT)), strict=True):
         seen += more
+        _score_together(rendered, asked, left, seen)
         mended = {id(change): _mended(rendered, asked, change, seen) for change in left}
         least = _least(asked, close=close)
         able = [change for change in left if mended[id(change)] > 0 and mended[id(change)] >= least]
@@ -150,10 +151,20 @@ def _reversed(change: Change) -> Change:
     return replace(change, fields=fields)
 
 
+def _score_together(rendered: Rendered, asked: Asked, changes: Sequence[Change], count: int) -> None:
+    """Score the wrong images of a round under all changes at once: each image is decoded once, and batches are full."""
+    recipes = [change.apply(asked.recipe) for change in changes if change.suspect.name != EXIF]
+    rendered.score(recipes, _order(_wrongs(asked, ""), most=CLOSE_ROUNDS_ALL)[:count])
+
+
+def _wrongs(asked: Asked, name: str) -> list[int]:
+    """The wrong images that a change of that name can change."""
+    return [place for place in _pool(asked, name) if _wrong(asked.scores[place])]
+
+
 def _mended(rendered: Rendered, asked: Asked, change: Change, count: int) -> float:
     """Share of up to `count` wrong images, evenly spaced, that the change mends."""
-    wrong = [place for place in _pool(asked, change.suspect.name) if _wrong(asked.scores[place])]
-    return _share(rendered, asked, change, wrong, count, 1)
+    return _share(rendered, asked, change, _wrongs(asked, change.suspect.name), count, 1)
 
 
 def _gains(rendered: Rendered, asked: Asked, change: Change, seen: int) -> bool:
