@@ -53,6 +53,6 @@ class Tried:
     poor: bool
     """Whether the accuracy called for a close look: below the published figure, near chance, or mostly wrong."""
     better: tuple[Better, ...] = ()
-    """Those that are better beyond chance, the best first; mostly none."""
+    """The best of those that are better beyond chance and those as good, the most usual first; mostly none."""
     reason: Text = ""
     """Why none was tried; empty: they were."""

@@ -90,7 +90,7 @@ def fewest(changes: int) -> int:
 
 
 def race(rendered: Rendered, asked: Asked, *, close: bool) -> tuple[Better, ...]:
-    """The alternatives that are better beyond chance, the best first."""
+    """The best of the alternatives that are better beyond chance, and those as good, the most usual first."""
     left, seen = asked.changes, 0
     for more, kept in zip(*((CLOSE_ROUNDS, CLOSE_KEPT) if close else (ROUNDS, KEPT)), strict=True):
         seen += more
@@ -101,8 +101,10 @@ def race(rendered: Rendered, asked: Asked, *, close: bool) -> tuple[Better, ...]
         left = tuple(sorted(able, key=lambda change: -mended[id(change)])[:kept])
     sound = [change for change in left if _gains(rendered, asked, change, seen)]
     found = [better for change in sound if (better := _tested(rendered, asked, change)) is not None]
-    found.sort(key=lambda one: -one.value)
-    return tuple(one for one in found if one.gain >= found[0].gain - AS_GOOD)
+    best = max((one.value for one in found), default=0.0)
+    usual = [change.suspect.name for change in asked.changes]
+    as_good = [one for one in found if one.value >= best - AS_GOOD]
+    return tuple(sorted(as_good, key=lambda one: usual.index(one.suspects[0].name)))
 
 
 def _deepened(rendered: Rendered, asked: Asked, found: tuple[Better, ...], *, close: bool) -> tuple[Better, ...]:
@@ -119,11 +121,11 @@ def _deepened(rendered: Rendered, asked: Asked, found: tuple[Better, ...], *, cl
             break
         further = race(rendered, base, close=close)
         if further:
-            best = further[0]
-            last = next(one for one in base.changes if one.suspect == best.suspects[0])
-            places = _order(_pool(base, last.suspect.name))[: best.images]
+            last = next(one for one in base.changes if one.suspect == further[0].suspects[0])
+            places = _order(_pool(base, last.suspect.name))[: further[0].images]
             suspects = tuple(one.suspect for one in (*_beside(taken, last), last))
-            found = (replace(best, suspects=suspects, declared=_percent(asked.scores[place] for place in places)),)
+            whole = _compared(rendered, asked, last.apply(base.recipe), places)
+            found = (replace(whole, suspects=suspects),)
     return found
 
 
@@ -194,22 +196,27 @@ def _tested(rendered: Rendered, asked: Asked, change: Change) -> Better | None:
     for look in LOOKS:
         some = places[:look]
         rendered.score([recipe], some)
-        moves = [rendered.of(recipe, place) - asked.scores[place] for place in some]
-        gained, lost = sum(move >= STEP for move in moves), sum(move <= -STEP for move in moves)
-        p_value = min(1.0, mcnemar_exact(gained, lost) * len(asked.changes) * len(LOOKS))
-        if gained > lost and p_value <= SIGNIFICANCE:
-            return Better(
-                suspects=(change.suspect,),
-                images=len(some),
-                value=_percent(rendered.of(recipe, place) for place in some),
-                declared=_percent(asked.scores[place] for place in some),
-                gained=gained,
-                lost=lost,
-                p_value=p_value,
-            )
-        if gained <= lost or len(some) == len(places):
+        found = replace(_compared(rendered, asked, recipe, some), suspects=(change.suspect,))
+        if found.gained > found.lost and found.p_value <= SIGNIFICANCE:
+            return found
+        if found.gained <= found.lost or len(some) == len(places):
             return None
     return None
+
+
+def _compared(rendered: Rendered, asked: Asked, recipe: Recipe, places: Sequence[int]) -> Better:
+    """A recipe that was scored on `places` against the pipeline to beat; who compares names the suspects."""
+    moves = [rendered.of(recipe, place) - asked.scores[place] for place in places]
+    gained, lost = sum(move >= STEP for move in moves), sum(move <= -STEP for move in moves)
+    return Better(
+        suspects=(),
+        images=len(places),
+        value=_percent(rendered.of(recipe, place) for place in places),
+        declared=_percent(asked.scores[place] for place in places),
+        gained=gained,
+        lost=lost,
+        p_value=min(1.0, mcnemar_exact(gained, lost) * len(asked.changes) * len(LOOKS)),
+    )
 
 
 def _least(asked: Asked, *, close: bool) -> float:
