@@ -22,6 +22,8 @@ from porter.records.request import RunRequest
 from porter.worker.process import Worker
 
 LABELS = [0, 1, 2] * 4
+SCORING, TIMING = 10, 14
+"""The call of a session that no comparison and no check of it reaches: the evaluation's last batch; and a later one."""
 
 
 @pytest.fixture
@@ -66,13 +68,13 @@ def impatient(worker: Worker, name: str, *arguments: object, **how: Any) -> Any:
 @pytest.mark.parametrize(
     ("mood", "at", "nth", "what"),
     [
-        ("kill", "run", 5, "NOT SCORED"),
-        ("sleep", "run", 5, "NOT SCORED"),
-        ("raise", "run", 5, "NOT SCORED"),
+        ("kill", "run", SCORING, "NOT SCORED"),
+        ("sleep", "run", SCORING, "NOT SCORED"),
+        ("raise", "run", SCORING, "NOT SCORED"),
         ("memory", "run", 1, "NOT SCORED"),
         ("exit", "open", 1, "NOT SCORED"),
         ("exit", "build", 1, "NOT BUILT"),
-        ("kill", "run", 8, "NOT MEASURED"),
+        ("kill", "run", TIMING, "NOT MEASURED"),
     ],
 )
 def test_one_line_each_and_the_others_delivered(
@@ -119,7 +121,7 @@ def _documents_say_it(out: Path, *, scored: bool) -> None:
 
 def test_the_next_run_goes_on_with_it(tmp_path: Path, photos: dict[str, str]) -> None:
     out, calm = tmp_path / "out", tmp_path / "calm"
-    options = ("mood=kill", "nth=5", f"unless={calm}")
+    options = ("mood=kill", f"nth={SCORING}", f"unless={calm}")
     assert begun(out, photos, *options).everything() is ExitCode.VERDICT_FAILED
     measured = json.loads((out / "run.json").read_bytes())["performance"]
     calm.touch()
@@ -128,7 +130,7 @@ def test_the_next_run_goes_on_with_it(tmp_path: Path, photos: dict[str, str]) ->
     assert again.record.unfinished == ()
     wild = again.record.evaluation("wild-fp32")
     assert wild is not None and wild.end_to_end is not None
-    assert wild.end_to_end.resumed == 8 and wild.scored == len(LABELS)  # four batches were answered before
+    assert wild.end_to_end.resumed == 10 and wild.scored == len(LABELS)  # five batches were answered before
     kept = [one.measured for one in again.record.performance if one.artefact == "onnxruntime-fp32"]
     assert kept == [one["measured"] for one in measured]
     assert {one.artefact for one in again.record.performance} == {"onnxruntime-fp32", "wild-fp32"}
@@ -164,7 +166,7 @@ def test_chatter_changes_nothing(tmp_path: Path, photos: dict[str, str], capfd: 
 
 
 def test_auto_leaves_it_out(tmp_path: Path, photos: dict[str, str]) -> None:
-    run = begun(tmp_path / "out", photos, "mood=kill", "nth=5", precisions=("auto",), search_seconds=0.0)
+    run = begun(tmp_path / "out", photos, "mood=kill", f"nth={SCORING}", precisions=("auto",), search_seconds=0.0)
     assert run.everything() in (ExitCode.OK, ExitCode.VERDICT_FAILED)
     assert run.record.choice is not None and run.record.choice.chosen.startswith("onnxruntime")
     assert [one.artefact for one in run.record.unfinished] == ["wild-fp32"]
