@@ -16,6 +16,7 @@ from porter.testing import document_checks as documents
 from porter.testing import graph_checks as graph
 from porter.testing import offer_checks as offers
 from porter.testing import runtime_checks as runtimes
+from porter.testing import scorer_checks as scorers
 from porter.testing.made_images import ImageSet
 from porter.testing.tried_model import Check, Problem, Subject
 
@@ -33,6 +34,7 @@ CHECKS = (
     Check(name="preprocess-spec", hook="porter_preprocess", find=pixels.agrees_with_spec, needs=("preprocess",)),
     Check(name="load", hook="porter_load", find=model.load, needs=("preprocess",)),
     Check(name="postprocess", hook="porter_postprocess", find=answers.postprocess, needs=("load",)),
+    Check(name="scorer", hook="porter_tasks", find=scorers.scorer, needs=("postprocess",)),
     Check(name="export", hook="porter_export", find=graph.export, needs=("load",)),
     Check(name="parity", hook="porter_export", find=graph.parity, needs=("export", "postprocess")),
     Check(name="documents", hook="porter_describe", find=documents.documents, needs=("parity",)),

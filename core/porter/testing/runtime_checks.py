@@ -29,6 +29,7 @@ from porter.records.artefact import Artefact, SessionInfo
 from porter.records.parity import Tolerance
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 from porter.runfolder.layout import MODELS
+from porter.testing.session_behaviour import session_behaviour
 from porter.testing.tried_model import Problem, Subject
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def _works(runtime: Runtime, precision: str, folder: Path) -> Iterator[Problem]:
             with closing(runtime.open(opening)) as session:
                 yield from _as_asked(said, opening, session.info)
                 if precision == PRECISION:
-                    yield from _answers(runtime, session, weights)
+                    wrong = list(_answers(runtime, session, weights))
+                    yield from wrong or session_behaviour(said, session, weights)
         if runtime.probes and precision == PRECISION:
             yield from _probes(runtime, artefact, folder, weights)
     except PorterError as error:
