@@ -54,7 +54,7 @@ def verify_all(job: Job, record: RunRecord) -> RunRecord:
                     compared: list[Compared] = []
                     found = verify(job, artefact.id, session, images, bound, compared)
                     info = session.info
-                found = found if found.passed else explained(job, artefact, found, images)
+                found = found if found.passed else explained(job, record, artefact, found, images)
                 parity.append(with_precision(job, record, artefact, info, found, compared))
             except TargetFailed as error:
                 record = failed(record, Failing.VERIFY, artefact.id, error)

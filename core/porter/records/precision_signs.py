@@ -34,6 +34,8 @@ class PrecisionSigns:
     """Convolutions and matrix products of the int8 graph; None: it is not int8, or there is no ONNX graph of it."""
     graph_int8: int | None = None
     """Those of them that are quantised."""
+    given_int8: int | None = None
+    """Those that are quantised in the graph that porter gave the runtime to build from; None: it quantises itself."""
     notes: tuple[Text, ...] = ()
     """What is said about it."""
     contradictions: tuple[Text, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from porter.pipeline.evaluation.infer import infer
@@ -18,7 +19,7 @@ def scorer(subject: Subject) -> Iterator[Problem]:
     outputs = infer(job, job.reference, subject.batch)
     answered = [*job.hooks.postprocess(outputs, job.spec)][: len(job.data.items)]
     counts = [_counts(_scored(subject, answered[:length])) for length in range(1, len(answered) + 1)]
-    for length, (fewer, more) in enumerate(zip(counts, counts[1:], strict=False), start=2):
+    for length, (fewer, more) in enumerate(pairwise(counts), start=2):
         for name in sorted(fewer):
             if more.get(name, 0) <= fewer[name]:
                 yield Problem(HOOK, f"{job.task.name!r}: item {length} adds nothing to the count of {name!r}")

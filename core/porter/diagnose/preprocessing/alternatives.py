@@ -15,7 +15,7 @@ USUAL = frozenset(
         *("bgr", "opencv-linear", "opencv-cubic", "no-antialias-bytes"),
         *("pillow-bicubic", "pillow-nearest", "pillow-lanczos", "pillow-bilinear"),
         *("mean-missing", "mean-std-reversed", "exif", "squash", "squash-crop", "no-margin", "margin", "mirrored"),
-        *("unit-range", "signed-range", "imagenet", "clip"),
+        *("divisor", "unit-range", "signed-range", "imagenet", "clip"),
     }
 )
 """Faults that leave a good part of an accuracy, and move answers enough to show."""
@@ -71,6 +71,8 @@ def as_declared() -> Change:
 
 def _ranges(spec: PreprocessSpec) -> Iterator[Change]:
     """What a grey level becomes."""
+    if spec.divisor != IMAGENET["divisor"] and max(spec.mean) <= 1.0:  # said before a family that has it as well
+        yield _change("divisor", Message("divisor 255, values 0..1 before mean and std"), divisor=IMAGENET["divisor"])
     colours = slice(None, None, -1 if spec.channels == "BGR" else 1)
     yield _change("unit-range", Message("values 0..1, no mean and std"), divisor=255.0, mean=ZEROS, std=ONES)
     yield _change("byte-range", Message("values 0..255, no mean and std"), divisor=1.0, mean=ZEROS, std=ONES)

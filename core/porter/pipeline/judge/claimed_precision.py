@@ -99,6 +99,14 @@ def _undone(signs: PrecisionSigns, artefact: str, claimed: Precision) -> Message
             **figures,
             total=signs.graph_layers,
         )
+    if signs.given_int8 and signs.graph_int8 is not None and signs.graph_int8 < UNDONE_SHARE * signs.given_int8:
+        return Message(
+            "{artefact}: {precision} is claimed, and of the {given} convolutions and matrix products in it that the "
+            "graph has from which it was built its own graph has {count}",
+            **figures,
+            given=signs.given_int8,
+            count=signs.graph_int8,
+        )
     total = sum(signs.layers.values())
     running = signs.layers.get(claimed.name, 0)
     planned = 0.0 if not signs.graph_layers else (signs.graph_int8 or 0) / signs.graph_layers

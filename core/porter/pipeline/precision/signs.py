@@ -51,7 +51,7 @@ def signs_of(
     claimed = job.precision(artefact.precision)
     errors = _Errors(compared)
     weights, own = _weights(job, artefact, claimed)
-    graph_int8, graph_layers = _graph(job, record, artefact, claimed)
+    graph_int8, graph_layers, given_int8 = _graph(job, record, artefact, claimed)
     noise: float | None = None
     rounded: dict[str, float] = {}
     alike: dict[str, float] = {}
@@ -68,6 +68,7 @@ def signs_of(
         layers=info.layers,
         graph_layers=graph_layers,
         graph_int8=graph_int8,
+        given_int8=given_int8,
     )
 
 
@@ -152,15 +153,21 @@ def _weights(job: Job, artefact: Artefact, claimed: Precision) -> tuple[str, boo
     return found, bool(own)
 
 
-def _graph(job: Job, record: RunRecord, artefact: Artefact, claimed: Precision) -> tuple[int | None, int | None]:
-    """Quantised layers and all layers of the int8 graph that an artefact is, or was built from."""
+def _graph(
+    job: Job, record: RunRecord, artefact: Artefact, claimed: Precision
+) -> tuple[int | None, int | None, int | None]:
+    """Quantised layers and all layers of the int8 graph that an artefact is or was built from, and the quantised ones
+    of the graph that porter made."""
     if not claimed.quantised:
-        return None, None
-    path = job.folder / artefact.path
-    if path.suffix != ".onnx":
-        if record.quantization is None or artefact.calibration is not None:
-            return None, None
-        path = job.folder / record.quantization.path
+        return None, None, None
+    given = record.quantization.path if record.quantization is not None and artefact.calibration is None else ""
+    path = artefact.path if artefact.path.endswith(".onnx") else given
+    counted = {one: _quantised(job.folder / one) for one in {path, given} if one}
+    int8, layers = counted.get(path, (None, None))
+    return int8, layers, counted.get(given, (None, None))[0]
+
+
+def _quantised(path: Path) -> tuple[int | None, int | None]:
     model = _readable(path)
     return (None, None) if model is None else quantised_layers(model)
 

@@ -34,7 +34,7 @@ TITLES = {
     LATER_CALLS: Message("the outputs are wrong from some call on"),
     NAN_ROWS: Message("some rows have NaN or infinite values"),
     LAYOUT: Message("the input is read in another layout"),
-    STALE_FILE: Message("the compiled file in the cache is of another model"),
+    STALE_FILE: Message("the compiled file is of another model"),
     SWALLOWED: Message("an error is swallowed, and outputs are returned all the same"),
     OUTPUTS: Message("outputs differ, and no check tells why"),
 }

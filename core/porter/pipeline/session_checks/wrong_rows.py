@@ -40,10 +40,10 @@ def named(wanted: Rows, got: Rows, off: np.ndarray, tolerance: Tolerance, before
         return finding(SWALLOWED, Message("{wrong} of {rows} rows hold one value throughout", **figures))
     if before is not None and _all_among(got, before, wrong, tolerance):
         return finding(BATCH_BEFORE, detail)
-    if rows > 1 and _all_among(got, wanted, wrong, tolerance):
-        return finding(SHUFFLED, Message("{wrong} of {rows} rows are those of other images of the batch", **figures))
     if rows > 1 and wrong == [rows - 1]:
         return finding(LAST_ROW, Message("row {row} of {rows}, and no other", row=rows, rows=rows))
+    if len(wrong) > 1 and _all_among(got, wanted, wrong, tolerance):
+        return finding(SHUFFLED, Message("{wrong} of {rows} rows are those of other images of the batch", **figures))
     return finding(OUTPUTS, detail)
 
 
