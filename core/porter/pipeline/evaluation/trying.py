@@ -32,7 +32,7 @@ ROUNDS, CLOSE_ROUNDS = (3, 5, 16), (12, 24, 60)
 """Wrong images of each round of the race; `CLOSE` where the accuracy is poor."""
 CLOSE_ROUNDS_ALL = sum(CLOSE_ROUNDS)
 KEPT, CLOSE_KEPT = (6, 2, 2), (10, 4, 3)
-"""Alternatives that go on after each round, at most."""
+"""Alternatives that go on after each round, at most, and those that are level with the last of them."""
 MENDED = 0.25
 """Share of the wrong images that an alternative must mend to go on, at least; where the accuracy is poor, any."""
 HOPE = 0.7
@@ -97,8 +97,9 @@ def race(rendered: Rendered, asked: Asked, *, close: bool) -> tuple[Better, ...]
         _score_together(rendered, asked, left, seen)
         mended = {id(change): _mended(rendered, asked, change, seen) for change in left}
         least = _least(asked, close=close)
-        able = [change for change in left if mended[id(change)] > 0 and mended[id(change)] >= least]
-        left = tuple(sorted(able, key=lambda change: -mended[id(change)])[:kept])
+        best = sorted(mended.values(), reverse=True)[:kept]
+        bound = max([least, *best[-1:]])  # those that are level with the last that goes on go on with it
+        left = tuple(change for change in left if 0 < mended[id(change)] >= bound)
     sound = [change for change in left if _gains(rendered, asked, change, seen)]
     found = [better for change in sound if (better := _tested(rendered, asked, change)) is not None]
     best = max((one.value for one in found), default=0.0)
