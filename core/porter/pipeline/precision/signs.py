@@ -24,7 +24,7 @@ from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.job.job import Job
 from porter.pipeline.judge.claimed_precision import is_exact, is_suspicious
 from porter.records.artefact import Artefact, SessionInfo
-from porter.records.precision import Precision
+from porter.records.precision import INT8, Precision
 from porter.records.precision_signs import PrecisionSigns
 from porter.records.record import RunRecord
 
@@ -157,8 +157,8 @@ def _graph(
     job: Job, record: RunRecord, artefact: Artefact, claimed: Precision
 ) -> tuple[int | None, int | None, int | None]:
     """Quantised layers and all layers of the int8 graph that an artefact is or was built from, and the quantised ones
-    of the graph that porter made."""
-    if not claimed.quantised:
+    of the graph that porter made. How a graph of another precision shows it, its runtime alone knows."""
+    if claimed.name != INT8:
         return None, None, None
     given = record.quantization.path if record.quantization is not None and artefact.calibration is None else ""
     path = artefact.path if artefact.path.endswith(".onnx") else given
