@@ -97,8 +97,8 @@ def race(rendered: Rendered, asked: Asked, *, close: bool) -> tuple[Better, ...]
         _score_together(rendered, asked, left, seen)
         mended = {id(change): _mended(rendered, asked, change, seen) for change in left}
         least = _least(asked, close=close)
-        best = sorted(mended.values(), reverse=True)[:kept]
-        bound = max([least, *best[-1:]])  # those that are level with the last that goes on go on with it
+        levels = sorted(mended.values(), reverse=True)[:kept]
+        bound = max([least, *levels[-1:]])  # those that are level with the last that goes on go on with it
         left = tuple(change for change in left if 0 < mended[id(change)] >= bound)
     sound = [change for change in left if _gains(rendered, asked, change, seen)]
     found = [better for change in sound if (better := _tested(rendered, asked, change)) is not None]
