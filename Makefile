@@ -1,7 +1,7 @@
 # make run   set up .venv and run the main job on the shipped sample
 # make test  install what the tests need and run them all, on up to 8 cores
 # make lint  ruff and mypy
-# make bench how soon porter answers; porter beside other ways to do the same, to docs/benchmarks.md; BENCH=--quick
+# make bench how soon porter answers; what checks cost; porter beside other ways to do the same, to docs/benchmarks.md; BENCH=--quick
 # make fuzz  damaged inputs for every reader, for SECONDS seconds
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -29,6 +29,7 @@ fuzz: .venv/tested
 
 bench: .venv/tested
 	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/checks.py $(filter --quick,$(BENCH))
 	$(BIN)/python bench/versus.py $(BENCH)
 
 lint: .venv/tested

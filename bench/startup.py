@@ -32,10 +32,12 @@ def best(*arguments: str) -> float:
     return min(seconds_of(*arguments) for _ in range(ROUNDS))
 
 
-def seconds_of(*arguments: str) -> float:
-    """Processor time of Python with these arguments."""
+def seconds_of(*arguments: str, codes: tuple[int, ...] = (0,)) -> float:
+    """Processor time of Python with these arguments, which must end with one of `codes`."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
+    code = subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=False).returncode
+    if code not in codes:
+        raise SystemExit(f"{' '.join(arguments)}: ended with {code}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
