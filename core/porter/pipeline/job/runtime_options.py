@@ -22,10 +22,13 @@ def options_of(runtime: Runtime, given: Sequence[str]) -> dict[str, OptionValue]
 
 
 def require_known(given: Sequence[str], runtimes: Sequence[Runtime]) -> None:
-    """Stop where an option is for a runtime that this run does not use, or is not one of its options."""
+    """Stop where an option is for a runtime that this run does not use, is not one of its options, or has two values."""
     names = {runtime.name: runtime for runtime in runtimes}
+    first: dict[tuple[str, str], str] = {}
     for text in given:
         name, key, _ = parted(text)
+        if first.setdefault((name, key), text) != text:
+            raise BadInput(f"--option {one_line(text)}: given before as {one_line(first[name, key])}; give it once")
         if name not in names:
             raise BadInput(
                 f"--option {one_line(text)}: this run does not use runtime {one_line(name)!r}, it uses "

@@ -139,6 +139,8 @@ def _named(request: RunRequest, registry: Registry) -> tuple[tuple[Runtime, str]
 
 def _not_offered(runtime: Runtime, precision: str, registry: Registry) -> BadInput:
     """That a runtime lacks a precision, with the runtimes that have it."""
+    if not precision:
+        return BadInput("--precision: empty; name a precision, e.g. fp32")
     status = registry.status(runtime.name)
     offers = {name: registry.status(name).precisions for name in sorted(registry.runtimes())}
     others = [f"`--runtime {name} --precision {precision}`" for name, known in offers.items() if precision in known]
