@@ -22,7 +22,7 @@ def options_of(runtime: Runtime, given: Sequence[str]) -> dict[str, OptionValue]
 
 
 def require_known(given: Sequence[str], runtimes: Sequence[Runtime]) -> None:
-    """Stop where an option is for a runtime that this run does not use, is not one of its options, or has two values."""
+    """Stop where an option is for a runtime that this run does not use, is none of its options, or has two values."""
     names = {runtime.name: runtime for runtime in runtimes}
     first: dict[tuple[str, str], str] = {}
     for text in given:
