@@ -46,6 +46,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No file's tests leave a folder of theirs on the path, from which those after it would find plugins."""
+    before, base = set(sys.path), str(tmp_path_factory.getbasetemp())
+    yield
+    assert not [folder for folder in sys.path if folder.startswith(base) and folder not in before]
+
+
 @pytest.fixture
 def without_opencv() -> Iterator[None]:
     """A process in which OpenCV cannot be imported, and nothing has asked for it yet."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from porter.contracts.progress import Progress
-from porter.errors import PluginError, PorterError, one_line
+from porter.errors import BadInput, PluginError, PorterError, one_line
 from porter.pipeline.evaluation.executors.base import Answering, Work
 from porter.pipeline.evaluation.executors.ray_worker import Arrived, Opened, Order, Worker, order_for
 from porter.pipeline.evaluation.executors.shards import Plan, Shard, shards
@@ -55,7 +57,8 @@ class Crew(Answering):
         self._kind = ray.remote(Worker).options(
             **options, resources=others, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD"
         )
-        self._handed = ray.put(self._order)
+        self._search_path = [str(Path(folder).absolute()) for folder in sys.path]
+        self._handed = ray.put(_packed(ray, self._order))
         self._members: list[_Member] = []
         self._calls: dict[Any, tuple[_Member, Shard | None]] = {}
         """Calls that have not come back, with who does them and the shard that they answer."""
@@ -99,7 +102,7 @@ class Crew(Answering):
         self._calls.clear()
 
     def _hire(self) -> None:
-        member = _Member(self._kind.remote())
+        member = _Member(self._kind.remote(self._search_path))
         self._members.append(member)
         self._calls[member.actor.arrive.remote(self._handed)] = member, None
 
@@ -206,6 +209,14 @@ class Crew(Answering):
         where = member.node or "a machine of the cluster"
         told = _COLOURS.sub("", str(cause)).strip().rpartition("\n")[2]
         return PluginError(f"{self._name}: a worker on {where} raised {type(cause).__name__}: {one_line(told)}")
+
+
+def _packed(ray: Any, order: Order) -> bytes:
+    try:
+        packed: bytes = ray.cloudpickle.dumps(order)
+    except Exception as error:  # an object can raise anything when it is pickled
+        raise BadInput(f"the plugins of this run cannot be sent to workers: {one_line(error)}") from None
+    return packed
 
 
 def _reason(error: Exception) -> str:
