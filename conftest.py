@@ -21,7 +21,14 @@ ALLOWED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("suite", deadline=None, suppress_health_check=ALLOWED, derandomize=True)
 settings.load_profile("suite")
 
-ALONE = ("test_ray.py", "test_plugin_file.py", "test_report_browser.py", "test_network.py", "test_wheels.py")
+ALONE = (
+    "test_ray.py",
+    "test_ray_cluster.py",
+    "test_plugin_file.py",
+    "test_report_browser.py",
+    "test_network.py",
+    "test_wheels.py",
+)
 """Files that take much memory or several processes: one worker takes all of them, one after another."""
 
 
