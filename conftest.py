@@ -21,7 +21,14 @@ ALLOWED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("suite", deadline=None, suppress_health_check=ALLOWED, derandomize=True)
 settings.load_profile("suite")
 
-ALONE = ("test_ray.py", "test_plugin_file.py", "test_report_browser.py", "test_network.py", "test_wheels.py")
+ALONE = (
+    "test_ray.py",
+    "test_ray_cluster.py",
+    "test_plugin_file.py",
+    "test_report_browser.py",
+    "test_network.py",
+    "test_wheels.py",
+)
 """Files that take much memory or several processes: one worker takes all of them, one after another."""
 
 
@@ -44,6 +51,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PORTER_CACHE_HOME", str(tmp_path_factory.mktemp("porter-cache")))
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No file's tests leave a folder of theirs on the path, from which those after it would find plugins."""
+    before, base = set(sys.path), str(tmp_path_factory.getbasetemp())
+    yield
+    assert not [folder for folder in sys.path if folder.startswith(base) and folder not in before]
 
 
 @pytest.fixture

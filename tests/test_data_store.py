@@ -119,8 +119,8 @@ def test_class_folders_of_a_url(photos: tuple[Path, Path], tmp_path: Path) -> No
 
 
 def test_what_is_missing_is_named() -> None:
-    with pytest.raises(Missing, match=r"--data s3://bucket/val: .*[Ii]nstall s3fs"):
-        open_store("s3://bucket/val")
+    with pytest.raises(Missing, match=r"--data gs://bucket/val: .*[Ii]nstall gcsfs"):
+        open_store("gs://bucket/val")
     with pytest.raises(BadInput, match="--data s9://bucket: cannot be opened: Protocol not known: s9"):
         open_store("s9://bucket")
     with pytest.raises(BadInput, match="memory://nothing: no images in it or below it"):

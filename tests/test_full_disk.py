@@ -8,18 +8,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from disks import small_file_system
-from tiny import write_photos
+from disks import leave_room, small_file_system
+from tiny import start, write_photos
 
-from porter.errors import PluginError
+from porter.errors import ExitCode, PluginError, is_full_disk
 from porter.graphs.quantize.int8_graph import quantiser
 from porter.hosting.plugin_faults import raise_as_plugin_error
+from porter.pipeline.run import Run
 
 HERE = Path(__file__).parent
-SIZES = (48, 72, 96, 120)
-"""KiB that are free: enough for nothing much, for the model, for some of the journal."""
+SIZES = (48, 120)
+"""KiB that are free: enough for the model, and for some of the journal."""
 
 
 @pytest.fixture
@@ -37,22 +39,43 @@ def test_it_ends_in_one_line_and_goes_on_when_there_is_room(tmp_path: Path, smal
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     assert run(tmp_path / "whole").returncode == 0
-    filler = small_disk / "filler"
     out = small_disk / "out"
     for free in SIZES:
-        filler.unlink(missing_ok=True)
-        room = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
-        filler.write_bytes(bytes(max(0, room - free * 1024)))
+        leave_room(small_disk, free)
         ended = run(out)
         assert ended.returncode == 3, ended.stderr
         assert ended.stderr.strip().splitlines()[-1].endswith("the same command goes on where it stopped")
         assert "Traceback" not in ended.stderr
-    filler.unlink()
+    (small_disk / "filler").unlink()
     subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
     ended = run(out)
     assert ended.returncode == 0, ended.stderr
     assert (out / "predictions.csv").read_bytes() == (tmp_path / "whole/predictions.csv").read_bytes()
     assert list(out.rglob("*.part")) == []
+
+
+STAGES = ("export", "verify", "preprocess", "infer", "evaluate", "bench", "deliver", "diagnose")
+
+
+def test_every_stage_stops_at_a_full_disk_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path / "val", [0, 1, 2] * 20)
+    options: dict[str, Any] = {"runtimes": ("onnxruntime",), "precisions": ("fp32", "int8"), "calibration_images": 6}
+
+    def ended(disk: Path, stage: str, free: int) -> Run:
+        leave_room(disk, free)
+        run = start(disk / "out", tmp_path / "val", labels, fresh=False, batch=2, **options)
+        assert run.alone(stage) is ExitCode.OK
+        return run
+
+    with small_file_system(tmp_path / "disk", 4096) as disk:
+        for stage in STAGES:
+            for free in (0, 12):
+                with pytest.raises(OSError) as raised:
+                    ended(disk, stage, free)
+                assert is_full_disk(raised.value), stage
+            run = ended(disk, stage, 1024)
+        assert [one.metric("top1").value for one in run.record.evaluations] == [100.0] * 3
+        assert not [path for path in (disk / "out").rglob("*") if ".part" in path.name]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,9 +23,11 @@ from slow import Slow
 from tiny import start, write_photos
 
 from porter.cli.execution import executor_from
-from porter.errors import BadInput, ExitCode, PluginError
+from porter.errors import BadInput, ExitCode, Missing, PluginError
+from porter.files.hashes import file_digest
 from porter.pipeline.evaluation.executors.base import Work
-from porter.pipeline.evaluation.executors.crew import Crew
+from porter.pipeline.evaluation.executors.bundle import Bundle, needed
+from porter.pipeline.evaluation.executors.crew import Crew, _packed
 from porter.pipeline.evaluation.executors.ray import Ray
 from porter.pipeline.evaluation.executors.ray_worker import Worker, _require_same, order_for
 from porter.pipeline.evaluation.shapes import JudgedBatch
@@ -47,9 +52,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    """Ray with room for four workers. They find the modules of these tests by PYTHONPATH."""
+    """Ray with room for four workers. They find the modules of these tests where this process does."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", SEARCH_PATH)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         yield
@@ -135,27 +139,43 @@ def work_on(run: Run, subject: Subject) -> Work:
 @pytest.mark.usefixtures("cluster")
 def test_a_machine_that_lacks_the_files_is_sent_them_once(tmp_path: Path, local: Run) -> None:
     order = order_for(work_on(local, subjects(local.record)[1]))
-    elsewhere = [replace(file, origin=str(tmp_path / file.place)) for file in order.bundle.files]
-    order = replace(order, folder=str(tmp_path), bundle=replace(order.bundle, files=tuple(elsewhere)))
-    original = order_for(work_on(local, subjects(local.record)[1])).bundle
-    contents = [[ray.put(piece) for piece in file.chunks()] for file in original.files]
-    bundle = order.bundle
+    (tmp_path / "mine").write_text(str(tmp_path))  # no other bundle of this machine has this content
+    mine = needed(tmp_path / "mine", "mine", file_digest(tmp_path / "mine"))
+    files = (*order.bundle.files, mine)
+    bundle = Bundle(files=tuple(replace(file, origin=str(tmp_path / "gone" / file.place)) for file in files))
+    packed = ray.cloudpickle.dumps(replace(order, folder=str(tmp_path), bundle=bundle))
+    contents = [[ray.put(piece) for piece in file.chunks()] for file in files]
     try:
-        worker = ray.remote(Worker).remote()
-        assert ray.get(worker.arrive.remote(order)).lacks_files
+        worker, again = (ray.remote(Worker).remote(sys.path) for _ in range(2))
+        assert ray.get(worker.arrive.remote(packed)).lacks_files
         assert ray.get(worker.open.remote(contents)).batch == 2
         batches: list[JudgedBatch] = ray.get(worker.answer.remote(4, local.job.data.items[4:8]))
         assert [batch.start for batch in batches] == [4, 6]
-        again = ray.remote(Worker).remote()
-        assert not ray.get(again.arrive.remote(order)).lacks_files
+        assert not ray.get(again.arrive.remote(packed)).lacks_files
         (bundle.folder / bundle.files[0].place).write_bytes(b"altered")
-        assert ray.get(again.arrive.remote(order)).lacks_files
+        assert ray.get(again.arrive.remote(packed)).lacks_files
         with pytest.raises(BadInput, match="not what was sent"):
             ray.get(again.open.remote([[ray.put(b"something else")]]))
     finally:
-        for path in sorted(bundle.folder.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        bundle.folder.rmdir()
+        shutil.rmtree(bundle.folder, ignore_errors=True)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_plugin_in_a_folder_of_the_programs_own_is_found_or_named(
+    tmp_path: Path, local: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "programs_own.py").write_text("from tiny import TinyPlugin\nplugin = TinyPlugin()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    plugin = importlib.import_module("programs_own")
+    order = order_for(work_on(local, Subject()))
+    packed = ray.cloudpickle.dumps(replace(order, plugins=(*(order.plugins or ()), ("own", plugin))))
+    del sys.modules["programs_own"]
+    finds, lacks = (ray.remote(Worker).remote(path) for path in (sys.path, sys.path[1:]))
+    assert ray.get(finds.arrive.remote(packed)).processor == order.installed.processor
+    with pytest.raises(Missing, match="cannot be imported there: No module named 'programs_own': install the same on"):
+        ray.get(lacks.arrive.remote(packed))
+    with pytest.raises(BadInput, match=r"plugins of this run cannot be sent to workers: .*lock"):
+        _packed(ray, replace(order, plugins=(("own", threading.Lock()),)))
 
 
 def test_a_machine_with_other_packages_is_refused(local: Run) -> None:

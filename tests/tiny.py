@@ -23,6 +23,8 @@ from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 
 SIZE = 16
+INSTALLED = importlib.metadata.entry_points(group="porter")
+"""As it was before any test put a distribution of its own on the path."""
 CLASSES = ("red", "green", "blue")
 COLOURS = ((250, 40, 30), (40, 240, 60), (20, 60, 250))
 SPEC = ModelSpec(
@@ -89,8 +91,7 @@ def write_photos(folder: Path, labels: Sequence[int], *, size: tuple[int, int] =
 @functools.cache
 def runtime_plugins() -> tuple[tuple[str, Any], ...]:
     """The installed plugins that offer runtimes, core's own left out."""
-    points = importlib.metadata.entry_points(group="porter")
-    found = {point.name: point.load() for point in points if not point.value.startswith("porter.")}
+    found = {point.name: point.load() for point in INSTALLED if not point.value.startswith("porter.")}
     return tuple((name, plugin) for name, plugin in sorted(found.items()) if hasattr(plugin, "porter_runtimes"))
 
 

@@ -39,7 +39,7 @@ PAGES = ("write-a-runtime-plugin.md", "run-a-runtime-in-another-interpreter.md")
 ENGINE = {"numpy==1.26.4", "onnx==1.16.2"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def index() -> None:
     """Skips where no package index answers."""
     ask = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet", "--dest"]
@@ -51,7 +51,7 @@ def index() -> None:
         pytest.skip("no package index answers")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def outside(index: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     """The plugin of the pages as an installed distribution, and a cache folder for its environment: made once."""
     folder = tmp_path_factory.mktemp("outside")
@@ -64,6 +64,8 @@ def outside(index: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
         patch.setenv("PORTER_CACHE_HOME", str(folder / "cache"))
         patch.syspath_prepend(site)
         yield importlib.import_module("porter_fp8.plugin")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "porter_fp8"]:
+        del sys.modules[name]
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ class _Remote(ImageStore):
         for attempt in range(TRIES):
             try:
                 return self._bytes(path)
-            except (FileNotFoundError, IsADirectoryError, PermissionError, ImageFileTooLarge):
+            except (FileNotFoundError, IsADirectoryError, ImageFileTooLarge):
                 raise
             except Exception as error:  # as above
                 if attempt + 1 == TRIES:

@@ -57,7 +57,7 @@ class Cached:
     size_bytes: int
     """Size of all its files."""
     modified: str
-    """When it was last written, local time with offset, ISO 8601."""
+    """When it was last written, local time with offset, ISO 8601; empty where no calendar has the time."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -202,7 +202,11 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _iso(seconds: float) -> str:
-    return datetime.datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
+    """Empty for a time that no calendar has, as a file system can name it."""
+    try:
+        return datetime.datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _remove_empty(folder: Path) -> None:

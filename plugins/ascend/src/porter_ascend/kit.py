@@ -212,6 +212,6 @@ def _require_room(folder: Path, kit: KitDocument, count: int) -> None:
         free = shutil.disk_usage(there).free
         if free < needed:
             raise BadInput(
-                f"{one_line(folder)}: the preprocessed images take {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are "
+                f"{one_line(folder)}: the preprocessed images take {needed / 1e6:.1f} MB, {free / 1e6:.1f} MB are "
                 "free: give another --out, or fewer images with --limit"
             )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from porter.contracts.progress import Progress
-from porter.errors import PluginError, PorterError, one_line
+from porter.errors import BadInput, Missing, PluginError, PorterError, one_line
 from porter.pipeline.evaluation.executors.base import Answering, Work
 from porter.pipeline.evaluation.executors.ray_worker import Arrived, Opened, Order, Worker, order_for
 from porter.pipeline.evaluation.executors.shards import Plan, Shard, shards
@@ -23,11 +25,14 @@ IN_HAND = 2
 LOSSES = 3
 """Workers that may end over one shard, or before they have opened their session, until the run stops."""
 PATIENCE = 60.0
-"""Seconds without a worker after which the user is told that none has come."""
+"""Seconds without a worker after which the user is told so."""
 
 
 KEYWORDS = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
 """Resources that Ray finds by itself, and the arguments by which it takes them; others must be declared to it."""
+
+BECAUSE = ("The actor is dead because", "The actor died because")
+"""How the line of Ray's messages begins that says more than that an actor has died."""
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -55,7 +60,8 @@ class Crew(Answering):
         self._kind = ray.remote(Worker).options(
             **options, resources=others, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD"
         )
-        self._handed = ray.put(self._order)
+        self._search_path = [str(Path(folder).absolute()) for folder in sys.path]
+        self._handed = ray.put(_packed(ray, self._order))
         self._members: list[_Member] = []
         self._calls: dict[Any, tuple[_Member, Shard | None]] = {}
         """Calls that have not come back, with who does them and the shard that they answer."""
@@ -64,6 +70,8 @@ class Crew(Answering):
         """Workers lost before they had opened a session, since the last one that did."""
         self._processors = {self._order.installed.processor}
         self._most = 0
+        self._told = time.monotonic()
+        """When somebody was last there, or the user was told that nobody is."""
         self._plan: Plan[list[JudgedBatch]] | None = None
 
     def start(self) -> None:
@@ -71,13 +79,9 @@ class Crew(Answering):
         first answer."""
         for _ in range(self._count):
             self._hire()
-        told = time.monotonic()
         while self._plan is None:
             for call in self._back():
                 list(self._settle(call))
-            if time.monotonic() - told > PATIENCE:
-                told = time.monotonic()
-                self._progress.note("no worker has come yet: the cluster may be busy, or starting machines")
 
     @property
     def workers(self) -> int:
@@ -99,14 +103,21 @@ class Crew(Answering):
         self._calls.clear()
 
     def _hire(self) -> None:
-        member = _Member(self._kind.remote())
+        member = _Member(self._kind.remote(self._search_path))
         self._members.append(member)
         self._calls[member.actor.arrive.remote(self._handed)] = member, None
 
     def _back(self) -> list[Any]:
         """The calls that have come back, after a short wait where there is none."""
         calls = list(self._calls)
-        return list(self._ray.wait(calls, num_returns=1, timeout=POLL)[0])
+        back = list(self._ray.wait(calls, num_returns=1, timeout=POLL)[0])
+        now = time.monotonic()
+        if back or any(member.opened for member in self._members):
+            self._told = now
+        elif now - self._told > PATIENCE:
+            self._told = now
+            self._progress.note("no worker is there: the cluster may be busy, or starting machines")
+        return back
 
     def _feed(self) -> None:
         """Give every open worker as many shards as it should have in hand."""
@@ -175,6 +186,13 @@ class Crew(Answering):
 
     def _lose(self, member: _Member, error: Exception) -> None:
         """Have another worker answer what a lost one had, unless that has cost too many already."""
+        if getattr(error, "actor_init_failed", False):
+            told = str(error)
+            where = re.search(r"\bip=([^,)]+)", told)
+            raise Missing(
+                f"a worker on {where[1] if where else 'a machine of the cluster'} cannot start: {_last_line(told)}: "
+                "install the same on every machine"
+            )
         reason = _reason(error)
         self._members.remove(member)
         self._calls = {call: one for call, one in self._calls.items() if one[0] is not member}
@@ -204,12 +222,24 @@ class Crew(Answering):
         if isinstance(cause, PorterError):
             return type(cause)(str(cause))
         where = member.node or "a machine of the cluster"
-        told = _COLOURS.sub("", str(cause)).strip().rpartition("\n")[2]
-        return PluginError(f"{self._name}: a worker on {where} raised {type(cause).__name__}: {one_line(told)}")
+        return PluginError(f"{self._name}: a worker on {where} raised {type(cause).__name__}: {_last_line(str(cause))}")
+
+
+def _packed(ray: Any, order: Order) -> bytes:
+    try:
+        packed: bytes = ray.cloudpickle.dumps(order)
+    except Exception as error:  # an object can raise anything when it is pickled
+        raise BadInput(f"the plugins of this run cannot be sent to workers: {one_line(error)}") from None
+    return packed
+
+
+def _last_line(told: str) -> str:
+    """Where Ray's messages have what was raised."""
+    return one_line(_COLOURS.sub("", told).strip().rpartition("\n")[2])
 
 
 def _reason(error: Exception) -> str:
     """The first line of what Ray says: the rest are its guesses."""
     lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines() if line.strip()]
-    told = next((line for line in lines if line.startswith("The actor is dead because")), lines[0] if lines else "")
+    told = next((line for line in lines if line.startswith(BECAUSE)), lines[0] if lines else "")
     return one_line(told.partition(" Worker exit detail:")[0]) or type(error).__name__

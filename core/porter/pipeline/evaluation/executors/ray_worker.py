@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 import platform
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from porter.errors import BadInput
+from porter.errors import BadInput, Missing, one_line
 from porter.hosting.manager import create_registry
 from porter.hosting.plugin_file import PluginFile, require_usable
 from porter.machine import host as machine
@@ -89,22 +91,29 @@ class Opened:
 
 
 class Worker:
-    """Used through Ray, which runs one call at a time."""
+    """Used through Ray, which runs one call at a time.
 
-    def __init__(self) -> None:
+    Args:
+        search_path: folders that the run imports from. Where the worker's machine has them they are searched last, so
+            that a plugin which the calling program found in a folder of its own is found here.
+    """
+
+    def __init__(self, search_path: Sequence[str] = ()) -> None:
+        sys.path += [folder for folder in search_path if folder not in sys.path and Path(folder).exists()]
         machine.let_threads_sleep()
         self._open = ExitStack()
         self._answered = False
 
-    def arrive(self, order: Order) -> Arrived:
-        """Look around. Raises `BadInput` where packages or plugins are others than those of the run."""
-        self._order = order
+    def arrive(self, packed: bytes) -> Arrived:
+        """Look around, with an `Order` as `cloudpickle` writes it. Raises `Missing` where its modules cannot be
+        imported here, and `BadInput` where packages or plugins are others than those of the run."""
+        node = platform.node()
+        self._order = order = _unpacked(node, packed)
         self._registry = create_registry(order.plugins, files=order.plugin_files, disabled=order.disabled)
         require_usable(self._registry.infos)
         folder = Path(order.folder)
         job = Job(folder=folder, request=order.request, registry=self._registry, described=order.spec)
         here = installed(job, order.subject)
-        node = platform.node()
         _require_same(node, order.installed, here)
         lacks = not (order.bundle.lies_there or order.bundle.was_sent)
         return Arrived(node=node, processor=here.processor, lacks_files=lacks)
@@ -192,6 +201,17 @@ def _at_hand(order: Order) -> tuple[Path, RunRequest]:
         class_map=None,
     )
     return folder, request
+
+
+def _unpacked(node: str, packed: bytes) -> Order:
+    try:
+        order: Order = pickle.loads(packed)
+    except Exception as error:  # a module can raise anything while it is imported
+        raise Missing(
+            f"worker on {node}: what the run uses cannot be imported there: {one_line(error)}: "
+            "install the same on every machine"
+        ) from None
+    return order
 
 
 def _require_same(node: str, run: Installed, here: Installed) -> None:
