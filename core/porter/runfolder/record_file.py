@@ -9,12 +9,11 @@ from pathlib import Path
 import msgspec
 
 from porter.errors import BadInput, one_line
+from porter.files.received import read_received
+from porter.files.textfile import require_few_values
 from porter.files.whole import write_whole
 from porter.records.record import SCHEMA_VERSION, RunRecord
 from porter.runfolder.layout import RECORD_NAME
-
-MAX_RECORD_BYTES = 256 * 1024 * 1024
-"""Larger files are refused unread: a record of a million images takes a few megabytes."""
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
@@ -25,16 +24,10 @@ def write_record(folder: Path, record: RunRecord) -> None:
 def read_record(folder: Path) -> RunRecord:
     """Read run.json. Raises `BadInput` where it is absent, of another schema, or wrong in a field."""
     path = folder / RECORD_NAME
-    try:
-        if path.exists() and not path.is_file():
-            raise BadInput(f"{path}: not a regular file")
-        if path.exists() and path.stat().st_size > MAX_RECORD_BYTES:
-            raise BadInput(f"{path}: larger than {MAX_RECORD_BYTES} bytes; this cannot be a run record")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no run record here; `porter run MODEL --out {folder}` makes one") from None
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
+    if not path.exists():
+        raise BadInput(f"{path}: no run record here; `porter run MODEL --out {folder}` makes one")
+    data = read_received(path, "run record")
+    require_few_values(data, one_line(path))
     try:
         version = msgspec.json.decode(data, type=_Version).schema_version
         if version != SCHEMA_VERSION:

@@ -214,7 +214,7 @@ def test_files_that_cannot_be_delivered(
     [
         ("gone.onnx", "gone.onnx: no such file"),
         ("''", ": model: empty; name the .onnx file, or leave the key out"),
-        ("nets", "nets: a folder; an ONNX file is needed"),
+        ("nets", "nets: a folder; the ONNX file must be a file"),
         ("my.yaml", "my.yaml: not an ONNX"),
         ("empty.onnx", "empty.onnx: empty, not an ONNX file"),
         ("half.onnx", "half.onnx: not an ONNX"),
