@@ -1,6 +1,6 @@
 """How deep the values of a pickle are nested, and how many they are, told from its opcodes before anything builds them.
 
-Hashing a tuple goes as deep as it is nested, on the stack of the process, which ends without an error when that is full.
+Hashing a tuple goes as deep as it is nested, on the stack of the process, which ends without a word when that is full.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _check(stream: IO[bytes]) -> None:
         elif name.endswith("PUT") or name == "MEMOIZE":
             memo[len(memo) if argument is None else argument] = stack[-1]
         elif name.endswith("GET"):
-            stack.append(memo.get(argument, 0))
+            stack.append(memo.get(argument or 0, 0))
         else:
             bottom = len(stack) - len(takes)
             if pickletools.markobject in takes:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from porter.errors import BadInput, one_line
+from porter.files.inside import leads_out
 from porter.files.received import read_received
 from porter.files.textfile import require_few_values
 from porter.files.whole import write_whole
@@ -39,7 +39,7 @@ def read_record(folder: Path) -> RunRecord:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{path}: not a run record: {one_line(error)}") from None
     for inside in _paths(record):
-        if not _leads_inside(folder, inside):
+        if leads_out(folder, inside):
             raise BadInput(f"{path}: {one_line(inside)!r} leads out of the run's folder")
     return record
 
@@ -54,14 +54,6 @@ def _paths(record: RunRecord) -> Iterator[str]:
         yield artefact.path
         yield from (part.path for part in artefact.parts)
     yield from record.accuracy_files
-
-
-def _leads_inside(folder: Path, path: str) -> bool:
-    """Whether `path` stays below `folder`, as it is spelled and with links followed."""
-    parts = Path(path).parts
-    if "\0" in path or not parts or Path(path).is_absolute() or ".." in parts:
-        return False
-    return Path(os.path.realpath(folder / path)).is_relative_to(os.path.realpath(folder))
 
 
 class _Version(msgspec.Struct):

@@ -73,7 +73,8 @@ class Toolkit:
         The first line of the log is the command. Raises `Missing` where the tool cannot be started.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as stream:
+        log.unlink(missing_ok=True)  # another name of the file, by a hard link, keeps what it had
+        with log.open("xb") as stream:
             stream.write(f"$ {' '.join(map(one_line, arguments))}\n".encode())
             stream.flush()
             try:
