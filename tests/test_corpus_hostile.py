@@ -24,7 +24,8 @@ from corpus.images import image
 from porter.data.store import open_store
 from porter.errors import BadInput
 from porter.files.hashes import file_digest
-from porter.images.image_file import ImageFileTooLarge
+from porter.files.limits import BYTES
+from porter.files.received import TooLarge
 from porter.runfolder.record_file import read_record
 
 QUICK = "--batch-sizes 1 --bench-seconds 0 --threads 1"
@@ -246,7 +247,8 @@ def test_bombs_take_no_memory(tmp_path: Path) -> None:
 
 def test_an_archive_of_images_cannot_expand_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("fsspec")
-    monkeypatch.setattr("porter.data.store.MAX_FILE_BYTES", 1 << 20)  # the real limit takes ten seconds to exceed
+    small = {**BYTES, "image file in an archive": 1 << 20}  # the real limit takes seconds to exceed
+    monkeypatch.setattr("porter.files.limits.BYTES", small)
     with zipfile.ZipFile(tmp_path / "val.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("small.png", b"\x89PNG")
         with archive.open("large.png", "w", force_zip64=True) as record:
@@ -255,7 +257,7 @@ def test_an_archive_of_images_cannot_expand_without_bound(tmp_path: Path, monkey
     store = open_store(f"zip://::file://{tmp_path}/val.zip")
     assert store.list() == ("large.png", "small.png")
     assert store.read("small.png") == b"\x89PNG"
-    with pytest.raises(ImageFileTooLarge, match="more than the limit of"):
+    with pytest.raises(TooLarge, match=r"image file in an archive: 1.05 MB is the limit"):
         store.read("large.png")
 
 

@@ -84,7 +84,7 @@ def test_weights_outside_the_file_are_refused_wherever_they_hang(
     ("name", "problem"),
     [
         ("gone.onnx", "no such file"),
-        (".", "a folder; an ONNX file is needed"),
+        (".", "a folder; the ONNX file must be a file"),
         ("/dev/zero", "not a regular file"),
         ("a\0b", "cannot be read"),
         ("empty.onnx", "empty, not an ONNX file"),

@@ -60,6 +60,11 @@ from .errors import did_you_mean as did_you_mean
 from .errors import is_full_disk as is_full_disk
 from .errors import one_line as one_line
 from .files.hashes import file_digest as file_digest
+from .files.hashes import has_digest as has_digest
+from .files.inside import leads_out as leads_out
+from .files.received import is_regular as is_regular
+from .files.received import open_regular as open_regular
+from .files.received import read_received as read_received
 from .files.sealed import blobs as blobs
 from .files.textfile import read_json as read_json
 from .files.textfile import read_lines as read_lines

@@ -12,6 +12,7 @@ from porter.checkpoints.archive import check_archive
 from porter.checkpoints.checkpoint_file import require_file
 from porter.checkpoints.inert import inert_globals
 from porter.checkpoints.naming import some
+from porter.checkpoints.nesting import check_nesting
 from porter.checkpoints.sharded_files import entries_by_shard, is_index
 from porter.checkpoints.sniff import Format, detect_format
 from porter.errors import BadInput, Missing, one_line
@@ -58,6 +59,7 @@ def read_checkpoint(path: Path, *, trust: bool = False) -> RawCheckpoint:
     _require_torch()
     if format == "zip":
         check_archive(path)
+    check_nesting(path, archive=format == "zip")
     content, safe = _read_torch(path, format, trust)
     return RawCheckpoint(path=path, format=format, safe=safe, content=content)
 

@@ -18,6 +18,7 @@ INTERNAL_ERROR = 70
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error is one line on stderr. `PORTER_DEBUG=1` shows tracebacks."""
     _open_closed_streams()
+    _leave_working_folder()
     interrupts = Interrupts(_farewell(sys.argv[1:] if arguments is None else arguments))
     try:
         interrupts.answer()
@@ -89,6 +90,18 @@ def _internal(error: Exception | SystemExit) -> NoReturn:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno}; PORTER_DEBUG=1 shows the traceback"
     _fail(f"internal error, {type(error).__name__}: {error} ({place})", INTERNAL_ERROR, error)
+
+
+def _leave_working_folder() -> None:
+    """Import nothing from the working folder, here and in any process that is started: received files may lie there.
+
+    An empty entry of PYTHONPATH stands for it, as one gets who appends to a variable that is not set.
+    """
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if "" in entries and (kept := [entry for entry in entries if entry]) != entries:
+        os.environ["PYTHONPATH"] = os.pathsep.join(kept)
+        here = os.getcwd()  # noqa: PTH109 - a text, as the entries are
+        sys.path[:] = [entry for entry in sys.path if entry not in ("", here) or entry in kept]
 
 
 def _open_closed_streams() -> None:

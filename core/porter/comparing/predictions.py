@@ -10,6 +10,7 @@ from pathlib import Path
 
 from porter.errors import BadInput, one_line
 from porter.files.hashes import file_digest
+from porter.files.received import lines_of, open_regular
 from porter.records.record import RunRecord
 from porter.runfolder.layout import PREDICTIONS
 
@@ -47,8 +48,8 @@ def read_scores(folder: Path, record: RunRecord) -> dict[str, Scores]:
         raise BadInput(f"{one_line(path)}: not what the run wrote")
     found: dict[str, Scores] = {}
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = csv.reader(stream)
+        with open_regular(path) as stream:
+            rows = csv.reader(line.decode() for line in lines_of(stream, "line of predictions.csv"))
             header = next(rows, [])
             places = [header.index(name) for name in NEEDED]
             for row in rows:

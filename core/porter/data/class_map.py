@@ -14,7 +14,7 @@ from porter.data.indices import parse_index, range_problem
 from porter.data.label_json import Pairs, is_json, parse
 from porter.data.layouts import FOLDERS, INDICES, Layout, fields, layout_of
 from porter.errors import BadInput, one_line
-from porter.files.textfile import entries, read_text, split_last
+from porter.files.textfile import few_entries, read_text, require_few_values, split_last
 from porter.records.message import Message
 
 _DEVKIT = re.compile(r"(?:(n[0-9]{8})[ \t,]+([0-9]{1,6})|([0-9]{1,6})[ \t,]+(n[0-9]{8}))(?:[ \t,]+(\S.*))?", re.ASCII)
@@ -52,9 +52,10 @@ def read_class_map(path: Path, num_classes: int, offset: int = 0) -> ClassMap:
     shown = one_line(path)
     warning = None
     if is_json(file.text):
+        require_few_values(file.text, shown)
         found = _from_json(file.text, shown, num_classes)
     else:
-        lines = list(entries(file.text))
+        lines = few_entries(file.text, shown)
         if not lines:
             raise BadInput(f"{shown}: the class map holds only blank lines and comments")
         devkit = _from_devkit([line for _, line in lines], num_classes)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from porter.data.label_json import is_json, pairs_of, parse
 from porter.data.layouts import Layout, layout_of
 from porter.errors import BadInput, one_line
-from porter.files.textfile import entries, read_text
+from porter.files.textfile import entries, read_text, require_few_values
 
 SAMPLE = 50
 """Lines that say how a table is laid out."""
@@ -58,7 +58,7 @@ def read_label_file(path: Path) -> LabelFile:
     file = read_text(path, "label file")
     if is_json(file.text):
         return _json(path, file.text, file.sha256)
-    sample = [line for _, line in islice(entries(file.text), SAMPLE)]
+    sample = [line for _, line in islice(entries(file.text, one_line(path)), SAMPLE)]
     if not sample:
         raise BadInput(f"{one_line(path)}: no labels in it, only blank lines and comments")
     try:
@@ -72,7 +72,7 @@ def read_label_file(path: Path) -> LabelFile:
 
 
 def _lines(path: Path, text: str, layout: Layout) -> Iterator[LabelLine]:
-    for number, line in islice(entries(text), int(layout.header), None):
+    for number, line in islice(entries(text, one_line(path)), int(layout.header), None):
         try:
             name, label = layout.split(line)
         except ValueError as error:
@@ -86,6 +86,7 @@ def _lines(path: Path, text: str, layout: Layout) -> Iterator[LabelLine]:
 
 
 def _json(path: Path, text: str, sha256: str) -> LabelFile:
+    require_few_values(text, one_line(path))
     try:
         pairs = list(pairs_of(parse(text)))
     except (ValueError, RecursionError) as error:

@@ -14,9 +14,11 @@ from typing import Any
 
 from porter.data.images_in import Listing, find_images, no_images, warnings_of
 from porter.errors import BadInput, Missing, one_line
+from porter.files.limits import limit_of, over
+from porter.files.received import TooLarge
 from porter.files.urls import is_url
 from porter.images.formats import IMAGE_SUFFIXES
-from porter.images.image_file import MAX_FILE_BYTES, ImageFileTooLarge, read_image_file
+from porter.images.image_file import read_image_file
 
 TRIES = 3
 """Times that a file behind a URL is asked for before the run stops."""
@@ -130,7 +132,7 @@ class _Remote(ImageStore):
         for attempt in range(TRIES):
             try:
                 return self._bytes(path)
-            except (FileNotFoundError, IsADirectoryError, ImageFileTooLarge):
+            except (FileNotFoundError, IsADirectoryError, TooLarge):
                 raise
             except Exception as error:  # as above
                 if attempt + 1 == TRIES:
@@ -143,11 +145,12 @@ class _Remote(ImageStore):
 
     def _bytes(self, path: str) -> bytes:
         # Inside an archive a few bytes may stand for gigabytes. Elsewhere a range would cost some servers' answer.
-        limit = MAX_FILE_BYTES + 1 if "::" in self.root else None
+        what = "image file" if self._archive is None else "image file in an archive"
+        end = limit_of(what) + 1 if "::" in self.root else None
         with self._archive or nullcontext():
-            data = bytes(self._files.cat_file(path, end=limit))
-        if len(data) > MAX_FILE_BYTES:
-            raise ImageFileTooLarge(errno.EFBIG, f"more than the limit of {MAX_FILE_BYTES} bytes", path)
+            data = bytes(self._files.cat_file(path, end=end))
+        if len(data) > limit_of(what):
+            raise TooLarge(errno.EFBIG, over(what), path)
         return data
 
     def name(self, image_id: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from porter.errors import BadInput, one_line
+from porter.files.inside import leads_out
 from porter.files.yamlfile import read_yaml
 from porter.records.message import PLACEHOLDER, PLAIN, Markup, Text, Value, render
 
@@ -44,6 +45,8 @@ def read_catalogue(folder: Path, language: str) -> Catalogue:
     path = folder / "languages" / f"{language}.yaml"
     if language == ENGLISH or not path.exists():
         return {}
+    if leads_out(folder, path):
+        raise BadInput(f"{one_line(path)}: a link that leads out of the folder of templates; copy the file there")
     entries = read_yaml(path, as_text=True)
     for english, translated in entries.items():
         if not isinstance(english, str) or not isinstance(translated, str) or not translated:

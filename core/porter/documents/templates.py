@@ -15,6 +15,8 @@ from porter.documents import markdown
 from porter.documents.html import html_environment
 from porter.documents.languages import ENGLISH, Catalogue, catalogue, placeholders, read_catalogue, say_from
 from porter.errors import BadInput, one_line
+from porter.files.inside import leads_out
+from porter.files.received import require_regular
 from porter.records.message import Markup, Message, Value
 
 if TYPE_CHECKING:
@@ -89,10 +91,10 @@ def environment(templates: Templates, html: bool = False) -> jinja2.Environment:
     if html:
         return html_environment(environment(templates))
     core = jinja2.PackageLoader("porter.templates", "")
-    own = [jinja2.FileSystemLoader(folder) for folder in templates.folders]
+    own = [_own_loader(folder) for folder in templates.folders]
     prefixes: dict[str, jinja2.BaseLoader] = {CORE: core}
     if templates.plugins:
-        prefixes[PLUGIN] = jinja2.FileSystemLoader(templates.plugins)
+        prefixes[PLUGIN] = jinja2.ChoiceLoader([_own_loader(folder) for folder in templates.plugins])
     made = SandboxedEnvironment(
         loader=jinja2.ChoiceLoader([*own, core, jinja2.PrefixLoader(prefixes)]),
         undefined=jinja2.StrictUndefined,
@@ -113,6 +115,26 @@ def environment(templates: Templates, html: bool = False) -> jinja2.Environment:
     )
     made.globals["_"] = lambda sentence, **values: _VOICE.get().translated(sentence, **values)
     return made
+
+
+def _own_loader(folder: Path) -> jinja2.BaseLoader:
+    """Finds the templates of a folder, of which none is read through a link that leads out of it."""
+    import jinja2
+
+    class Loader(jinja2.FileSystemLoader):
+        def get_source(self, environment: jinja2.Environment, template: str) -> Any:
+            if ".." not in Path(template).parts and (folder / template).exists():
+                require_template(folder, folder / template)
+            return super().get_source(environment, template)
+
+    return Loader(folder)
+
+
+def require_template(folder: Path, path: Path) -> None:
+    """Raise `BadInput` for a file of a folder of templates that is a link out of it, no regular file, or too large."""
+    if leads_out(folder, path):
+        raise BadInput(f"{one_line(path)}: a link that leads out of the folder of templates; copy the file there")
+    require_regular(path, "template")
 
 
 def _spoken(say: Callable[..., str]) -> Callable[..., str]:
@@ -155,7 +177,7 @@ def require_templates(folder: Path, names: tuple[str, ...]) -> None:
         raise BadInput(
             f"--template {one_line(folder)}: {'a file, not a folder' if folder.exists() else 'no such folder'}"
         )
-    found = [template for template in names if (folder / template).is_file()]
+    found = [template for template in names if (folder / template).exists() or (folder / template).is_symlink()]
     if not found:
         raise BadInput(f"--template {one_line(folder)}: holds none of {', '.join(names)}")
     for template in found:
@@ -167,6 +189,8 @@ def require_templates(folder: Path, names: tuple[str, ...]) -> None:
 
 def as_bad_input(template: str, error: Exception) -> BadInput:
     """The error of a template with its place: jinja2 puts the template's own lines into the traceback."""
+    if isinstance(error, BadInput):
+        return error
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(".j2")]
     line = getattr(error, "lineno", None) or (frames[-1].lineno if frames else None)
     name = getattr(error, "filename", None) or (frames[-1].filename if frames else template)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from porter.errors import BadInput, one_line
+from porter.files.received import open_regular
 
 
 def file_digest(path: Path, algorithm: str = "sha256") -> str:
-    """Hex digest of a file's content. Raises `BadInput` where the file cannot be read."""
+    """Hex digest of a file's content. Raises `BadInput` where it cannot be read, or is no regular file on disk."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return hashlib.file_digest(stream, algorithm).hexdigest()
     except OSError as error:
         raise BadInput(f"{one_line(path)}: cannot be read: {error.strerror}") from None

@@ -16,9 +16,12 @@ import msgspec
 
 from porter.errors import BadInput
 from porter.files.hashes import file_digest
+from porter.files.received import read_limited
 from porter.files.whole import write_whole
 
 SEAL = "seal.json"
+MOST = 1_000_000
+"""Bytes of a seal: it lists a few files. A larger one is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,7 @@ def blobs(folder: Path | None, key: str) -> Iterator[Path | None]:
 def intact(folder: Path) -> Seal | None:
     """The seal of a folder whose every file is as it was written; None where one is not, or it has no seal."""
     try:
-        seal = msgspec.json.decode((folder / SEAL).read_bytes(), type=Seal)
+        seal = msgspec.json.decode(read_limited(folder / SEAL, MOST), type=Seal)
         names = {path.name for path in folder.iterdir()} - {SEAL}
         held = names == set(seal.blobs) and all(file_digest(folder / n) == seal.blobs[n] for n in names)
     except (OSError, BadInput, msgspec.MsgspecError, UnicodeDecodeError):

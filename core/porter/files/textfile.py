@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from porter.errors import BadInput, one_line
+from porter.files.limits import COUNTS, limit_of, over, over_count
+from porter.files.received import read_received
 
 T = TypeVar("T")
 
-MAX_BYTES = 256 * 1024 * 1024
-"""Larger files are refused unread: the labels of ImageNet's whole training set take 40 MB."""
-
 _BLANKS = " \t"
+_END = re.compile(r"\r\n?|\n")
 
 
 @dataclass(frozen=True)
@@ -32,21 +34,11 @@ class TextFile:
 def read_text(path: Path, what: str) -> TextFile:
     """Read `path` as UTF-8, with or without a byte-order mark; `what` names the file's purpose in messages.
 
-    Raises `BadInput` where it is missing, no regular file, empty, larger than `MAX_BYTES` or not UTF-8.
+    Raises `BadInput` where it is missing, no regular file on disk, empty, not UTF-8, or beyond the limit of
+    `porter.files.limits` for a file of that purpose.
     """
     shown = one_line(path)
-    try:
-        if path.is_dir():
-            raise BadInput(f"{shown}: a folder; the {what} must be a file")
-        if path.exists() and not path.is_file():
-            raise BadInput(f"{shown}: not a regular file; the {what} must be one")
-        if path.stat().st_size > MAX_BYTES:
-            raise BadInput(f"{shown}: larger than {MAX_BYTES} bytes; this cannot be a {what}")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise BadInput(f"{shown}: no such file; the {what} cannot be read") from None
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{shown}: the {what} cannot be read: {one_line(error)}") from None
+    data = read_received(path, what)
     if not data.strip():
         raise BadInput(f"{shown}: the {what} is empty")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -70,10 +62,19 @@ def _chinese(data: bytes) -> str:
 
 def read_json(path: Path, what: str, kind: type[T]) -> T:
     """Read a JSON file as `kind`. Raises `BadInput` where `read_text` does, and where it is something else."""
+    text = read_text(path, what).text
+    require_few_values(text, one_line(path))
     try:
-        return msgspec.json.decode(read_text(path, what).text, type=kind)
+        return msgspec.json.decode(text, type=kind)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise BadInput(f"{one_line(path)}: no {what}: {one_line(error)[:200]}") from None
+
+
+def require_few_values(text: str | bytes, shown: str) -> None:
+    """Raise `BadInput` where JSON holds too many values: each takes many times its two or three characters."""
+    marks: tuple[Any, ...] = (",", "[", "{") if isinstance(text, str) else (b",", b"[", b"{")
+    if sum(map(text.count, marks)) > COUNTS["values in a JSON file"]:
+        raise BadInput(f"{shown}: too much in it; {over_count('values in a JSON file')}")
 
 
 def read_lines(path: Path, what: str) -> list[tuple[int, str]]:
@@ -81,7 +82,16 @@ def read_lines(path: Path, what: str) -> list[tuple[int, str]]:
 
     `what` names the file's purpose in messages. Raises `BadInput` where `read_text` does.
     """
-    return list(entries(read_text(path, what).text))
+    return few_entries(read_text(path, what).text, one_line(path))
+
+
+def few_entries(text: str, shown: str) -> list[tuple[int, str]]:
+    """All of `entries`. Raises `BadInput` where it does, and for more than the limit of a list."""
+    what = "lines of a class map or list"
+    found = list(islice(entries(text, shown), COUNTS[what] + 1))
+    if len(found) > COUNTS[what]:
+        raise BadInput(f"{shown}: too many lines; {over_count(what)}")
+    return found
 
 
 def read_named_lines(path: Path, what: str) -> list[tuple[int, str, str]]:
@@ -98,21 +108,22 @@ def read_named_lines(path: Path, what: str) -> list[tuple[int, str, str]]:
     return found
 
 
-def entries(text: str) -> Iterator[tuple[int, str]]:
+def entries(text: str, shown: str = "text") -> Iterator[tuple[int, str]]:
     """Number (from 1) and stripped content of each line that is neither blank nor a comment.
 
     A comment is a line whose first character is `#` followed by a blank, another `#`, or nothing, so that a file named
     `#1.jpg` can still have a label. Lines end with LF, CRLF or CR; only space and tab are blanks, since names may hold
     any other character. A line at a time: a list of all would take several times the file.
+
+    Raises `BadInput`, naming the file as it is `shown`, at a line beyond the limit.
     """
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    number, start = 0, 0
-    while start <= len(text):
-        end = text.find("\n", start)
-        end = len(text) if end < 0 else end
-        line = text[start:end].strip(_BLANKS)
-        number, start = number + 1, end + 1
+    longest, start = limit_of("line of text"), 0
+    for number, end in enumerate(chain(_END.finditer(text), (None,)), 1):
+        stop = len(text) if end is None else end.start()
+        if stop - start > longest:
+            raise BadInput(f"{shown}, line {number}: {stop - start} characters; {over('line of text')}")
+        line = text[start:stop].strip(_BLANKS)
+        start = stop if end is None else end.end()
         if line and not _is_comment(line):
             yield number, line
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from shutil import rmtree
+from shutil import copyfile, rmtree
+from typing import BinaryIO
 
 from porter.errors import BadInput, one_line
 
@@ -75,6 +76,24 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
+
+
+def open_own(path: Path, keep: int) -> BinaryIO:
+    """Open a file for writing after its first `keep` bytes; what followed is gone.
+
+    It is a file of its own afterwards: one that other names share, by a link of either kind, is copied first, so that
+    these keep what they had.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not keep:
+        path.unlink(missing_ok=True)
+    elif path.is_symlink() or path.stat().st_nlink > 1:
+        with whole_file(path) as temporary:
+            copyfile(path, temporary)
+    stream = path.open("r+b" if keep else "xb")
+    stream.truncate(keep)
+    stream.seek(keep)
+    return stream
 
 
 def require_no_way_out(folder: Path, names: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,15 @@ from typing import Any
 import yaml
 
 from porter.errors import BadInput, one_line
+from porter.files.limits import COUNTS, over_count
+from porter.files.received import read_received
 
-MAX_BYTES = 1 << 20
-"""A config has a few kB."""
-MAX_ALIASES = 32
-"""Keeps what nested aliases and merge keys (`<<`) can expand to below some 10^5 entries."""
+ALIASES, LEVELS, VALUES, DIGITS = (
+    "aliases in a config",  # what nested ones and merge keys (`<<`) can expand to stays below some 10^5 entries
+    "levels of a config",
+    "values in a config",
+    "digits of a number in a config",  # `1:1:1:…` is one to YAML, and takes the square of its length
+)
 
 
 class Lined(dict[Any, Any]):
@@ -24,16 +29,30 @@ class Lined(dict[Any, Any]):
 
 
 class _Loader(yaml.SafeLoader):
-    """`SafeLoader` that bounds aliases and refuses a key given twice, of which PyYAML keeps the last in silence."""
+    """`SafeLoader` within limits that refuses a key given twice, of which PyYAML keeps the last in silence."""
 
-    aliases = 0
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.counts: Counter[str] = Counter()
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            self.aliases += 1
-            if self.aliases > MAX_ALIASES:
-                raise yaml.MarkedYAMLError(problem=f"more than {MAX_ALIASES} aliases")
-        return super().compose_node(parent, index)
+        self._count(ALIASES if self.check_event(yaml.AliasEvent) else VALUES)
+        self._count(LEVELS)
+        node = super().compose_node(parent, index)
+        self.counts[LEVELS] -= 1
+        return node
+
+    def _count(self, what: str) -> None:
+        self.counts[what] += 1
+        if self.counts[what] > COUNTS[what]:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem=f"too much in it; {over_count(what)}", problem_mark=mark)
+
+    def construct_number(self, node: yaml.ScalarNode) -> float:
+        if len(node.value) > COUNTS[DIGITS]:
+            raise yaml.MarkedYAMLError(problem=f"too long; {over_count(DIGITS)}", problem_mark=node.start_mark)
+        make = self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
+        return make(node)
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -55,6 +74,8 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_lined)
+for _kind in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.construct_number)
 
 
 class _TextLoader(_Loader):
@@ -74,16 +95,14 @@ def read_yaml(path: Path, *, as_text: bool = False) -> dict[str, Any]:
     name `no` as false. `porter.files.yamltyped` turns text into numbers where a number is due.
 
     Raises:
-        BadInput: the file is missing, no regular file, unreadable, empty, larger than `MAX_BYTES`, not UTF-8, not
-            YAML, asks for a Python object, or holds anything but one mapping.
+        BadInput: the file is missing, no regular file, unreadable, empty, not UTF-8, beyond a limit of
+            `porter.files.limits`, not YAML, asks for a Python object, or holds anything but one mapping.
     """
     text = _read_text(path)
     try:
         value = yaml.load(text, Loader=_TextLoader if as_text else _Loader)
     except yaml.YAMLError as error:
         raise BadInput(f"{one_line(path)}: not a plain YAML file: {_reason(error)}") from None
-    except RecursionError:
-        raise BadInput(f"{one_line(path)}: nested too deep for a config") from None
     except (ValueError, OverflowError, TypeError) as error:  # a date or number that the constructor cannot make
         raise BadInput(f"{one_line(path)}: a value cannot be read: {one_line(error)}") from None
     if value is None:
@@ -94,25 +113,10 @@ def read_yaml(path: Path, *, as_text: bool = False) -> dict[str, Any]:
 
 
 def _read_text(path: Path) -> str:
-    shown = one_line(path)
     try:
-        if path.is_dir():
-            raise BadInput(f"{shown}: a folder; give the yaml file itself")
-        if not path.exists():
-            raise BadInput(f"{shown}: no such file; give the path of a yaml config")
-        if not path.is_file():
-            raise BadInput(f"{shown}: not a regular file")
-        if path.stat().st_size > MAX_BYTES:
-            raise BadInput(
-                f"{shown}: larger than {MAX_BYTES} bytes, so not a config; was it swapped with another file?"
-            )
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise BadInput(f"{shown}: cannot be read: {one_line(getattr(error, 'strerror', None) or error)}") from None
-    try:
-        return data.decode("utf-8-sig")
+        return read_received(path, "config").decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{shown}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+        raise BadInput(f"{one_line(path)}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
 
 
 def _reason(error: yaml.YAMLError) -> str:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from porter.errors import BadInput, one_line
+from porter.files.limits import limit_of
+from porter.files.received import read_received
 from porter.records.exported import OnnxFacts
 from porter.records.spec import ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
     import onnx
 
-SIZE_LIMIT = 2**31
+SIZE_LIMIT = limit_of("ONNX file") + 1
 """Protobuf's limit for one file; a larger model would need external data."""
 
 
@@ -24,16 +26,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     import onnx
 
     shown = one_line(path)
-    try:
-        if path.exists() and not path.is_file():
-            raise BadInput(f"{shown}: {'a folder' if path.is_dir() else 'not a regular file'}; an ONNX file is needed")
-        if path.stat().st_size >= SIZE_LIMIT:
-            raise BadInput(f"{shown}: {path.stat().st_size} bytes, one ONNX file must stay under {SIZE_LIMIT}")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise BadInput(f"{shown}: no such file") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise BadInput(f"{shown}: cannot be read: {one_line(getattr(error, 'strerror', None) or error)}") from None
+    data = read_received(path, "ONNX file")
     if not data:
         raise BadInput(f"{shown}: empty, not an ONNX file")
     try:

@@ -19,7 +19,7 @@ from porter.pipeline.run import Run
 from porter.records.record import RunRecord
 from porter.records.request import RunRequest
 from porter.records.version import __version__
-from porter.runfolder.layout import CACHE, DOCUMENTS, MODELS, OUTPUTS, PREDICTIONS, RECORD_NAME, TENSORS
+from porter.runfolder.layout import CACHE, DOCUMENTS, KIT, LOGS, MODELS, OUTPUTS, PREDICTIONS, RECORD_NAME, TENSORS
 from porter.runfolder.record_file import read_record
 from porter.runfolder.sections import changed_flags, clear, lost, stale_between
 
@@ -46,7 +46,9 @@ def begin(
     )
     job.files  # noqa: B018 - a wrong model or file stops before a folder is made
     _require_writable(folder)
-    require_no_way_out(folder, (MODELS, TENSORS, OUTPUTS, CACHE))
+    require_no_way_out(folder, (MODELS, TENSORS, OUTPUTS, CACHE, LOGS))
+    if link := next((path for path in folder.glob(f"{KIT}*") if path.is_symlink()), None):
+        raise BadInput(f"{one_line(link)}: a link; what is written there would land elsewhere; replace or remove it")
     is_run = (folder / RECORD_NAME).exists()
     if folder.exists() and not is_run:
         _require_free(folder, (*DOCUMENTS, PREDICTIONS, *accuracy_file_names(job)))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from porter.errors import BadInput, one_line
+from porter.files.inside import leads_out
+from porter.files.received import read_received
+from porter.files.textfile import require_few_values
 from porter.files.whole import write_whole
 from porter.records.record import SCHEMA_VERSION, RunRecord
 from porter.runfolder.layout import RECORD_NAME
-
-MAX_RECORD_BYTES = 256 * 1024 * 1024
-"""Larger files are refused unread: a record of a million images takes a few megabytes."""
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
@@ -25,16 +24,10 @@ def write_record(folder: Path, record: RunRecord) -> None:
 def read_record(folder: Path) -> RunRecord:
     """Read run.json. Raises `BadInput` where it is absent, of another schema, or wrong in a field."""
     path = folder / RECORD_NAME
-    try:
-        if path.exists() and not path.is_file():
-            raise BadInput(f"{path}: not a regular file")
-        if path.exists() and path.stat().st_size > MAX_RECORD_BYTES:
-            raise BadInput(f"{path}: larger than {MAX_RECORD_BYTES} bytes; this cannot be a run record")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no run record here; `porter run MODEL --out {folder}` makes one") from None
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
+    if not path.exists():
+        raise BadInput(f"{path}: no run record here; `porter run MODEL --out {folder}` makes one")
+    data = read_received(path, "run record")
+    require_few_values(data, one_line(path))
     try:
         version = msgspec.json.decode(data, type=_Version).schema_version
         if version != SCHEMA_VERSION:
@@ -46,7 +39,7 @@ def read_record(folder: Path) -> RunRecord:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{path}: not a run record: {one_line(error)}") from None
     for inside in _paths(record):
-        if not _leads_inside(folder, inside):
+        if leads_out(folder, inside):
             raise BadInput(f"{path}: {one_line(inside)!r} leads out of the run's folder")
     return record
 
@@ -61,14 +54,6 @@ def _paths(record: RunRecord) -> Iterator[str]:
         yield artefact.path
         yield from (part.path for part in artefact.parts)
     yield from record.accuracy_files
-
-
-def _leads_inside(folder: Path, path: str) -> bool:
-    """Whether `path` stays below `folder`, as it is spelled and with links followed."""
-    parts = Path(path).parts
-    if "\0" in path or not parts or Path(path).is_absolute() or ".." in parts:
-        return False
-    return Path(os.path.realpath(folder / path)).is_relative_to(os.path.realpath(folder))
 
 
 class _Version(msgspec.Struct):

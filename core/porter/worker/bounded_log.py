@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from porter.errors import one_line
+from porter.files.whole import write_whole
 
 HEAD_BYTES = TAIL_BYTES = 1 << 18
 """So much is kept from the beginning, and so much from the end."""
@@ -32,10 +33,9 @@ class BoundedLog:
         """Write the file, once the pipe has ended or `patience` seconds passed: a process left behind may hold it."""
         self._reader.join(patience)
         if self._size and self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             left_out = self._size - len(self._head) - len(self._tail)
             gap = f"\n[{left_out} bytes left out]\n".encode() if left_out else b""
-            self.path.write_bytes(bytes(self._head) + gap + bytes(self._tail))
+            write_whole(self.path, bytes(self._head) + gap + bytes(self._tail))
 
     def end(self) -> str:
         """The last lines on one line, for an error; empty where nothing was printed."""

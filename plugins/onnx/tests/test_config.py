@@ -65,8 +65,25 @@ def test_the_readme_shows_a_yaml_that_is_read(tmp_path: Path) -> None:
     assert config.preprocess.resize == 256
 
 
-def test_an_absolute_model_path_stays(tmp_path: Path) -> None:
-    assert read(tmp_path, "model: /nets/a.onnx\npreprocess: {resize: 8}").model == Path("/nets/a.onnx")
+@pytest.mark.parametrize("kind", ["absolute", "above", "above by a folder", "of Windows", "a link"])
+@pytest.mark.parametrize("key", ["model", "labels.names"])
+def test_a_path_that_leaves_the_folder_is_refused_unread(tmp_path: Path, key: str, kind: str) -> None:
+    (tmp_path / "key").write_text("secret\n")
+    folder = tmp_path / "received"
+    (folder / "nets").mkdir(parents=True)
+    (folder / "link").symlink_to("../key")
+    path = {
+        "absolute": str(tmp_path / "key"),
+        "above": "../key",
+        "above by a folder": "nets/../../key",
+        "of Windows": r"..\key",
+        "a link": "link",
+    }[kind]
+    keys = f"model: {path}\n" if key == "model" else f"labels: {{names: '{path}'}}\n"
+    with pytest.raises(BadInput) as caught:
+        read(folder, f"preprocess: {{resize: 8}}\n{keys}")
+    assert f"line 2: {key}: " in str(caught.value) and "leads out of the folder of the yaml" in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_class_names_stay_text(tmp_path: Path) -> None:

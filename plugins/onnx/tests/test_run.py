@@ -214,12 +214,12 @@ def test_files_that_cannot_be_delivered(
     [
         ("gone.onnx", "gone.onnx: no such file"),
         ("''", ": model: empty; name the .onnx file, or leave the key out"),
-        ("nets", "nets: a folder; an ONNX file is needed"),
+        ("nets", "nets: a folder; the ONNX file must be a file"),
         ("my.yaml", "my.yaml: not an ONNX"),
         ("empty.onnx", "empty.onnx: empty, not an ONNX file"),
         ("half.onnx", "half.onnx: not an ONNX"),
-        ("/dev/zero", "/dev/zero: not a regular file"),
-        (r'"a\0b.onnx"', "b.onnx: cannot be read: embedded null"),
+        ("/dev/zero", "'/dev/zero' leads out of the folder of the yaml; give it with --checkpoint FILE"),
+        (r'"a\0b.onnx"', "b.onnx' leads out of the folder"),
         ("a" * 300 + ".onnx", "cannot be read: File name too long"),
     ],
 )

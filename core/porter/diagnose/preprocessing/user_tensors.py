@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from porter.errors import BadInput, one_line
+from porter.files.received import read_limited, require_regular
 from porter.records.spec import PreprocessSpec
 
 if TYPE_CHECKING:
@@ -79,8 +80,7 @@ def _paths(folder: Path, ids: Sequence[str]) -> list[Path]:
 def _read(path: Path, shape: tuple[int, int, int]) -> NDArray[np.float32]:
     import numpy as np
 
-    if not path.is_file():
-        raise BadInput(f"{one_line(path)}: not a file")
+    require_regular(path, "file of arrays")
     try:
         values = _read_npy(path, shape) if path.suffix == ".npy" else _read_bin(path, shape)
     except OSError as error:
@@ -98,7 +98,7 @@ def _read_bin(path: Path, shape: tuple[int, int, int]) -> NDArray[np.float32]:
     if size != 4 * count:
         looks = next((f"; that is the size of {name}" for n, name in _OTHER_SIZES.items() if size == n * count), "")
         raise BadInput(f"{one_line(path)}: {size} bytes{looks}, float32 of {_text(shape)} takes {4 * count}")
-    return np.frombuffer(path.read_bytes(), "<f4").astype(np.float32).reshape(shape)
+    return np.frombuffer(read_limited(path, size), "<f4").astype(np.float32).reshape(shape)
 
 
 def _read_npy(path: Path, shape: tuple[int, int, int]) -> NDArray[np.float32]:

@@ -17,6 +17,8 @@ from porter.data.store import ImageStore, open_store
 from porter.errors import BadInput, one_line
 from porter.files.checked_lines import line_of, value_of
 from porter.files.hashes import digest_or_empty
+from porter.files.limits import limit_of
+from porter.files.received import lines_of, open_regular, read_limited
 from porter.files.whole import write_whole
 from porter.images.appearance import Appearance
 from porter.pipeline.evaluation.shapes import Answered, Batch, Prepared
@@ -155,7 +157,7 @@ class ArrayFolder:
 
         path = self.folder / name_of(number)
         try:
-            data = path.read_bytes()
+            data = read_limited(path, limit_of("file of arrays"))
             if hashlib.sha256(data).hexdigest() != entry.file_sha256:
                 raise ValueError("not what was written")
             with np.load(io.BytesIO(data), allow_pickle=False) as archive:
@@ -177,11 +179,12 @@ def read_index(folder: Path) -> Index:
     """The index of a folder of arrays, as far as its lines hold. Raises `BadInput` where it is none."""
     path, entries = folder / INDEX, list[Entry]()
     try:
-        with path.open("rb") as stream:
-            head = value_of(stream.readline(), Head)
+        with open_regular(path) as stream:
+            lines = lines_of(stream)
+            head = value_of(next(lines, b""), Head)
             if head is None:
                 raise BadInput(f"{path}: not an index; delete {folder}")
-            for line in stream:
+            for line in lines:
                 entry = value_of(line, Entry)
                 if entry is None:
                     break
@@ -198,6 +201,7 @@ def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> str:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     temporary = path.with_name(f".{path.name}.00000000.part")  # a name that is swept after a kill
+    temporary.unlink(missing_ok=True)  # whoever put a link there would have it written through
     temporary.write_bytes(buffer.getbuffer())
     temporary.replace(path)
     return hashlib.sha256(buffer.getbuffer()).hexdigest()

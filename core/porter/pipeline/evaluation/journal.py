@@ -23,6 +23,8 @@ import msgspec
 
 from porter.data.store import open_store
 from porter.files.checked_lines import line_of, value_of
+from porter.files.received import lines_of, open_regular
+from porter.files.whole import open_own
 from porter.images.appearance import Appearance
 from porter.machine.clock import now
 from porter.pipeline.evaluation.gaps import Gap
@@ -101,12 +103,13 @@ class Journal:
         if not self.path.exists():
             return
         store, expected = open_store(manifest.root), 0
-        with self.path.open("rb") as stream, ThreadPoolExecutor(4) as pool:
-            header = value_of(stream.readline(), Header)
+        with open_regular(self.path) as stream, ThreadPoolExecutor(4) as pool:
+            lines = lines_of(stream)
+            header = value_of(next(lines, b""), Header)
             if header is None or header.key != self.key:
                 return
             self.session, self._end = header.session, stream.tell()
-            for text in stream:
+            for text in lines:
                 line = value_of(text, Line)
                 if line is None or line.start != expected or not line.images:
                     return
@@ -130,10 +133,7 @@ class Journal:
 
     def start(self, session: SessionInfo) -> None:
         """Open for writing after what was replayed, or anew where that was answered by another kind of session."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = self.path.open("r+b" if self._end else "wb")
-        self._stream.truncate(self._end)
-        self._stream.seek(self._end)
+        self._stream = open_own(self.path, self._end)
         if not self._end:
             self._write(Header(key=self.key, session=session))
         self.session = session
@@ -206,14 +206,15 @@ class Look:
 def look(path: Path) -> Look | None:
     """Read a journal line by line; None where it is none."""
     images = 0
-    with path.open("rb") as stream:
-        header = value_of(stream.readline(), Header)
+    with open_regular(path) as stream:
+        lines = lines_of(stream)
+        header = value_of(next(lines, b""), Header)
         if header is None:
             return None
-        for number, text in enumerate(stream, start=2):
+        for number, text in enumerate(lines, start=2):
             line = value_of(text, Line)
             if line is None or line.start != images:
-                torn = not text.endswith(b"\n")
+                torn = not text.endswith(b"\n") and next(lines, None) is None
                 return Look(key=header.key, images=images, problem="" if torn else f"line {number} is damaged")
             images += len(line.images)
     return Look(key=header.key, images=images, problem="")

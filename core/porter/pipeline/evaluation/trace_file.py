@@ -17,6 +17,8 @@ from typing import BinaryIO
 import msgspec
 
 from porter.files.checked_lines import line_of, value_of
+from porter.files.received import lines_of, open_regular
+from porter.files.whole import open_own
 from porter.pipeline.evaluation.traces import Trace
 
 
@@ -48,7 +50,7 @@ class TraceFile:
         if self._stream is None and not self._opened():
             return None
         assert self._stream is not None
-        text = self._stream.readline()
+        text = next(lines_of(self._stream), b"")
         line = value_of(text, Line)
         if line is None:
             return None
@@ -84,10 +86,10 @@ class TraceFile:
 
     def _opened(self) -> bool:
         try:
-            self._stream = self.path.open("rb")
+            self._stream = open_regular(self.path)
         except OSError:
             return False
-        text = self._stream.readline()
+        text = next(lines_of(self._stream), b"")
         head = value_of(text, Head)
         if head is None or head.key != self.key:
             self.close()
@@ -97,10 +99,7 @@ class TraceFile:
 
     def _start(self) -> None:
         self.close()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = self.path.open("r+b" if self._end else "wb")
-        self._stream.truncate(self._end)
-        self._stream.seek(self._end)
+        self._stream = open_own(self.path, self._end)
         if not self._end:
             self._stream.write(line_of(Head(key=self.key)))
 
@@ -109,9 +108,10 @@ def look_at(path: Path) -> tuple[str, int] | None:
     """The key of a file of traces, and of how many images it has them; None where it is none."""
     images = 0
     try:
-        with path.open("rb") as stream:
-            head = value_of(stream.readline(), Head)
-            while value_of(stream.readline(), Line) is not None:
+        with open_regular(path) as stream:
+            lines = lines_of(stream)
+            head = value_of(next(lines, b""), Head)
+            while value_of(next(lines, b""), Line) is not None:
                 images += 1
     except OSError:
         return None

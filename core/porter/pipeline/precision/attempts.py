@@ -14,6 +14,8 @@ from shutil import rmtree
 from porter.errors import BadInput
 from porter.files.checked_lines import line_of, value_of
 from porter.files.hashes import file_digest, has_digest
+from porter.files.limits import limit_of
+from porter.files.received import read_limited
 from porter.files.whole import write_whole
 from porter.records.evaluation import Metric
 from porter.records.quantization import Attempt
@@ -90,7 +92,7 @@ class Attempts:
 def read_log(folder: Path) -> Log | None:
     """None where there is none that holds."""
     try:
-        log = value_of((folder / ATTEMPTS_LOG).read_bytes(), Log)
+        log = value_of(read_limited(folder / ATTEMPTS_LOG, limit_of("line of a journal or index")), Log)
     except OSError:
         return None
     return log if log is not None and len(log.attempts) == len(log.graphs) else None

@@ -6,7 +6,18 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from porter import BadInput, Doubt, ImportFinding, Message, Text, file_digest, one_line, read_text
+from porter import (
+    BadInput,
+    Doubt,
+    ImportFinding,
+    Message,
+    Text,
+    file_digest,
+    has_digest,
+    leads_out,
+    one_line,
+    read_text,
+)
 from porter_ascend.found import Found
 from porter_ascend.kit import SUMS
 from porter_ascend.speed import Speed
@@ -52,6 +63,8 @@ def _of_the_kit(found: Found) -> Iterator[ImportFinding]:
 def _changed(results: Path) -> Iterator[ImportFinding]:
     """Files that are not as the script left them."""
     try:
+        if leads_out(results, SUMS):
+            raise BadInput(f"{SUMS}: a link that leads out of the folder")
         lines = read_text(results / SUMS, "list of sums").text.splitlines()
     except BadInput:
         text = Message("`{file}` is missing: whether the results are whole is not known", file=SUMS)
@@ -61,7 +74,7 @@ def _changed(results: Path) -> Iterator[ImportFinding]:
     for line in lines:
         parts = re.fullmatch(r"([0-9a-f]{64}) [ *](?:\./)?(.+)", line)
         path = results / parts[2] if parts else None
-        if parts is None or path is None or _leaves(parts[2]) or not path.is_file() or file_digest(path) != parts[1]:
+        if parts is None or path is None or leads_out(results, parts[2]) or not has_digest(path, parts[1]):
             wrong.append(one_line(parts[2] if parts else line)[:80])
     if wrong:
         text = Message(
@@ -70,11 +83,6 @@ def _changed(results: Path) -> Iterator[ImportFinding]:
             names=tuple(wrong[:3]),
         )
         yield _finding(Doubt.INCONSISTENT, text)
-
-
-def _leaves(name: str) -> bool:
-    """Whether a path leads out of its folder."""
-    return Path(name).is_absolute() or ".." in Path(name).parts
 
 
 def _finding(kind: Doubt, text: Text) -> ImportFinding:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from porter import BadInput, one_line, read_json
+from porter import BadInput, is_regular, leads_out, one_line, open_regular, read_json
 from porter_ascend import aisbench, benchmark, outputs, scores
 from porter_ascend.kit import DOCUMENT, RESULTS, KitDocument, read_kit
 
@@ -84,12 +84,12 @@ class Found:
 def collect(folder: Path) -> Found:
     """Look through `folder`, links to folders left out."""
     found = Found(folder=folder)
-    kit = next((place / DOCUMENT for place in (folder, folder.parent) if (place / DOCUMENT).is_file()), None)
-    if kit is not None:
-        found.kit = _read(found, kit, read_kit)
-    inside = folder / RESULTS if (folder / DOCUMENT).is_file() else folder
-    for path in _files(inside):
-        _take(found, path)
+    is_kit = (folder / DOCUMENT).exists()
+    if is_kit and _is_own(found, folder / DOCUMENT):
+        found.kit = _read(found, folder / DOCUMENT, read_kit)
+    for path in _files(folder / RESULTS if is_kit else folder):
+        if _is_own(found, path):
+            _take(found, path)
     found.outputs.sort()
     return found
 
@@ -116,7 +116,7 @@ def _take(found: Found, path: Path) -> None:
 def _take_log(found: Found, path: Path) -> None:
     """A log of any name, by what it holds; one that holds no figure is none of ours."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             text = stream.read(_PEEK).decode("utf-8", errors="replace")
     except OSError as error:
         found.broken.append((path, f"cannot be read: {error.strerror}"))
@@ -145,13 +145,17 @@ def _read_results(path: Path) -> KitResults:
     return read_json(path, "list of a kit's results", KitResults)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Every regular file below, in an order that does not depend on the file system.
+def _is_own(found: Found, path: Path) -> bool:
+    """Whether a file lies in the imported folder; a link that leads out of it is noted as broken, and not looked at."""
+    if leads_out(found.folder, path):
+        found.broken.append((path, "a link that leads out of the imported folder; it was not read"))
+        return False
+    return is_regular(path)
 
-    A pipe would wait for ever, and a device never end.
-    """
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file and link below, in an order that does not depend on the file system."""
     for place, folders, names in os.walk(folder):
         folders.sort()
         folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = (Path(place) / name for name in sorted(names) if not name.startswith("."))
-        yield from (path for path in paths if path.is_file())
+        yield from (Path(place) / name for name in sorted(names) if not name.startswith("."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import tokenize
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from porter import BadInput, ReturnedOutputs, TensorSpec, one_line
+from porter import BadInput, ReturnedOutputs, TensorSpec, leads_out, one_line, read_received
 from porter_ascend.figures import batch_in
 from porter_ascend.inputs import bin_names
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".txt", ".bin", ".npy")
 _FILE = re.compile(r"(?s)(?P<image>.+)_(?P<output>\d{1,3})(?P<suffix>\.txt|\.bin|\.npy)")
-_LARGEST = 1 << 30
-"""Bytes of one file; larger ones are refused unread."""
+KIND = "recorded output"
+"""What a file is called in messages, and where its limit is looked up."""
+_PIECE = 1 << 20
+"""Bytes of a text that are made into numbers at a time."""
 
 
 def is_output(name: str) -> bool:
@@ -93,14 +96,11 @@ def read_array(path: Path, spec: TensorSpec) -> np.ndarray:
     import numpy as np
 
     shape = [size for size in spec.shape[1:] if isinstance(size, int)]
+    if leads_out(path.parent, path):
+        raise BadInput(f"{one_line(path)}: a link that leads out of its folder; it was not read")
+    data = read_received(path, KIND)
     try:
-        if path.exists() and not path.is_file():
-            raise BadInput(f"{one_line(path)}: not a regular file")
-        if path.stat().st_size > _LARGEST:
-            raise BadInput(f"{one_line(path)}: {path.stat().st_size} bytes; this cannot be one output of one image")
-        values = _READERS[path.suffix](path)
-    except OSError as error:
-        raise BadInput(f"{one_line(path)}: cannot be read: {error.strerror or one_line(error)}") from None
+        values = _READERS[path.suffix](data)
     except (ValueError, EOFError, SyntaxError, OverflowError, MemoryError) as error:
         raise BadInput(f"{one_line(path)}: not the output of a model: {one_line(error)[:120]}") from None
     if values.dtype.kind not in "fiu":
@@ -114,23 +114,33 @@ def read_array(path: Path, spec: TensorSpec) -> np.ndarray:
     return values.astype(np.float32).reshape(shape)
 
 
-def _text(path: Path) -> np.ndarray:
+def _text(data: bytes) -> np.ndarray:
+    """A piece at a time: each number takes many times its characters until it is one."""
     import numpy as np
 
-    return np.array(path.read_bytes().split(), dtype=np.float32)
+    pieces, start = [], 0
+    while start < len(data):
+        end = start + _PIECE
+        while end < len(data) and not data[end : end + 1].isspace():
+            end += 1
+            if end - start > 2 * _PIECE:
+                raise ValueError("a number of a million characters")
+        pieces.append(np.array(data[start:end].split(), dtype=np.float32))
+        start = end
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
 
-def _raw(path: Path) -> np.ndarray:
+def _raw(data: bytes) -> np.ndarray:
     import numpy as np
 
-    return np.frombuffer(path.read_bytes(), dtype="<f4")
+    return np.frombuffer(data, dtype="<f4")
 
 
-def _numpy(path: Path) -> np.ndarray:
+def _numpy(data: bytes) -> np.ndarray:
     import numpy as np
 
     try:
-        loaded = np.load(path, allow_pickle=False)
+        loaded = np.load(io.BytesIO(data), allow_pickle=False)
     except tokenize.TokenError as error:  # the header is a Python literal
         raise ValueError(error) from None
     if not isinstance(loaded, np.ndarray):
@@ -138,4 +148,4 @@ def _numpy(path: Path) -> np.ndarray:
     return loaded
 
 
-_READERS: Mapping[str, Callable[[Path], np.ndarray]] = {".txt": _text, ".bin": _raw, ".npy": _numpy}
+_READERS: Mapping[str, Callable[[bytes], np.ndarray]] = {".txt": _text, ".bin": _raw, ".npy": _numpy}

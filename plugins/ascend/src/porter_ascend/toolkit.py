@@ -25,7 +25,11 @@ INSTALL = (
     "install CANN (https://www.hiascend.com/software/cann) and ais_bench on a machine with the chip, "
     f"or name its environment script with {SCRIPT_VARIABLE}"
 )
-_AIS_BENCH = "import importlib.util, sys; sys.exit(importlib.util.find_spec('ais_bench') is None)"
+_AIS_BENCH = (
+    "import sys, os; sys.path[:] = [p for p in sys.path if p not in ('', os.getcwd())]; import importlib.util; "
+    "sys.exit(importlib.util.find_spec('ais_bench') is None)"
+)
+"""Looks for the package, and not in the working folder."""
 _SECONDS = 60
 
 
@@ -73,7 +77,8 @@ class Toolkit:
         The first line of the log is the command. Raises `Missing` where the tool cannot be started.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as stream:
+        log.unlink(missing_ok=True)  # another name of the file, by a hard link, keeps what it had
+        with log.open("xb") as stream:
             stream.write(f"$ {' '.join(map(one_line, arguments))}\n".encode())
             stream.flush()
             try:

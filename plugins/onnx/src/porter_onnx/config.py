@@ -14,7 +14,17 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from msgspec import Meta, Struct, structs
 
-from porter import BadInput, Published, PublishedMetric, from_yaml, one_line, read_lines, read_yaml, yaml_fault
+from porter import (
+    BadInput,
+    Published,
+    PublishedMetric,
+    from_yaml,
+    leads_out,
+    one_line,
+    read_lines,
+    read_yaml,
+    yaml_fault,
+)
 
 Layout = Literal["NCHW", "NHWC"]
 Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos"]
@@ -59,6 +69,13 @@ class PreprocessConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     divisor: Annotated[float, Meta(ge=1e-6, le=1e9)] | None = None
     mean: Means | None = None
     std: Deviations | None = None
+
+
+WAYS = {
+    "model": "give it with --checkpoint FILE, or copy it there",
+    "labels.names": "copy the file there, or write the names into the yaml",
+}
+"""The way out for a path that leads out of the folder of the yaml, which may be somebody else's."""
 
 
 class LabelsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -131,7 +148,7 @@ class OnnxConfig:
 
 
 def read_config(path: Path) -> OnnxConfig:
-    """Read the yaml at `path`; paths in it are relative to its folder.
+    """Read the yaml at `path`; paths in it are relative to its folder, and stay there.
 
     Raises:
         BadInput: one line with the file, the line, the key and what is wrong with it.
@@ -145,6 +162,10 @@ def read_config(path: Path) -> OnnxConfig:
     for key, problem in _faults(found):
         raise yaml_fault(document, where, key, problem)
     scaling, names = found.preprocess, found.labels.names
+    for key, name in (("model", found.model), ("labels.names", names)):
+        if isinstance(name, str) and leads_out(path.parent, name):
+            problem = f"{one_line(name)!r} leads out of the folder of the yaml; {WAYS[key]}"
+            raise yaml_fault(document, where, key, problem)
     if isinstance(names, str):
         names = tuple(name for _, name in read_lines(path.parent / names, "list of class names"))
     return OnnxConfig(

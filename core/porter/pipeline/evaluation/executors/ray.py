@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import signal
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -19,6 +20,10 @@ PATIENCE = 5.0
 """Seconds to wait for the machine of an address to answer."""
 OBJECT_STORE = 200 * 2**20
 """Bytes of the object store of a cluster of this machine alone, whose files need not be sent to it."""
+
+
+TOKEN = "RAY_AUTH_TOKEN"
+"""The environment variable with what a client shows to a cluster."""
 
 
 class Ray(EvaluationExecutor):
@@ -74,7 +79,10 @@ class Ray(EvaluationExecutor):
         if ray.is_initialized():
             return ray
         options: dict[str, Any] = {"address": self._address, "log_to_driver": False, "logging_level": "ERROR"}
+        options["job_config"] = _without_working_folder()
         if self._address is None:
+            # Ray listens on every interface: who has no token is refused. One of this run alone lies in no file.
+            os.environ.setdefault(TOKEN, secrets.token_hex(32))
             room = max(machine.usable_threads(), int(processors * (self._workers or 1)))
             others = {name: n * (self._workers or 1) for name, n in self._resources.items() if name not in KEYWORDS}
             options |= {"address": "local", "num_cpus": room, "resources": others, "include_dashboard": False}
@@ -106,6 +114,25 @@ class Ray(EvaluationExecutor):
         if self._workers is not None and self._workers > room:
             work.job.progress.note(f"{self._workers} workers are asked for, the cluster has room for {room}")
         return self._workers or room
+
+
+class _NoPaths(list[str]):
+    """A search path that nothing is added to."""
+
+    def extend(self, paths: Iterable[str]) -> None:
+        pass
+
+
+def _without_working_folder() -> Any:
+    """The configuration of a job whose workers do not import from the folder that porter was started in.
+
+    Ray puts that folder first on their search path: a module that lies in a folder of received files would run there.
+    """
+    from ray.job_config import JobConfig
+
+    config = JobConfig()
+    config._py_driver_sys_path = _NoPaths()
+    return config
 
 
 def _require_answer(address: str) -> None:
