@@ -10,7 +10,7 @@ NAMES = """
 msgspec lazy_loader click numpy yaml torch onnx onnxruntime cloudpickle psutil pluggy rich jinja2 porter_onnx
 porter_hrnet grpc setproctitle sitecustomize usercustomize contextlib functools types json warnings tempfile pip venv
 ais_bench
-""".split()
+""".split()  # noqa: SIM905
 
 
 def put(folder: Path) -> None:

@@ -12,6 +12,7 @@ from elsewhere import Elsewhere, plugin
 from tiny import TinyPlugin, start, write_photos
 
 from porter.cli.main import main
+from porter.cli.run_summary import summary_lines
 from porter.contracts.progress import Progress
 from porter.contracts.returned import Returned
 from porter.contracts.runtime import TakeBackRequest
@@ -85,8 +86,8 @@ def test_what_is_stated_is_compared_with_the_outputs(tmp_path: Path, back: Path)
 @pytest.mark.parametrize(
     ("array", "reason"),
     [
-        (np.zeros(4, np.float32), "output 'class' of image 'image3' is 4, the model gives 3"),
-        (np.zeros((1, 3), np.float32), "output 'class' of image 'image3' is 1×3, the model gives 3"),
+        (np.zeros(4, np.float32), "output `class` is 4 an image, the model gives 3"),
+        (np.zeros((1, 3), np.float32), "output `class` is 1×3 an image, the model gives 3"),
         (None, "image3.npy: no such file"),
     ],
 )
@@ -97,8 +98,12 @@ def test_an_output_that_does_not_fit_is_no_answer(
         (back / "outputs/image3.npy").unlink()
     else:
         np.save(back / "outputs/image3.npy", array)
-    [evaluation] = imported(back, tmp_path / "out", labels=tmp_path / "labels.txt").evaluations
+    record = imported(back, tmp_path / "out", labels=tmp_path / "labels.txt")
+    [evaluation] = record.evaluations
     assert (evaluation.scored, evaluation.unreadable) == (6, 1)
+    [line] = [line for line in summary_lines(tmp_path / "out", record) if line.startswith("NO ANSWER ")]
+    assert line.startswith("NO ANSWER 1 of 7 images have no answer and count as wrong: ")
+    assert line.endswith(f"{reason} (image3.jpg)")
     assert evaluation.failures[0].reason.endswith(reason)
 
 

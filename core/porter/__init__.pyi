@@ -28,6 +28,7 @@ from .contracts.returned import ReturnedOutputs as ReturnedOutputs
 from .contracts.returned import SentImages as SentImages
 from .contracts.returned import StatedAccuracy as StatedAccuracy
 from .contracts.returned import StatedSpeed as StatedSpeed
+from .contracts.returned import Unusable as Unusable
 from .contracts.runtime import BuildRequest as BuildRequest
 from .contracts.runtime import KitRequest as KitRequest
 from .contracts.runtime import OpenRequest as OpenRequest

@@ -14,6 +14,7 @@ from porter.cli.table import is_terminal
 from porter.documents.deliver import READMES
 from porter.documents.drawings.lines import streams_of
 from porter.documents.markdown import num
+from porter.documents.unanswered_images import unanswered_lines
 from porter.errors import one_line
 from porter.pipeline.evaluation.subject import subjects
 from porter.records.evaluation import Evaluation
@@ -54,7 +55,11 @@ def accuracy_lines(record: RunRecord) -> list[str]:
         lines.append(f"{evaluation.title}: {', '.join(shown)} on {evaluation.listed} images")
         if evaluation.chance:
             lines.append(_warning(evaluation))
-    return lines
+    return lines + _unanswered(record)
+
+
+def _unanswered(record: RunRecord) -> list[str]:
+    return [f"NO ANSWER {line}" for line in unanswered_lines(record)]
 
 
 def speed_lines(record: RunRecord) -> list[str]:
@@ -115,7 +120,8 @@ def _warning(evaluation: Evaluation) -> str:
 
 def _warning_lines(record: RunRecord) -> list[str]:
     """What no table shows."""
-    return [_warning(evaluation) for evaluation in record.evaluations if evaluation.chance]
+    warnings = [_warning(evaluation) for evaluation in record.evaluations if evaluation.chance]
+    return warnings + _unanswered(record)
 
 
 def unfinished_lines(record: RunRecord) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porter.contracts.measured import Measured
+from porter.errors import BadInput, one_line
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import Metric
 from porter.records.imported import DatasetRun, ImportFinding
@@ -26,6 +27,15 @@ NOT_REPORTED = "not reported"
 """What stands in the record for what no file says."""
 
 
+class Unusable(BadInput):
+    """An output of one image that cannot be used."""
+
+    def __init__(self, place: object, reason: Text) -> None:
+        """`place` is the file; `reason` says why, in words that are the same for every file of which it is true."""
+        super().__init__(f"{one_line(place)}: {reason}")
+        self.reason = reason
+
+
 class ReturnedOutputs(abc.ABC):
     """The outputs of one artefact for many images, one entry an image."""
 
@@ -33,6 +43,8 @@ class ReturnedOutputs(abc.ABC):
     """The folder or file that holds them."""
     batch: int | None = None
     """Batch size that they were made at; None: not said."""
+    files: Sequence[Path] = ()
+    """The files of a folder, in order, so that a document can say what was scored."""
 
     @abc.abstractmethod
     def names(self, ids: Sequence[str]) -> Sequence[str]:
@@ -48,8 +60,8 @@ class ReturnedOutputs(abc.ABC):
 
     @abc.abstractmethod
     def read(self, name: str, outputs: Sequence[TensorSpec]) -> Mapping[str, np.ndarray]:
-        """The outputs of one image by name, without the batch. Raises `BadInput` where they cannot be read: the image
-        then has no answer, for that reason."""
+        """The outputs of one image by name, without the batch. Raises `Unusable`, or another `BadInput`, where they
+        cannot be read: the image then has no answer, for that reason."""
 
 
 @dataclass(frozen=True, kw_only=True)

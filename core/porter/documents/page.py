@@ -13,6 +13,7 @@ from porter.documents.drawings.depth_drawing import depth_chart
 from porter.documents.drawings.lines import lines, names, speeds_of
 from porter.documents.drawings.shares import share_chart
 from porter.documents.drawings.speed_drawing import latency_chart, throughput_chart
+from porter.documents.unanswered_images import unanswered_lines
 from porter.errors import one_line
 from porter.records.diagnosis import GraphDiagnosis
 from porter.records.environment_lock import EnvironmentLock
@@ -119,6 +120,10 @@ class Page:
             measured.setdefault(line.name, set()).update(line.points)
         for name, sizes in measured.items():
             yield from ((name, size) for size in self._record.request.batch_sizes if size not in sizes)
+
+    def unanswered(self) -> tuple[Message, ...]:
+        """Why images have no answer, each reason once."""
+        return unanswered_lines(self._record)
 
     def intervals(self) -> tuple[tuple[Interval, tuple[Text, ...]], ...]:
         """An interval of each method, with the titles of the metrics whose intervals are of that method."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,12 +194,25 @@ def _sources(folder: Path, returned: Returned, accuracy: ImportedAccuracy) -> tu
         gave.setdefault(one.path, []).append(Message("speed at batch {batch}", batch=one.batch))
     for path, what in accuracy.gave.items():
         gave.setdefault(path, []).extend(what)
+    folders = {one.path: one.files for one in returned.outputs}
     return tuple(
-        ImportSource(
-            path=shown(folder, path), sha256=file_digest(path), size_bytes=path.stat().st_size, gave=tuple(what)
-        )
+        _source(folder, path, tuple(what), folders.get(path, ()))
         for path, what in sorted(gave.items())
-        if path.is_file()
+        if path.is_file() or folders.get(path)
+    )
+
+
+def _source(folder: Path, path: Path, gave: tuple[Text, ...], inside: Sequence[Path]) -> ImportSource:
+    """A file, or a folder by the files inside that were read."""
+    if path.is_file():
+        digest, size = file_digest(path), path.stat().st_size
+        return ImportSource(path=shown(folder, path), sha256=digest, size_bytes=size, gave=gave)
+    lines = "".join(f"{file_digest(file)}  {file.relative_to(path)}\n" for file in inside)
+    return ImportSource(
+        path=f"{shown(folder, path)}/",
+        sha256=hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest(),
+        size_bytes=sum(file.stat().st_size for file in inside),
+        gave=(*gave, Message("{count} files", count=len(inside))),
     )
 
 

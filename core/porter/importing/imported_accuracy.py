@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from porter.contracts.returned import Returned, ReturnedOutputs, StatedAccuracy
+from porter.contracts.returned import Returned, ReturnedOutputs, StatedAccuracy, Unusable
 from porter.errors import BadInput, one_line
 from porter.importing.imported_names import artefact_name, shown
 from porter.pipeline.evaluation.evaluate import predictions_file
 from porter.pipeline.evaluation.judging import judge
 from porter.pipeline.evaluation.scoring import Scoring, Sink
 from porter.pipeline.evaluation.shapes import NONFINITE, OK, UNREADABLE, Answered, Batch, JudgedBatch, Prepared
+from porter.pipeline.evaluation.unanswered import of_the_model
 from porter.pipeline.job.job import Dataset, Job
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import Evaluation
@@ -109,13 +110,13 @@ def _score(
     data: Dataset, outputs: ReturnedOutputs, sent: _Sent, name: str, info: SessionInfo, sink: Sink
 ) -> Evaluation:
     job = data.job
-    scoring = Scoring(data, name, info, sink)
+    scoring, said = Scoring(data, name, info, sink), dict[str, Text]()
     with job.progress.step(f"score {name}", len(data.items)) as advance:
-        for batch in _batches(job, outputs, sent):
+        for batch in _batches(job, outputs, sent, said):
             advance(scoring.take(batch))
     scoring.require_all()
     metrics = scoring.scorer.metrics()
-    return Evaluation(
+    found = Evaluation(
         name=name,
         title=f"{info.runtime} {info.precision}" + (f", batch {info.batch}" if info.batch else ""),
         session=info,
@@ -125,14 +126,17 @@ def _score(
         unreadable=scoring.statuses[UNREADABLE],
         nonfinite=scoring.statuses[NONFINITE],
         failures=tuple(scoring.failures),
+        unanswered=scoring.reasons.grouped(said),
         metrics=metrics,
         tables=scoring.scorer.tables(),
         chance=job.task.chance(job.spec, metrics),
         end_to_end=None,
     )
+    return of_the_model(found)
 
 
-def _batches(job: Job, outputs: ReturnedOutputs, sent: _Sent) -> Iterator[JudgedBatch]:
+def _batches(job: Job, outputs: ReturnedOutputs, sent: _Sent, said: dict[str, Text]) -> Iterator[JudgedBatch]:
+    """The outputs of all images in order; fills `said` with the sentence of each reason why one cannot be used."""
     total = len(sent.names)
     for start in range(0, total, ROWS):
         members: list[Prepared] = []
@@ -142,6 +146,9 @@ def _batches(job: Job, outputs: ReturnedOutputs, sent: _Sent) -> Iterator[Judged
             if sent.names[index]:
                 try:
                     rows.append(_read(job, outputs, sent.names[index]))
+                except Unusable as error:
+                    reason = str(error.reason)
+                    said[reason] = error.reason
                 except BadInput as error:
                     reason = str(error)
             members.append(Prepared(index=index, array=None, reason=reason))
@@ -149,20 +156,23 @@ def _batches(job: Job, outputs: ReturnedOutputs, sent: _Sent) -> Iterator[Judged
 
 
 def _read(job: Job, outputs: ReturnedOutputs, name: str) -> Mapping[str, np.ndarray]:
-    """The outputs of one image, each as the model declares it. Raises `BadInput`."""
+    """The outputs of one image, each as the model declares it. Raises `BadInput`, mostly `Unusable`."""
     row = outputs.read(name, job.spec.outputs)
     for spec in job.spec.outputs:
         if spec.name not in row:
-            raise BadInput(f"{one_line(outputs.path)}: no output {one_line(spec.name)!r} of image {one_line(name)!r}")
+            raise Unusable(outputs.path, Message("output `{output}` is missing", output=spec.name))
         shape = row[spec.name].shape
         sizes = spec.shape[1:]
         fits = len(shape) == len(sizes) and all(a == b for a, b in zip(shape, sizes, strict=True) if isinstance(b, int))
         if not fits:
-            has, wanted = ("×".join(map(str, one)) or "no axes" for one in (shape, sizes))
-            raise BadInput(
-                f"{one_line(outputs.path)}: output {one_line(spec.name)!r} of image {one_line(name)!r} is {has}, the "
-                f"model gives {wanted}"
+            has, wanted = ("×".join(map(str, one)) or "1" for one in (shape, sizes))
+            reason = Message(
+                "output `{output}` is {found} an image, the model gives {wanted}",
+                output=spec.name,
+                found=has,
+                wanted=wanted,
             )
+            raise Unusable(outputs.path, reason)
     return row
 
 

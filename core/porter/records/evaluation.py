@@ -100,6 +100,18 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unanswered:
+    """Items that have no answer for the same reason; they count as wrong."""
+
+    reason: Text
+    """Why, in the words of the first of them."""
+    count: int
+    """How many they are."""
+    first: tuple[str, ...]
+    """The first three, by their place in the data folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """listed = scored + unreadable + non-finite; every metric divides by `listed`."""
 
@@ -122,6 +134,8 @@ class Evaluation:
     """Items whose outputs held NaN or infinity."""
     failures: tuple[Failure, ...]
     """The first hundred; predictions.csv has all."""
+    unanswered: tuple[Unanswered, ...] = ()
+    """Every item without an answer, by the reason, the commonest first."""
     metrics: tuple[Metric, ...]
     """The task's figures, over all items."""
     tables: tuple[Table, ...] = ()
@@ -135,13 +149,18 @@ class Evaluation:
     checks: tuple[SettingCheck, ...] = ()
     """Rows against the same images alone, in the sessions that answered, when they began and when they ended."""
     chance: Text = ""
-    """Why the result cannot be told from guessing; empty where it can."""
+    """Why the result cannot be told from guessing; empty where it can, and where most items have no answer."""
     executions: tuple[Execution, ...] = ()
     """Where the items were answered; several where the evaluation was interrupted and went on elsewhere."""
     measured: str = ""
     """Local time with offset, ISO 8601, when the last item was answered."""
     end_to_end: EndToEnd | None
     """How fast the items went through the whole path here; None: they went through it elsewhere."""
+
+    @property
+    def mostly_unanswered(self) -> bool:
+        """Whether more than half of the items have no answer, so that no figure says anything of the model."""
+        return 2 * sum(one.count for one in self.unanswered) > self.listed
 
     def metric(self, name: str) -> Metric:
         """The metric of that name; KeyError where there is none."""

@@ -31,14 +31,14 @@ class ImportFinding:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportSource:
-    """A file that figures were taken from."""
+    """A file that figures were taken from, or a folder of outputs."""
 
     path: str
     """Relative to the imported folder."""
     sha256: str
-    """Of the file."""
+    """Of the file; of a folder, over the lines `sha256  name` of its files."""
     size_bytes: int
-    """Size of the file."""
+    """Size of the file, or of all files of a folder."""
     gave: tuple[Text, ...]
     """What was taken from it, in words."""
 

@@ -131,7 +131,7 @@ def summary(values):
             "count": len(values)}
 
 
-document = {"filesinfo": filesinfo, "args": {"model": a.model, "batchsize": a.batchsize, "device": a.device},
+document = {"filesinfo": filesinfo, "args": sys.argv,
             "NPU_compute_time": summary(times), "H2D_latency": summary([0.5] * len(times)),
             "D2H_latency": summary([0.25] * len(times)), "throughput": 1000 * a.batchsize / mean,
             "npu_compute_time_list": times, "pid": 1}

@@ -253,12 +253,12 @@ def test_predictions_without_any_labels_are_refused(tmp_path: Path, back: Path) 
         ),
         (
             "run_bs4_summary.json",
-            '{"NPU_compute_time": {"mean": 10, "count": 3}, "throughput": 100, "args": {"batchsize": 4}}',
+            '{"NPU_compute_time": {"mean": 10, "count": 3}, "throughput": 100, "args": ["--batchsize", "4"]}',
             "throughput 100 images/s is not 1000 × 4 / 10 ms",
         ),
         (
             "run_bs8_summary.json",
-            '{"NPU_compute_time": {"mean": 10}, "throughput": 400, "args": {"batchsize": 4}}',
+            '{"NPU_compute_time": {"mean": 10}, "throughput": 400, "args": ["--batchsize", "4"]}',
             "was run at batch 4, the name says 8",
         ),
         (

@@ -284,35 +284,45 @@ def test_the_recorded_reports_are_read() -> None:
 
 
 @needs_guide
-def test_the_example_of_a_summary_is_read() -> None:
-    found = aisbench.read_summary(SHARED / "ais_bench/example_summary.json")
-    assert (found.batch, found.npu.mean, found.npu.p99, found.npu.count) == (16, 10.6, 12.2, 1000)
+def test_the_summary_of_the_tool_is_read() -> None:
+    found = aisbench.read_summary(SHARED / "ais_bench/genuine_summary.json")
+    assert found.npu is not None
+    assert (found.batch, found.npu.mean, found.npu.p99, found.npu.count) == (16, 10.6, 12.2, 8)
+    assert found.model == "./hrnet_w18_bs16.om"
     assert found.h2d is not None and found.h2d.median == 1.1
 
 
-@pytest.mark.parametrize("size", ["batchsize(16)", "batchsize.mean(16)", "batchsize.mean(16.0)"])
+FORMULAE = (
+    "1000*batchsize(16)/NPU_compute_time.mean(10.6)",
+    "1000*batchsize.mean(16)/NPU_compute_time.mean(10.6)",
+    "1000*batchsize.mean(16.0)/NPU_compute_time.mean(10.6)",
+    "(1000*batchsize/NPU_compute_time)",
+)
+
+
+@pytest.mark.parametrize("formula", FORMULAE)
 @pytest.mark.parametrize("kind", ["NPU_compute_time", "NPU compute_time"])
-def test_every_spelling_of_the_log_is_read(tmp_path: Path, size: str, kind: str) -> None:
+def test_every_spelling_of_the_log_is_read(tmp_path: Path, formula: str, kind: str) -> None:
     log = tmp_path / "ais_bench.log"
     log.write_text(
         "Inference array Processing: 100%|███| 1/1\n"
         f"[INFO] {kind} (ms): min = 10.1, max = 12.4, mean = 10.6, median = 10.5, percentile(99%) = 12.2\n"
-        f"[INFO] throughput 1000*{size}/NPU_compute_time.mean(10.6): 1509.43\n"
+        f"[INFO] throughput {formula}: 1509.433962264151\n"
     )
-    found = aisbench.read_log(log)
-    assert (found.batch, found.npu.median, found.images_per_second) == (16, 10.5, 1509.43)
+    [found] = aisbench.read_logs(log)
+    assert found.npu is not None
+    assert (found.batch, found.npu.median, found.images_per_second) == (16, 10.5, 1509.433962264151)
 
 
 RATE = "[INFO] throughput 1000*batchsize.mean(1)/NPU_compute_time.mean(2.0): 500\n"
 PURE = "[INFO] ave_throughputRate: 10samples/s, ave_latency: 100ms\n"
 BROKEN = {
-    "absent": (aisbench.read_log, None, "no such file"),
-    "empty": (aisbench.read_log, b"", "is empty"),
-    "truncated": (aisbench.read_log, RATE.encode()[:40], "no throughput"),
-    "two devices": (aisbench.read_log, (RATE * 2).encode(), "2 throughput lines"),
-    "NaN": (aisbench.read_log, RATE.replace("500", "nan").encode(), "throughput is 'nan'"),
-    "UTF-16": (aisbench.read_log, RATE.encode("utf-16"), "UTF-16"),
-    "GBK": (aisbench.read_log, "完成\n".encode("gbk"), "not UTF-8"),
+    "absent": (aisbench.read_logs, None, "no such file"),
+    "empty": (aisbench.read_logs, b"", "is empty"),
+    "truncated": (aisbench.read_logs, RATE.encode()[:40], "no throughput"),
+    "NaN": (aisbench.read_logs, RATE.replace("500", "nan").encode(), "throughput is 'nan'"),
+    "UTF-16": (aisbench.read_logs, RATE.encode("utf-16"), "UTF-16"),
+    "GBK": (aisbench.read_logs, "完成\n".encode("gbk"), "not UTF-8"),
     "not JSON": (aisbench.read_summary, b"{", "no summary of ais_bench"),
     "a list": (aisbench.read_summary, b"[]", "no summary of ais_bench"),
     "no times": (aisbench.read_summary, b"{}", "no NPU_compute_time"),
@@ -358,7 +368,7 @@ def test_a_broken_file_is_one_clear_line(tmp_path: Path, kind: str) -> None:
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), st.integers(0, 5))
 def test_no_content_breaks_a_parser(tmp_path: Path, content: bytes, cut: int) -> None:
     """Neither noise nor a real report with noise in it, at any place."""
-    for read in (aisbench.read_log, aisbench.read_summary, benchmark.read_pure_infer, benchmark.read_perf_vision,
+    for read in (aisbench.read_logs, aisbench.read_summary, benchmark.read_pure_infer, benchmark.read_perf_vision,
                  read_scores):  # fmt: skip
         for text in (content, RATE.encode()[: 9 * cut] + content, PURE.encode()[: 9 * cut] + content):
             path = tmp_path / "report"
@@ -397,12 +407,15 @@ def test_outputs_are_read_by_name_whatever_they_count_from(tmp_path: Path, first
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
-        ("a_0.txt", b"1 2", "2 values, output class has 3 an image"),
+        ("a_0.txt", b"1 2", "2 values, 3 expected: another model, or another of its outputs"),
         ("a_0.txt", b"", "0 values"),
         ("a_0.txt", b"1 2 three", "not the output of a model"),
         ("a_0.txt", b"\xff\xfe1", "not the output of a model"),
         ("a_0.bin", b"12345", "not the output of a model"),
-        ("a_0.bin", b"\0" * 6, "not the output of a model"),
+        ("a_0.bin", b"\0" * 6, "6 bytes, 3 float32 values expected: float16"),
+        ("a_0.bin", b"\0" * 16, "4 values, 3 expected: a model with a background class"),
+        ("a_0.bin", b"\0" * 24, "6 values, 3 expected: float64"),
+        ("a_0.txt", b"1 2 3 4 5 6", "6 values, 3 expected: a whole batch in one file"),
         ("a_0.npy", b"\x93NUMPY", "not the output of a model"),
         ("a_0.npy", b"", "not the output of a model"),
     ],

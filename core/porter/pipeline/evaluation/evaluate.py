@@ -22,6 +22,7 @@ from porter.pipeline.evaluation.scoring import Scoring, Sink, gate_metric
 from porter.pipeline.evaluation.shapes import HEADER, NONFINITE, OK, UNREADABLE, JudgedBatch
 from porter.pipeline.evaluation.sources import IMAGES
 from porter.pipeline.evaluation.subject import REFERENCE, Subject
+from porter.pipeline.evaluation.unanswered import of_the_model
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import require_built
 from porter.pipeline.session_checks.in_session import merged
@@ -203,7 +204,7 @@ def _evaluation(
         gate_metric(job, metrics)
     items = job.data.items
     compared = None if reference is None else changes(items, reference, scored.answers, job.request.max_drop)
-    return Evaluation(
+    found = Evaluation(
         name=subject.name,
         title=subject.title(scored.info),
         session=scored.info,
@@ -213,6 +214,7 @@ def _evaluation(
         unreadable=scored.statuses[UNREADABLE],
         nonfinite=scored.statuses[NONFINITE],
         failures=tuple(scored.failures),
+        unanswered=scored.reasons.grouped(),
         metrics=metrics,
         tables=scored.scorer.tables(),
         agreement=None if reference is None else _agreement(job, scored.answers.answers, reference.answers),
@@ -222,6 +224,7 @@ def _evaluation(
         measured=answering.measured,
         executions=tuple(answering.ran.values()),
     )
+    return of_the_model(found)
 
 
 def _agreement(job: Job, answers: Sequence[Hashable], reference: Sequence[Hashable]) -> Metric | None:

@@ -12,6 +12,7 @@ from porter.contracts.task import Scorer
 from porter.errors import PluginError
 from porter.pipeline.evaluation.prediction_changes import Answers
 from porter.pipeline.evaluation.shapes import STAGES, Judged, JudgedBatch, Row
+from porter.pipeline.evaluation.unanswered import Reasons
 from porter.pipeline.job.job import Dataset, Job
 from porter.records.artefact import SessionInfo
 from porter.records.evaluation import Failure, Metric
@@ -37,6 +38,7 @@ class Scoring:
         self.seen = 0
         self.statuses: Counter[str] = Counter()
         self.failures: list[Failure] = []
+        self.reasons = Reasons()
         self.conversions: Counter[str] = Counter()
         self.seconds = dict.fromkeys(STAGES, 0.0)
         self._content = hashlib.sha256()
@@ -74,6 +76,7 @@ class Scoring:
         self.seen += 1
         self.statuses[image.status] += 1
         if image.prediction is None:
+            self.reasons.add(item.id, image.reason)
             if len(self.failures) < FAILURES_KEPT:
                 self.failures.append(Failure(id=item.id, reason=image.reason))
             fields: Sequence[str] = [""] * len(self._columns)

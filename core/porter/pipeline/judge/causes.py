@@ -148,6 +148,8 @@ def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Se
         causes.append(Message("a runtime failed: what it printed is in the folder `{folder}`", folder=LOGS))
     if any(evaluation.nonfinite for evaluation in record.evaluations):
         causes.append(Message("NaN or infinite outputs: a broken weight, or a precision that overflows"))
+    if any(evaluation.mostly_unanswered for evaluation in record.evaluations):
+        causes.append(Message("most images have no answer: mend that first, till then no figure tells of the model"))
     causes += [label_cause(finding) for finding in record.label_suspects]
     if any(evaluation.chance for evaluation in record.evaluations):
         odd = () if record.weights_audit is None else record.weights_audit.suspicions

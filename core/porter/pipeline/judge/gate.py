@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from porter.documents.unanswered_images import reasons_of
 from porter.pipeline.judge.covered import is_wrong
 from porter.pipeline.judge.speed_marks import impossible
 from porter.records.artefact import Artefact
@@ -47,7 +48,9 @@ def doubts(evaluation: Evaluation) -> Iterator[Text]:
             nonfinite=evaluation.nonfinite,
             listed=evaluation.listed,
         )
-    if evaluation.chance:
+    if evaluation.mostly_unanswered and not evaluation.nonfinite:
+        yield reasons_of(evaluation)
+    elif evaluation.chance:
         yield evaluation.chance
 
 

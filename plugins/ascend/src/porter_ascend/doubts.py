@@ -30,7 +30,8 @@ def doubts(found: Found, speed: Speed) -> tuple[ImportFinding, ...]:
 
 def _broken(found: Found) -> Iterator[ImportFinding]:
     for path, reason in found.broken:
-        text = Message("`{file}`: {reason}", file=found.name(path), reason=one_line(reason))
+        said = reason if isinstance(reason, Message) else one_line(reason)
+        text = Message("`{file}`: {reason}", file=found.name(path), reason=said)
         yield _finding(Doubt.UNREADABLE, text)
 
 

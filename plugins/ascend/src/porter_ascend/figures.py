@@ -41,7 +41,16 @@ def optional(value: object, what: str, where: object) -> float | None:
     """The same, or None where it is absent or 0, which tools write for what they did not measure."""
     if value is None or (isinstance(value, int | float) and value == 0):
         return None
+    if isinstance(value, str) and re.fullmatch(r"[-+]?0*\.?0*(?:[eE][-+]?\d+)?", value) and "0" in value:
+        return None
     return positive(value, what, where)
+
+
+def whole_ratio(value: float, unit: float) -> int | None:
+    """`value` / `unit` where that is a count; None where it is none within a thousandth."""
+    ratio = value / unit
+    count = round(ratio)
+    return count if count >= 1 and abs(ratio - count) <= 0.001 * count else None
 
 
 def batch_in(name: str) -> int | None:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from porter import BadInput, is_regular, leads_out, one_line, open_regular, read_json
-from porter_ascend import aisbench, benchmark, outputs, scores
+from porter import BadInput, Message, Text, is_regular, leads_out, one_line, open_regular, read_json
+from porter_ascend import aisbench, benchmark, msame, outputs, scores
 from porter_ascend.kit import DOCUMENT, RESULTS, KitDocument, read_kit
 
 T = TypeVar("T")
 RESULTS_DOCUMENT = "results.json"
 _PEEK = 4 << 20
 """Bytes of a log that are looked at to tell what it is."""
+_TOOLS = re.compile(
+    r"(?i)NPU_compute_time|throughput|inference (?:average )?time|samples/s|\bfps\b|ais_(?:bench|infer)|msame|"
+    r"\bacl init\b|load model \S+\.om"
+)
+"""What only a log of an inference tool holds."""
+NOT_UNDERSTOOD = Message("a tool's log without a line of figures that is understood; nothing was taken from it")
+_BEGUN = re.compile(rb"\s*[-+]?[.0-9naif]")
+"""How a text of scores begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +73,11 @@ class Found:
     pure_infer: list[Read[benchmark.PureInfer]] = field(default_factory=list)
     summaries: list[Read[aisbench.AisBench]] = field(default_factory=list)
     logs: list[Read[aisbench.AisBench]] = field(default_factory=list)
+    msame: list[Read[msame.Msame]] = field(default_factory=list)
     scores: list[Read[scores.Scores]] = field(default_factory=list)
     outputs: list[Path] = field(default_factory=list)
     """Folders that hold outputs."""
-    broken: list[tuple[Path, str]] = field(default_factory=list)
+    broken: list[tuple[Path, Text]] = field(default_factory=list)
     """Files that cannot be read, with the reason."""
 
     def name(self, path: Path) -> str:
@@ -77,7 +87,7 @@ class Found:
     @property
     def is_empty(self) -> bool:
         """Whether nothing of use was found."""
-        reports = (self.perf_vision, self.pure_infer, self.summaries, self.logs, self.scores, self.outputs)
+        reports = (self.perf_vision, self.pure_infer, self.summaries, self.logs, self.msame, self.scores, self.outputs)
         return not any(reports)
 
 
@@ -106,25 +116,52 @@ def _take(found: Found, path: Path) -> None:
         found.results = _read(found, path, _read_results)
     elif name.startswith("result") and path.suffix == ".json":
         _keep(found, found.scores, path, scores.read_scores)
-    elif outputs.is_output(name):
+    elif outputs.is_output(name) and not _is_log(path):
         if not name.startswith(aisbench.MADE_UP) and path.parent not in found.outputs:
             found.outputs.append(path.parent)
     elif path.suffix in (".log", ".txt"):
         _take_log(found, path)
 
 
-def _take_log(found: Found, path: Path) -> None:
-    """A log of any name, by what it holds; one that holds no figure is none of ours."""
+def _is_log(path: Path) -> bool:
+    """Whether a file that is named as an output is a log, such as `bench_bs_16.txt`."""
+    if path.suffix != ".txt":
+        return False
     try:
         with open_regular(path) as stream:
-            text = stream.read(_PEEK).decode("utf-8", errors="replace")
+            return not _BEGUN.match(stream.read(64)) and _TOOLS.search(_text(path)) is not None
+    except OSError:
+        return False
+
+
+def _take_log(found: Found, path: Path) -> None:
+    """A log of any name, by what it holds. One of a tool that no reader understands is said to be; any other text is
+    none of ours."""
+    try:
+        text = _text(path)
     except OSError as error:
         found.broken.append((path, f"cannot be read: {error.strerror}"))
         return
     if aisbench.is_log(text):
-        _keep(found, found.logs, path, aisbench.read_log)
+        _keep_all(found, found.logs, path, aisbench.read_logs)
+    elif msame.is_log(text):
+        _keep_all(found, found.msame, path, msame.read_logs)
     elif "ave_throughputRate" in text:
         _keep(found, found.pure_infer, path, benchmark.read_pure_infer)
+    elif _TOOLS.search(text) and "throughputRate" not in text:  # the older tool's report says it again
+        found.broken.append((path, NOT_UNDERSTOOD))
+
+
+def _text(path: Path) -> str:
+    """The beginning of a text in UTF-8, or in UTF-16 as a shell of Windows writes it."""
+    with open_regular(path) as stream:
+        head = stream.read(_PEEK)
+    return head.decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", errors="replace")
+
+
+def _keep_all(found: Found, kept: list[Read[T]], path: Path, read: Callable[[Path], tuple[T, ...]]) -> None:
+    several = _read(found, path, read)
+    kept.extend(Read(path, content) for content in (several.content if several is not None else ()))
 
 
 def _keep(found: Found, kept: list[Read[T]], path: Path, read: Callable[[Path], T]) -> None:

@@ -10,9 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from porter import BadInput, ReturnedOutputs, TensorSpec, leads_out, one_line, read_received
+from porter import (
+    BadInput,
+    Message,
+    ReturnedOutputs,
+    TensorSpec,
+    Unusable,
+    Value,
+    leads_out,
+    one_line,
+    read_received,
+)
 from porter_ascend.figures import batch_in
 from porter_ascend.inputs import bin_names
+from porter_ascend.msame import OUTPUT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,12 +42,21 @@ def is_output(name: str) -> bool:
 
 
 class OutputFolder(ReturnedOutputs):
-    """The files of one folder by image. Outputs count from 0 or from 1: the least number of the folder says which."""
+    """The files of one folder by image, or of the folders in which several devices left a part each.
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder
-        self.batch = batch_in(folder.name)
+    Outputs count from 0 or from 1: the least number of the folder says which.
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self.path = folders[0] if len(folders) == 1 else folders[0].parent
+        self.batch = next((batch for batch in map(batch_in, (self.path.name, folders[0].name)) if batch), None)
         self._files: dict[str, dict[int, Path]] = {}
+        for folder in folders:
+            self._add(folder)
+        self.files = tuple(sorted(file for numbers in self._files.values() for file in numbers.values()))
+        self._first = min((min(numbers) for numbers in self._files.values()), default=0)
+
+    def _add(self, folder: Path) -> None:
         try:
             names = sorted(path.name for path in folder.iterdir())
         except OSError as error:
@@ -48,7 +68,6 @@ class OutputFolder(ReturnedOutputs):
                 if number in numbers:
                     raise BadInput(f"{one_line(folder / name)}: a second file for the same output of one image")
                 numbers[number] = folder / name
-        self._first = min((min(numbers) for numbers in self._files.values()), default=0)
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -67,24 +86,28 @@ class OutputFolder(ReturnedOutputs):
     def read(self, name: str, outputs: Sequence[TensorSpec]) -> dict[str, np.ndarray]:
         """Every output of one image by name, in its shape without the batch.
 
-        Raises `BadInput` naming the file where one is missing, broken or of another size than the model declares.
+        Raises `Unusable` naming the file where one is missing, broken or of another size than the model declares.
         """
-        numbers = self._files.get(name, {})
+        numbers = self._files.get(self._own(name), {})
         found = {}
         for place, spec in enumerate(outputs):
             path = numbers.get(place + self._first)
             if path is None:
-                raise BadInput(f"{one_line(self.path)}: no output {place} of image {one_line(name)!r}")
+                raise Unusable(f"{self.path}, image {name}", Message("output {place} is missing", place=place))
             found[spec.name] = read_array(path, spec)
         return found
 
     def missing(self, names: Sequence[str]) -> tuple[str, ...]:
         """Those of `names` that have no file."""
-        return tuple(name for name in names if name not in self._files)
+        return tuple(name for name in names if self._own(name) not in self._files)
 
     def extra(self, names: Sequence[str]) -> tuple[str, ...]:
         """Images that have files and are not among `names`."""
-        return tuple(sorted(self._files.keys() - set(names)))
+        return tuple(sorted(self._files.keys() - set(map(self._own, names))))
+
+    def _own(self, name: str) -> str:
+        """What the files of an image begin with: its name, and what msame puts behind it."""
+        return name if name in self._files else f"{name}{OUTPUT}"
 
 
 def read_array(path: Path, spec: TensorSpec) -> np.ndarray:
@@ -97,21 +120,41 @@ def read_array(path: Path, spec: TensorSpec) -> np.ndarray:
 
     shape = [size for size in spec.shape[1:] if isinstance(size, int)]
     if leads_out(path.parent, path):
-        raise BadInput(f"{one_line(path)}: a link that leads out of its folder; it was not read")
-    data = read_received(path, KIND)
+        raise Unusable(path, Message("a link that leads out of its folder; it was not read"))
+    try:
+        data = read_received(path, KIND)
+    except BadInput as error:
+        raise Unusable(path, str(error).removeprefix(f"{one_line(path)}: ")) from None
     try:
         values = _READERS[path.suffix](data)
     except (ValueError, EOFError, SyntaxError, OverflowError, MemoryError) as error:
-        raise BadInput(f"{one_line(path)}: not the output of a model: {one_line(error)[:120]}") from None
+        if path.suffix == ".bin" and len(data) == 2 * math.prod(shape):  # an odd number of them
+            size, count = len(data), math.prod(shape)
+            reason = Message("{size} bytes, {wanted} float32 values expected: float16?", size=size, wanted=count)
+            raise Unusable(path, reason) from None
+        text = one_line(error)[:120]
+        raise Unusable(path, Message("not the output of a model: {reason}", reason=text)) from None
     if values.dtype.kind not in "fiu":
-        raise BadInput(f"{one_line(path)}: holds {one_line(values.dtype)}, not numbers")
+        raise Unusable(path, Message("holds {kind}, not numbers", kind=one_line(values.dtype)))
     if len(shape) != len(spec.shape) - 1:  # a size is free: the file's own shape stands, where it has one
         return values.astype(np.float32).reshape(values.shape[1:] if values.ndim == len(spec.shape) else values.shape)
     if values.size != math.prod(shape):
-        raise BadInput(
-            f"{one_line(path)}: {values.size} values, output {one_line(spec.name)} has {math.prod(shape)} an image"
-        )
+        raise Unusable(path, _misfit(values.size, math.prod(shape), path.suffix == ".bin"))
     return values.astype(np.float32).reshape(shape)
+
+
+def _misfit(found: int, wanted: int, raw: bool) -> Message:
+    """That a file has another number of values than an image has, and what usually makes it so."""
+    counts: dict[str, Value] = {"found": found, "wanted": wanted}
+    if raw and 2 * found == wanted:
+        return Message("{found} values, {wanted} expected: float16?", **counts)
+    if raw and found == 2 * wanted:
+        return Message("{found} values, {wanted} expected: float64?", **counts)
+    if found == wanted + 1:
+        return Message("{found} values, {wanted} expected: a model with a background class?", **counts)
+    if found and found % wanted == 0:
+        return Message("{found} values, {wanted} expected: a whole batch in one file?", **counts)
+    return Message("{found} values, {wanted} expected: another model, or another of its outputs?", **counts)
 
 
 def _text(data: bytes) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porter import NOT_REPORTED, BadInput, Copy, Latency, Measured, Message, Session, SessionInfo, one_line
-from porter_ascend import aisbench, benchmark
+from porter_ascend import aisbench, benchmark, msame
 from porter_ascend.atclog import read_log
 from porter_ascend.chip import PREFIX
 from porter_ascend.figures import Times
@@ -116,18 +116,19 @@ class AscendSession(Session):
 
 def measured_by_ais_bench(found: aisbench.AisBench, batch: int) -> Measured:
     """Figures of ais_bench as they are; the time of one image is the batch's over its size."""
-    calls = found.npu.count or (len(found.calls_ms) or None)
-    middle = found.npu.median if found.npu.median is not None else found.npu.mean
+    npu = found.npu
+    calls = (None if npu is None else npu.count) or len(found.calls_ms) or None
+    middle = None if npu is None else npu.mean if npu.median is None else npu.median
     copies = ((Message("to the device"), found.h2d), (Message("from the device"), found.d2h))
     return Measured(
         tool=aisbench.TOOL,
         input=ZEROS,
-        latency=latency_of_times(found.npu),
+        latency=Latency() if npu is None else latency_of_times(npu),
         calls_ms=found.calls_ms if len(found.calls_ms) == calls else (),
         copies=tuple(Copy(direction=to, latency=latency_of_times(times)) for to, times in copies if times),
         calls=calls,
         warmup_runs=aisbench.WARMUP,
-        ms_per_image=middle / batch,
+        ms_per_image=1000 / found.images_per_second if middle is None else middle / batch,
         images_per_second=found.images_per_second,
     )
 
@@ -142,6 +143,19 @@ def measured_by_benchmark(found: benchmark.PureInfer) -> Measured:
         warmup_runs=None,
         ms_per_image=found.latency_ms,
         images_per_second=found.images_per_second,
+    )
+
+
+def measured_by_msame(found: msame.Msame, batch: int) -> Measured:
+    """Figures of the oldest tool, which gives the mean time of a call; the rate is computed from it."""
+    return Measured(
+        tool=msame.TOOL,
+        input=Message("not reported"),
+        latency=Latency(mean_ms=found.mean_ms),
+        calls=found.calls,
+        warmup_runs=None,
+        ms_per_image=found.mean_ms / batch,
+        images_per_second=1000 * batch / found.mean_ms,
     )
 
 

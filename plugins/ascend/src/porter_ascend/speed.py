@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from porter import DatasetRun, Doubt, ImportFinding, Latency, Measured, Message, ModuleRate, StatedSpeed, Text, Value
-from porter_ascend import aisbench, benchmark
+from porter_ascend import aisbench, benchmark, msame
 from porter_ascend.figures import batch_in
 from porter_ascend.found import Found
-from porter_ascend.session import ZEROS, measured_by_ais_bench, measured_by_benchmark
+from porter_ascend.session import ZEROS, measured_by_ais_bench, measured_by_benchmark, measured_by_msame
 
 CLOSE = 0.01
 """Two figures of one run agree within this share; tools print five or six digits."""
@@ -40,7 +40,12 @@ class Speed:
 def speed_of(found: Found) -> Speed:
     """Read the speed out of the folder."""
     speed = Speed()
-    figures = [*_by_benchmark(found, speed), *_by_ais_bench(found, speed), *_by_interface(found, speed)]
+    figures = [
+        *_by_benchmark(found, speed),
+        *_by_ais_bench(found, speed),
+        *_by_msame(found, speed),
+        *_by_interface(found, speed),
+    ]
     speed.stated.extend(_each_once(found, figures, speed))
     _compare_runs(found, speed)
     return speed
@@ -103,46 +108,17 @@ def _times_fit(content: benchmark.PureInfer, name: str, speed: Speed) -> Measure
 
 
 def _by_ais_bench(found: Found, speed: Speed) -> Iterator[StatedSpeed]:
+    first: dict[tuple[int, bool | None], int] = {}
     for report in (*found.summaries, *found.logs):
         content, name = report.content, found.name(report.path)
-        batch = content.batch or _batch_of_name(report.path, content)
+        batch = _batch_of(report.path, content, name, speed)
         if batch is None:
-            _doubt(speed, Doubt.MISSING, Message("`{file}` says no batch size; it was not used", file=name))
             continue
-        named = _batch_of_name(report.path, content)
-        if named not in (None, batch):
-            _doubt(
-                speed,
-                Doubt.INCONSISTENT,
-                Message(
-                    "`{file}` was run at batch {batch}, the name says {named}", file=name, batch=batch, named=named
-                ),
-            )
-        wanted = 1000 * batch / content.npu.mean
-        if abs(content.images_per_second / wanted - 1) > CLOSE:
-            _doubt(
-                speed,
-                Doubt.INCONSISTENT,
-                Message(
-                    "`{file}`: throughput {rate:g} images/s is not 1000 × {batch} / {mean:g} ms",
-                    file=name,
-                    rate=content.images_per_second,
-                    batch=batch,
-                    mean=content.npu.mean,
-                ),
-            )
-        if content.npu.count and content.calls_ms and len(content.calls_ms) != content.npu.count:
-            _doubt(
-                speed,
-                Doubt.INCONSISTENT,
-                Message(
-                    "`{file}` counts {count} calls and lists {listed}; its summary was taken",
-                    file=name,
-                    count=content.npu.count,
-                    listed=len(content.calls_ms),
-                ),
-            )
         pure = content.pure if content.pure is not None else _pure_by_name(report.path)
+        if content.device is not None and first.setdefault((batch, pure), content.device) != content.device:
+            _another_device(speed, report.path, name, content, batch, first[batch, pure])
+            continue
+        _figures_fit(content, batch, name, speed)
         fed = {True: ZEROS, False: IMAGES, None: UNKNOWN}[pure]
         # How often the tool warmed up is in no report.
         measured = replace(measured_by_ais_bench(content, batch), input=fed, warmup_runs=None)
@@ -151,6 +127,65 @@ def _by_ais_bench(found: Found, speed: Speed) -> Iterator[StatedSpeed]:
         speed.notes.append(
             Message("the latency of ais_bench is that of the chip alone; copying to it and back is not in it")
         )
+
+
+def _batch_of(path: Path, content: aisbench.AisBench | msame.Msame, name: str, speed: Speed) -> int | None:
+    """The batch size by the report, else by a name; a name that says another one is a doubt."""
+    named = batch_in(path.name) or batch_in(Path(content.model).stem)
+    batch = (content.batch if isinstance(content, aisbench.AisBench) else None) or named
+    if batch is None:
+        _doubt(speed, Doubt.MISSING, Message("`{file}` says no batch size; it was not used", file=name))
+    elif named not in (None, batch):
+        text = Message("`{file}` was run at batch {batch}, the name says {named}", file=name, batch=batch, named=named)
+        _doubt(speed, Doubt.INCONSISTENT, text)
+    return batch
+
+
+def _another_device(speed: Speed, path: Path, name: str, content: aisbench.AisBench, batch: int, first: int) -> None:
+    """Several devices ran at once: the speed is that of one, the others are told beside it."""
+    note = Message(
+        "`{file}`: device {device} of the same run did {rate:g} images/s at batch {batch}; the speed is that of device "
+        "{first} alone",
+        file=name,
+        device=content.device,
+        rate=content.images_per_second,
+        batch=batch,
+        first=first,
+    )
+    speed.notes.append(note)
+    _gave(speed, path, Message("the speed of device {device}", device=content.device))
+
+
+def _figures_fit(content: aisbench.AisBench, batch: int, name: str, speed: Speed) -> None:
+    """The rate is 1000 × batch over the mean time, and as many calls are listed as were counted."""
+    if content.npu is None:
+        return
+    if abs(content.images_per_second / (1000 * batch / content.npu.mean) - 1) > CLOSE:
+        text = Message(
+            "`{file}`: throughput {rate:g} images/s is not 1000 × {batch} / {mean:g} ms",
+            file=name,
+            rate=content.images_per_second,
+            batch=batch,
+            mean=content.npu.mean,
+        )
+        _doubt(speed, Doubt.INCONSISTENT, text)
+    if content.npu.count and content.calls_ms and len(content.calls_ms) != content.npu.count:
+        text = Message(
+            "`{file}` counts {count} calls and lists {listed}; its summary was taken",
+            file=name,
+            count=content.npu.count,
+            listed=len(content.calls_ms),
+        )
+        _doubt(speed, Doubt.INCONSISTENT, text)
+
+
+def _by_msame(found: Found, speed: Speed) -> Iterator[StatedSpeed]:
+    for report in found.msame:
+        batch = _batch_of(report.path, report.content, found.name(report.path), speed)
+        if batch is not None:
+            yield StatedSpeed(path=report.path, batch=batch, measured=measured_by_msame(report.content, batch))
+    if found.msame:
+        speed.notes.append(Message("msame gives the mean time of a call; the rate is computed from it"))
 
 
 def _by_interface(found: Found, speed: Speed) -> Iterator[StatedSpeed]:
@@ -257,10 +292,6 @@ def _compare_runs(found: Found, speed: Speed) -> None:
                         second=found.name(other.path),
                     ),
                 )
-
-
-def _batch_of_name(path: Path, content: aisbench.AisBench) -> int | None:
-    return batch_in(path.name) or batch_in(Path(content.model).stem)
 
 
 def _pure_by_name(path: Path) -> bool | None:

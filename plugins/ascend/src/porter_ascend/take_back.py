@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
 from porter import (
@@ -16,6 +16,7 @@ from porter import (
     Text,
     one_line,
 )
+from porter_ascend import msame
 from porter_ascend.doubts import doubts
 from porter_ascend.found import Found, collect
 from porter_ascend.kit import DOCUMENT, RESULTS
@@ -24,6 +25,8 @@ from porter_ascend.scores import stated
 from porter_ascend.speed import speed_of
 
 _BATCH = re.compile(r"[-_.]?bs\d+$", re.IGNORECASE)
+_DEVICE = re.compile(r"(?:device\d+_\d+|dumpOutput_device\d+)")
+"""A folder of outputs that one of several devices left."""
 
 
 def returned_from(folder: Path, runtime: str) -> Returned:
@@ -70,12 +73,27 @@ def _session(found: Found, runtime: str) -> SessionInfo:
 
 
 def _outputs(found: Found) -> Iterator[OutputFolder]:
-    """Every folder of outputs; one that cannot be listed, or has two files for one output, is noted as broken."""
+    """Every folder of outputs, those that several devices left of one run as one; one that cannot be listed, or has two
+    files for one output, is noted as broken."""
+    parts: dict[Path, list[Path]] = {}
     for path in found.outputs:
-        try:
-            yield OutputFolder(path)
-        except BadInput as error:
-            found.broken.append((path, str(error)))
+        parts.setdefault(path.parent if _DEVICE.fullmatch(path.name) else path, []).append(path)
+    names = {_BATCH.sub("", name) for name in _named(found)} | set(_named(found))
+    for folders in parts.values():
+        for group in [folders] if _apart(folders) else [[folder] for folder in folders]:
+            try:
+                outputs = OutputFolder(*group)
+            except BadInput as error:
+                found.broken.append((group[0], str(error)))
+                continue
+            if not names.issuperset(name.removesuffix(msame.OUTPUT) for name in outputs.images):
+                yield outputs  # else what msame makes up and names after the model
+
+
+def _apart(folders: Sequence[Path]) -> bool:
+    """Whether no two of these folders have outputs of one image."""
+    names = [path.name for folder in folders for path in folder.iterdir()]
+    return len(names) == len(set(names))
 
 
 def _sent(found: Found) -> SentImages | None:
@@ -91,8 +109,17 @@ def _sent(found: Found) -> SentImages | None:
 
 def _model_names(found: Found) -> tuple[str, ...]:
     """An offline model is called after what it was exported from: `MODEL_VARIANT_bs16.om`."""
-    names = {read.content.model for read in found.pure_infer} | {read.content.model for read in found.summaries}
-    return tuple(sorted({_BATCH.sub("", PurePath(name).name.removesuffix(".om")) for name in names if name}))
+    return tuple(sorted({_BATCH.sub("", name) for name in _named(found)}))
+
+
+def _named(found: Found) -> tuple[str, ...]:
+    """The offline models that reports and logs name, without folder and suffix."""
+    models = [
+        *(read.content.model for read in found.pure_infer),
+        *(read.content.model for read in (*found.summaries, *found.logs)),
+        *(read.content.model for read in found.msame),
+    ]
+    return tuple(PurePath(model).name.removesuffix(".om") for model in models if model)
 
 
 def _of_the_scores(found: Found) -> tuple[Text, ...]:
@@ -104,7 +131,7 @@ def _nothing(found: Found) -> str:
     broken = [f"{found.name(path)}: {reason}" for path, reason in found.broken]
     looked = (
         "looked for perf_vision_*.txt and PureInfer reports of benchmark, *_summary.json and logs of ais_bench, "
-        "result.json, and outputs IMAGE_0.txt, .bin or .npy"
+        "logs of msame, result.json, and outputs IMAGE_0.txt, .bin or .npy"
     )
     if found.kit is not None and not (found.folder / RESULTS).exists() and (found.folder / DOCUMENT).is_file():
         looked = f"this is the kit itself and has no {RESULTS}/: run its script on the NPU host first"
