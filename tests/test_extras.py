@@ -24,9 +24,8 @@ def test_without_numba_the_bytes_are_the_same_and_doctor_and_record_say_what_wou
     advice = "Numba cannot be imported (No module named 'numba'); `pip install 'porter-core[fast]'` installs it"
     assert f"preprocessing is not at its fastest: {advice}\n" in porter(without, "doctor", cwd=tmp_path).stdout
     for environment, out in ((without, "slow"), (dict(os.environ), "fast")):
-        for stage in (("export",), ("preprocess", "--limit", "9"), ("evaluate",)):
-            done = porter(environment, stage[0], "hrnet", *stage[1:], "--out", out, cwd=tmp_path)
-            assert done.returncode in (0, 1), done.stderr  # nine images are too few for a pass
+        done = porter(environment, "preprocess", "hrnet", "--limit", "9", "--out", out, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
     slow, fast = (
         {path.name: path.read_bytes() for path in (tmp_path / out / TENSORS).iterdir()} for out in ("slow", "fast")
     )
