@@ -42,8 +42,9 @@ COUNTS: Mapping[str, int] = MappingProxyType(
         "digits of a number in a config": 100,
         "levels of a pickle": 100,
         "values in a pickle": 2_000_000,
-        "nodes of an ONNX graph, functions expanded": 1_000_000,
-        "pixels of an image": 89_478_485,
+        "nodes of an ONNX graph, functions expanded": 100_000,
+        "pixels of an image": 40_000_000,
+        "pixels of a WebP, AVIF or JPEG 2000 image": 25_000_000,
     }
 )
 """Limits of what is in a file."""

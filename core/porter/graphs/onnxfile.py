@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from porter.errors import BadInput, one_line
-from porter.files.limits import limit_of
+from porter.files.limits import COUNTS, limit_of, over_count
 from porter.files.received import read_received
 from porter.records.exported import OnnxFacts
 from porter.records.spec import ModelSpec, TensorSpec
@@ -17,6 +17,9 @@ from porter.records.spec import ModelSpec, TensorSpec
 if TYPE_CHECKING:
     import onnx
 
+EXPANDED = "nodes of an ONNX graph, functions expanded"
+_FUNCTIONS = 500
+"""Functions that may call each other in turn; Python's stack holds no more."""
 SIZE_LIMIT = limit_of("ONNX file") + 1
 """Protobuf's limit for one file; a larger model would need external data."""
 
@@ -35,13 +38,30 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         raise BadInput(f"{shown}: not an ONNX file: {one_line(error)}") from None
     if not model.graph.node or not model.opset_import:
         raise BadInput(f"{shown}: not an ONNX model: it holds no graph")
-    outside = [t.name for t in all_tensors(model) if t.data_location == onnx.TensorProto.EXTERNAL or t.external_data]
+    check_contents(model, shown)
+    return model
+
+
+def check_contents(model: onnx.ModelProto, shown: str) -> None:
+    """Raise `BadInput`, naming the file as it is `shown`, for weights outside of it, values of a type that there is
+    not, and functions that call each other without end or expand beyond the limit."""
+    import onnx
+
+    outside, types = [], frozenset(onnx.TensorProto.DataType.values())
+    for tensor in all_tensors(model):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+            outside.append(tensor.name)
+        if tensor.data_type not in types:
+            raise BadInput(
+                f"{shown}: tensor {one_line(tensor.name)!r} is of data type {tensor.data_type}, which is none"
+            )
+    if expanded_nodes(model) > COUNTS[EXPANDED]:
+        raise BadInput(f"{shown}: its functions call each other too often; {over_count(EXPANDED)}")
     if outside:
         raise BadInput(
             f"{shown}: {len(outside)} weights lie outside the file (first: {one_line(outside[0])}); "
             "save it as one self-contained file (torch.onnx.export: external_data=False)"
         )
-    return model
 
 
 def facts_of(model: onnx.ModelProto, size_bytes: int) -> OnnxFacts:
@@ -78,8 +98,8 @@ RESIZES = ("Resize", "Upsample")
 def all_graphs(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[onnx.GraphProto | onnx.FunctionProto]:
     """The graph, then every subgraph (If, Loop) in it."""
     yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
+    for node in (*graph.node, graph):
+        for attribute in node.attribute if node is not graph else getattr(graph, "attribute_proto", ()):
             for inner in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
                 yield from all_graphs(inner)
 
@@ -90,21 +110,34 @@ def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
         yield from inner.node
 
 
-def all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Every constant: initializers and attributes, sparse ones as their two parts, in subgraphs and functions too."""
-    import onnx
+def all_tensors(message: Any) -> Iterator[onnx.TensorProto]:
+    """Every tensor of a model, wherever its format lets one stand: initializers, attributes and their defaults in
+    functions, the parts of sparse ones, subgraphs, graphs for training."""
+    if message.DESCRIPTOR.name == "TensorProto":
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for inner in value if isinstance(value, Iterable) else (value,):
+                yield from all_tensors(inner)
 
-    for body in (model.graph, *model.functions):
-        for graph in all_graphs(body):
-            sparse: list[onnx.SparseTensorProto] = []
-            if isinstance(graph, onnx.GraphProto):
-                yield from graph.initializer
-                sparse += graph.sparse_initializer
-            for attribute in (attribute for node in graph.node for attribute in node.attribute):
-                yield from (*([attribute.t] if attribute.HasField("t") else ()), *attribute.tensors)
-                sparse += [attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []
-                sparse += attribute.sparse_tensors
-            yield from (part for tensor in sparse for part in (tensor.values, tensor.indices))
+
+def expanded_nodes(model: onnx.ModelProto) -> float:
+    """Nodes of the graph once every function is put in the place of its calls; infinite where one calls itself."""
+    functions = {(one.domain, one.name, one.overload): one for one in model.functions}
+    sizes: dict[tuple[str, str, str], float] = {}
+
+    def size(body: onnx.GraphProto | onnx.FunctionProto, depth: int) -> float:
+        total = 0.0
+        for node in (node for graph in all_graphs(body) for node in graph.node):
+            key = (node.domain, node.op_type, node.overload)
+            if key in functions and key not in sizes:
+                sizes[key] = math.inf  # what it is as long as it is being counted: a call of itself has no end
+                sizes[key] = size(functions[key], depth + 1) if depth < len(functions) <= _FUNCTIONS else math.inf
+            total += sizes.get(key, 1)
+        return total
+
+    return size(model.graph, 0)
 
 
 def training_nodes(model: onnx.ModelProto) -> list[str]:

@@ -34,6 +34,8 @@ MODE_NAMES: dict[str, str] = {
 }
 """What each of Pillow's modes is called among the conversions; "" is plain RGB."""
 
+_BAND = 1 << 22
+"""Pixels that are turned into RGB at a time."""
 _PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
@@ -52,8 +54,25 @@ def to_rgb(image: Image) -> NDArray[np.uint8]:
 
     if image.mode not in MODE_NAMES:
         raise ImageError(f"pixels of Pillow's mode {image.mode} cannot be turned into RGB")
+    image.load()
+    width, height = image.size
+    rows = max(_BAND // max(width, 1), 1)
+    if rows >= height:
+        return _band(image)
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):  # all at once would take several times the picture
+        below = min(top + rows, height)
+        pixels[top:below] = _band(image, (0, top, width, below))
+    return pixels
+
+
+def _band(whole: Image, box: tuple[int, int, int, int] | None = None) -> NDArray[np.uint8]:
+    """The same of a part of the image; None: of all of it."""
+    import numpy as np
+
+    image = whole if box is None else whole.crop(box)
     if image.mode == "I" or image.mode.startswith("I;16"):
-        grey = _high_byte(image)
+        grey = _high_byte(whole, image)
         return np.ascontiguousarray(np.broadcast_to(grey[:, :, None], (*grey.shape, 3)))
     if image.mode in _PREMULTIPLIED:
         image = image.convert(_PREMULTIPLIED[image.mode])
@@ -62,8 +81,8 @@ def to_rgb(image: Image) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.asarray(image, dtype=np.uint8))
 
 
-def _high_byte(image: Image) -> NDArray[np.uint8]:
-    """16-bit grey as uint8 HxW; refuses what Pillow holds in the same modes but has another scale."""
+def _high_byte(image: Image, part: Image) -> NDArray[np.uint8]:
+    """16-bit grey of a part as uint8 HxW; refuses what Pillow holds in the same modes but has another scale."""
     import numpy as np
 
     # Pillow holds 16-bit PNG and PNM as "I" (32 bits) in some versions; in any other format "I" has no known white.
@@ -72,4 +91,4 @@ def _high_byte(image: Image) -> NDArray[np.uint8]:
     tags = getattr(image, "tag_v2", {})
     if tuple(tags.get(_BITS_PER_SAMPLE, (16,))) != (16,) or tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         raise ImageError("grey TIFF of 9 to 16 bits other than plain 16-bit, black at zero; convert it to 8 bits")
-    return (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
+    return (np.asarray(part).astype(np.uint16) >> 8).astype(np.uint8)

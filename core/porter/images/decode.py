@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from porter.errors import ImageError, one_line
+from porter.files.limits import COUNTS
 from porter.images.convert import MODE_NAMES, to_rgb
 from porter.images.formats import READABLE, SNIFF_BYTES, foreign, lacks_reader, sniff, suffix_format
 from porter.images.jpeg import Layout, missing_data, read_layout
+from porter.images.one_large import expect
 from porter.images.opencv import decode_jpeg, unusable
 from porter.images.strict import strict_pillow
 
@@ -17,9 +19,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MAX_PIXELS = 89_478_485
-"""Largest image that is decoded, in pixels: Pillow's own default for `Image.MAX_IMAGE_PIXELS`. At this size decoding
-takes about 1 GB: 4 bytes a pixel in Pillow, 3 in the array, and 3 in between."""
+MAX_PIXELS = COUNTS["pixels of an image"]
+"""Largest image that is decoded, in pixels. At this size decoding takes some 400 MB: 4 bytes a pixel in Pillow, 3 in
+the array, and what the format's own reader needs."""
+HEAVY = ("WEBP", "AVIF", "JPEG2000")
+MAX_PIXELS_HEAVY = COUNTS["pixels of a WebP, AVIF or JPEG 2000 image"]
+"""The same of `HEAVY` formats, whose readers take up to 19 bytes a pixel beside."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +85,7 @@ def _quickly(data: bytes, layout: Layout | None) -> tuple[NDArray[np.uint8], str
     """What `_read` gives, by OpenCV; None where that is not known to be the same."""
     if layout is None or not layout.ordinary or layout.width * layout.height > MAX_PIXELS or unusable() is not None:
         return None
+    expect(layout.width * layout.height)
     pixels = decode_jpeg(data)
     return None if pixels is None else (pixels, "RGB", False)
 
@@ -91,8 +97,10 @@ def _read(data: bytes, kind: str) -> tuple[NDArray[np.uint8], str, bool]:
     try:
         with strict_pillow(), Image.open(io.BytesIO(data), formats=(kind,)) as image:
             width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise ImageError(f"{width}x{height} pixels, more than the limit of {MAX_PIXELS}")
+            most = MAX_PIXELS_HEAVY if kind in HEAVY else MAX_PIXELS
+            if width * height > most:
+                raise ImageError(f"{width}x{height} pixels, more than the limit of {most}")
+            expect(width * height)
             mode = image.mode
             return to_rgb(image), mode, bool(getattr(image, "is_animated", False))
     except ImageError:

@@ -19,6 +19,7 @@ from porter.data.store import open_store
 from porter.errors import BadInput, ImageError, PluginError, one_line
 from porter.images.appearance import appearance_of
 from porter.images.decode import decode
+from porter.images.one_large import one_large_image
 from porter.pipeline.evaluation.shapes import Batch, Prepared, Slab
 from porter.pipeline.job.job import Dataset, Job
 from porter.pipeline.job.processors import end
@@ -139,7 +140,7 @@ def _prepare_one(data: Dataset, index: int, read: Callable[[], bytes], slab: Sla
     except OSError as error:
         return Prepared(index=index, array=None, reason=f"cannot be read: {error.strerror or error}")
     read_seconds = time.perf_counter() - started
-    with data.job.processors.for_image():
+    with data.job.processors.for_image(), one_large_image():
         return _preprocessed(data, index, content, slab, row, read_seconds)
 
 
