@@ -158,9 +158,10 @@ def _graph(job: Job, record: RunRecord, artefact: Artefact, claimed: Precision) 
         return None, None
     path = job.folder / artefact.path
     if path.suffix != ".onnx":
-        if record.quantization is None or artefact.calibration is not None:
+        source = record.quantization or (record.export if job.spec.precision == claimed.name else None)
+        if source is None or artefact.calibration is not None:
             return None, None
-        path = job.folder / record.quantization.path
+        path = job.folder / source.path
     model = _readable(path)
     return (None, None) if model is None else quantised_layers(model)
 
