@@ -88,7 +88,7 @@ def test_weights_outside_the_file_are_refused_wherever_they_hang(
         ("/dev/zero", "not a regular file"),
         ("a\0b", "cannot be read"),
         ("empty.onnx", "empty, not an ONNX file"),
-        ("text.onnx", "not an ONNX"),
+        ("text.onnx", "is a web page, which a server sent in place of the file"),
         ("nothing.onnx", "not an ONNX model: it holds no graph"),
     ],
 )

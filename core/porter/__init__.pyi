@@ -77,8 +77,10 @@ from .files.yamlfile import read_yaml as read_yaml
 from .files.yamltyped import from_yaml as from_yaml
 from .files.yamltyped import yaml_fault as yaml_fault
 from .graphs.onnxfile import all_tensors as all_tensors
+from .graphs.onnxfile import declared_outputs as declared_outputs
 from .graphs.onnxfile import facts_of as facts_of
 from .graphs.onnxfile import read_onnx as read_onnx
+from .graphs.own_precision import own_precision as own_precision
 from .hookspecs import hookimpl as hookimpl
 from .hosting.manager import create_registry as create_registry
 from .images.pipeline import reference_pipeline as reference_pipeline

@@ -71,8 +71,8 @@ def impatient(worker: Worker, name: str, *arguments: object, **how: Any) -> Any:
         ("kill", "run", SCORING, "NOT SCORED"),
         ("sleep", "run", SCORING, "NOT SCORED"),
         ("raise", "run", SCORING, "NOT SCORED"),
-        ("memory", "run", 1, "NOT SCORED"),
-        ("exit", "open", 1, "NOT SCORED"),
+        ("memory", "run", 1, "NOT VERIFIED"),
+        ("exit", "open", 1, "NOT VERIFIED"),
         ("exit", "build", 1, "NOT BUILT"),
         ("kill", "run", TIMING, "NOT MEASURED"),
     ],
@@ -105,18 +105,19 @@ def test_one_line_each_and_the_others_delivered(
     assert states["accuracy"] is (State.PASS if what == "NOT MEASURED" else State.FAIL)
     assert states["weights"] is states["preprocessing"] is State.PASS
     assert summary_json(out, record, 1)["unfinished"] == {"wild-fp32": record.unfinished[0].reason}
-    _documents_say_it(out, scored=what == "NOT MEASURED")
+    _documents_say_it(out, scored=what == "NOT MEASURED", built=what != "NOT BUILT")
 
 
-def _documents_say_it(out: Path, *, scored: bool) -> None:
+def _documents_say_it(out: Path, *, scored: bool, built: bool) -> None:
     english, chinese = ((out / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md"))
     report = (out / "report.html").read_text(encoding="utf-8")
     missing = "Speed of wild-fp32" if scored else "Accuracy and speed of wild-fp32"
-    assert f"- {missing}: its runtime failed." in english and "推理引擎运行失败" in chinese
-    assert f"<li>{missing}: its runtime failed.</li>" in report
-    assert english.count("wild-fp32: not measured, its runtime failed: runtime wild: ") == 1
-    assert english.count("wild-fp32: not scored, its runtime failed: runtime wild: ") == int(not scored)
-    assert chinese.count("wild-fp32：未测精度，推理引擎运行失败：") == int(not scored)
+    why, said = ("its runtime failed", "推理引擎运行失败") if built else ("it was not built", "未能构建")
+    assert f"- {missing}: {why}." in english and said in chinese
+    assert f"<li>{missing}:\n{why}.</li>" in report
+    assert english.count(f"wild-fp32: not measured, {why}: runtime wild: ") == 1
+    assert english.count(f"wild-fp32: not scored, {why}: runtime wild: ") == int(not scored)
+    assert chinese.count(f"wild-fp32：未测精度，{said}：") == int(not scored)
 
 
 def test_the_next_run_goes_on_with_it(tmp_path: Path, photos: dict[str, str]) -> None:

@@ -38,6 +38,9 @@ ELSEWHERE = frozenset(
 )
 """Providers of devices of their own: while one of them works, the processors are free."""
 
+OF_FILES = frozenset({"fp16", "bf16"})
+"""Precisions that a file may come in, and that none is built in."""
+
 _layers: dict[str, dict[str, int]] = {}
 """Of each int8 file, by its SHA-256: its layers by the precision that they run in."""
 
@@ -54,6 +57,7 @@ class OnnxRuntimeSession(Session):
         provider, path = _provider(ort, request.provider), request.path
         self._precision, self._optimise, self._streams = request.artefact.precision, optimise, request.streams
         self._path, self._threads = path, request.threads
+        self._came_so = request.spec.precision == request.artefact.precision
         per_stream = max(1, request.threads // request.streams)
 
         def opened(optimised: str = "") -> Any:
@@ -88,7 +92,7 @@ class OnnxRuntimeSession(Session):
             self._free.put(others[n - 1] if others and n else self._session)
         self._opened = opened
         self._input = self._session.get_inputs()[0]
-        self._outputs = [output.name for output in self._session.get_outputs()]
+        self._outputs = [one.name for one in self._session.get_outputs() if one.type.startswith("tensor")]
 
     @functools.cached_property
     def info(self) -> SessionInfo:  # type: ignore[override]
@@ -100,7 +104,7 @@ class OnnxRuntimeSession(Session):
         provider = self._session.get_providers()[0]
         on_cpu = provider == DEFAULT_PROVIDER
         layers = self._layers() if self._precision == INT8 and on_cpu and self._optimise else {}
-        if layers and INT8 not in layers:
+        if layers and INT8 not in layers and not self._came_so:
             raise Missing(
                 f"ONNX Runtime runs none of {layers['fp32']} convolutions and matrix products in int8 here: "
                 "give --precision fp32"
@@ -147,6 +151,7 @@ class OnnxRuntime(Runtime):
 
     name = NAME
     probes = True
+    as_it_is = True
 
     def status(self) -> RuntimeStatus:
         try:
@@ -163,7 +168,8 @@ class OnnxRuntime(Runtime):
         )
 
     def require(self, precision: str, provider: str | None) -> None:
-        super().require(precision, provider)
+        if precision not in OF_FILES:  # it has no kernels of these for every operator, and widens what lacks one
+            super().require(precision, provider)
         _provider(_onnxruntime(), provider)
 
     def build(self, request: BuildRequest) -> Artefact:
@@ -173,7 +179,7 @@ class OnnxRuntime(Runtime):
             path=str(request.onnx.relative_to(request.folder.parent)),
             batch=request.spec.fixed_batch,
             command=Message("the quantised ONNX file, as it is")
-            if request.precision == INT8
+            if request.precision == INT8 and request.spec.precision != INT8
             else Message("the exported ONNX file, as it is"),
             sha256=file_digest(request.onnx),
             size_bytes=request.onnx.stat().st_size,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
 from pathlib import Path
 from typing import Literal
 
 from porter.checkpoints.naming import quoted
 from porter.errors import BadInput, one_line
+from porter.files.kinds import HEAD, ZIP, as_text, is_tar, packed, stand_in
 
 Format = Literal["zip", "legacy", "safetensors"]
 """torch's archive (since 1.6), its pickle before that; or safetensors."""
-
-_HEAD = 1024
 
 _LEGACY_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 """`torch.serialization.MAGIC_NUMBER` as every pickle protocol from 2 on writes it."""
@@ -21,11 +19,7 @@ _LONGEST_SAFETENSORS_HEADER = 100_000_000
 """Bytes; the limit that the safetensors library sets."""
 
 _SIGNATURES = (
-    (b"\x1f\x8b", "a gzip file; decompress it first"),
-    (b"BZh", "a bzip2 file; decompress it first"),
-    (b"\xfd7zXZ\x00", "an xz file; decompress it first"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive; extract the checkpoint from it"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard file; decompress it first"),
     (b"PK\x05\x06", "a zip archive with nothing in it"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras?), not a PyTorch checkpoint"),
     (b"\x93NUMPY", "a numpy array, not a PyTorch checkpoint"),
@@ -48,14 +42,14 @@ def detect_format(path: Path) -> Format:
         BadInput: it is no checkpoint; the text says what it is instead.
     """
     with path.open("rb") as file:
-        head = file.read(_HEAD)
-    if head.startswith(b"PK\x03\x04"):
+        head = file.read(HEAD)
+    if head.startswith(ZIP):
         return "zip"
     if head.startswith(b"\x80") and _LEGACY_MAGIC in head[:32]:
         return "legacy"
-    if head[257:262] == b"ustar":  # before text, which a tar of text files seems to be
+    if is_tar(head):  # before text, which a tar of text files seems to be
         raise BadInput(f"{one_line(path)}: is {_TAR}")
-    text = _as_text(head)
+    text = as_text(head)
     if text is not None:
         raise BadInput(f"{one_line(path)}: {_describe_text(text)}")
     if head[8:9] == b"{":
@@ -74,21 +68,10 @@ def _check_safetensors_header(path: Path, length: int) -> None:
         )
 
 
-def _as_text(head: bytes) -> str | None:
-    """`head` as text, or None where it is binary. A character cut by the end of `head` is dropped."""
-    try:
-        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=False)
-    except UnicodeDecodeError:
-        return None
-    return text if text.strip() and all(c.isprintable() or c in "\t\n\f\r" for c in text) else None
-
-
 def _describe_text(text: str) -> str:
     start = text.lstrip().lower()
-    if start.startswith("version https://git-lfs"):
-        return "is a Git LFS pointer, not the file itself; fetch it with `git lfs pull`"
-    if start.startswith(("<!doctype", "<html", "<head", "<?xml", "<error")):
-        return "is a web page, which a server sent in place of the file; download it again"
+    if what := stand_in(text):
+        return what
     if start.startswith(("{", "[")):
         return "is JSON text, not a checkpoint; an index of shards is known by its name, NAME.index.json"
     return f"is a text file (it begins {quoted(text.strip()[:40])}), not a checkpoint"
@@ -97,6 +80,8 @@ def _describe_text(text: str) -> str:
 def _describe_binary(head: bytes) -> str:
     if len(head) > 2 and head[0] == 0x08 and 0 < head[1] < 0x20 and head[2] in _ONNX_FIELDS:
         return "is an ONNX model, not a PyTorch checkpoint; give the checkpoint that it was exported from"
+    if what := packed(head):
+        return f"is {what}"
     for signature, what in _SIGNATURES:
         if head.startswith(signature):
             return f"is {what}"

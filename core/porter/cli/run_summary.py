@@ -126,7 +126,7 @@ def _warning_lines(record: RunRecord) -> list[str]:
 
 def unfinished_lines(record: RunRecord) -> list[str]:
     """Each target whose runtime failed, with the reason."""
-    what = {Failing.BUILD: "NOT BUILT", Failing.BENCH: "NOT MEASURED"}
+    what = {Failing.BUILD: "NOT BUILT", Failing.VERIFY: "NOT VERIFIED", Failing.BENCH: "NOT MEASURED"}
     return [f"{what.get(one.stage, 'NOT SCORED')} {one.artefact}: {one_line(one.reason)}" for one in record.unfinished]
 
 

@@ -116,6 +116,8 @@ class Exported:
     """What wrote it, with its version."""
     call: str
     """The call that wrote it, for the documents."""
+    source: Path | None = None
+    """The user's file that it is a copy of, which errors then name; None: it was made."""
 
 
 @dataclass(frozen=True, kw_only=True)

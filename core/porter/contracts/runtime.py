@@ -228,6 +228,9 @@ class Runtime(abc.ABC):
     is given porter's own quantised graph."""
     options: tuple[RuntimeOption, ...] = ()
     """Options of its own."""
+    as_it_is: bool = False
+    """Whether it computes a file in the file's own types, so that a model which comes in a precision of its own
+    (`ModelSpec.precision`) is built in that one, whatever `status` offers."""
     takes_module: bool = False
     """Whether it builds from the loaded PyTorch module, `BuildRequest.module`."""
     fixed_batch: bool = False

@@ -111,6 +111,7 @@ class Page:
         """Runtimes that were asked for and have neither artefact nor kit."""
         record = self._record
         known = {one.runtime for one in record.artefacts} | {one.runtime for one in record.kits}
+        known |= {one.artefact.partition("-")[0] for one in record.unfinished}  # said with the reason
         return () if record.imported else tuple(name for name in record.request.runtimes if name not in known)
 
     def unmeasured_batches(self) -> Iterator[tuple[str, int]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from porter.errors import BadInput, one_line
 from porter.files.limits import COUNTS, limit_of, over_count
 from porter.files.received import read_received
+from porter.graphs.not_onnx import what_it_is
 from porter.records.exported import OnnxFacts
 from porter.records.spec import ModelSpec, TensorSpec
 
@@ -34,10 +35,10 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         raise BadInput(f"{shown}: empty, not an ONNX file")
     try:
         model = onnx.load_model_from_string(data)
-    except Exception as error:  # protobuf's own exception type differs between its implementations
-        raise BadInput(f"{shown}: not an ONNX file: {one_line(error)}") from None
+    except Exception:  # protobuf's own exception type differs between its implementations
+        raise BadInput(f"{shown}: {what_it_is(data)}") from None
     if not model.graph.node or not model.opset_import:
-        raise BadInput(f"{shown}: not an ONNX model: it holds no graph")
+        raise BadInput(f"{shown}: not an ONNX model: it holds no graph; it {what_it_is(data)}")
     check_contents(model, shown)
     return model
 
@@ -78,7 +79,7 @@ def facts_of(model: onnx.ModelProto, size_bytes: int) -> OnnxFacts:
         ir_version=model.ir_version,
         producer=f"{model.producer_name} {model.producer_version}".strip(),
         inputs=tuple(_tensor(value) for value in graph.input if value.name not in weights),
-        outputs=tuple(_tensor(value) for value in graph.output),
+        outputs=tuple(_tensor(value) for value in declared_outputs(model) if value.type.HasField("tensor_type")),
         nodes=len(nodes),
         operators=dict(sorted(Counter(node.op_type for node in nodes).items())),
         resizes=tuple(
@@ -92,6 +93,10 @@ def facts_of(model: onnx.ModelProto, size_bytes: int) -> OnnxFacts:
     )
 
 
+UNSORTED = (
+    "; converters to float16 leave it so: sort it with "
+    "`onnxruntime.transformers.onnx_model.OnnxModel(model).topological_sort()` and save it again"
+)
 RESIZES = ("Resize", "Upsample")
 
 
@@ -171,14 +176,36 @@ def export_problems(facts: OnnxFacts, model: onnx.ModelProto, spec: ModelSpec, o
     return problems
 
 
-def check_onnx(path: Path) -> None:
-    """`onnx.checker` with shape inference. Raises `BadInput` with its first line."""
+def check_onnx(path: Path, label: object = None) -> None:
+    """`onnx.checker` with shape inference. Raises `BadInput` with its first line; `label` names a file that stands
+    elsewhere than where it was given."""
     import onnx
 
     try:
-        onnx.checker.check_model(str(path), full_check=True)
+        onnx.checker.check_model(path.read_bytes(), full_check=True)  # by path it reads no name beyond the locale
     except Exception as error:  # the checker's own and protobuf's exceptions share no base
-        raise BadInput(f"{path}: onnx.checker refuses it: {one_line(error)[:300]}") from None
+        unsorted = "topologically sorted" in str(error)
+        raise BadInput(
+            f"{one_line(label or path)}: onnx.checker refuses it: {one_line(error)[:300]}{UNSORTED if unsorted else ''}"
+        ) from None
+
+
+def declared_outputs(model: onnx.ModelProto) -> Sequence[onnx.ValueInfoProto]:
+    """The outputs of the graph, with the types and shapes that the file leaves to be inferred."""
+    import onnx
+
+    def is_declared(value: onnx.ValueInfoProto) -> bool:
+        kind, tensor = value.type.WhichOneof("value"), value.type.tensor_type
+        return bool(tensor.HasField("shape") and tensor.elem_type) if kind == "tensor_type" else kind is not None
+
+    own: Sequence[onnx.ValueInfoProto] = model.graph.output
+    if all(map(is_declared, own)):
+        return own
+    try:
+        inferred: Sequence[onnx.ValueInfoProto] = onnx.shape_inference.infer_shapes(model).graph.output
+    except Exception:  # as above
+        return own
+    return [value if is_declared(value) else found for value, found in zip(own, inferred, strict=True)]
 
 
 def _tensor_problems(
@@ -191,6 +218,8 @@ def _tensor_problems(
     for have, want in zip(found, asked, strict=True):
         if have.dtype != want.dtype:
             problems.append(f"{kind} {have.name} is {have.dtype}, not {want.dtype}")
+        if kind == "output" and not have.shape:
+            continue  # the file does not say it, nor can it be inferred
         if len(have.shape) != len(want.shape) or not all(map(_size_fits, have.shape, want.shape)):
             problems.append(f"{kind} {have.name} has shape {_shape(have)}, not {_shape(want)}")
         elif dynamic and kind == "input" and want.shape[0] == "N" and not isinstance(have.shape[0], str):
@@ -210,7 +239,8 @@ def _tensor(value: onnx.ValueInfoProto) -> TensorSpec:
     import onnx
 
     kind = value.type.tensor_type
-    shape = tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in kind.shape.dim)
+    # Some exporters write a free size as 0 or -1.
+    shape = tuple(d.dim_value if d.dim_value > 0 else d.dim_param or "?" for d in kind.shape.dim)
     try:
         dtype = str(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
     except (KeyError, TypeError, ValueError):

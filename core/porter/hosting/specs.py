@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from operator import gt
 
 import msgspec
 
@@ -98,6 +99,14 @@ def _pixels(preprocess: PreprocessSpec, *, own: bool) -> Iterator[str]:
         yield f"preprocess.resize: {preprocess.resize}; at least 1 pixel"
     if min(preprocess.crop) < 1:
         yield f"preprocess.crop: {by(preprocess.crop)} (height×width); at least 1 pixel each"
+    if preprocess.squash is not None and min(preprocess.squash) != preprocess.resize:
+        least = min(preprocess.squash)
+        yield f"preprocess.resize: {preprocess.resize}; {least}, the lesser side of preprocess.squash, goes with it"
+    if preprocess.squash is not None and any(map(gt, preprocess.crop, preprocess.squash)):
+        yield (
+            f"preprocess.crop: {by(preprocess.crop)} (height×width) is larger than preprocess.squash, "
+            f"{by(preprocess.squash)}: every image would get a black border"
+        )
     if min(preprocess.crop) > preprocess.resize:
         yield (
             f"preprocess.crop: {by(preprocess.crop)} (height×width) is larger than the short side after the resize, "

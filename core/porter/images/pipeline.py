@@ -67,8 +67,9 @@ def reference_pipeline(
 ) -> NDArray[np.float32]:
     """`pixels` (uint8 H×W×3, RGB) as the model's input: float32 3×crop_h×crop_w, in the order `spec.channels`.
 
-    Steps: resize so that the short side is `spec.resize` (none where it is already), centre crop, zero padding where
-    the image is smaller than the crop (before normalising, so the border is `(0 - mean) / std`), normalise.
+    Steps: resize so that the short side is `spec.resize`, or to `spec.squash` (none where it is already), centre crop,
+    zero padding where the image is smaller than the crop (before normalising, so the border is `(0 - mean) / std`),
+    normalise.
     `out`, float32 of that shape, is filled and returned where given, e.g. one slot of a batch.
 
     Raises `ImageError` where the resized image would exceed `porter.images.decode.MAX_PIXELS` (a 1×10000 image at 256
@@ -113,7 +114,7 @@ def _resized_and_cropped(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDA
     from PIL import Image
 
     old = height, width = pixels.shape[0], pixels.shape[1]
-    size = new_height, new_width = resized_size(height, width, spec.resize, spec.long_side)
+    size = new_height, new_width = spec.squash or resized_size(height, width, spec.resize, spec.long_side)
     if new_height * new_width > MAX_PIXELS:
         raise ImageError(
             f"{width}x{height} pixels would become {new_width}x{new_height} with the short side at {spec.resize},"

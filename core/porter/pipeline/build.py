@@ -47,14 +47,14 @@ def say_elsewhere(job: Job) -> None:
 def quantised(job: Job, record: RunRecord) -> tuple[RunRecord, str]:
     """The record with its int8 graph, where the job needs one that is not there; fills `quantization`.
 
-    For `auto`, where there can be none, the record as it was and the reason.
+    Where there can be none and other targets need none, the record as it was and the reason.
     """
-    if record.quantization is not None or not any(takes_int8_graph(*pair) for pair in job.targets):
+    if record.quantization is not None or not any(takes_int8_graph(*pair, job.spec) for pair in job.targets):
         return record, ""
     try:
         return quantize(job, record), ""
     except PorterError as error:
-        if not job.request.is_auto:
+        if not job.request.is_auto and all(takes_int8_graph(*pair, job.spec) for pair in job.targets):
             raise
         return record, str(error)
 
@@ -62,31 +62,30 @@ def quantised(job: Job, record: RunRecord) -> tuple[RunRecord, str]:
 def build(job: Job, record: RunRecord, problem: str = "") -> RunRecord:
     """Make every artefact of the job from the exported file, or its int8 form; fills `artefacts`.
 
-    A target whose runtime dies or hangs is left out where others are built; fills `unfinished`.
+    A target whose runtime refuses the model, dies or hangs is left out where there are others; fills `unfinished`.
     `problem`: why there is no int8 form. `auto` leaves out what cannot be made, and goes on; fills `untried`.
     """
     assert record.export is not None
     artefacts: list[Artefact] = []
     untried = list(job.plan.untried)
     images = Calibrating(job)
-    fault: TargetFailed | None = None
+    fault: PorterError | None = None
     with job.progress.step("build"):
         for runtime, precision in job.targets:
             try:
-                if takes_int8_graph(runtime, precision) and problem:
+                if takes_int8_graph(runtime, precision, job.spec) and problem:
                     raise BadInput(problem)
                 made = [build_artefact(job, runtime, one) for one in _requests(job, record, runtime, precision, images)]
                 if precision in runtime.calibrates:
                     made = [replace(one, calibration=images.data) for one in made]
-            except TargetFailed as error:
-                record, fault = failed(record, Failing.BUILD, f"{runtime.name}-{precision}", error), error
             except PorterError as error:
-                if not job.request.is_auto:
-                    raise
-                untried.append(Untried(runtime=runtime.name, precision=precision, reason=str(error)))
+                if job.request.is_auto and not isinstance(error, TargetFailed):
+                    untried.append(Untried(runtime=runtime.name, precision=precision, reason=str(error)))
+                    continue
+                record, fault = failed(record, Failing.BUILD, f"{runtime.name}-{precision}", error), fault or error
             else:
                 artefacts += made
-    if not artefacts and fault is not None:
+    if not artefacts and fault is not None and not job.plan.elsewhere:
         raise fault
     if not artefacts and not job.plan.elsewhere:
         raise BadInput(f"--precision auto: nothing could be built: {untried[0].reason}")
@@ -99,7 +98,7 @@ def _requests(
     """One artefact, or where each takes one batch size alone, one for each size."""
     assert record.export is not None
     source = record.export.path
-    if takes_int8_graph(runtime, precision) and record.quantization is not None:
+    if takes_int8_graph(runtime, precision, job.spec) and record.quantization is not None:
         source = record.quantization.path
     request = BuildRequest(
         onnx=job.folder / source,

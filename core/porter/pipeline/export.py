@@ -79,7 +79,7 @@ def export_to(job: Job, path: Path, opset: int) -> tuple[Exported, OnnxFacts]:
     if problems:
         giver = job.hooks.giver("porter_export" if job.hooks.implementer("porter_export") else "porter_load")
         raise PluginError(f"{giver}: the exported file is not what was asked for: {one_line('; '.join(problems))}")
-    check_onnx(path)
+    check_onnx(path, exported.source or job.folder / MODELS / onnx_name(job))
     return exported, facts
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from porter.errors import PluginError, TargetFailed
+from porter.errors import BadInput, Missing, PluginError, PorterError, TargetFailed
 from porter.records.record import RunRecord
 from porter.records.unfinished import Failing, Unfinished
 from porter.runfolder.sections import clear, stale_after
 
 FAULTS = (TargetFailed, PluginError)
 """What ends a target and not the run: it is no fault of the user's, who can mend nothing before the rest is done."""
+REFUSALS = (*FAULTS, BadInput, Missing)
+"""What ends a target and not the run where there are others: a runtime that cannot take this model, beside one that
+can."""
 MADE_AGAIN = {
     Failing.BUILD: ("artefacts",),
     Failing.VERIFY: ("parity", "evaluations"),
@@ -20,6 +23,13 @@ MADE_AGAIN = {
 }
 """What a further run makes again where a target failed: other targets' answers are in their journals, and the speed
 that is there stays."""
+
+
+def faults(record: RunRecord, *, scored: bool = False) -> tuple[type[PorterError], ...]:
+    """The errors by which an artefact of the record fails alone: every one, with others beside it or, where it was
+    `scored`, with an accuracy to deliver."""
+    others = len(record.artefacts) + len(record.unfinished) > 1
+    return REFUSALS if others or (scored and record.evaluations) else FAULTS
 
 
 def failed(record: RunRecord, stage: Failing, artefact: str, error: Exception) -> RunRecord:

@@ -6,20 +6,23 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import replace
 
-from porter.contracts.runtime import KitRequest, Preprocessed
+from porter.contracts.runtime import KitRequest, Preprocessed, Runtime
 from porter.hosting.plugin_faults import raise_as_plugin_error
 from porter.machine.clock import now
 from porter.pipeline.evaluation.prepare import prepare
 from porter.pipeline.evaluation.shapes import Prepared
+from porter.pipeline.failing import REFUSALS, failed
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.runtime_options import options_of
 from porter.records.kit import Kit
 from porter.records.record import RunRecord
+from porter.records.unfinished import Failing
 from porter.runfolder.layout import KIT
 
 
 def write_kits(job: Job, record: RunRecord) -> RunRecord:
-    """Write every kit that the job needs; fills `kits`. Says on the screen that nothing was measured there."""
+    """Write every kit that the job needs; fills `kits`, and `unfinished` where a runtime beside others refuses the
+    model. Says on the screen that nothing was measured there."""
     assert record.export is not None
     kits: list[Kit] = []
     for runtime, precision in job.plan.elsewhere:
@@ -42,10 +45,12 @@ def write_kits(job: Job, record: RunRecord) -> RunRecord:
                 options=options_of(runtime, job.request.options),
             )
             try:
-                kit = runtime.write_kit(request)
-            except (Exception, SystemExit) as error:
-                plugin = job.registry.provider_of("runtime", runtime.name)
-                raise_as_plugin_error(error, plugin, f"write_kit() of runtime {runtime.name!r}")
+                kit = _written(job, runtime, request)
+            except REFUSALS as error:
+                if not (record.artefacts or kits) and (runtime, precision) == job.plan.elsewhere[-1]:
+                    raise
+                record = failed(record, Failing.BUILD, f"{runtime.name}-{precision}", error)
+                continue
         kits.append(kit)
         job.progress.note(
             f"nothing was measured on {runtime.name}: {kit.lacks}. Take {folder} to a host that has it, run "
@@ -58,6 +63,14 @@ def write_kits(job: Job, record: RunRecord) -> RunRecord:
         if precision not in job.request.precisions:
             job.progress.note(f"{runtime.name} builds {precision}, since no precision was asked for")
     return replace(record, kits=tuple(kits))
+
+
+def _written(job: Job, runtime: Runtime, request: KitRequest) -> Kit:
+    try:
+        return runtime.write_kit(request)
+    except (Exception, SystemExit) as error:
+        plugin = job.registry.provider_of("runtime", runtime.name)
+        raise_as_plugin_error(error, plugin, f"write_kit() of runtime {runtime.name!r}")
 
 
 def _evaluation_batch(job: Job) -> int:

@@ -13,7 +13,7 @@ from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
 from porter.pipeline.evaluation.prepare import readable
 from porter.pipeline.evaluation.shapes import Prepared
-from porter.pipeline.failing import failed, retried
+from porter.pipeline.failing import failed, faults, retried
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact
 from porter.pipeline.judge.claimed_precision import told
@@ -26,6 +26,7 @@ from porter.records.changes import Changes
 from porter.records.manifest import Item
 from porter.records.message import Message, Text
 from porter.records.parity import OutputParity, Parity, PreprocessParity, Tolerance
+from porter.records.precision import FP32
 from porter.records.record import RunRecord
 from porter.records.session_finding import SessionFinding
 from porter.records.unfinished import Failing
@@ -41,10 +42,11 @@ BATCHES = (1, 2, 3)
 
 def verify_all(job: Job, record: RunRecord) -> RunRecord:
     """Every artefact against the reference, and the preprocessing against its spec; fills `parity`, `preprocessing`,
-    and `unfinished` with those whose runtime dies or hangs."""
+    and `unfinished` with those whose runtime dies or hangs, or, beside others, does not take the model."""
     record = retried(record, [Failing.VERIFY])
     images = sample(job)
     parity = []
+    caught = faults(record) if len(record.artefacts) + len(record.unfinished) > 1 else (TargetFailed,)
     with job.progress.step("verify"):
         preprocessing = verify_preprocessing(job, images)
         for artefact in record.artefacts:
@@ -56,7 +58,7 @@ def verify_all(job: Job, record: RunRecord) -> RunRecord:
                     info = session.info
                 found = found if found.passed else explained(job, record, artefact, found, images)
                 parity.append(with_precision(job, record, artefact, info, found, compared))
-            except TargetFailed as error:
+            except caught as error:
                 record = failed(record, Failing.VERIFY, artefact.id, error)
             except BadInput as error:  # a file that the runtime refuses is the artefact's fault, not the user's
                 parity.append(unopened(job, artefact.id, str(error), bound))
@@ -75,7 +77,9 @@ def with_precision(
     within = all(one.passed for one in found.outputs)
     given = job.request.atol is not None or job.request.rtol is not None
     signs = signs_of(job, record, artefact, info, compared)
-    signs = told(signs, artefact.id, job.precision(artefact.precision), within=within, given=given)
+    came_so = job.spec.precision == artefact.precision != FP32
+    claimed = job.precision(artefact.precision)
+    signs = told(signs, artefact.id, claimed, within=within, given=given, came_so=came_so)
     return replace(found, precision=signs, passed=found.passed and not signs.contradictions)
 
 

@@ -23,7 +23,7 @@ class OnnxFacts:
     inputs: tuple[TensorSpec, ...]
     """Inputs of the graph, without weights."""
     outputs: tuple[TensorSpec, ...]
-    """Outputs of the graph."""
+    """Outputs of the graph that are tensors."""
     nodes: int
     """Number of nodes, those of subgraphs included."""
     operators: dict[str, int]

@@ -30,6 +30,8 @@ class PreprocessSpec:
 
     resize: int
     """Pixels of the short side after the resize; the long side is `resize * long / short`, see `long_side`."""
+    squash: tuple[int, int] | None = None
+    """Height and width after a resize that does not keep the aspect, the lesser of them `resize`; None: it is kept."""
     crop: tuple[int, int]
     """Height and width of the centre crop, in pixels; its corner is `int(round((size - crop) / 2))`."""
     long_side: Literal["floor", "round"] = "floor"
@@ -119,6 +121,9 @@ class ModelSpec:
     """Names of the classes, by index; empty: not known."""
     opset: int | None = None
     """The ONNX opset that the model comes with; None: whatever is asked for."""
+    precision: str = "fp32"
+    """Data type that the exported file computes in: another one where the model comes as a file that is quantised, or
+    in half precision, already."""
     checkpoint: str = ""
     """Path of the weights, where the config names the file; empty: they come by `--checkpoint` alone."""
     published: Published | None = None

@@ -21,7 +21,8 @@ class Failing(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Unfinished:
-    """A target whose runtime failed: its process died, hung or ran out of memory, or its plugin broke."""
+    """A target whose runtime refuses the model, or failed: its process died, hung or ran out of memory, or its plugin
+    broke."""
 
     artefact: str
     """The artefact's id; where none was built, runtime and precision in the same form."""

@@ -66,7 +66,7 @@ def runtimes(subject: Subject) -> Iterator[Problem]:
             yield Problem(HOOK, f"{runtime.name!r}: {problem}")
         else:
             for precision in status.precisions:
-                if not needs_calibration(runtime, precision):
+                if not needs_calibration(runtime, precision, SPEC):
                     yield from _works(runtime, precision, subject.folder / "runtimes" / runtime.name / precision)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ascend_tools import Host
-from tiny import SIZE, TinyPlugin, start, write_photos
+from tiny import SIZE, SPEC, TinyPlugin, start, write_photos
 
 from porter import BadInput, ExitCode, ImportRequest, Progress, Run, RunRecord, State, create_registry, import_results
 from porter_ascend import plugin
@@ -186,6 +186,24 @@ def test_without_the_tools_a_kit_is_written_and_the_run_goes_on(tmp_path: Path, 
     readme = (out / "README.md").read_text()
     unmeasured = readme.split("## What was not measured")[1].split("\n## ")[0]
     assert "runtime ascend" in unmeasured and "kit" in unmeasured
+
+
+def test_an_input_that_atc_cannot_name_costs_the_others_nothing(tmp_path: Path, photos: tuple[Path, Path]) -> None:
+    spec = replace(SPEC, inputs=(replace(SPEC.inputs[0], name="images:0"),))
+    for runtimes in (("onnxruntime", "ascend"), ("ascend",)):
+        options = {"targets": ("Ascend310",), "runtimes": runtimes, "plugin": TinyPlugin(spec)}
+        run = ascend_run(tmp_path / f"out-{len(runtimes)}", photos, **options)
+        if len(runtimes) == 1:
+            with pytest.raises(BadInput, match="input 'images:0': atc's --input_shape cannot hold this name"):
+                run.everything()
+            continue
+        assert run.everything() is ExitCode.VERDICT_FAILED
+        [one] = run.record.unfinished
+        assert (one.artefact, one.stage) == ("ascend-fp16", "build") and "cannot hold this name" in one.reason
+        assert [artefact.id for artefact in run.record.artefacts] == ["onnxruntime-fp32"]
+        assert run.record.kits == () and {one.artefact for one in run.record.performance} == {"onnxruntime-fp32"}
+        readme = (tmp_path / "out-2/README.md").read_text()
+        assert "ascend-fp16: not scored, it was not built: input 'images:0'" in readme
 
 
 def test_atc_alone_builds_what_the_kit_will_build(

@@ -62,7 +62,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
 def test_the_readme_shows_a_yaml_that_is_read(tmp_path: Path) -> None:
     readme = Path(__file__).parents[1] / "README.md"
     config = read(tmp_path, readme.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0])
-    assert config.preprocess.resize == 256
+    assert config.preprocess.resize == (256,)
 
 
 @pytest.mark.parametrize("kind", ["absolute", "above", "above by a folder", "of Windows", "a link"])
@@ -111,7 +111,7 @@ def test_class_names_from_a_file_beside_the_yaml(tmp_path: Path) -> None:
         ("sha256", "abc", "sha256: 64 hex digits are needed, found 3 characters"),
         ("input", "image", "input: a mapping is needed, found 'image'"),
         ("input.layout", "nchw", "input.layout: 'nchw' is not supported, it may be NCHW or NHWC"),
-        ("input.dtype", "float16", "input.dtype: 'float16' is not supported"),
+        ("input.dtype", "float64", "input.dtype: 'float64' is not supported"),
         ("input.size", [224, 224, 3], "input.size: one or two numbers are needed (height, width), found 3"),
         ("input.size", [224, 0], "input.size[1]: '0' is not within 1..8192"),
         ("input.size", "big", "input.size: a whole number is needed, found 'big'"),
@@ -121,7 +121,7 @@ def test_class_names_from_a_file_beside_the_yaml(tmp_path: Path) -> None:
         ("preprocess.resize", 256.5, "preprocess.resize: a whole number is needed, found '256.5'"),
         ("preprocess.resize", "1_0x", "preprocess.resize: a whole number is needed"),
         ("preprocess.resize", True, "preprocess.resize: a whole number is needed, found 'true'"),
-        ("preprocess.resize", {"a": 1}, "preprocess.resize: a whole number is needed, found a mapping"),
+        ("preprocess.resize", {"a": 1}, "preprocess.resize: a list is needed, found a mapping"),
         ("preprocess.resize", -3, "preprocess.resize: '-3' is not within 1..8192"),
         ("preprocess.divisor", 0, "preprocess.divisor: '0' is not within"),
         ("preprocess.divisor", float("nan"), "preprocess.divisor: a number is needed, found '.nan'"),

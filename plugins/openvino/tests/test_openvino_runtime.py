@@ -125,6 +125,33 @@ def test_an_output_of_another_name_is_refused_and_nothing_is_left(tmp_path: Path
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["network.onnx"]
 
 
+def test_outputs_in_another_order_than_the_files_are_told_by_name(tmp_path: Path) -> None:
+    """The scored output comes first in a spec, wherever it stands in the file."""
+    nodes = [node("Relu", ["x"], ["z"]), node("Neg", ["x"], ["b"])]
+    model = graph(nodes, {"x": (FLOAT, ["N", 2])}, ["z", "b"])
+    outputs = tuple(TensorSpec(name=name, shape=("N", 2)) for name in ("b", "z"))
+    spec = replace(SPEC, inputs=(TensorSpec(name="x", shape=("N", 2)),), outputs=outputs)
+    got = Built(tmp_path, model=model, spec=spec).open().run(np.array([[1, -2]], dtype=np.float32))
+    assert {name: values.tolist() for name, values in got.items()} == {"z": [[1, 0]], "b": [[-1, 2]]}
+
+
+def test_half_precision_around_a_model_is_refused_with_its_name(tmp_path: Path) -> None:
+    nodes = [node("Relu", ["x"], ["z"]), node("Cast", ["z"], ["half"], to=onnx.TensorProto.FLOAT16)]
+    model = graph(nodes, {"x": (FLOAT, ["N", 2])}, ["half"])
+    model.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+    outputs = (TensorSpec(name="half", shape=("N", 2), dtype="float16"),)
+    spec = replace(SPEC, inputs=(TensorSpec(name="x", shape=("N", 2)),), outputs=outputs)
+    with pytest.raises(BadInput, match="half is float16, around which OpenVINO computes in float16 and not in the fp"):
+        Built(tmp_path, model=model, spec=spec)
+
+
+def test_an_operator_that_it_lacks_is_named(tmp_path: Path) -> None:
+    model = graph([node("NoSuchOp", ["x"], ["z"], domain="made.up")], {"x": (FLOAT, ["N", 2])}, ["z"])
+    model.opset_import.append(onnx.helper.make_opsetid("made.up", 1))
+    with pytest.raises(BadInput, match=r"OpenVINO cannot read it: .*NoSuchOp"):
+        Built(tmp_path, model=model)
+
+
 def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "models/network-openvino-fp32.xml").mkdir(parents=True)
     with pytest.raises(BadInput, match=r"network-openvino-fp32\.xml: cannot be written: Is a directory"):

@@ -14,7 +14,8 @@ USUAL = frozenset(
     {
         *("bgr", "opencv-linear", "opencv-cubic", "no-antialias-bytes"),
         *("pillow-bicubic", "pillow-nearest", "pillow-lanczos", "pillow-bilinear"),
-        *("mean-missing", "mean-std-reversed", "exif", "squash", "squash-crop", "no-margin", "margin", "mirrored"),
+        *("mean-missing", "mean-std-reversed", "exif", "squash", "squash-crop", "aspect-kept"),
+        *("no-margin", "margin", "mirrored"),
         *("divisor", "unit-range", "signed-range", "imagenet", "clip"),
     }
 )

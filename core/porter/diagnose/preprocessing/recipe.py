@@ -65,7 +65,8 @@ class Recipe:
 def declared(spec: PreprocessSpec) -> Recipe:
     """The reference pipeline of `spec`: its tensors are those of `reference_pipeline`, bit for bit."""
     return Recipe(
-        short=spec.resize,
+        short=spec.resize if spec.squash is None else None,
+        stretch=spec.squash,
         long_side=spec.long_side,
         method=f"pillow:{spec.interpolation}",
         crop=spec.crop,

@@ -131,11 +131,14 @@ def _sizes(spec: PreprocessSpec) -> Iterator[Change]:
         short=None,
         stretch=(spec.resize, spec.resize),
     )
-    yield _change("no-margin", Message("short side resized to {short}, the crop's own size", short=short), short=short)
-    yield _change(
-        "margin", Message("short side resized to {wide}, not {declared}", wide=wide, declared=spec.resize), short=wide
-    )
-    yield _change("no-resize", Message("cropped without a resize"), short=None)
+    if spec.squash is not None:
+        title = Message("short side resized to {short}, aspect kept", short=spec.resize)
+        yield _change("aspect-kept", title, short=spec.resize, stretch=None)
+    title = Message("short side resized to {short}, the crop's own size", short=short)
+    yield _change("no-margin", title, short=short, stretch=None)
+    title = Message("short side resized to {wide}, not {declared}", wide=wide, declared=spec.resize)
+    yield _change("margin", title, short=wide, stretch=None)
+    yield _change("no-resize", Message("cropped without a resize"), short=None, stretch=None)
     yield _change("long-round", Message("long side rounded to nearest, not down"), long_side="round")
     yield _change("long-floor", Message("long side rounded down, not to nearest"), long_side="floor")
 

@@ -67,7 +67,7 @@ def looked_inside(
 
 def made_from(job: Job, record: RunRecord, artefact: Artefact) -> ExportReport | Quantization:
     """What was built from: the export, or porter's own int8 graph."""
-    int8 = takes_int8_graph(job.registry.runtime(artefact.runtime), artefact.precision)
+    int8 = takes_int8_graph(job.registry.runtime(artefact.runtime), artefact.precision, job.spec)
     assert record.export is not None
     return record.quantization if int8 and record.quantization is not None else record.export
 

@@ -15,7 +15,7 @@ from porter.pipeline.evaluation.subject import subjects
 from porter.pipeline.evaluation.suspecting import suspected
 from porter.pipeline.evaluation.thumbnails import with_thumbnails
 from porter.pipeline.evaluation.written_arrays import write_outputs, write_tensors
-from porter.pipeline.failing import FAULTS, failed, retried
+from porter.pipeline.failing import failed, faults, retried
 from porter.pipeline.job.job import Job
 from porter.pipeline.judge import verdicts
 from porter.pipeline.judge.tolerance import bound_of
@@ -49,7 +49,7 @@ def score_all(job: Job, record: RunRecord, *, from_files: bool = False) -> RunRe
             try:
                 with sink.whole():
                     passes.append(evaluate(work, executor, sink, reference=reference))
-            except FAULTS as error:
+            except faults(record) as error:
                 if subject.artefact is None:
                     raise
                 record = failed(record, Failing.EVALUATE, subject.name, error)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from porter.contracts.runtime import OpenRequest
 from porter.errors import TargetFailed, one_line
 from porter.records.artefact import SessionInfo
-from porter.records.precision import PRECISIONS
+from porter.records.precision import FP32, PRECISIONS
 
 SUFFIX = "executionprovider"
 FIELDS = ("precision", "threads", "streams", "provider", "batch")
@@ -53,7 +53,7 @@ def require_as_asked(request: OpenRequest, info: SessionInfo, *, at_most: bool =
 
 def differences(request: OpenRequest, info: SessionInfo) -> Iterator[Difference]:
     """All that was asked for and is not what runs, announced or not."""
-    yield from _precision(request.artefact.precision, info)
+    yield from _precision(request.artefact.precision, info, came_so=request.spec.precision)
     if info.threads is not None and info.threads != request.threads:  # None: it does not run on processors
         yield Difference(field="threads", asked=_many(request.threads, "thread"), found=f"uses {info.threads}")
     if info.streams != request.streams:
@@ -75,14 +75,14 @@ def is_provider(asked: str, found: str) -> bool:
     return any(re.fullmatch(rf"(device )?{name}([.:][0-9]+)?", _short(part)) for part in found.split(","))
 
 
-def _precision(asked: str, info: SessionInfo) -> Iterator[Difference]:
+def _precision(asked: str, info: SessionInfo, came_so: str = FP32) -> Iterator[Difference]:
     """By what the session says of itself, and by the layers that it counts: none may be less exact than was asked for,
-    and of those that it has, some must be what was asked for."""
+    and of those that it has, some must be what was asked for, unless the model comes in that and nobody asked."""
     if info.precision != asked:
         yield Difference(field="precision", asked=asked, found=f"computes in {one_line(info.precision)}")
         return
     coarser = {name: count for name, count in info.layers.items() if name != asked and _is_coarser(name, asked)}
-    if coarser or (info.layers and not info.layers.get(asked)):
+    if coarser or (info.layers and not info.layers.get(asked) and not asked == came_so != FP32):
         shown = ", ".join(f"{_many(count, 'layer')} in {one_line(name)}" for name, count in info.layers.items())
         yield Difference(field="precision", asked=asked, found=f"computes {shown}")
 

@@ -246,5 +246,6 @@ def _keeps_apart(job: Job) -> bool:
         return False
     if any(precision in runtime.calibrates for runtime, precision in job.targets):
         return True
-    wanted = job.request.is_auto or any(takes_int8_graph(*pair) for pair in job.targets)
+    tried = job.request.is_auto and job.spec.precision == FP32
+    wanted = tried or any(takes_int8_graph(*pair, job.spec) for pair in job.targets)
     return wanted and not int8_obstacle(job.spec)

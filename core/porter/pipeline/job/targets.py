@@ -11,7 +11,7 @@ from porter.graphs.quantize.int8_graph import MIN_OPSET
 from porter.hosting.plugin_faults import raise_as_plugin_error
 from porter.hosting.registry import Registry
 from porter.records.choice import Untried
-from porter.records.precision import INT8, PRECISIONS
+from porter.records.precision import FP32, INT8, PRECISIONS
 from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec
 
@@ -50,9 +50,9 @@ def targets_of(request: RunRequest, registry: Registry, spec: ModelSpec) -> Targ
     if request.is_auto:
         if request.precisions != ("auto",):
             raise BadInput("--precision auto tries every precision: give it alone")
-        return _parted(_everything(request, registry, obstacle), registry)
-    pairs = _named(request, registry)
-    if obstacle and any(takes_int8_graph(*pair) for pair in pairs):
+        return _parted(_everything(request, registry, spec, obstacle), registry)
+    pairs = _named(request, registry, spec)
+    if obstacle and any(takes_int8_graph(*pair, spec) for pair in pairs):
         raise BadInput(f"--precision {INT8}: {obstacle}")
     return _parted(Targets(pairs=pairs), registry)
 
@@ -73,14 +73,15 @@ def require_target(
         raise_as_plugin_error(error, plugin, f"require() of runtime {runtime.name!r}")
 
 
-def takes_int8_graph(runtime: Runtime, precision: str) -> bool:
-    """Whether the runtime is given porter's quantised graph: it asked for int8 and has no quantiser of its own."""
-    return precision == INT8 and precision not in runtime.calibrates
+def takes_int8_graph(runtime: Runtime, precision: str, spec: ModelSpec) -> bool:
+    """Whether the runtime is given porter's quantised graph: it asked for int8, has no quantiser of its own, and the
+    model does not come quantised already."""
+    return precision == INT8 and precision not in runtime.calibrates and spec.precision != INT8
 
 
-def needs_calibration(runtime: Runtime, precision: str) -> bool:
+def needs_calibration(runtime: Runtime, precision: str, spec: ModelSpec) -> bool:
     """Whether images are needed to find the ranges of a quantised type."""
-    return takes_int8_graph(runtime, precision) or precision in runtime.calibrates
+    return takes_int8_graph(runtime, precision, spec) or precision in runtime.calibrates
 
 
 def int8_obstacle(spec: ModelSpec) -> str:
@@ -98,12 +99,13 @@ def _parted(found: Targets, registry: Registry) -> Targets:
     return replace(found, pairs=tuple(pair for pair in found.pairs if pair not in away), elsewhere=tuple(away))
 
 
-def _everything(request: RunRequest, registry: Registry, obstacle: str) -> Targets:
+def _everything(request: RunRequest, registry: Registry, spec: ModelSpec, obstacle: str) -> Targets:
     pairs, untried = [], []
+    own = () if spec.precision == FP32 else (spec.precision,)  # what comes in another has no other
     for runtime in runtimes_of(request, registry):
         # One that is not available stays, with a precision of any kind, so that preflight says what it lacks.
-        for precision in registry.status(runtime.name).precisions or ("fp32",):
-            reason = obstacle if takes_int8_graph(runtime, precision) else ""
+        for precision in own or registry.status(runtime.name).precisions or ("fp32",):
+            reason = obstacle if takes_int8_graph(runtime, precision, spec) else ""
             if not reason and not request.runtimes:
                 try:
                     require_target(runtime, precision, request, registry)
@@ -118,21 +120,31 @@ def _everything(request: RunRequest, registry: Registry, obstacle: str) -> Targe
     return Targets(pairs=tuple(pairs), untried=tuple(untried))
 
 
-def _named(request: RunRequest, registry: Registry) -> tuple[tuple[Runtime, str], ...]:
+def _named(request: RunRequest, registry: Registry, spec: ModelSpec) -> tuple[tuple[Runtime, str], ...]:
     pairs = []
     asked, runtimes = request.precisions, runtimes_of(request, registry)
+    named = asked != DEFAULT_PRECISIONS
+    if spec.precision != FP32:
+        if named and asked != (spec.precision,):
+            raise BadInput(
+                f"--precision {', '.join(map(one_line, asked))}: the model comes in {spec.precision} and is delivered "
+                "as it is; leave --precision out"
+            )
+        asked = (spec.precision,)
     for runtime in runtimes:
         status = registry.status(runtime.name)
         told = status.available or runtime.has_kit
         offered = [one for one in asked if one in status.precisions] if told else list(asked)
-        if not offered and asked == DEFAULT_PRECISIONS:
+        if not offered and runtime.as_it_is and spec.precision != FP32:
+            offered = list(asked)
+        if not offered and not named:
             offered = [runtime.own_precision]
         if not offered:
             raise _not_offered(runtime, asked[0], registry)
         pairs += [(runtime, precision) for precision in offered]
     found = {precision for _, precision in pairs}
     for precision in asked:
-        if precision not in found and asked != DEFAULT_PRECISIONS:
+        if precision not in found and named:
             raise _not_offered(runtimes[0], precision, registry)
     return tuple(pairs)
 

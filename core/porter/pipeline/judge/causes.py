@@ -11,6 +11,7 @@ from porter.records.message import Message, Text
 from porter.records.parity import Parity
 from porter.records.record import Comparison, RunRecord, State, Verdict
 from porter.records.suspects import Explanation, LabelFinding, PreprocessFinding
+from porter.records.unfinished import Failing
 from porter.runfolder.layout import LOGS
 
 OUT = "OUT"
@@ -144,7 +145,9 @@ def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Se
     named = {"data"} if record.label_suspects else set()  # what is wrong with the labels is said below
     failed = [verdict for verdict in earlier if verdict.state is State.FAIL and verdict.name not in named]
     causes: list[Text] = [Message("{verdict} fails: mend that first", verdict=verdict.title) for verdict in failed]
-    if record.unfinished:
+    if any(one.stage is Failing.BUILD for one in record.unfinished):
+        causes.append(Message("a target was not built: change what its runtime refuses, or leave that runtime out"))
+    if any(one.stage is not Failing.BUILD for one in record.unfinished):
         causes.append(Message("a runtime failed: what it printed is in the folder `{folder}`", folder=LOGS))
     if any(evaluation.nonfinite for evaluation in record.evaluations):
         causes.append(Message("NaN or infinite outputs: a broken weight, or a precision that overflows"))

@@ -26,7 +26,10 @@ from porter.records.precision import FP32, PRECISIONS, Precision
 from porter.records.record import RunRecord
 from porter.records.request import RunRequest
 
-WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+WEIGHTED = frozenset(
+    {"Conv", "ConvTranspose", "Gemm", "MatMul"}
+    | {"QLinearConv", "QLinearMatMul", "QGemm", "ConvInteger", "MatMulInteger"}
+)
 """Types of ONNX nodes that multiply by weights and sum."""
 
 

@@ -162,7 +162,7 @@ def _parity(record: RunRecord) -> Verdict:
     evidence: list[Text] = []
     for parity in record.parity:
         evidence += [said(one, parity.candidate) for one in findings_of(record, parity.candidate)]
-    evidence += [Message("{artefact}: its runtime failed", artefact=one.artefact) for one in broken]
+    evidence += [_unbuilt_or_failed(one) for one in broken]
     for parity in record.parity:
         evidence.append(_worst(parity))
         evidence += [_miss(one, parity) for one in parity.outputs if not one.passed]
@@ -171,6 +171,12 @@ def _parity(record: RunRecord) -> Verdict:
     passed = not broken and all(one.passed and not is_wrong(record, one.candidate) for one in record.parity)
     state = State.PASS if passed else State.FAIL
     return _verdict("parity", state, *evidence, advice=() if passed else parity_causes(record))
+
+
+def _unbuilt_or_failed(one: Unfinished) -> Message:
+    if one.stage is Failing.BUILD:
+        return Message("{artefact}: it was not built: {reason}", artefact=one.artefact, reason=one.reason)
+    return Message("{artefact}: its runtime failed", artefact=one.artefact)
 
 
 def _worst(parity: Parity) -> Message:
@@ -247,7 +253,12 @@ def _accuracy(record: RunRecord, earlier: Sequence[Verdict]) -> Verdict:
     evidence: list[Text] = [_comparison(one) for one in record.comparisons]
     evidence += [_paired(e) for e in record.evaluations if e.changes is not None and e.changes.paired is not None]
     evidence += [Message("{title}: {doubt}", title=title, doubt=doubt) for title, doubt in doubtful]
-    evidence += [Message("{artefact}: not scored, its runtime failed", artefact=one.artefact) for one in broken]
+    evidence += [
+        Message("{artefact}: not scored, it was not built", artefact=one.artefact)
+        if one.stage is Failing.BUILD
+        else Message("{artefact}: not scored, its runtime failed", artefact=one.artefact)
+        for one in broken
+    ]
     evidence += _search(record)
     stated, contradicted = stated_evidence(record)
     evidence += stated

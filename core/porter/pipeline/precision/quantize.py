@@ -45,7 +45,7 @@ def quantize(job: Job, record: RunRecord) -> RunRecord:
     assert record.export is not None
     started = time.monotonic()
     source = job.folder / record.export.path
-    runtimes = [runtime for runtime, precision in job.targets if takes_int8_graph(runtime, precision)]
+    runtimes = [runtime for runtime, precision in job.targets if takes_int8_graph(runtime, precision, job.spec)]
     (job.folder / MODELS).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=job.folder / MODELS, prefix=".int8.", suffix=".part") as place:
         graph = Path(place) / "float.onnx"

@@ -157,10 +157,11 @@ def _graph(
     job: Job, record: RunRecord, artefact: Artefact, claimed: Precision
 ) -> tuple[int | None, int | None, int | None]:
     """Quantised layers and all layers of the int8 graph that an artefact is or was built from, and the quantised ones
-    of the graph that porter made. How a graph of another precision shows it, its runtime alone knows."""
+    of the graph that porter made, or was given. How a graph of another precision shows it, its runtime alone knows."""
     if claimed.name != INT8:
         return None, None, None
-    given = record.quantization.path if record.quantization is not None and artefact.calibration is None else ""
+    source = record.quantization or (record.export if job.spec.precision == claimed.name else None)
+    given = source.path if source is not None and artefact.calibration is None else ""
     path = artefact.path if artefact.path.endswith(".onnx") else given
     counted = {one: _quantised(job.folder / one) for one in {path, given} if one}
     int8, layers = counted.get(path, (None, None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from porter.pipeline.failing import FAULTS, failed, retried
+from porter.pipeline.failing import failed, faults, retried
 from porter.pipeline.job.job import Job
 from porter.pipeline.judge.tolerance import bound_of
 from porter.pipeline.listing import listed
@@ -40,7 +40,7 @@ def measure_all(job: Job, record: RunRecord) -> RunRecord:
         try:
             tunings = (tune(job, artefact, images, seconds=seconds),) if request.tune or request.is_auto else ()
             found = bench(job, artefact, fed, bound_of(request, job.precision(artefact.precision), record), *tunings)
-        except FAULTS as error:
+        except faults(record, scored=True) as error:
             record = save(job, failed(record, Failing.BENCH, artefact.id, error))
             continue
         record = replace(

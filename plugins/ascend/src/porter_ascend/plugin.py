@@ -189,6 +189,9 @@ def _inputs(onnx: Path) -> tuple[TensorSpec, ...]:
     inputs = facts_of(read_onnx(onnx), onnx.stat().st_size).inputs
     if len(inputs) != 1:
         raise BadInput(f"{one_line(onnx)}: {len(inputs)} inputs; runtime {NAME} feeds models of one")
+    if inputs[0].dtype != "float32":
+        name = one_line(inputs[0].name)
+        raise BadInput(f"{one_line(onnx)}: input {name!r} is {inputs[0].dtype}; runtime {NAME} feeds float32")
     return inputs
 
 

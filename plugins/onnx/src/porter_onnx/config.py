@@ -30,7 +30,7 @@ Layout = Literal["NCHW", "NHWC"]
 Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos"]
 Channels = Literal["RGB", "BGR"]
 
-Dtype = Literal["float32", "uint8"]
+Dtype = Literal["float32", "float16", "uint8"]
 T = TypeVar("T")
 
 CLASSIFICATION = "classification"
@@ -62,7 +62,7 @@ class InputConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class PreprocessConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The preprocessing as the yaml has it; None: not given."""
 
-    resize: Pixels
+    resize: Size
     crop: Size | None = None
     interpolation: Interpolation = "bilinear"
     channels: Channels = "RGB"
@@ -195,7 +195,8 @@ def _faults(found: Document) -> Iterator[tuple[str, str]]:
         yield "model", "empty; name the .onnx file, or leave the key out and give --checkpoint FILE"
     if found.sha256 is not None and not re.fullmatch("[0-9A-Fa-f]{64}", found.sha256):
         yield "sha256", f"64 hex digits are needed, found {len(found.sha256)} characters"
-    for key, size in (("input.size", found.input.size), ("preprocess.crop", found.preprocess.crop)):
+    sizes = {"input.size": found.input.size, "preprocess.crop": found.preprocess.crop}
+    for key, size in {**sizes, "preprocess.resize": found.preprocess.resize}.items():
         if size is not None and len(size) > 2:
             yield key, f"one or two numbers are needed (height, width), found {len(size)}"
     for key, values in (("preprocess.mean", found.preprocess.mean), ("preprocess.std", found.preprocess.std)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import lt
 from pathlib import Path
 
 from porter import BadInput, ModelSpec, OnnxFacts, PreprocessSpec, TensorSpec, did_you_mean, one_line
@@ -28,8 +29,9 @@ class _Both:
         return self.config.error(key, f"{one_line(given)}, but {self.file} {found}")
 
 
-def describe(config: OnnxConfig, facts: OnnxFacts, path: Path, model: str) -> ModelSpec:
-    """The spec of the ONNX file at `path`, read into `facts`; `model` is the name on the command line.
+def describe(config: OnnxConfig, facts: OnnxFacts, path: Path, model: str, precision: str = "fp32") -> ModelSpec:
+    """The spec of the ONNX file at `path`, read into `facts`; `model` is the name on the command line, `precision` what
+    the file computes in.
 
     The scored output comes first, whatever the file's order. Raises `BadInput` where the yaml contradicts the file,
     or neither says what is needed.
@@ -58,6 +60,7 @@ def describe(config: OnnxConfig, facts: OnnxFacts, path: Path, model: str) -> Mo
         num_classes=classes,
         class_names=config.names,
         opset=facts.opset,
+        precision=precision,
         checkpoint=str(path),
         published=config.reference,
         facts=_facts(facts),
@@ -78,7 +81,7 @@ def _input(both: _Both) -> TensorSpec:
         raise both.clash("input.dtype", asked.dtype, f"takes {tensor.dtype}")
     if tensor.dtype not in DTYPES:
         raise BadInput(f"{both.file}: input {name!r} is {tensor.dtype}; porter feeds {' or '.join(DTYPES)}")
-    if len(tensor.shape) != 4 or any(isinstance(n, int) and n < 1 for n in tensor.shape):
+    if len(tensor.shape) != 4:
         raise BadInput(f"{both.file}: input {name!r} has shape {_dims(tensor)}; a batch of images has four axes")
     return _free_batch(tensor)
 
@@ -123,9 +126,6 @@ def _outputs(both: _Both) -> tuple[TensorSpec, tuple[TensorSpec, ...]]:
     """The scored output, and the others."""
     outputs, asked = {tensor.name: tensor for tensor in both.facts.outputs}, both.config.output
     names = ", ".join(map(one_line, outputs))
-    for tensor in outputs.values():
-        if tensor.dtype.startswith("type "):
-            raise BadInput(f"{both.file}: output {one_line(tensor.name)!r} is no tensor; take it out of the graph")
     if asked is None and len(outputs) != 1:
         raise both.config.error("output", f"missing, and {both.file} has {names or 'none'}; name the one to score")
     if asked is not None and asked not in outputs:
@@ -141,12 +141,16 @@ def _classes(both: _Both, scored: TensorSpec) -> tuple[int | None, TensorSpec]:
     if config.task != CLASSIFICATION:
         return _named(both, labels.classes), scored
     name = one_line(scored.name)
-    if len(scored.shape) != 2 or not scored.dtype.startswith("float"):
+    if not scored.shape:  # neither the file nor inference of its shapes says it
+        scored = replace(scored, shape=("N", "columns"))
+    batch, *sizes = scored.shape
+    wide = [size for size in sizes if size != 1] or sizes[:1]
+    if len(wide) != 1 or not scored.dtype.startswith("float"):
         raise BadInput(
             f"{both.file}: output {name!r} is {scored.dtype} {_dims(scored)}; "
             f"task {CLASSIFICATION} needs float scores, images × classes"
         )
-    columns = scored.shape[1]
+    [columns] = wide
     if columns == IMAGENET_WITH_BACKGROUND and labels.background_class is None and labels.classes is None:
         problem = f"missing, and output {name!r} of {both.file} has {columns} columns; is the first one a background?"
         raise config.error("labels.background_class", f"{problem} true or false")
@@ -161,7 +165,8 @@ def _classes(both: _Both, scored: TensorSpec) -> tuple[int | None, TensorSpec]:
         hint = "" if labels.classes != columns - 1 else "; labels.background_class: true drops the first column"
         found = f"has output {name!r} of {columns} columns{extra}{hint}"
         raise both.clash("labels.classes", labels.classes if labels.classes is not None else "0", found)
-    return _named(both, classes), replace(scored, shape=(scored.shape[0], columns))
+    shape = (batch, *(columns if size == wide[0] else size for size in sizes))
+    return _named(both, classes), replace(scored, shape=shape)
 
 
 def _named(both: _Both, classes: int | None) -> int | None:
@@ -175,11 +180,14 @@ def _named(both: _Both, classes: int | None) -> int | None:
 
 def _preprocess(both: _Both, dtype: str, size: tuple[int, int]) -> PreprocessSpec:
     given, config = both.config.preprocess, both.config
-    if given.resize < max(size):
-        raise config.error("preprocess.resize", f"{given.resize} pixels cannot be cropped to {size[0]}×{size[1]}")
-    divisor, mean, std = _scaling(both) if dtype == "float32" else _byte_scaling(both)
+    squash = (given.resize[0], given.resize[1]) if len(given.resize) == 2 else None
+    if any(map(lt, squash or (given.resize[0],) * 2, size)):
+        shown = "×".join(map(str, given.resize))
+        raise config.error("preprocess.resize", f"{shown} pixels cannot be cropped to {size[0]}×{size[1]}")
+    divisor, mean, std = _byte_scaling(both) if dtype == "uint8" else _scaling(both)
     return PreprocessSpec(
-        resize=given.resize,
+        resize=min(given.resize),
+        squash=squash,
         crop=size,
         interpolation=given.interpolation,
         channels=given.channels,
@@ -232,10 +240,17 @@ def _sized(tensor: TensorSpec, layout: Layout, size: tuple[int, int]) -> TensorS
 
 
 def _free_batch(tensor: TensorSpec) -> TensorSpec:
-    """The tensor with a symbolic batch called N."""
-    if tensor.shape and isinstance(tensor.shape[0], str):
-        return replace(tensor, shape=("N", *tensor.shape[1:]))
-    return tensor
+    """The tensor with a symbolic batch called N, and plain names for whatever else is free."""
+    if not tensor.shape:
+        return tensor
+    first, *rest = tensor.shape
+    named = (_plain(size, axis) if isinstance(size, str) else size for axis, size in enumerate(rest, start=1))
+    return replace(tensor, shape=("N" if isinstance(first, str) else first, *named))
+
+
+def _plain(name: str, axis: int) -> str:
+    """The name of a free size, or one made up for what is none: an exporter writes `height/4`, or nothing."""
+    return name if name.isidentifier() and name != "N" else f"free{axis}"
 
 
 def _dims(tensor: TensorSpec) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +40,7 @@ def porter_models() -> Sequence[ModelOffer]:
 @hookimpl
 def porter_describe(request: ModelRequest) -> ModelSpec:
     """The spec of the file that the yaml, or else `--checkpoint`, names."""
-    from porter import facts_of, read_onnx, require_digest
+    from porter import facts_of, own_precision, read_onnx, require_digest
     from porter_onnx.config import read_config
     from porter_onnx.describe import describe
 
@@ -51,7 +53,8 @@ def porter_describe(request: ModelRequest) -> ModelSpec:
     if config.sha256 is not None and request.checkpoint is None:
         require_digest(path, config.sha256)
     model = read_onnx(path)
-    return describe(config, facts_of(model, path.stat().st_size), path, request.model)
+    facts = facts_of(model, path.stat().st_size)
+    return describe(config, facts, path, request.model, own_precision(model))
 
 
 @hookimpl
@@ -59,7 +62,8 @@ def porter_load(request: LoadRequest) -> Loaded:
     """The file itself; the reference runs it in ONNX Runtime with every graph optimisation off."""
     import onnx
 
-    from porter import Artefact, LoadReport, OnnxRuntimeSession, all_tensors, facts_of, read_onnx, usable_threads
+    from porter import LoadReport, all_tensors, facts_of, read_onnx
+    from porter_onnx.mending import mended
 
     path = Path(request.spec.checkpoint)
     if request.weights is not None:
@@ -75,16 +79,29 @@ def porter_load(request: LoadRequest) -> Loaded:
         parameters=facts_of(model, path.stat().st_size).parameters,
         dtypes=tuple(sorted({onnx.TensorProto.DataType.Name(tensor.data_type).lower() for tensor in tensors})),
     )
-    artefact = Artefact(runtime="onnxruntime", precision="fp32", path=str(path))
+    if not mended(model):
+        return Loaded(spec=request.spec, module=path, reference=_reference(request, path), report=report)
+    with tempfile.TemporaryDirectory(prefix="porter-onnx-") as place:  # it is read whole when it is opened
+        written = Path(place) / path.name
+        written.write_bytes(model.SerializeToString())
+        return Loaded(spec=request.spec, module=path, reference=_reference(request, written), report=report)
+
+
+def _reference(request: LoadRequest, path: Path) -> Session:
+    from porter import Artefact, OnnxRuntimeSession, usable_threads
+
+    artefact = Artefact(runtime="onnxruntime", precision=request.spec.precision, path=str(path))
     threads = request.threads or usable_threads()
     opening = OpenRequest(artefact=artefact, path=path, spec=request.spec, threads=threads)
-    reference = OnnxRuntimeSession(opening, optimise=False)
-    return Loaded(spec=request.spec, module=path, reference=reference, report=report)
+    return OnnxRuntimeSession(opening, optimise=False)
 
 
 @hookimpl
 def porter_export(loaded: Loaded, request: ExportRequest) -> Exported:
-    """A copy, byte for byte."""
+    """A copy, byte for byte, but for declarations of sizes and shapes that no runtime or checker would take."""
+    from porter import read_onnx
+    from porter_onnx.mending import mended
+
     spec: ModelSpec = loaded.spec
     source: Path = loaded.module
     if request.opset != spec.opset:
@@ -92,8 +109,14 @@ def porter_export(loaded: Loaded, request: ExportRequest) -> Exported:
             f"--opset {request.opset}: {one_line(source)} has opset {spec.opset} and is delivered as it is; "
             "leave --opset out"
         )
-    shutil.copyfile(source, request.path)
-    return Exported(path=request.path, exporter="the file as it was given", call=f"copy {source}")
+    model = read_onnx(source)
+    if done := mended(model):
+        request.path.write_bytes(model.SerializeToString())
+        how, call = f"the file as it was given, {done}", f"mend what {source} declares"
+    else:
+        shutil.copyfile(source, request.path)
+        how, call = "the file as it was given", f"copy {source}"
+    return Exported(path=request.path, exporter=how, call=call, source=source)
 
 
 @hookimpl
@@ -106,15 +129,19 @@ def porter_infer(session: Session, batch: np.ndarray, spec: ModelSpec) -> Mappin
         batch = np.ascontiguousarray(batch.transpose(0, 2, 3, 1))
     if tensor.dtype == "uint8":
         batch = np.rint(batch).clip(0, 255).astype(np.uint8)
+    elif tensor.dtype == "float16":
+        batch = batch.astype(np.float16)
     return session.run(batch)
 
 
 @hookimpl
 def porter_postprocess(outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Sequence[Any] | None:
-    """Drop the background column where there is one; the rest is the task's own."""
+    """Scores without further axes of size 1 and without a background column; the rest is the task's own."""
     from porter_onnx.config import CLASSIFICATION
 
     scored = spec.outputs[0]
-    if spec.task != CLASSIFICATION or spec.num_classes is None or scored.shape[-1] != spec.num_classes + 1:
+    if spec.task != CLASSIFICATION or spec.num_classes is None:
         return None
-    return classify(outputs[scored.name][..., 1:])
+    scores = outputs[scored.name]
+    columns = scores.reshape(len(scores), math.prod(scores.shape[1:]))  # N×C×1×1 is N×C
+    return classify(columns[:, 1:] if columns.shape[1] == spec.num_classes + 1 else columns)

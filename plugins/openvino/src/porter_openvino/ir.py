@@ -13,19 +13,49 @@ from typing import Any
 from porter import BadInput, is_full_disk, one_line, whole_file
 from porter_openvino.compiling import import_openvino, read_model, reason
 
+WIDE = ("fp32", "int8")
+"""Precisions of which OpenVINO must compute nothing in half precision."""
 TEXT_BYTES = 4096
 """Of one operation in an IR, at most; a large network with many branches takes 470."""
 
 
+def require_wide(model: Any, onnx: Path, precision: str) -> None:
+    """Raise `BadInput` for an input or output in float16, around which OpenVINO would compute in float16."""
+    half = [
+        port.get_any_name()
+        for port in (*model.inputs, *model.outputs)
+        if port.get_element_type().get_type_name() == "f16"
+    ]
+    if half:
+        raise BadInput(
+            f"{onnx}: {one_line(', '.join(half))} is float16, around which OpenVINO computes in float16 and not in the "
+            f"{precision} that this CPU offers for it; give the model float32 inputs and outputs"
+        )
+
+
 def name_outputs(model: Any, names: Sequence[str], onnx: Path) -> None:
-    """Give each result the output's name: a tensor of an IR can have several names, in no order."""
+    """Give each result the output's name: a tensor of an IR can have several names, in no order.
+
+    The results stay in the order of the file, whatever that of `names`.
+    """
     results = model.get_results()
     found = [result.get_output_tensor(0).get_names() for result in results]
-    if len(found) != len(names) or any(name not in known for name, known in zip(names, found, strict=True)):
+    own = _in_order(found, names)
+    if own is None:
         shown = ", ".join("/".join(sorted(known)) for known in found)
         raise BadInput(f"{onnx}: OpenVINO reads outputs {one_line(shown)}, the model has {', '.join(names)}")
-    for result, name in zip(results, names, strict=True):
+    for result, name in zip(results, own, strict=True):
         result.set_friendly_name(name)
+
+
+def _in_order(found: Sequence[set[str]], names: Sequence[str]) -> Sequence[str] | None:
+    """`names` in the order of the results, of which each has one or several; None where they do not go together."""
+    if len(found) != len(names):
+        return None
+    if all(name in known for name, known in zip(names, found, strict=True)):
+        return names
+    named = [next((name for name in names if name in known), "") for known in found]
+    return named if sorted(named) == sorted(names) else None
 
 
 def fix_batch(model: Any, batch: int, label: str) -> None:

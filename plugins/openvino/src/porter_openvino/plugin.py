@@ -21,7 +21,7 @@ from porter import (
     hookimpl,
 )
 from porter_openvino.compiling import ADVICE, DEVICE, NAME, cpu_precisions, read_model
-from porter_openvino.ir import fix_batch, name_outputs, save
+from porter_openvino.ir import WIDE, fix_batch, name_outputs, require_wide, save
 from porter_openvino.probe import OpenVinoProbe
 from porter_openvino.session import OpenVinoSession, require_cpu
 
@@ -57,6 +57,8 @@ class OpenVino(Runtime):
         target = request.folder / f"{stem}-{NAME}-{request.precision}{size}.xml"
         weights = target.with_suffix(".bin")
         model = read_model(request.onnx)
+        if request.precision in WIDE:
+            require_wide(model, request.onnx, request.precision)
         if batch is not None:
             fix_batch(model, batch, str(request.onnx))
         name_outputs(model, [output.name for output in request.spec.outputs], request.onnx)
