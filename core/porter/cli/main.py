@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import shlex
 import sys
@@ -18,6 +20,7 @@ INTERNAL_ERROR = 70
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error is one line on stderr. `PORTER_DEBUG=1` shows tracebacks."""
     _open_closed_streams()
+    _spare_the_collector()
     interrupts = Interrupts(_farewell(sys.argv[1:] if arguments is None else arguments))
     try:
         interrupts.answer()
@@ -89,6 +92,13 @@ def _internal(error: Exception | SystemExit) -> NoReturn:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno}; PORTER_DEBUG=1 shows the traceback"
     _fail(f"internal error, {type(error).__name__}: {error} ({place})", INTERNAL_ERROR, error)
+
+
+def _spare_the_collector() -> None:
+    """Importing PyTorch and Numba makes many objects that stay: to look through them after every 700 new ones, and
+    through all of them again at the end, takes a second or more of a command that lasts eight."""
+    gc.set_threshold(10_000)
+    atexit.register(gc.freeze)
 
 
 def _open_closed_streams() -> None:
