@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import shlex
 import sys
@@ -19,6 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error is one line on stderr. `PORTER_DEBUG=1` shows tracebacks."""
     _open_closed_streams()
     _leave_working_folder()
+    _spare_the_collector()
     interrupts = Interrupts(_farewell(sys.argv[1:] if arguments is None else arguments))
     try:
         interrupts.answer()
@@ -102,6 +105,13 @@ def _leave_working_folder() -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join(kept)
         here = os.getcwd()  # noqa: PTH109 - a text, as the entries are
         sys.path[:] = [entry for entry in sys.path if entry not in ("", here) or entry in kept]
+
+
+def _spare_the_collector() -> None:
+    """Importing PyTorch and Numba makes many objects that stay: to look through them after every 700 new ones, and
+    through all of them again at the end, takes a second or more of a command that lasts eight."""
+    gc.set_threshold(10_000)
+    atexit.register(gc.freeze)
 
 
 def _open_closed_streams() -> None:
