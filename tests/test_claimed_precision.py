@@ -206,12 +206,15 @@ def test_another_fault_is_not_called_rounding() -> None:
     assert not found.contradictions and not found.notes
 
 
-def test_bf16_as_claimed_is_quiet_and_one_that_is_finer_is_said() -> None:
+def test_bf16_as_claimed_is_quiet_and_one_that_is_finer_or_coarser_is_not() -> None:
     assert judged("bf16", relative_rms=4e-3, layers={"bf16": 49}) == PrecisionSigns(
         values=1000, relative_rms=4e-3, layers={"bf16": 49}
     )
     found = judged("bf16", relative_rms=1e-6)
-    assert not found.contradictions and "errors are those of a finer precision" in str(found.notes[0])
+    assert "errors are those of a finer precision" in str(found.contradictions[0])
+    found = judged("bf16", relative_rms=4e-2, rounded={"bf16": 4e-3}, alike={"bf16": 0.1})
+    assert "10 times what weights rounded to it make" in str(found.contradictions[0])
+    assert not judged("bf16", relative_rms=1e-2, rounded={"bf16": 4e-3}, alike={"bf16": 0.5}).contradictions
     assert "40 of 49" in str(judged("bf16", relative_rms=4e-3, layers={"bf16": 40, "fp32": 9}).notes[0])
 
 

@@ -248,9 +248,16 @@ def test_the_meter_sees_work_and_children() -> None:
     [(400.0, 1, ""), (410.0, 1, ""), (4000.0, 1, "impossible"), (1500.0, 4, ""), (150.0, 1, "low")],
 )
 def test_a_tools_throughput_must_fit_its_latency(rate: float, streams: int, check: str) -> None:
-    found = marks_of_tool(replace(INFO, streams=streams), 4, Latency(mean_ms=10.0), rate)
+    found = marks_of_tool(replace(INFO, streams=streams), 4, Latency(mean_ms=10.0), rate, 1000 / rate)
     assert ["impossible" if mark.impossible else "low" for mark in found] == ([check] if check else [])
-    assert not marks_of_tool(INFO, 4, Latency(), rate), "it gives no latency of a batch"
+    assert not marks_of_tool(INFO, 4, Latency(), rate, None), "it gives no latency of a batch"
+
+
+def test_times_of_a_tool_that_contradict_each_other_are_impossible() -> None:
+    assert not marks_of_tool(INFO, 1, Latency(min_ms=1.0, median_ms=2.0, p99_ms=4.0), 500.0, 2.0)
+    for latency, ms in ((Latency(min_ms=3.0, median_ms=2.0), 2.0), (Latency(), 16.0)):
+        [mark] = marks_of_tool(INFO, 1, latency, 500.0, ms)
+        assert (mark.check, mark.impossible) == ("own-times", True)
 
 
 def test_one_level_is_one_whatever_its_shape() -> None:

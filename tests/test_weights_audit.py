@@ -311,6 +311,10 @@ def spoil_head(net: Any) -> None:
     net.head.weight.data.zero_()
 
 
+def spoil_constant(net: Any) -> None:
+    net.stage[0].conv.weight.data.fill_(0.01)
+
+
 def spoil_zero(net: Any) -> None:
     net.stage[1].conv.weight.data.zero_()
 
@@ -324,7 +328,7 @@ def spoil_reset(net: Any) -> None:
     net.stage[1].norm.reset_running_stats()
 
 
-@pytest.mark.parametrize("spoil", [spoil_nan, spoil_head, spoil_zero, spoil_statistics, spoil_reset])
+@pytest.mark.parametrize("spoil", [spoil_nan, spoil_head, spoil_zero, spoil_constant, spoil_statistics, spoil_reset])
 def test_contents_that_no_trained_model_has_fail(spoil: Callable[[Any], None]) -> None:
     net = learned()
     assert odd_contents(net, 100) == []
@@ -334,7 +338,8 @@ def test_contents_that_no_trained_model_has_fail(spoil: Callable[[Any], None]) -
 
 
 def odd_blur(net: Any) -> None:
-    net.stage[0].conv.weight.data.fill_(1 / 9)
+    net.blur = nn.Conv2d(16, 16, 3, groups=16, bias=False)
+    net.blur.weight.data.fill_(1 / 9)
 
 
 def odd_absorbed(net: Any) -> None:

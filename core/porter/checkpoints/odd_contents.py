@@ -109,8 +109,10 @@ def _distance(flat: Tensor, cumulative: Any) -> float:
 
 
 def _alike(module: Any) -> Iterator[Suspicion]:
-    """Layers of one value. Zero before a BatchNorm that saw something else is a lost layer."""
+    """Layers of one value. Zero before a BatchNorm that saw something else is a lost layer; another value in a layer
+    that mixes channels makes all its outputs one. A fixed blur mixes none."""
     same: list[str] = []
+    mixing: list[str] = []
     lost: list[str] = []
     before, zero = "", False
     for name, part in module.named_modules():
@@ -120,6 +122,8 @@ def _alike(module: Any) -> Iterator[Suspicion]:
         zero = False
         if _has_weight(part) and part.weight.numel() >= FEW and _is_one_value(part.weight):
             same.append(name)
+            if part.weight.shape[1] > 1 and part.weight.shape[0] > 1 and bool(part.weight.any()):
+                mixing.append(name)
             before, zero = name, not bool(part.weight.any()) and getattr(part, "bias", None) is None
     if lost:
         what = Message(
@@ -128,7 +132,14 @@ def _alike(module: Any) -> Iterator[Suspicion]:
             names=names(lost),
         )
         yield Suspicion(what=what, fails=True)
-    if rest := [name for name in same if name not in lost]:
+    if mixing:
+        what = Message(
+            "{count} layers hold one value throughout, so that all their outputs are one: {names}",
+            count=len(mixing),
+            names=names(mixing),
+        )
+        yield Suspicion(what=what, fails=True)
+    if rest := [name for name in same if name not in (*lost, *mixing)]:
         what = Message("{count} layers are one value everywhere: {names}", count=len(rest), names=names(rest))
         yield Suspicion(what=what, fails=False)
 

@@ -9,26 +9,33 @@ from collections.abc import Mapping
 TOP1 = re.compile(
     r"(best_|max_|val_|test_|eval_)*(perf|acc|acc_?1|acc@1|prec|prec_?1|prec@1|top_?1|accuracy|acc_top1|metric)"
 )
+GROUPS = frozenset({"metrics", "best_metrics", "results", "scores"})
 EPOCH = frozenset({"epoch", "epochs", "last_epoch"})
 
 
 def stated_metrics(content: object) -> dict[str, float]:
-    """Figures at the top of a checkpoint by their key; accuracies in percent. Empty where it states none."""
+    """Figures at the top of a checkpoint, or in a `GROUPS` there, by their key; accuracies in percent. Empty where it
+    states none."""
     found: dict[str, float] = {}
-    for key, value in content.items() if isinstance(content, Mapping) else ():
+    top = dict(content) if isinstance(content, Mapping) else {}
+    for group in GROUPS & top.keys():
+        inner = top[group] if isinstance(top[group], Mapping) else {}
+        top |= {f"{group}.{key}": value for key, value in inner.items() if isinstance(key, str)}
+    for key, value in top.items():
         number = _number(value) if isinstance(key, str) else None
         if number is None:
             continue
-        if key.lower() in EPOCH:
+        name = key.lower().rpartition(".")[2]
+        if name in EPOCH:
             found[key] = number
-        elif TOP1.fullmatch(key.lower()) and 0 < number <= 100:
+        elif TOP1.fullmatch(name) and 0 < number <= 100:
             found[key] = number * 100 if number <= 1 else number
     return found
 
 
 def accuracies(stated: Mapping[str, float]) -> dict[str, float]:
     """Those that are accuracies, the best first."""
-    kept = {key: value for key, value in stated.items() if key.lower() not in EPOCH}
+    kept = {key: value for key, value in stated.items() if key.lower().rpartition(".")[2] not in EPOCH}
     return dict(sorted(kept.items(), key=lambda one: -one[1]))
 
 

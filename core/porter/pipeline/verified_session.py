@@ -21,7 +21,7 @@ from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact
 from porter.pipeline.judge.tolerance import Bound
 from porter.pipeline.session_checks.calls import session_findings, swallowed
-from porter.pipeline.session_checks.check_names import OUTPUTS, STALE_FILE, finding
+from porter.pipeline.session_checks.check_names import OTHER_FILE, OUTPUTS, STALE_FILE, finding
 from porter.pipeline.session_checks.input_layout import layout_findings
 from porter.pipeline.session_checks.rows_alike import Rows, rows_off
 from porter.pipeline.session_checks.wrong_rows import named
@@ -81,7 +81,10 @@ def explained(job: Job, record: RunRecord, artefact: Artefact, parity: Parity, i
     except PorterError:  # the finding stands without a reason
         return parity
     if not rows_off(wanted, got, parity.tolerance).any():
-        return parity
+        if all(one.passed for one in parity.outputs if one.batch == 1):
+            return parity
+        text = Message("its outputs are right in the run's folder, and not where its own files alone are")
+        return replace(parity, findings=distinct_checks((finding(OTHER_FILE, text), *parity.findings)))
     found = list(other_weights(job, record, artefact))
     if not found and not rows_off(wanted, anew, parity.tolerance).any():
         found.append(finding(STALE_FILE, Message("compiled anew, without the cache, its outputs are the reference's")))

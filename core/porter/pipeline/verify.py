@@ -15,7 +15,7 @@ from porter.pipeline.evaluation.prepare import readable
 from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.failing import failed, faults, retried
 from porter.pipeline.job.job import Job
-from porter.pipeline.job.opening import open_artefact
+from porter.pipeline.job.opening import files_alone, open_artefact, require_built
 from porter.pipeline.judge.claimed_precision import told
 from porter.pipeline.judge.tolerance import Bound, bound_of
 from porter.pipeline.precision.signs import Compared, signs_of
@@ -52,8 +52,12 @@ def verify_all(job: Job, record: RunRecord) -> RunRecord:
         for artefact in record.artefacts:
             bound = bound_of(job.request, job.precision(artefact.precision), record)
             try:
-                with closing(open_artefact(job, artefact)) as session:
-                    compared: list[Compared] = []
+                compared: list[Compared] = []
+                require_built(job, artefact)
+                with (
+                    files_alone(job, artefact) as folder,
+                    closing(open_artefact(job, artefact, folder=folder)) as session,
+                ):
                     found = verify(job, artefact.id, session, images, bound, compared)
                     info = session.info
                 found = found if found.passed else explained(job, record, artefact, found, images)

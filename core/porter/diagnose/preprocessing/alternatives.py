@@ -27,7 +27,7 @@ GROSS = frozenset(
     }
 )
 """Faults that leave little of an accuracy: a model that is mostly right has none of them."""
-EXIF = "exif"
+EXIF, AS_DECLARED = "exif", "declared"
 GEOMETRY = frozenset({"oriented", "mirrored", "short", "stretch", "layout"})
 """Fields of a recipe that move what is in the picture: a label that is no class of the whole image does not follow."""
 
@@ -67,7 +67,7 @@ def alternatives(
 
 def as_declared() -> Change:
     """The reference pipeline of the spec itself, where the model's plugin has another one."""
-    return _change("declared", Message("the pipeline that the spec declares"))
+    return _change(AS_DECLARED, Message("the pipeline that the spec declares"))
 
 
 def _ranges(spec: PreprocessSpec) -> Iterator[Change]:

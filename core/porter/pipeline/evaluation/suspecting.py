@@ -11,6 +11,7 @@ from porter.pipeline.evaluation.scoring import gate_metric
 from porter.pipeline.evaluation.trying import try_alternatives
 from porter.pipeline.job.job import Job
 from porter.pipeline.judge.verdicts import not_comparable
+from porter.pipeline.judge.weights_evidence import weights_evidence
 from porter.records.evaluation import Metric
 from porter.records.message import Message, Text
 from porter.records.record import RunRecord
@@ -40,7 +41,9 @@ def suspected(job: Job, record: RunRecord, reference: Pass) -> RunRecord:
 
 
 def _tried(job: Job, record: RunRecord, reference: Pass) -> Tried | None:
-    """None where there is nothing to score with."""
+    """None where there is nothing to score with, and where the weights are wrong: any other input then seems better."""
+    if record.load is not None and not weights_evidence(record.load, record.weights_audit)[1]:
+        return None
     metrics, scores = reference.evaluation.metrics, reference.answers.scores
     if not metrics or not scores or min(scores) < 0 or max(scores) > 1:
         return None

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from porter.data.selection import evenly_spaced
-from porter.diagnose.preprocessing.alternatives import EXIF, alternatives, as_declared
+from porter.diagnose.preprocessing.alternatives import AS_DECLARED, EXIF, alternatives, as_declared
 from porter.diagnose.preprocessing.recipe import Recipe, declared
 from porter.diagnose.preprocessing.resizers import opencv_problem
 from porter.diagnose.preprocessing.usual_faults import Change
@@ -31,8 +31,10 @@ STEP = 0.1
 ROUNDS, CLOSE_ROUNDS = (3, 5, 16), (12, 24, 60)
 """Wrong images of each round of the race; `CLOSE` where the accuracy is poor."""
 CLOSE_ROUNDS_ALL = sum(CLOSE_ROUNDS)
-KEPT, CLOSE_KEPT = (6, 2, 2), (10, 4, 3)
+KEPT, CLOSE_KEPT = (6, 4, 4), (10, 6, 4)
 """Alternatives that go on after each round, at most, and those that are level with the last of them."""
+TESTED = 3
+"""Of those that are left, the best that are held against the declared pipeline."""
 MENDED = 0.25
 """Share of the wrong images that an alternative must mend to go on, at least; where the accuracy is poor, any."""
 HOPE = 0.7
@@ -100,11 +102,14 @@ def race(rendered: Rendered, asked: Asked, *, close: bool) -> tuple[Better, ...]
         levels = sorted(mended.values(), reverse=True)[:kept]
         bound = max([least, *levels[-1:]])  # those that are level with the last that goes on go on with it
         left = tuple(change for change in left if 0 < mended[id(change)] >= bound)
-    sound = [change for change in left if _gains(rendered, asked, change, seen)]
-    found = [better for change in sound if (better := _tested(rendered, asked, change)) is not None]
+    gains = {id(change): _gain(rendered, asked, change, seen) for change in left}
+    sound = sorted((change for change in left if gains[id(change)] > 0), key=lambda change: -gains[id(change)])
+    found = [better for change in sound[:TESTED] if (better := _tested(rendered, asked, change)) is not None]
     best = max((one.value for one in found), default=0.0)
     usual = [change.suspect.name for change in asked.changes]
     as_good = [one for one in found if one.value >= best - AS_GOOD]
+    if own := [one for one in as_good if one.suspects[0].name == AS_DECLARED]:
+        return (own[0],)  # each other one is right for leaving the model's own pipeline as well
     return tuple(sorted(as_good, key=lambda one: usual.index(one.suspects[0].name)))
 
 
@@ -170,12 +175,12 @@ def _mended(rendered: Rendered, asked: Asked, change: Change, count: int) -> flo
     return _share(rendered, asked, change, _wrongs(asked, change.suspect.name), count, 1)
 
 
-def _gains(rendered: Rendered, asked: Asked, change: Change, seen: int) -> bool:
-    """Whether the change seems to gain more than it loses, by a few wrong and a few right images."""
+def _gain(rendered: Rendered, asked: Asked, change: Change, seen: int) -> float:
+    """Images that the change seems to gain more than it loses, by a few wrong and a few right ones."""
     pool = _pool(asked, change.suspect.name)
     right = [place for place in pool if not _wrong(asked.scores[place])]
     gained = _mended(rendered, asked, change, seen) * (len(pool) - len(right))
-    return gained > _share(rendered, asked, change, right, RIGHT, -1) * len(right)
+    return gained - _share(rendered, asked, change, right, RIGHT, -1) * len(right)
 
 
 def _share(

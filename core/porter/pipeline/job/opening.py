@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from porter.pipeline.job.as_asked import require_as_asked
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.loading import session_info
 from porter.records.artefact import Artefact
-from porter.runfolder.layout import CACHE
+from porter.runfolder.layout import APART, CACHE
 from porter.runfolder.written import changed
 
 
@@ -37,6 +40,24 @@ def require_built(job: Job, artefact: Artefact) -> None:
     for name in changed(job.folder, artefact.files):
         file_digest(job.folder / name)  # raises where it is gone
         raise BadInput(f"{job.folder / name}: its content is not what this run built; export it again")
+
+
+@contextmanager
+def files_alone(job: Job, artefact: Artefact) -> Iterator[Path]:
+    """A folder with the artefact's files and nothing else: what a session opens there is what ships."""
+    folder = job.folder / APART
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        for file in artefact.files:
+            place = folder / file.path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                place.hardlink_to(job.folder / file.path)
+            except OSError:  # a file system without such links
+                shutil.copyfile(job.folder / file.path, place)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def open_artefact(

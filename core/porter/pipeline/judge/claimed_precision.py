@@ -18,6 +18,8 @@ from porter.records.precision_signs import PrecisionSigns
 LOOK_FROM = 2.0**-17
 """Errors (root mean square, as a share of the values) from which it is worth to see what rounding would make: three
 times what was measured of fp32 on deep convolutional networks."""
+LOOK_BEYOND = 2.0
+"""The same of a coarser precision, as a multiple of its unit roundoff."""
 SUSPICIOUS_FROM = 2.0**-15
 """Errors that fp32 does not make, whatever they look like: a sixteenth of what fp16 makes."""
 AMPLIFIED, AMPLIFIED_ALIKE = 256.0, 16.0
@@ -30,6 +32,9 @@ SIZES_WITHIN = 4.0
 """How far errors may lie from those of rounded weights and be called of that size."""
 FINER_BELOW = 64.0
 """Errors so much smaller than one rounding step of the precision come from a finer one."""
+COARSER_BEYOND = 6.0
+"""Times the errors that weights rounded to the claimed precision make: rounding activations as well makes about twice
+as much as the weights alone."""
 FEW_VALUES = 16
 UNDONE_SHARE = 0.5
 """Of the layers that the graph has in int8, as many must run in it."""
@@ -41,8 +46,10 @@ def is_exact(claimed: Precision) -> bool:
 
 
 def is_suspicious(claimed: Precision, relative_rms: float | None) -> bool:
-    """Whether errors may be larger than those of the fp32 that is claimed, so that it is worth a closer look."""
-    return is_exact(claimed) and relative_rms is not None and relative_rms >= LOOK_FROM
+    """Whether errors may be larger than those of the precision that is claimed, so that it is worth a closer look."""
+    if relative_rms is None or claimed.quantised:
+        return False
+    return relative_rms >= (LOOK_FROM if is_exact(claimed) else LOOK_BEYOND * claimed.unit_roundoff)
 
 
 def told(
@@ -64,7 +71,10 @@ def told(
         (contradictions if sure and not (given and within) else notes).append(size)
     finer = _finer(signs, artefact, claimed)
     if finer:
-        (contradictions if claimed.quantised else notes).append(finer)
+        contradictions.append(finer)
+    coarser = _coarser(signs, artefact, claimed)
+    if coarser:
+        contradictions.append(coarser)
     weights = _weights(signs, artefact)
     if weights:
         (contradictions if signs.weights_own is False else notes).append(weights)
@@ -128,7 +138,7 @@ def _undone(signs: PrecisionSigns, artefact: str, claimed: Precision) -> Message
 
 def _size(signs: PrecisionSigns, artefact: str, claimed: Precision, *, within: bool) -> Message | None:
     """That errors are those of a coarser precision."""
-    if not is_suspicious(claimed, signs.relative_rms) or signs.relative_rms is None:
+    if not is_exact(claimed) or not is_suspicious(claimed, signs.relative_rms) or signs.relative_rms is None:
         return None
     noise = PRECISIONS[FP32].unit_roundoff if signs.noise is None else signs.noise
     best = max(signs.alike, key=lambda name: signs.alike[name], default="")
@@ -174,6 +184,21 @@ def _finer(signs: PrecisionSigns, artefact: str, claimed: Precision) -> Message 
         claimed=claimed.name,
         error=signs.relative_rms,
         step=claimed.unit_roundoff,
+    )
+
+
+def _coarser(signs: PrecisionSigns, artefact: str, claimed: Precision) -> Message | None:
+    """That errors are far larger than what the precision makes of this network's weights."""
+    made = signs.rounded.get(claimed.name)
+    if not made or signs.relative_rms is None or signs.relative_rms <= COARSER_BEYOND * made:
+        return None
+    return Message(
+        "{artefact}: {claimed} is claimed, and its errors (root mean square {error:.2g} of the values) are {times:.0f} "
+        "times what weights rounded to it make",
+        artefact=artefact,
+        claimed=claimed.name,
+        error=signs.relative_rms,
+        times=signs.relative_rms / made,
     )
 
 

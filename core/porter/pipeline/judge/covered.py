@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from porter.pipeline.session_checks.check_names import OUTPUTS
 from porter.records.coverage import Compared, SettingCheck
 from porter.records.message import Message, Text
 from porter.records.record import RunRecord
@@ -11,10 +12,15 @@ from porter.records.session_finding import SessionFinding
 
 
 def findings_of(record: RunRecord, artefact: str) -> tuple[SessionFinding, ...]:
-    """What the sessions of an artefact get wrong, each check once: what fails first, in the order of the stages."""
+    """What the sessions of an artefact get wrong, each check once: what fails first, in the order of the stages.
+
+    That no check tells why is said where none does.
+    """
     found: dict[str, SessionFinding] = {}
     for one in sorted(_findings(record, artefact), key=lambda one: not one.fails):
         found.setdefault(one.check, one)
+    if any(one.fails for check, one in found.items() if check != OUTPUTS):
+        found.pop(OUTPUTS, None)
     return tuple(found.values())
 
 

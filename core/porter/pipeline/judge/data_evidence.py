@@ -112,7 +112,9 @@ def against_data(record: RunRecord) -> list[Text]:
 
 def _unexplained(record: RunRecord, audit: DataAudit) -> list[Odd]:
     """The oddities, but for labels that look random where something else explains the answers."""
-    explained = bool(record.label_suspects or (record.tried is not None and contradicting(record.tried)))
+    weights = record.weights_audit is not None and record.weights_audit.suspicions
+    tried = record.tried is not None and contradicting(record.tried)
+    explained = bool(record.label_suspects or tried or weights)
     return [one for one in audit.oddities if not (one.kind is Oddity.RANDOM and explained)]
 
 

@@ -30,6 +30,8 @@ SLOWED = 2.0
 IN_FLIGHT, LEFT_OUT = 1.5, 0.5
 """Batches in flight over the streams that a tool claims: rate × latency gives them. Less than the second is time that
 the latency leaves out."""
+APART = 1.5
+"""How many times as long as 1 / throughput the time of an image may be stated."""
 ALLOWANCE = {4: 8.0, 2: 128.0, 1: 256.0}
 """Operations over those of a small float32 matrix product that one processor can do, by the bytes of a value: 2.25
 times less arithmetic by Winograd's method, a product that reaches half of what is possible, and a busy machine; matrix
@@ -61,8 +63,34 @@ def marks_of(timing: Timing, info: SessionInfo) -> tuple[Mark, ...]:
     return (*_outputs(timing), *_levels(timing), *_first(timing, info), *_threads(timing, info))
 
 
-def marks_of_tool(info: SessionInfo, batch: int, latency: Latency, rate: float) -> tuple[Mark, ...]:
-    """Whether a tool's throughput (images a second) fits its own latency and batch."""
+def marks_of_tool(
+    info: SessionInfo, batch: int, latency: Latency, rate: float, ms_per_image: float | None
+) -> tuple[Mark, ...]:
+    """Whether a tool's throughput (images a second) fits its own latency and batch, and its times each other."""
+    return (*_order(latency), *_of_image(rate, ms_per_image), *_flying(info, batch, latency, rate))
+
+
+def _order(latency: Latency) -> Iterator[Mark]:
+    """Whether the least time lies below the median, that below the 99th percentile, and that below the greatest."""
+    ordered = (latency.min_ms, latency.median_ms, latency.p90_ms, latency.p99_ms, latency.max_ms)
+    stated = [one for one in ordered if one is not None]
+    if stated != sorted(stated):
+        text = Message("its times are out of order: {times}", times=tuple(f"{one:.3g} ms" for one in stated))
+        yield Mark(check="own-times", text=text, impossible=True)
+
+
+def _of_image(rate: float, ms_per_image: float | None) -> Iterator[Mark]:
+    if ms_per_image and rate and not 1 / APART < rate * ms_per_image / 1000 < APART:
+        text = Message(
+            "{rate:.2f} images/s are {given:.3g} ms an image, {stated:.3g} ms is stated",
+            rate=rate,
+            given=1000 / rate,
+            stated=ms_per_image,
+        )
+        yield Mark(check="own-times", text=text, impossible=True)
+
+
+def _flying(info: SessionInfo, batch: int, latency: Latency, rate: float) -> tuple[Mark, ...]:
     each = latency.mean_ms or latency.median_ms
     if not each:
         return ()

@@ -19,6 +19,7 @@ NAN_ROWS = "nan-rows"
 LAYOUT = "layout"
 STALE_FILE = "stale-file"
 SWALLOWED = "swallowed-errors"
+OTHER_FILE = "other-file"
 OUTPUTS = "outputs"
 
 TITLES = {
@@ -36,6 +37,7 @@ TITLES = {
     LAYOUT: Message("the input is read in another layout"),
     STALE_FILE: Message("the compiled file is of another model"),
     SWALLOWED: Message("an error is swallowed, and outputs are returned all the same"),
+    OTHER_FILE: Message("the session opens another file than the artefact"),
     OUTPUTS: Message("outputs differ, and no check tells why"),
 }
 
