@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from porter.errors import BadInput, one_line
+from porter.files.native_names import require_native_name
 from porter.graphs.not_onnx import what_it_is
 from porter.records.exported import OnnxFacts
 from porter.records.spec import ModelSpec, TensorSpec
@@ -35,6 +36,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         raise BadInput(f"{shown}: no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise BadInput(f"{shown}: cannot be read: {one_line(getattr(error, 'strerror', None) or error)}") from None
+    require_native_name(path, shown)
     if not data:
         raise BadInput(f"{shown}: empty, not an ONNX file")
     try:
