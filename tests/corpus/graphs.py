@@ -97,19 +97,19 @@ CASES = [
     Case(
         name="text",
         command=ONNX,
-        says="tiny.onnx: not an ONNX",
+        says="tiny.onnx: is a Git LFS pointer, not the file itself",
         files={"tiny.onnx": "version https://git-lfs.github.com/spec/v1\n"},
     ),
     Case(
         name="cut short",
         command=ONNX,
-        says="tiny.onnx: not an ONNX",
+        says="tiny.onnx: begins as an ONNX file and does not end as one: damaged or cut short",
         files={"tiny.onnx": lambda p: p.write_bytes(strongest_colour().SerializeToString()[:150])},
     ),
     Case(
         name="a checkpoint",
         command=ONNX,
-        says="tiny.onnx: not an ONNX",
+        says="tiny.onnx: is a zip archive that is damaged or cut short",
         files={"tiny.onnx": b"PK\x03\x04" + bytes(100)},
     ),
     Case(
@@ -202,7 +202,7 @@ CASES = [
     Case(
         name="an input of int64",
         command=ONNX,
-        says="input 'image' is int64; porter feeds float32 or uint8",
+        says="input 'image' is int64; porter feeds float32 or float16 or uint8",
         files=_changed(lambda m: _value(m, "input", dtype=TensorProto.INT64)),
     ),
     Case(
@@ -218,12 +218,6 @@ CASES = [
         files=_changed(lambda m: _value(m, "input", shape=[3, 16, 16])),
     ),
     Case(
-        name="a negative size",
-        command=ONNX,
-        says="a batch of images has four axes",
-        files=_changed(lambda m: _value(m, "input", shape=["N", 3, -16, 16])),
-    ),
-    Case(
         name="seven channels",
         command=ONNX,
         says="its input is N×7×16×16; porter makes images of 3 channels",
@@ -236,7 +230,9 @@ CASES = [
         files=_changed(lambda m: m.graph.input.append(helper.make_tensor_value_info("\x1b[2J", 1, [1]))),
     ),
     # --- graphs side by side
-    Case(name="diagnose: text for a graph", command=GRAPHS, says="bad.onnx: not an ONNX", files={"bad.onnx": "text"}),
+    Case(
+        name="diagnose: text for a graph", command=GRAPHS, says="bad.onnx: is a text file", files={"bad.onnx": "text"}
+    ),
     Case(
         name="diagnose: weights outside",
         command=GRAPHS,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from porter.errors import BadInput, one_line
 from porter.files.limits import COUNTS, limit_of, over_count
+from porter.files.native_names import require_native_name
 from porter.files.received import read_received
 from porter.graphs.not_onnx import what_it_is
 from porter.records.exported import OnnxFacts
@@ -31,6 +32,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
 
     shown = one_line(path)
     data = read_received(path, "ONNX file")
+    require_native_name(path, shown)
     if not data:
         raise BadInput(f"{shown}: empty, not an ONNX file")
     try:

@@ -20,6 +20,7 @@ from porter.documents.deliver import deliver
 from porter.documents.templates import Templates
 from porter.errors import BadInput, Missing, PluginError, one_line
 from porter.files.hashes import file_digest
+from porter.files.native_names import require_text
 from porter.hosting.guard import guarded
 from porter.hosting.registry import Registry
 from porter.importing.import_request import ImportRequest
@@ -51,6 +52,8 @@ SAME_COUNT = 0.001
 
 def import_results(request: ImportRequest, out: Path, registry: Registry, progress: Progress) -> RunRecord:
     """Import into the run's folder `out`, and write the documents. Raises `BadInput` where nothing of use was found."""
+    for option, path in (("--out", out), ("the folder", request.folder)):
+        require_text(f"{option} {one_line(path)}", str(path))
     _require_free(out)
     runtime = _runtime(request.runtime, registry)
     require_sense(request, registry)

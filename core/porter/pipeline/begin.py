@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from porter.contracts.progress import Progress
 from porter.errors import BadInput, one_line
+from porter.files.native_names import require_native_name, require_text
 from porter.files.whole import require_no_way_out
 from porter.hosting.registry import Registry
 from porter.machine import host as machine
@@ -45,6 +46,10 @@ def begin(
         folder=folder, request=request, registry=registry, progress=progress, executor=executor, templates=templates
     )
     job.files  # noqa: B018 - a wrong model or file stops before a folder is made
+    for field, value in asdict(request).items():
+        if isinstance(value, str):
+            require_text(f"--{field.replace('_', '-')} {one_line(value)}", value)
+    require_native_name(folder, f"--out {one_line(folder)}")
     _require_writable(folder)
     require_no_way_out(folder, (MODELS, TENSORS, OUTPUTS, CACHE, LOGS))
     if link := next((path for path in folder.glob(f"{KIT}*") if path.is_symlink()), None):

@@ -26,10 +26,11 @@ that is there stays."""
 
 
 def faults(record: RunRecord, *, scored: bool = False) -> tuple[type[PorterError], ...]:
-    """The errors by which an artefact of the record fails alone: every one, with others beside it or, where it was
-    `scored`, with an accuracy to deliver."""
-    others = len(record.artefacts) + len(record.unfinished) > 1
-    return REFUSALS if others or (scored and record.evaluations) else FAULTS
+    """The errors by which an artefact of the record fails alone: every one with others beside it; where it was
+    `scored`, what its runtime refuses as well, since there is an accuracy to deliver."""
+    if len(record.artefacts) + len(record.unfinished) > 1:
+        return REFUSALS
+    return (*FAULTS, BadInput) if scored and record.evaluations else FAULTS
 
 
 def failed(record: RunRecord, stage: Failing, artefact: str, error: Exception) -> RunRecord:

@@ -66,6 +66,8 @@ COMMAND = ("/usr/lib/ais_bench/__main__.py", "--model", "./net.om", "--batchsize
         ("infer.log", NPU + OLD, [(16, RATE)]),
         ("infer_bs16.log", OLD, [(16, RATE)]),
         ("bench_bs_16.txt", NPU + NEW, [(16, RATE)]),  # named as an output is
+        ("nohup.out", NPU + NEW, [(16, RATE)]),
+        ("batch16.json", summary(*COMMAND), [(16, RATE)]),  # renamed
         ("all.log", SMALL + NPU + NEW, [(1, 500.0), (16, RATE)]),  # two runs in one log
         ("msame.log", MSAME, [(4, 4000 / 6)]),
     ],

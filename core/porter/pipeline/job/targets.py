@@ -101,10 +101,10 @@ def _parted(found: Targets, registry: Registry) -> Targets:
 
 def _everything(request: RunRequest, registry: Registry, spec: ModelSpec, obstacle: str) -> Targets:
     pairs, untried = [], []
-    own = () if spec.precision == FP32 else (spec.precision,)  # what comes in another has no other
     for runtime in runtimes_of(request, registry):
         # One that is not available stays, with a precision of any kind, so that preflight says what it lacks.
-        for precision in own or registry.status(runtime.name).precisions or ("fp32",):
+        offered = registry.status(runtime.name).precisions or ("fp32",)
+        for precision in offered if spec.precision == FP32 else _of_file(runtime, offered, spec):
             reason = obstacle if takes_int8_graph(runtime, precision, spec) else ""
             if not reason and not request.runtimes:
                 try:
@@ -135,10 +135,8 @@ def _named(request: RunRequest, registry: Registry, spec: ModelSpec) -> tuple[tu
         status = registry.status(runtime.name)
         told = status.available or runtime.has_kit
         offered = [one for one in asked if one in status.precisions] if told else list(asked)
-        if not offered and runtime.as_it_is and spec.precision != FP32:
-            offered = list(asked)
-        if not offered and not named:
-            offered = [runtime.own_precision]
+        if not offered and (not named or (runtime.as_it_is and spec.precision != FP32)):
+            offered = [runtime.own_precision] if spec.precision == FP32 else _of_file(runtime, status.precisions, spec)
         if not offered:
             raise _not_offered(runtime, asked[0], registry)
         pairs += [(runtime, precision) for precision in offered]
@@ -147,6 +145,11 @@ def _named(request: RunRequest, registry: Registry, spec: ModelSpec) -> tuple[tu
         if precision not in found and named:
             raise _not_offered(runtimes[0], precision, registry)
     return tuple(pairs)
+
+
+def _of_file(runtime: Runtime, offered: Sequence[str], spec: ModelSpec) -> list[str]:
+    """What a runtime builds of a model that comes in a precision of its own: that one, else its own from there."""
+    return [spec.precision if runtime.as_it_is or spec.precision in offered else runtime.own_precision]
 
 
 def _not_offered(runtime: Runtime, precision: str, registry: Registry) -> BadInput:

@@ -7,8 +7,10 @@ import re
 import secrets
 import signal
 import socket
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from porter.errors import BadInput, Missing, one_line
@@ -18,6 +20,7 @@ from porter.pipeline.evaluation.executors.crew import KEYWORDS, Crew
 
 PATIENCE = 5.0
 """Seconds to wait for the machine of an address to answer."""
+SHARED_MEMORY = "/dev/shm"
 OBJECT_STORE = 200 * 2**20
 """Bytes of the object store of a cluster of this machine alone, whose files need not be sent to it."""
 
@@ -51,10 +54,13 @@ class Ray(EvaluationExecutor):
         self._started = False
 
     def require(self) -> None:
-        """Raise `Missing` where Ray is not installed, and `BadInput` where the cluster cannot be reached."""
+        """Raise `Missing` where Ray is not installed or cannot start here, and `BadInput` where the cluster cannot be
+        reached."""
         _imported()
         if self._address is not None:
             self._connected(1)
+        else:
+            _require_places()
 
     @contextmanager
     def answering(self, work: Work) -> Iterator[Answering]:
@@ -94,6 +100,11 @@ class Ray(EvaluationExecutor):
             ray.init(**options)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             raise BadInput(f"--ray-address {one_line(self._address or 'local')}: {one_line(error)}") from None
+        except Exception as error:  # Ray's own, which share no base, of a node that does not come up
+            raise Missing(
+                f"--executor ray: Ray does not start on this machine: {one_line(error)[:300]}; "
+                "give --ray-address of a cluster that runs, or leave --executor out"
+            ) from None
         finally:
             if handler is not None and signal.getsignal(signal.SIGTERM) is not handler:
                 signal.signal(signal.SIGTERM, handler)  # Ray's own exits at once
@@ -144,6 +155,18 @@ def _require_answer(address: str) -> None:
         socket.create_connection((match["host"].strip("[]"), int(match["port"])), timeout=PATIENCE).close()
     except (OSError, OverflowError, UnicodeError) as error:
         raise BadInput(f"--ray-address {one_line(address)}: nothing answers there: {one_line(error)}") from None
+
+
+def _require_places() -> None:
+    """Raise `Missing` where Ray could not write what it needs to start, as in a container that is read-only: it would
+    try for a minute, and not say why."""
+    places = {SHARED_MEMORY: "its objects", os.environ.get("RAY_TMPDIR") or tempfile.gettempdir(): "its sessions"}
+    for place, what in places.items():
+        if Path(place).is_dir() and not os.access(place, os.W_OK | os.X_OK):
+            raise Missing(
+                f"--executor ray: {one_line(place)} cannot be written, and Ray keeps {what} there; make it writable "
+                "(of a container: --tmpfs, --shm-size), give --ray-address of a cluster, or leave --executor out"
+            )
 
 
 def _imported() -> Any:
