@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -16,6 +15,7 @@ from porter.documents.html import html_environment
 from porter.documents.languages import ENGLISH, Catalogue, catalogue, placeholders, read_catalogue, say_from
 from porter.errors import BadInput, one_line
 from porter.files.inside import leads_out
+from porter.files.outward import shell_word
 from porter.files.received import require_regular
 from porter.records.message import Markup, Message, Value
 
@@ -111,7 +111,7 @@ def environment(templates: Templates, html: bool = False) -> jinja2.Environment:
         dims=markdown.dims,
         table=_spoken(lambda voice, found: markdown.table(found, voice.text)),
         tuple=tuple,
-        q=shlex.quote,
+        q=shell_word,
     )
     made.globals["_"] = lambda sentence, **values: _VOICE.get().translated(sentence, **values)
     return made

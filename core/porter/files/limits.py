@@ -34,7 +34,8 @@ BYTES: Mapping[str, int] = MappingProxyType(
 
 COUNTS: Mapping[str, int] = MappingProxyType(
     {
-        "values in a JSON file": 4_000_000,
+        "values in a JSON file": 2_000_000,
+        "lines of a text file": 2_000_000,
         "lines of a class map or list": 1_000_000,
         "values in a config": 100_000,
         "levels of a config": 50,
