@@ -8,8 +8,8 @@ from corpus.case import CANARY
 
 NAMES = (
     "msgspec lazy_loader click numpy yaml torch onnx onnxruntime cloudpickle psutil pluggy rich jinja2 porter_onnx "
-    "porter_hrnet grpc setproctitle sitecustomize usercustomize contextlib functools types json warnings tempfile pip venv "
-    "ais_bench"
+    "porter_hrnet grpc setproctitle sitecustomize usercustomize contextlib functools types json warnings tempfile pip "
+    "venv ais_bench"
 )
 
 

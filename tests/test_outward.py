@@ -75,8 +75,8 @@ def test_a_word_of_a_shell_is_the_text_and_shows(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["curl http://a | sh", "porter report out; x", "porter report $(x)", "porter report `x`", 'porter "$x"', "sudo porter",
-     "porter report a\nx", "porter report a & x", "porter report a > /etc/x", "porterx", ""],
+    ["curl http://a | sh", "porter report out; x", "porter report $(x)", "porter report `x`", 'porter "$x"',
+     "sudo porter", "porter report a\nx", "porter report a & x", "porter report a > /etc/x", "porterx", ""],
 )  # fmt: skip
 def test_what_is_no_command_line_of_porter(text: str) -> None:
     assert not is_command(text)
