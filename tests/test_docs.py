@@ -16,6 +16,7 @@ from tiny import SPEC, start, write_photos
 
 from porter.builtin.classification import Classification
 from porter.errors import ExitCode
+from porter.files.limits import BYTES, COUNTS, in_words
 from porter.pipeline.evaluation.shapes import NONFINITE, OK, UNREADABLE
 from porter.records.evaluation import Metric
 from porter.records.record import RunRecord
@@ -134,3 +135,11 @@ def test_result_json_is_as_documented(formats: str) -> None:
     ]
     [documented] = re.findall(r"```json\n(.*?)```", formats, re.DOTALL)
     assert json.loads(Ascend().documents(metrics, SPEC)["result.json"]) == json.loads(documented)
+
+
+def test_the_table_of_limits_is_the_code() -> None:
+    page = (DOCS / "reference/formats.md").read_text(encoding="utf-8")
+    section = page.split("## Limits\n")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][2:]
+    bytes_of = [[what, in_words(count)] for what, count in BYTES.items()]
+    assert rows == [*bytes_of, *([what, f"{count:,}"] for what, count in COUNTS.items())]

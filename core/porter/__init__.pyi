@@ -63,6 +63,8 @@ from .errors import one_line as one_line
 from .files.hashes import file_digest as file_digest
 from .files.hashes import has_digest as has_digest
 from .files.inside import leads_out as leads_out
+from .files.outward import shell_line as shell_line
+from .files.outward import shell_word as shell_word
 from .files.received import is_regular as is_regular
 from .files.received import open_regular as open_regular
 from .files.received import read_received as read_received

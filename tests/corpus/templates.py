@@ -46,5 +46,11 @@ CASES = [
         says="OverflowError",
         files=_own("{% for i in range(10**9) %}{% endfor %}"),
     ),
+    Case(
+        name="ten gigabytes",
+        command=REPORT,
+        says="README.md.j2, line 1: MemoryError",
+        files=_own("{% set x = 'a' * 10**10 %}{{ x }}"),
+    ),
     Case(name="recursion", command=REPORT, says="RecursionError", files=_own("{% include 'README.md.j2' %}")),
 ]

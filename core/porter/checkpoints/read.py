@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.version import Version
+
 from porter.checkpoints.archive import check_archive
 from porter.checkpoints.checkpoint_file import require_file
 from porter.checkpoints.inert import inert_globals
@@ -20,6 +22,8 @@ from porter.errors import BadInput, Missing, one_line
 if TYPE_CHECKING:
     from torch import Tensor
 
+SAFE_TORCH = Version("2.10")
+"""The first whose safe loader is not known to be led astray by a file."""
 _TRUST = "if you made it yourself, --trust-checkpoint unpickles it, which runs whatever code it holds"
 _UNKNOWN = re.compile(r"GLOBAL (.+?) (?:was not an allowed|whose module)", re.DOTALL)
 """Where the safe loader names the first thing that it does not load."""
@@ -172,7 +176,8 @@ def _require_torch() -> None:
         import torch
     except ImportError as error:
         raise Missing("reading a checkpoint takes torch: pip install 'porter-core[torch]'") from error
-    if not hasattr(torch.serialization, "get_unsafe_globals_in_checkpoint"):
+    if Version(torch.__version__) < SAFE_TORCH:
         raise Missing(
-            f"torch {torch.__version__} cannot read checkpoints safely (CVE-2025-32434): pip install 'torch>=2.6'"
+            f"torch {torch.__version__} cannot read checkpoints safely (CVE-2025-32434, CVE-2026-24747): "
+            f"pip install 'torch>={SAFE_TORCH}'"
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import msgspec
 
 from porter.cli.options import options, require_plugins
 from porter.cli.plugin_files import given_plugins, open_registry
 from porter.cli.table import show_table
 from porter.cli.terminal_progress import TerminalProgress
 from porter.errors import BadInput, one_line
+from porter.files.outward import say, say_json
 from porter.pipeline.job.job import Job
 from porter.pipeline.kept.caches import Caches
 from porter.records.cached import Cached, CacheKind, CacheReport, CacheState
@@ -50,7 +50,7 @@ def cache(out: Path, prune: bool, everything: bool, as_json: bool) -> None:
             kept = tuple(one for one in kept if one not in removed)
     report = CacheReport(folder=str(out), kept=kept, removed=removed)
     if as_json:
-        click.echo(msgspec.json.encode(report))
+        say_json(report)
         return
     _show(report)
 
@@ -60,12 +60,12 @@ def _show(report: CacheReport) -> None:
         columns = ("kind", "path", "state", "images", "bytes", "written", "note")
         show_table(columns, [_row(one) for one in report.kept])
     size = sum(one.size_bytes for one in report.kept)
-    click.echo(f"kept: {len(report.kept)}, {size} bytes")
+    say(f"kept: {len(report.kept)}, {size} bytes")
     if report.removed:
         freed = sum(one.size_bytes for one in report.removed)
-        click.echo(f"removed: {len(report.removed)}, {freed} bytes")
+        say(f"removed: {len(report.removed)}, {freed} bytes")
         for one in report.removed:
-            click.echo(f"    {one.path}: {one.state}{f', {one_line(one.reason)}' if one.reason else ''}")
+            say(f"    {one.path}: {one.state}{f', {one_line(one.reason)}' if one.reason else ''}")
 
 
 def _row(one: Cached) -> tuple[str, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import msgspec
 
 from porter.cli.table import show_table
 from porter.comparing.compare import compare_runs
 from porter.comparing.comparison_summary import change_words, conclusion, parts
 from porter.comparing.reproduce import other_versions, reproduction, require_inputs
 from porter.errors import BadInput, ExitCode, one_line
+from porter.files.outward import say, say_json
 from porter.files.whole import write_whole
 from porter.records.comparison import RunComparison
 from porter.runfolder.record_file import read_record
@@ -46,7 +46,7 @@ def compare(first: Path, second: Path | None, html: Path | None, reproduce: bool
 
         write_whole(html, page(found).encode())
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        say_json(found)
     else:
         _show(found)
     failed = found.worse if found.reproduction is None else found.reproduction
@@ -57,19 +57,19 @@ def _look(folder: Path) -> int:
     """Whether the run can be made again: its inputs, and what differs here."""
     record = read_record(folder)
     require_inputs(record)
-    click.echo("inputs: those of the record")
+    say("inputs: those of the record")
     for change in other_versions(record):
-        click.echo(f"other version here: {one_line(change_words(change))}")
+        say(f"other version here: {one_line(change_words(change))}")
     return int(ExitCode.OK)
 
 
 def _show(found: RunComparison) -> None:
     for part in parts(found):
-        click.echo(part.title)
+        say(part.title)
         if part.rows:
             show_table(part.columns, part.rows)
         for line in part.below:
-            click.echo(one_line(line))
-        click.echo()
+            say(one_line(line))
+        say("")
     for line in conclusion(found):
-        click.echo(f"{' ' * (len(line) - len(line.lstrip()))}{one_line(line)}")
+        say(f"{' ' * (len(line) - len(line.lstrip()))}{one_line(line)}")

@@ -12,6 +12,7 @@ from porter.cli.plugin_files import open_registry
 from porter.cli.table import show_table
 from porter.contracts.runtime import RuntimeStatus
 from porter.errors import one_line
+from porter.files.outward import say
 from porter.hosting.engines import engine_packages
 from porter.machine import host as machine
 from porter.records.environment_report import EnvironmentState, RuntimeEnvironment
@@ -38,14 +39,14 @@ def doctor(as_json: bool) -> None:
             "runtimes": {name: asdict(status) for name, status in statuses.items()},
             "environments": [asdict(one) for one in environments],
         }
-        click.echo(json.dumps(document, indent=1))
+        say(*json.dumps(document, indent=1).splitlines())
         return
-    click.echo(f"{environment.cpu}, {environment.threads} usable threads, {environment.memory_gib} GiB")
-    click.echo(f"{environment.os}, Python {environment.python}")
+    say(f"{environment.cpu}, {environment.threads} usable threads, {environment.memory_gib} GiB")
+    say(f"{environment.os}, Python {environment.python}")
     if environment.slower_because:
-        click.echo(f"preprocessing is not at its fastest: {environment.slower_because}")
+        say(f"preprocessing is not at its fastest: {environment.slower_because}")
     for name, version in environment.packages.items():
-        click.echo(f"    {name} {version}")
+        say(f"    {name} {version}")
     here = {name: status for name, status in statuses.items() if status.available}
     show_table(COLUMNS, [_cells(name, status) for name, status in here.items()])
     for name, status in statuses.items():
@@ -56,11 +57,11 @@ def doctor(as_json: bool) -> None:
             if one.runtime == name and one.state not in (EnvironmentState.UNAVAILABLE, EnvironmentState.UNUSED)
         ]
         if not status.available:
-            click.echo(f"{one_line(name)}: not available; {one_line(status.advice)}")
+            say(f"{one_line(name)}: not available; {one_line(status.advice)}")
         elif lines or status.advice:
-            click.echo(f"{one_line(name)}: {one_line(status.advice)}".removesuffix(" "))
+            say(f"{one_line(name)}: {one_line(status.advice)}".removesuffix(" "))
         for line in lines:
-            click.echo(f"    {line}")
+            say(f"    {line}")
 
 
 def _cells(name: str, status: RuntimeStatus) -> tuple[str, ...]:

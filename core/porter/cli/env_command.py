@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from porter.cli.options import options
 from porter.cli.plugin_files import open_registry
 from porter.cli.table import show_table
 from porter.errors import BadInput, did_you_mean, one_line
+from porter.files.outward import say, say_json
 from porter.records.environment_report import EnvironmentReport, RuntimeEnvironment
 from porter.worker.environments import environments_folder, remove
 from porter.worker.inventory import inventory
@@ -64,20 +64,20 @@ def _environments() -> tuple[RuntimeEnvironment, ...]:
 def _show(found: tuple[RuntimeEnvironment, ...], removed: tuple[RuntimeEnvironment, ...], as_json: bool) -> None:
     if as_json:
         report = EnvironmentReport(folder=str(environments_folder()), environments=found, removed=removed)
-        click.echo(msgspec.json.encode(report))
+        say_json(report)
         return
     if removed:
-        click.echo(f"removed: {len(removed)}, {sum(one.size_bytes for one in removed)} bytes")
+        say(f"removed: {len(removed)}, {sum(one.size_bytes for one in removed)} bytes")
         for one in removed:
-            click.echo(f"    {one.path}")
+            say(f"    {one.path}")
         return
     if not found:
-        click.echo("no runtime has an environment of its own")
+        say("no runtime has an environment of its own")
         return
     show_table(COLUMNS, [_row(one) for one in found])
     for one in found:
         if one.note:
-            click.echo(f"{one.runtime}: {one.note}")
+            say(f"{one.runtime}: {one.note}")
 
 
 def _row(one: RuntimeEnvironment) -> tuple[str, ...]:

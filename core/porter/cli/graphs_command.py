@@ -14,6 +14,7 @@ from porter.cli.headed_help import HeadedCommand
 from porter.cli.options import options
 from porter.cli.plugin_files import open_registry
 from porter.errors import BadInput, ExitCode, one_line
+from porter.files.outward import say, say_json
 from porter.runfolder.option_table import GRAPHS
 
 if TYPE_CHECKING:
@@ -87,7 +88,6 @@ class GraphOptions:
 
 def compare_graphs(asked: GraphOptions) -> int:
     """Compare and print; the exit code says whether anything was found."""
-    import msgspec
 
     from porter.cli.terminal_progress import TerminalProgress
     from porter.diagnose.graph_feeds import feeds_for
@@ -116,9 +116,9 @@ def compare_graphs(asked: GraphOptions) -> int:
         write_whole(asked.chart, depth_chart(found))
     lines = graph_lines(found)
     if asked.as_json:
-        click.echo(msgspec.json.encode(found))
+        say_json(found)
     else:
-        click.echo("\n".join(map(one_line, lines)) or "no node differs beyond the tolerance")
+        say(*map(one_line, lines) or "no node differs beyond the tolerance")
         show_graph(found)
     return int(ExitCode.VERDICT_FAILED if lines else ExitCode.OK)
 
@@ -131,17 +131,17 @@ def show_graph(graph: GraphDiagnosis) -> None:
             size = f"{node.introduced_error:.3g}"
         elif problem := (node.alone or node.error).problem:
             size = one_line(problem)
-        click.echo(f"    {rank:2}. adds {size}: {node.op_type} {one_line(node.name)} {one_line(node.module)}".rstrip())
+        say(f"    {rank:2}. adds {size}: {node.op_type} {one_line(node.name)} {one_line(node.module)}".rstrip())
     for output in graph.outputs:
         error = output.error.relative_error
         size = f"relative error {error:.3g}" if error is not None else output.error.problem or "reference all zero"
-        click.echo(f"    output {one_line(output.output)}: {one_line(size)}")
+        say(f"    output {one_line(output.output)}: {one_line(size)}")
     alone = graph.match.only_in_reference
     if alone.count:
         names = ", ".join(alone.names[:NAMES_SHOWN]) + (", …" if alone.count > NAMES_SHOWN else "")
-        click.echo(f"    not compared: {alone.count} tensors that the candidate does not give: {one_line(names)}")
+        say(f"    not compared: {alone.count} tensors that the candidate does not give: {one_line(names)}")
     for note in graph.notes:
-        click.echo(f"    note: {one_line(note)}")
+        say(f"    note: {one_line(note)}")
 
 
 def _probe_request(asked: GraphOptions, runtime: Runtime, registry: Registry) -> ProbeRequest:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import sys
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from porter.cli.options import options
 from porter.cli.plugin_files import given_plugins, open_registry
 from porter.cli.run_summary import print_summary, summary_json
 from porter.cli.terminal_progress import TerminalProgress
+from porter.files.outward import say_json, shell_line
 from porter.importing.import_request import DEFAULT_MAX_DROP, ImportRequest
 from porter.importing.import_results import import_results
 from porter.pipeline.judge.verdicts import exit_code
@@ -66,14 +65,14 @@ def import_(runtime: str, folder: Path, out: Path | None, as_json: bool, **given
     RUNTIME names the runtime whose tools left the files; its plugin says which it reads. FOLDER is a kit with its
     results, or any folder with such files. What does not fit together, and what is missing, is named.
     """
-    command = shlex.join(["porter", *sys.argv[1:]])
+    command = shell_line(["porter", *sys.argv[1:]])
     request = ImportRequest(runtime=runtime, folder=folder, plugin_files=given_plugins(), command=command, **given)  # type: ignore[arg-type]
     where = out if out is not None else Path("porter-out") / f"{request.model or folder.resolve().name}-{runtime}"
     with TerminalProgress() as progress, FolderLock(where):
         record = import_results(request, where, open_registry(), progress)
     code = exit_code(record)
     if as_json:
-        click.echo(json.dumps(summary_json(where, record, code)))
+        say_json(summary_json(where, record, code))
     else:
         print_summary(where, record)
     return int(code)

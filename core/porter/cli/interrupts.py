@@ -10,6 +10,8 @@ import time
 from types import FrameType
 from typing import NoReturn
 
+from porter.files.outward import say
+
 INTERRUPTED = 130
 """Exit code after an interrupt (Ctrl-C): 128 and the signal's number; after SIGTERM it is 143."""
 GRACE = 1.5
@@ -41,7 +43,7 @@ class Interrupts:
 
     def end(self) -> NoReturn:
         """Say how to go on, and exit as the shell expects after a signal."""
-        print(self._farewell, file=sys.stderr, flush=True)  # noqa: T201 - this is the command line
+        say(self._farewell, error=True)
         self._farewell = ""
         sys.exit(self._code())
 

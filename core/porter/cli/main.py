@@ -6,16 +6,19 @@ import atexit
 import gc
 import io
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 from porter.cli.interrupts import Interrupts
 from porter.errors import ExitCode, PorterError, one_line
+from porter.files.outward import say, shell_line
 
 INTERNAL_ERROR = 70
 """Exit code of a bug in porter (EX_SOFTWARE of sysexits.h)."""
+
+LONGEST = 4000
+"""Characters of an error's line: a name in it may be as long as a file lets it."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -59,7 +62,7 @@ def _farewell(arguments: list[str]) -> str:
     """What an interrupted command says last: of a run, how to go on with it."""
     if arguments[:1] != ["run"]:
         return "porter: interrupted"
-    again = shlex.join(["porter", *(one for one in arguments if one != "--fresh")])
+    again = shell_line(["porter", *(one for one in arguments if one != "--fresh")])
     return f"porter: interrupted; go on where it stopped with: {one_line(again)}"
 
 
@@ -73,7 +76,7 @@ def _report(error: Exception) -> NoReturn:
         case PorterError():
             _fail(str(error), error.exit_code, error)
         case click.exceptions.NoArgsIsHelpError():
-            click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+            say(*(error.ctx.get_help() if error.ctx else "").splitlines(), error=True)
             sys.exit(ExitCode.BAD_INPUT)
         case click.ClickException():
             _fail(error.format_message(), ExitCode.BAD_INPUT, error)
@@ -130,7 +133,7 @@ def _fail(text: str, code: int, error: Exception | SystemExit) -> NoReturn:
         import traceback
 
         traceback.print_exception(error)
-    print(f"porter: error: {one_line(text)}", file=sys.stderr)  # noqa: T201 - this is the command line
+    say(f"porter: error: {one_line(text)[:LONGEST]}", error=True)
     sys.exit(code)
 
 

@@ -6,7 +6,6 @@ import importlib.metadata
 import importlib.util
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import click
 
 from porter.cli.terminal_progress import TerminalProgress
 from porter.errors import BadInput, Missing, PluginError, one_line
+from porter.files.outward import say, shell_word
 from porter.hosting.manager import create_registry
 from porter.records.version import __version__
 
@@ -109,13 +109,13 @@ def start(kind: Kind, name: str, into: Path | None) -> None:
     target = into if into is not None else Path(name)
     with TerminalProgress() as progress, progress.step(kind.step):
         write_project(kind, name, target)
-    shown = shlex.quote(str(target))
-    click.echo(f"{shown}: a {kind.name} that works as it stands. Next:")
-    click.echo(f"    pip install -e {shown}")
+    shown = shell_word(str(target))
+    say(f"{shown}: a {kind.name} that works as it stands. Next:")
+    say(f"    pip install -e {shown}")
     for command in kind.first:
-        click.echo(f"    {command.format(name=name)}")
-    click.echo(f"    python -m pytest {shown}")
-    click.echo(f'    grep -rn "Fill in" {shown}')
+        say(f"    {command.format(name=name)}")
+    say(f"    python -m pytest {shown}")
+    say(f'    grep -rn "Fill in" {shown}')
 
 
 def require_free(name: str) -> None:

@@ -11,6 +11,7 @@ from porter.cli.options import options
 from porter.cli.plugin_files import given_plugins
 from porter.cli.table import show_table
 from porter.errors import one_line
+from porter.files.outward import say
 from porter.hosting.hooks import PREFIX
 from porter.hosting.manager import create_registry
 from porter.hosting.registry import Registry
@@ -26,12 +27,12 @@ def plugins(as_json: bool) -> None:
     """Show the installed plugins, with what they offer and the reason where one failed."""
     rows = describe(create_registry(files=given_plugins()))
     if as_json:
-        click.echo(json.dumps(rows, indent=1))
+        say(*json.dumps(rows, indent=1).splitlines())
         return
     show_table(COLUMNS, [_cells(row) for row in rows])
     for row in rows:
         for problem in row["problems"]:
-            click.echo(f"{one_line(row['name'])}: {problem}")
+            say(f"{one_line(row['name'])}: {problem}")
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from porter.cli.plugin_files import open_registry
 from porter.documents.deliver import deliver, require_templates
 from porter.documents.templates import Templates
 from porter.errors import one_line
+from porter.files.outward import say
 from porter.records.record import RunRecord
 from porter.runfolder.layout import DOCUMENTS
 from porter.runfolder.lock import FolderLock
@@ -33,11 +34,11 @@ def report(out: Path, templates: Path | None, **given: Any) -> None:
     with FolderLock(out):
         before = [out / name for name in DOCUMENTS if (out / name).exists()]
         for path in deliver(out, record, Templates(user=templates, plugins=_of_plugins(record))):
-            click.echo(path)
+            say(path)
         languages = ", ".join(record.request.languages)
         for path in before:
             if not path.exists():
-                click.echo(f"note: removed {path}: the documents are in {languages} only (--lang)", err=True)
+                say(f"note: removed {path}: the documents are in {languages} only (--lang)", error=True)
 
 
 def _of_plugins(record: RunRecord) -> tuple[Path, ...]:
@@ -49,9 +50,9 @@ def _of_plugins(record: RunRecord) -> tuple[Path, ...]:
     here = registry.templates(record.request.model, task, registry.runtimes())
     for plugin in record.templates:
         if plugin not in here:
-            click.echo(
+            say(
                 f"the run used templates of the plugin {one_line(plugin)!r}, which are not at hand (`porter plugins` "
                 "lists what is); core's own are used",
-                err=True,
+                error=True,
             )
     return tuple(here[plugin] for plugin in record.templates if plugin in here)

@@ -10,6 +10,7 @@ import click
 from porter.cli.options import options, require_plugins
 from porter.cli.plugin_files import given_plugins, open_registry
 from porter.errors import ExitCode, one_line
+from porter.files.outward import say, say_json
 from porter.runfolder.option_table import RUN_DIAGNOSIS
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ def run(out: Path, trust_checkpoint: bool | None, as_json: bool) -> int:
     """
     from dataclasses import replace
 
-    import msgspec
-
     from porter.cli.terminal_progress import TerminalProgress
     from porter.pipeline.begin import begin
     from porter.runfolder.lock import FolderLock
@@ -42,8 +41,8 @@ def run(out: Path, trust_checkpoint: bool | None, as_json: bool) -> int:
 
     record = read_record(out)
     if record.load_failure and record.export is None:
-        click.echo(f"weights: {one_line(record.load_failure)}")
-        click.echo(f"    next: {one_line(record.commands.get('export', 'porter export'))}")
+        say(f"weights: {one_line(record.load_failure)}")
+        say(f"    next: {one_line(record.commands.get('export', 'porter export'))}")
         return int(ExitCode.VERDICT_FAILED)
     require_plugins(record.request, given_plugins(), out)
     request = replace(record.request, trust_checkpoint=bool(trust_checkpoint), plugin_files=given_plugins())
@@ -53,10 +52,10 @@ def run(out: Path, trust_checkpoint: bool | None, as_json: bool) -> int:
     found = run.record.diagnosis
     assert found is not None
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        say_json(found)
     else:
         _show(found)
-        click.echo(f"Record: {out / 'run.json'}")
+        say(f"Record: {out / 'run.json'}")
     return int(code)
 
 
@@ -64,18 +63,18 @@ def _show(found: Diagnosis) -> None:
     from porter.cli.graphs_command import show_graph
 
     for finding in found.findings:
-        click.echo(one_line(finding.text))
-        click.echo(f"    next: {one_line(finding.command)}")
+        say(one_line(finding.text))
+        say(f"    next: {one_line(finding.command)}")
     if not found.findings:
-        click.echo(one_line(found.conclusion[0]))
+        say(one_line(found.conclusion[0]))
     for one in found.ruled_out:
-        click.echo(f"    ruled out: {one_line(one.suspect)} ({one_line(one.evidence)})")
+        say(f"    ruled out: {one_line(one.suspect)} ({one_line(one.evidence)})")
     for form in found.forms:
         shown = ", ".join(f"{m.title} {m.value:.2f}" for m in form.metrics[:1]) or one_line(form.problem)
         flips = "" if form.changes is None else f"; answers changed: {form.changes.flipped} of {form.changes.images}"
-        click.echo(f"    the same {found.images} tensors through {form.name}: {shown}{flips}")
+        say(f"    the same {found.images} tensors through {form.name}: {shown}{flips}")
     for graph in found.graphs:
-        click.echo(f"    {graph.candidate} against the model exported afresh, node by node:")
+        say(f"    {graph.candidate} against the model exported afresh, node by node:")
         show_graph(graph)
     for artefact in found.not_probed:
-        click.echo(f"    {artefact.artefact} was not compared node by node: {one_line(artefact.reason)}")
+        say(f"    {artefact.artefact} was not compared node by node: {one_line(artefact.reason)}")

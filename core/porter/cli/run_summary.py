@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import click
-
 from porter.cli.result_table import show_results
 from porter.cli.table import is_terminal
 from porter.documents.deliver import READMES
@@ -16,6 +14,7 @@ from porter.documents.drawings.lines import streams_of
 from porter.documents.markdown import num
 from porter.documents.unanswered_images import unanswered_lines
 from porter.errors import one_line
+from porter.files.outward import say
 from porter.pipeline.evaluation.subject import subjects
 from porter.records.evaluation import Evaluation
 from porter.records.performance import Performance
@@ -27,11 +26,11 @@ from porter.runfolder.layout import OUTPUTS, RECORD_NAME, REPORT, TENSORS
 def print_summary(folder: Path, record: RunRecord) -> None:
     """The end of a run: on a terminal the figures are one table, elsewhere a line each."""
     if not is_terminal():
-        click.echo("\n".join(summary_lines(folder, record)))
+        say(*summary_lines(folder, record))
         return
-    click.echo("\n".join(_opening_lines(record)))
+    say(*_opening_lines(record))
     show_results(record)
-    click.echo("\n".join([*_warning_lines(record), *_closing_lines(folder, record)]))
+    say(*_warning_lines(record), *_closing_lines(folder, record))
 
 
 def summary_lines(folder: Path, record: RunRecord) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +17,7 @@ from porter.cli.run_summary import print_summary, stage_lines, summary_json
 from porter.cli.terminal_progress import TerminalProgress
 from porter.documents.deliver import require_templates
 from porter.errors import ExitCode
+from porter.files.outward import say, say_json, shell_line
 from porter.pipeline.begin import begin
 from porter.pipeline.run import Run
 from porter.runfolder.lock import FolderLock
@@ -44,7 +43,7 @@ def _stage(
     folder = out if out is not None else Path("porter-out") / (model or "")
     executor, given = executor_from(given)
     request = request_from(model, folder, given, fresh=plain)
-    command = shlex.join(["porter", *sys.argv[1:]])
+    command = shell_line(["porter", *sys.argv[1:]])
     with TerminalProgress() as progress, FolderLock(folder) as lock, executor:
         run = begin(
             folder,
@@ -81,7 +80,7 @@ def run(model: str, out: Path | None, fresh: bool, as_json: bool, templates: Pat
         require_templates(templates)
     result, code = _stage(model, out, given, Run.everything, plain=True, fresh=fresh, templates=templates)
     if as_json:
-        click.echo(json.dumps(summary_json(result.job.folder, result.record, code)))
+        say_json(summary_json(result.job.folder, result.record, code))
     else:
         print_summary(result.job.folder, result.record)
     return int(code)
@@ -93,9 +92,9 @@ def _alone(name: str, text: str) -> click.Command:
     def command(model: str | None, out: Path | None, as_json: bool, **given: Any) -> int:
         result, code = _stage(model, out, given, lambda run: run.alone(name))
         if as_json:
-            click.echo(json.dumps(summary_json(result.job.folder, result.record, code)))
+            say_json(summary_json(result.job.folder, result.record, code))
         else:
-            click.echo("\n".join(stage_lines(name, result.job.folder, result.record)))
+            say(*stage_lines(name, result.job.folder, result.record))
         return int(code)
 
     command.__doc__ = f"{text}\n\nGoes on with the record in --out; only what that lacks must be given."

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
 from porter.errors import one_line
+from porter.files.outward import say
 
 WIDE = 10**6
 """Columns of a line that is no terminal's: nothing there is wrapped or cut."""
@@ -44,4 +43,4 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Se
     console = Console(width=WIDE, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as lines:
         console.print(table)
-    click.echo("\n".join(line.rstrip() for line in lines.get().splitlines()))
+    say(*(line.rstrip() for line in lines.get().splitlines()))

@@ -11,6 +11,7 @@ import click
 from porter.cli.options import options
 from porter.cli.plugin_files import open_registry
 from porter.errors import BadInput, ExitCode, one_line
+from porter.files.outward import say, say_json
 
 if TYPE_CHECKING:
     from porter.hosting.registry import Registry
@@ -56,7 +57,6 @@ class TensorOptions:
 
 def check_tensors(asked: TensorOptions) -> int:
     """Compare and print; the exit code says whether any tensor differs."""
-    import msgspec
 
     from porter.contracts.requests import ModelRequest
     from porter.data.selection import evenly_spaced
@@ -76,18 +76,18 @@ def check_tensors(asked: TensorOptions) -> int:
     arrays = dict(zip(chosen, read_user_tensors(asked.tensors, chosen, spec), strict=True))
     finding = explain_preprocessing(read_samples(subject.data, chosen, lambda image: arrays[image.id]), spec)
     if asked.as_json:
-        click.echo(msgspec.json.encode(finding))
+        say_json(finding)
         return _code(finding.identical)
     against = f"the reference pipeline of {one_line(subject.model)}, {one_line(spec.id)}"
     if finding.identical:
-        click.echo(f"{finding.images} tensors agree with {against}")
+        say(f"{finding.images} tensors agree with {against}")
         lines = blind_spots(finding)
     else:
-        click.echo(f"{finding.differing} of {finding.images} tensors differ from {against}")
+        say(f"{finding.differing} of {finding.images} tensors differ from {against}")
         lines = preprocessing_causes(finding)
-    click.echo("".join(f"    {one_line(line)}\n" for line in lines), nl=False)
+    say(*(f"    {one_line(line)}" for line in lines))
     where = one_line(subject.data)
-    click.echo(f"    {len(ids)} of the {len(every)} images in {where} have a tensor; {len(chosen)} were compared")
+    say(f"    {len(ids)} of the {len(every)} images in {where} have a tensor; {len(chosen)} were compared")
     return _code(finding.identical)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from porter.cli.table import is_terminal
 from porter.contracts.progress import Progress
 from porter.errors import one_line
+from porter.files.outward import say
 
 LINE_EVERY = 10.0
 """Seconds between two lines of one step, where there is no terminal."""
@@ -57,7 +58,7 @@ class TerminalProgress(Progress):
         if self._bars is not None:
             self._bars.console.print(f"note: {one_line(text)}", markup=False, highlight=False)
         else:
-            print(f"note: {one_line(text)}", file=sys.stderr)  # noqa: T201 - this is the command line
+            say(f"note: {one_line(text)}", error=True)
 
     @contextmanager
     def step(self, title: str, total: int | None = None, unit: str = "images") -> Iterator[Callable[[int], None]]:
@@ -78,8 +79,8 @@ class TerminalProgress(Progress):
             done += count
             if time.monotonic() - last >= LINE_EVERY:
                 last = time.monotonic()
-                print(f"{title}: {done} of {total}", file=sys.stderr)  # noqa: T201
+                say(f"{title}: {done} of {total}", error=True)
 
         yield advance
         counted = f"{done} of {total}, " if total else ""
-        print(f"{title}: {counted}{time.monotonic() - started:.1f} s", file=sys.stderr)  # noqa: T201
+        say(f"{title}: {counted}{time.monotonic() - started:.1f} s", error=True)

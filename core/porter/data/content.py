@@ -9,6 +9,7 @@ from functools import partial
 
 from porter.data.store import ImageStore, open_store
 from porter.errors import BadInput, one_line
+from porter.files.outward import cell, visible
 from porter.records.manifest import Item, Manifest
 
 
@@ -23,10 +24,10 @@ def content_sha256(manifest: Manifest) -> str:
 
 
 def manifest_sha256(manifest: Manifest) -> str:
-    """Hash of the manifest: its `id TAB label` lines, in order."""
+    """Hash of the manifest: its `id TAB label` lines, in order, as predictions.csv spells them."""
     digest = hashlib.sha256()
     for item in manifest.items:
-        digest.update(f"{item.id}\t{item.label}\n".encode())
+        digest.update(f"{visible(item.id)}\t{cell(str(item.label))}\n".encode())
     return digest.hexdigest()
 
 

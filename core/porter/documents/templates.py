@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +16,7 @@ from porter.documents.html import html_environment
 from porter.documents.languages import ENGLISH, Catalogue, catalogue, placeholders, read_catalogue, say_from
 from porter.errors import BadInput, one_line
 from porter.files.inside import leads_out
+from porter.files.outward import shell_word
 from porter.files.received import require_regular
 from porter.records.message import Markup, Message, Value
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 HTML = ".html.j2"
 """How the name of a template of HTML ends."""
+MEMORY = 500_000_000
+"""Bytes that rendering a user's template may take."""
 CORE, PLUGIN = "porter", "plugin"
 """Prefixes under which a template finds those that it replaces: `{% extends "porter/README.md.j2" %}`."""
 
@@ -111,7 +114,7 @@ def environment(templates: Templates, html: bool = False) -> jinja2.Environment:
         dims=markdown.dims,
         table=_spoken(lambda voice, found: markdown.table(found, voice.text)),
         tuple=tuple,
-        q=shlex.quote,
+        q=shell_word,
     )
     made.globals["_"] = lambda sentence, **values: _VOICE.get().translated(sentence, **values)
     return made
@@ -166,9 +169,32 @@ def render_template(
     voice = Voice(_catalogue(templates, language), language, _markup(texts or {}))
     token = _VOICE.set(voice)
     try:
-        return find_template(name, templates).render(values, language=language, not_measured=voice.not_measured)
+        with nullcontext() if templates.user is None else _little_memory():
+            return find_template(name, templates).render(values, language=language, not_measured=voice.not_measured)
     finally:
         _VOICE.reset(token)
+
+
+@contextmanager
+def _little_memory() -> Iterator[None]:
+    """Let this process grow by `MEMORY` at most, where the system can hold it to that: the sandbox lets a template make
+    `"a" * 10**10`."""
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        before = resource.getrlimit(resource.RLIMIT_AS)
+        most = pages * resource.getpagesize() + MEMORY
+        held = before[0] == resource.RLIM_INFINITY or before[0] > most
+    except (ImportError, OSError, ValueError):
+        yield
+        return
+    if held:
+        resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def require_templates(folder: Path, names: tuple[str, ...]) -> None:
@@ -182,7 +208,8 @@ def require_templates(folder: Path, names: tuple[str, ...]) -> None:
         raise BadInput(f"--template {one_line(folder)}: holds none of {', '.join(names)}")
     for template in found:
         try:
-            find_template(template, Templates(user=folder))
+            with _little_memory():  # what is constant is computed here
+                find_template(template, Templates(user=folder))
         except Exception as error:  # of the syntax, the encoding, or the file itself
             raise as_bad_input(template, error) from None
 

@@ -14,7 +14,7 @@ OTHER = "any other text"
 BYTES: Mapping[str, int] = MappingProxyType(
     {
         "config": 1 * MB,
-        "run record": 64 * MB,
+        "run record": 32 * MB,
         "label file": 256 * MB,
         "list of a kit": 256 * MB,
         "template": 4 * MB,
@@ -22,7 +22,7 @@ BYTES: Mapping[str, int] = MappingProxyType(
         OTHER: 64 * MB,
         "ONNX file": 2**31 - 1,
         "image file": 2**30,
-        "image file in an archive": 256 * MB,
+        "image file in an archive": 128 * MB,
         "file of arrays": 4 * GB,
         "recorded output": 1 * GB,
         "line of a journal or index": 32 * MB,
@@ -34,7 +34,8 @@ BYTES: Mapping[str, int] = MappingProxyType(
 
 COUNTS: Mapping[str, int] = MappingProxyType(
     {
-        "values in a JSON file": 4_000_000,
+        "values in a JSON file": 2_000_000,
+        "lines of a text file": 2_000_000,
         "lines of a class map or list": 1_000_000,
         "values in a config": 100_000,
         "levels of a config": 50,

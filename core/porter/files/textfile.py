@@ -19,6 +19,7 @@ from porter.files.received import read_received
 T = TypeVar("T")
 
 _BLANKS = " \t"
+LINES = "lines of a text file"
 _END = re.compile(r"\r\n?|\n")
 
 
@@ -115,11 +116,13 @@ def entries(text: str, shown: str = "text") -> Iterator[tuple[int, str]]:
     `#1.jpg` can still have a label. Lines end with LF, CRLF or CR; only space and tab are blanks, since names may hold
     any other character. A line at a time: a list of all would take several times the file.
 
-    Raises `BadInput`, naming the file as it is `shown`, at a line beyond the limit.
+    Raises `BadInput`, naming the file as it is `shown`, at a line that is too long or one too many.
     """
     longest, start = limit_of("line of text"), 0
     for number, end in enumerate(chain(_END.finditer(text), (None,)), 1):
         stop = len(text) if end is None else end.start()
+        if number > COUNTS[LINES]:
+            raise BadInput(f"{shown}: too many lines; {over_count(LINES)}")
         if stop - start > longest:
             raise BadInput(f"{shown}, line {number}: {stop - start} characters; {over('line of text')}")
         line = text[start:stop].strip(_BLANKS)

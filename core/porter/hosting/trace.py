@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 import time
 from collections.abc import Generator
 from typing import Any
 
+from porter.files.outward import say
 from porter.hosting.hooks import Function, HookSet, hook_of
 
 VARIABLE = "PORTER_TRACE"
@@ -48,4 +48,4 @@ def _traced(function: Function, hook: str, plugin: str) -> Function:
 def _line(hook: str, plugin: str, started: float, outcome: str) -> None:
     spent = 1000 * (time.perf_counter() - started)
     # One write, line end and all: hooks are called from several threads.
-    sys.stderr.write(f"trace: {hook} {plugin} {spent:.3f} ms {outcome}\n")
+    say(f"trace: {hook} {plugin} {spent:.3f} ms {outcome}", error=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from porter.documents.templates import Templates
 from porter.errors import BadInput, Missing, PluginError, one_line
 from porter.files.hashes import file_digest
 from porter.files.native_names import require_text
+from porter.files.outward import shell_line
 from porter.hosting.guard import guarded
 from porter.hosting.registry import Registry
 from porter.importing.import_request import ImportRequest
@@ -289,7 +289,7 @@ def _comparisons(job: Job, record: RunRecord, data: Dataset | None) -> tuple[Com
 def _commands(job: Job, record: RunRecord) -> dict[str, str]:
     assert record.imported is not None
     again = ["porter", *record.imported.arguments, "--out", str(job.folder)]
-    return {"import": shlex.join(again), "report": shlex.join(["porter", "report", str(job.folder)])}
+    return {"import": shell_line(again), "report": shell_line(["porter", "report", str(job.folder)])}
 
 
 def _require_free(out: Path) -> None:

@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from porter.files.outward import is_command, shell_line
+from porter.records.record import RunRecord
 from porter.records.request import RunRequest
 from porter.runfolder.option import Heading, Kind, Option
 from porter.runfolder.option_table import OPTIONS, RUN_DIAGNOSIS
@@ -20,8 +22,22 @@ def commands_of(request: RunRequest, folder: Path) -> dict[str, str]:
     commands = {name: _line(name, request, folder) for name in ("run", *STAGES)}
     for name, command in (("diagnose", RUN_DIAGNOSIS), ("report", "report")):
         again = (row for row in OPTIONS if row.each_time and command in row.commands)
-        commands[name] = shlex.join(["porter", *command.split(), str(folder), *_options(request, again)])
+        commands[name] = shell_line(["porter", *command.split(), str(folder), *_options(request, again)])
     return commands
+
+
+def derived_commands(record: RunRecord, folder: Path) -> dict[str, str]:
+    """The commands of a record, made from what it asked for: what it says of them may be a stranger's text.
+
+    Only the folder's name is taken from there; `folder` where it has none.
+    """
+    said = record.commands.get("report", "")
+    words = shlex.split(said) if is_command(said) else []
+    place = Path(words[2]) if words[:2] == ["porter", "report"] and len(words) > 2 else folder
+    if record.imported is None:
+        return commands_of(record.request, place)
+    again = ["porter", *record.imported.arguments, "--out", str(place)]
+    return {"import": shell_line(again), "report": shell_line(["porter", "report", str(place)])}
 
 
 def run_arguments(request: RunRequest) -> list[str]:
@@ -31,7 +47,7 @@ def run_arguments(request: RunRequest) -> list[str]:
 
 def _line(command: str, request: RunRequest, folder: Path) -> str:
     model = [request.model] if command in BEGINNING else []
-    return shlex.join(["porter", command, *model, *_options(request, _rows(command)), "--out", str(folder)])
+    return shell_line(["porter", command, *model, *_options(request, _rows(command)), "--out", str(folder)])
 
 
 def _rows(command: str) -> Iterable[Option]:

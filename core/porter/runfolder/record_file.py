@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from porter.errors import BadInput, one_line
 from porter.files.inside import leads_out
+from porter.files.outward import is_command
 from porter.files.received import read_received
 from porter.files.textfile import require_few_values
 from porter.files.whole import write_whole
 from porter.records.record import SCHEMA_VERSION, RunRecord
+from porter.runfolder.commands import derived_commands
 from porter.runfolder.layout import RECORD_NAME
 
 
@@ -41,7 +44,19 @@ def read_record(folder: Path) -> RunRecord:
     for inside in _paths(record):
         if leads_out(folder, inside):
             raise BadInput(f"{path}: {one_line(inside)!r} leads out of the run's folder")
-    return record
+    for said in _commands(record):
+        if not is_command(said):
+            raise BadInput(f"{path}: {one_line(said)[:100]!r} is no command line of porter")
+    if record.imported is not None and record.imported.arguments[:1] != ("import",):
+        raise BadInput(f"{path}: the arguments of its import are none")
+    return replace(record, commands=derived_commands(record, folder))
+
+
+def _commands(record: RunRecord) -> Iterator[str]:
+    """What the documents show as a command to type, and cannot be derived from the request."""
+    yield from (kit.take_back for kit in record.kits)
+    if record.diagnosis is not None:
+        yield from (finding.command for finding in record.diagnosis.findings)
 
 
 def _paths(record: RunRecord) -> Iterator[str]:
@@ -53,6 +68,10 @@ def _paths(record: RunRecord) -> Iterator[str]:
         yield artefact.id  # names folders of arrays
         yield artefact.path
         yield from (part.path for part in artefact.parts)
+    for kit in record.kits:
+        yield from (kit.path, kit.list, f"{kit.path}/{kit.script}")
+    if record.diagnosis is not None:
+        yield from record.diagnosis.charts
     yield from record.accuracy_files
 
 

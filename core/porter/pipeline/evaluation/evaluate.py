@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
 from porter.errors import PluginError
+from porter.files.outward import cell
 from porter.files.whole import whole_file
 from porter.machine.clock import now
 from porter.machine.statistics import wilson
@@ -56,7 +57,7 @@ class Predictions:
         self._write = csv.writer(stream, lineterminator="\n").writerow
 
     def __call__(self, row: Sequence[Any]) -> object:
-        return self._write(row)
+        return self._write([cell(str(value)) for value in row])
 
     @contextmanager
     def whole(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from porter.contracts.task import Scorer
 from porter.errors import PluginError
+from porter.files.outward import FORMULA
 from porter.pipeline.evaluation.prediction_changes import Answers
 from porter.pipeline.evaluation.shapes import STAGES, Judged, JudgedBatch, Row
 from porter.pipeline.evaluation.unanswered import Reasons
@@ -112,4 +113,4 @@ def no_formula(image_id: str) -> str:
 
     `./=cmd.jpg` is the same path, also to whoever matches names.
     """
-    return f"./{image_id}" if image_id.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else image_id
+    return f"./{image_id}" if image_id.startswith(FORMULA) else image_id

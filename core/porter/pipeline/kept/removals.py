@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
 
 from porter.documents.deliver import READMES
 from porter.errors import one_line
+from porter.files.outward import shell_line
 from porter.pipeline.kept.standing import remove_own_files
 from porter.records.record import OutputFile
 from porter.runfolder.layout import CACHE, DOCUMENTS
@@ -29,7 +29,7 @@ class Watched:
         """What is gone and why; `languages` are those of the documents."""
         unwanted = [name for language, name in READMES.items() if language not in languages]
         documents = [name for name in DOCUMENTS if name not in unwanted]
-        again = shlex.join(["porter", "report", str(self._folder)])
+        again = shell_line(["porter", "report", str(self._folder)])
         for names, reason in (
             (documents, f"they show an earlier record; `{again}` writes them again"),
             (unwanted, f"the documents are in {', '.join(languages)} only (--lang)"),

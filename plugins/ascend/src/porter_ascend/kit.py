@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -12,7 +11,18 @@ from pathlib import Path
 
 import msgspec
 
-from porter import BadInput, Item, Manifest, ModelSpec, Preprocessed, TensorSpec, file_digest, one_line, read_json
+from porter import (
+    BadInput,
+    Item,
+    Manifest,
+    ModelSpec,
+    Preprocessed,
+    TensorSpec,
+    file_digest,
+    one_line,
+    read_json,
+    shell_word,
+)
 from porter_ascend.atc import PRECISION_MODES, input_shape
 from porter_ascend.inputs import SUFFIX, bin_names, info_lines, write_bin
 
@@ -81,7 +91,7 @@ def script(kit: KitDocument) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters["q"] = shlex.quote
+    environment.filters["q"] = shell_word
     shape = input_shape(kit.inputs, 1)
     height, width = kit.spec.preprocess.crop
     return environment.get_template(f"{SCRIPT}.j2").render(

@@ -5,7 +5,6 @@ Where this machine lacks them, the runtime writes a kit that does all of it on a
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +33,7 @@ from porter import (
     hookimpl,
     one_line,
     read_onnx,
+    shell_line,
 )
 from porter_ascend import atc, chip, kit, scores
 from porter_ascend.host import Host
@@ -100,7 +100,7 @@ class Ascend(Runtime):
             precision=request.precision,
             path=str(target.relative_to(out)),
             batch=request.batch,
-            command=shlex.join(shown.arguments(str(target.relative_to(out).with_suffix("")))),
+            command=shell_line(shown.arguments(str(target.relative_to(out).with_suffix("")))),
             sha256=file_digest(target),
             size_bytes=target.stat().st_size,
             parts=(_part(write_tensors(target, tensors), out),),
@@ -140,7 +140,7 @@ class Ascend(Runtime):
             list=f"{request.folder.name}/{kit.DOCUMENT}",
             sha256=written.sha256,
             script=kit.SCRIPT,
-            take_back=shlex.join(["porter", "import", NAME, str(request.folder)]),
+            take_back=shell_line(["porter", "import", NAME, str(request.folder)]),
             target=document.soc_version,
             precision=request.precision,
             batches=request.batches,
