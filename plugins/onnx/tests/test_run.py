@@ -218,8 +218,12 @@ def test_files_that_cannot_be_delivered(
         ("my.yaml", "my.yaml: is a text file (it begins 'model: my.yaml"),
         ("empty.onnx", "empty.onnx: empty, not an ONNX file"),
         ("half.onnx", "half.onnx: begins as an ONNX file and does not end as one: damaged or cut short"),
-        ("/dev/zero", "'/dev/zero' leads out of the folder of the yaml; give it with --checkpoint FILE"),
+        (
+            "/dev/zero",
+            "'/dev/zero' leads out of the folder of the yaml; a .onnx file may lie elsewhere; give any other with",
+        ),
         (r'"a\0b.onnx"', "b.onnx' leads out of the folder"),
+        ("/nowhere/net.onnx", "/nowhere/net.onnx: no such file"),
         ("a" * 300 + ".onnx", "cannot be read: File name too long"),
     ],
 )

@@ -72,7 +72,7 @@ class PreprocessConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 WAYS = {
-    "model": "give it with --checkpoint FILE, or copy it there",
+    "model": "a .onnx file may lie elsewhere; give any other with --checkpoint FILE, or copy it there",
     "labels.names": "copy the file there, or write the names into the yaml",
 }
 """The way out for a path that leads out of the folder of the yaml, which may be somebody else's."""
@@ -148,7 +148,7 @@ class OnnxConfig:
 
 
 def read_config(path: Path) -> OnnxConfig:
-    """Read the yaml at `path`; paths in it are relative to its folder, and stay there.
+    """Read the yaml at `path`; paths in it are relative to its folder, and stay there but for that of a `.onnx` file.
 
     Raises:
         BadInput: one line with the file, the line, the key and what is wrong with it.
@@ -163,7 +163,7 @@ def read_config(path: Path) -> OnnxConfig:
         raise yaml_fault(document, where, key, problem)
     scaling, names = found.preprocess, found.labels.names
     for key, name in (("model", found.model), ("labels.names", names)):
-        if isinstance(name, str) and leads_out(path.parent, name):
+        if isinstance(name, str) and leads_out(path.parent, name) and not (key == "model" and _is_onnx(path, name)):
             problem = f"{one_line(name)!r} leads out of the folder of the yaml; {WAYS[key]}"
             raise yaml_fault(document, where, key, problem)
     if isinstance(names, str):
@@ -187,6 +187,15 @@ def read_config(path: Path) -> OnnxConfig:
         names=names,
         reference=_published(found.reference),
     )
+
+
+def _is_onnx(path: Path, name: str) -> bool:
+    """Whether a path leads to a file that is named as ONNX files are, links followed: such a one may lie elsewhere, as
+    nothing of it is shown unless it is a model."""
+    try:
+        return (path.parent / name).resolve().suffix == ".onnx"
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def _faults(found: Document) -> Iterator[tuple[str, str]]:
