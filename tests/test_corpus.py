@@ -98,7 +98,7 @@ def test_an_input(
 def report_of(folder: Path) -> str:
     """What the run's record says, where there is one."""
     path = folder / "out/run.json"
-    return path.read_text() if path.exists() else ""
+    return path.read_text(errors="replace") if path.exists() else ""
 
 
 def contents(folder: Path) -> dict[str, str]:

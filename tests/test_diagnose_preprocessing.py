@@ -484,7 +484,7 @@ class TestUserTensors:
 
     def test_a_folder_in_place_of_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "x.bin").mkdir()
-        with pytest.raises(BadInput, match=r"x\.bin: not a file"):
+        with pytest.raises(BadInput, match=r"x\.bin: a folder; the file of arrays must be a file"):
             read_user_tensors(tmp_path, ["x.jpg"], self.SPEC)
 
     def test_what_was_read_can_be_explained(self, tmp_path: Path) -> None:

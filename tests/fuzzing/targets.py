@@ -53,7 +53,7 @@ from porter.records.request import RunRequest
 from porter.records.spec import PreprocessSpec, TensorSpec
 from porter.runfolder.layout import RECORD_NAME
 from porter.runfolder.record_file import read_record
-from porter_ascend import aisbench, atclog, benchmark, chip, kit, om, outputs, scores
+from porter_ascend import aisbench, atclog, benchmark, chip, kit, msame, om, outputs, scores
 
 NAMES = ("0.png", "1.png", "deep/2.png")
 PIPELINE = PreprocessSpec(resize=18, crop=(16, 16))
@@ -324,7 +324,7 @@ def _ascend_text(path: Path) -> None:
     text = _text_of(path)
     atclog.read_log(text)
     chip.chips_of(text)
-    for read in (aisbench.read_log, benchmark.read_perf_vision, benchmark.read_pure_infer):
+    for read in (aisbench.read_logs, msame.read_logs, benchmark.read_perf_vision, benchmark.read_pure_infer):
         _either_way(read, path)
 
 
