@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from porter.contracts.runtime import Session
-from porter.errors import BadInput, PorterError, TargetFailed
+from porter.errors import BadInput, PluginError, PorterError, TargetFailed
 from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
 from porter.pipeline.evaluation.prepare import readable
@@ -19,6 +19,7 @@ from porter.pipeline.job.opening import files_alone, open_artefact, require_buil
 from porter.pipeline.judge.claimed_precision import told
 from porter.pipeline.judge.tolerance import Bound, bound_of
 from porter.pipeline.precision.signs import Compared, signs_of
+from porter.pipeline.session_checks.check_names import OTHER_FILE, finding
 from porter.pipeline.session_checks.rows_alike import copied
 from porter.pipeline.verified_session import distinct_checks, explained, session_faults, wrong_rows
 from porter.records.artefact import Artefact, SessionInfo
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
     from porter.diagnose.preprocessing.explain import Sample
 
+OWN_PIPELINE = 32
+"""Images that a plugin's own preprocessing is looked at on."""
 BATCHES = (1, 2, 3)
 """A single image, a pair and an odd batch: what is baked into a graph shows at one of them."""
 
@@ -62,11 +65,27 @@ def verify_all(job: Job, record: RunRecord) -> RunRecord:
                     info = session.info
                 found = found if found.passed else explained(job, record, artefact, found, images)
                 parity.append(with_precision(job, record, artefact, info, found, compared))
-            except caught as error:
-                record = failed(record, Failing.VERIFY, artefact.id, error)
+            except (PluginError, *caught) as error:
+                if isinstance(error, PluginError) and _opens(job, artefact):
+                    beside = Message("it opens in the run's folder, and not where its own files alone are")
+                    lone = unopened(job, artefact.id, str(error), bound)
+                    parity.append(replace(lone, findings=(finding(OTHER_FILE, beside),)))
+                elif isinstance(error, caught):
+                    record = failed(record, Failing.VERIFY, artefact.id, error)
+                else:
+                    raise
             except BadInput as error:  # a file that the runtime refuses is the artefact's fault, not the user's
                 parity.append(unopened(job, artefact.id, str(error), bound))
     return replace(record, parity=tuple(parity), preprocessing=preprocessing)
+
+
+def _opens(job: Job, artefact: Artefact) -> bool:
+    """Whether an artefact can be opened in the run's folder."""
+    try:
+        open_artefact(job, artefact).close()
+    except PorterError:
+        return False
+    return True
 
 
 def sample(job: Job) -> list[Prepared]:
@@ -205,28 +224,36 @@ def compare(name: str, batch: int, wanted: np.ndarray, got: np.ndarray | None, t
 
 
 def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessParity:
-    """The model's own preprocessing against the reference pipeline of its spec; a difference is explained."""
+    """The model's own preprocessing against the reference pipeline of its spec; a difference is explained.
+
+    A pipeline that a plugin brings is looked at on more images: it may differ on those of one shape or mode alone.
+    """
     import numpy as np
 
     from porter.diagnose.preprocessing.explain import ALLOWED, explain_preprocessing
     from porter.images.pipeline import reference_pipeline
 
-    samples = preprocess_samples(job, images)
+    if job.hooks.implementer("porter_preprocess") is not None:
+        images = readable(job.data, OWN_PIPELINE)
     worst: float | None = 0.0
     identical = True
-    for sample in samples:
+    apart: list[Sample] = []
+    for one in images:
+        [sample] = preprocess_samples(job, [one])
         wanted = reference_pipeline(sample.pixels, job.spec.preprocess)
         identical &= bool(np.array_equal(sample.tensor, wanted))
         comparable = sample.tensor.shape == wanted.shape and bool(np.isfinite(sample.tensor).all())
-        worst = None if worst is None or not comparable else max(worst, float(np.abs(sample.tensor - wanted).max()))
-    passed = worst is not None and worst <= ALLOWED
+        error = float(np.abs(sample.tensor - wanted).max()) if comparable else None
+        worst = None if worst is None or error is None else max(worst, error)
+        if (error is None or error > ALLOWED) and len(apart) < sum(BATCHES):
+            apart.append(sample)
     return PreprocessParity(
-        images=len(samples),
+        images=len(images),
         max_abs_error=worst,
         allowed=ALLOWED,
         identical=identical,
-        passed=passed,
-        finding=None if passed else explain_preprocessing(samples, job.spec.preprocess),
+        passed=not apart,
+        finding=explain_preprocessing(apart, job.spec.preprocess) if apart else None,
     )
 
 
