@@ -97,6 +97,7 @@ def make_weights(root: Path) -> None:
     save("ema.pth", {"state_dict": state, "state_dict_ema": noisy(0.05)})
     save("folded.pth", {"state_dict": folded(net)})
     save("zero-head.pth", {"state_dict": {**state, "7.weight": torch.zeros_like(head), "7.bias": torch.zeros(CLASSES)}})
+    save("constant-layer.pth", {"state_dict": changed("3.weight", torch.full_like(state["3.weight"], 0.01))})
     save("fresh-statistics.pth", {"state_dict": fresh})
     save("stated.pth", {"state_dict": noisy(1.0), "best_acc1": 99.2})
     save("stated-true.pth", {"state_dict": state, "best_acc1": 99.2})

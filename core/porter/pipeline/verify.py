@@ -50,6 +50,7 @@ def verify_all(job: Job, record: RunRecord) -> RunRecord:
     images = sample(job)
     parity = []
     caught = faults(record) if len(record.artefacts) + len(record.unfinished) > 1 else (TargetFailed,)
+    stops: tuple[type[PorterError], ...] = (PluginError, *caught)
     with job.progress.step("verify"):
         preprocessing = verify_preprocessing(job, images)
         for artefact in record.artefacts:
@@ -65,7 +66,7 @@ def verify_all(job: Job, record: RunRecord) -> RunRecord:
                     info = session.info
                 found = found if found.passed else explained(job, record, artefact, found, images)
                 parity.append(with_precision(job, record, artefact, info, found, compared))
-            except (PluginError, *caught) as error:
+            except stops as error:
                 if isinstance(error, PluginError) and _opens(job, artefact):
                     beside = Message("it opens in the run's folder, and not where its own files alone are")
                     lone = unopened(job, artefact.id, str(error), bound)
