@@ -118,7 +118,7 @@ def compare_graphs(asked: GraphOptions) -> int:
     if asked.as_json:
         say_json(found)
     else:
-        say(*map(one_line, lines) or "no node differs beyond the tolerance")
+        say(*(map(one_line, lines) if lines else ["no node differs beyond the tolerance"]))
         show_graph(found)
     return int(ExitCode.VERDICT_FAILED if lines else ExitCode.OK)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porter.contracts.runtime import Session
@@ -19,7 +20,6 @@ from porter.pipeline.job.opening import files_alone, open_artefact, require_buil
 from porter.pipeline.judge.claimed_precision import told
 from porter.pipeline.judge.tolerance import Bound, bound_of
 from porter.pipeline.precision.signs import Compared, signs_of
-from porter.pipeline.session_checks.check_names import OTHER_FILE, finding
 from porter.pipeline.session_checks.rows_alike import copied
 from porter.pipeline.verified_session import distinct_checks, explained, session_faults, wrong_rows
 from porter.records.artefact import Artefact, SessionInfo
@@ -50,7 +50,6 @@ def verify_all(job: Job, record: RunRecord) -> RunRecord:
     images = sample(job)
     parity = []
     caught = faults(record) if len(record.artefacts) + len(record.unfinished) > 1 else (TargetFailed,)
-    stops: tuple[type[PorterError], ...] = (PluginError, *caught)
     with job.progress.step("verify"):
         preprocessing = verify_preprocessing(job, images)
         for artefact in record.artefacts:
@@ -60,33 +59,32 @@ def verify_all(job: Job, record: RunRecord) -> RunRecord:
                 require_built(job, artefact)
                 with (
                     files_alone(job, artefact) as folder,
-                    closing(open_artefact(job, artefact, folder=folder)) as session,
+                    closing(_opened_alone(job, artefact, folder)) as session,
                 ):
                     found = verify(job, artefact.id, session, images, bound, compared)
                     info = session.info
                 found = found if found.passed else explained(job, record, artefact, found, images)
                 parity.append(with_precision(job, record, artefact, info, found, compared))
-            except stops as error:
-                if isinstance(error, PluginError) and _opens(job, artefact):
-                    beside = Message("it opens in the run's folder, and not where its own files alone are")
-                    lone = unopened(job, artefact.id, str(error), bound)
-                    parity.append(replace(lone, findings=(finding(OTHER_FILE, beside),)))
-                elif isinstance(error, caught):
-                    record = failed(record, Failing.VERIFY, artefact.id, error)
-                else:
-                    raise
+            except caught as error:
+                record = failed(record, Failing.VERIFY, artefact.id, error)
             except BadInput as error:  # a file that the runtime refuses is the artefact's fault, not the user's
                 parity.append(unopened(job, artefact.id, str(error), bound))
     return replace(record, parity=tuple(parity), preprocessing=preprocessing)
 
 
-def _opens(job: Job, artefact: Artefact) -> bool:
-    """Whether an artefact can be opened in the run's folder."""
+def _opened_alone(job: Job, artefact: Artefact, folder: Path) -> Session:
+    """A session of the artefact's files in `folder`, where nothing else lies. Raises `BadInput` where one opens in the
+    run's folder alone: it opens another file."""
     try:
-        open_artefact(job, artefact).close()
-    except PorterError:
-        return False
-    return True
+        return open_artefact(job, artefact, folder=folder)
+    except PluginError as error:
+        try:
+            open_artefact(job, artefact).close()
+        except PorterError:
+            raise error from None
+        raise BadInput(
+            f"it opens another file: it can be opened in the run's folder, not where its own files alone are: {error}"
+        ) from None
 
 
 def sample(job: Job) -> list[Prepared]:
@@ -103,7 +101,8 @@ def with_precision(
     signs = signs_of(job, record, artefact, info, compared)
     came_so = job.spec.precision == artefact.precision != FP32
     claimed = job.precision(artefact.precision)
-    signs = told(signs, artefact.id, claimed, within=within, given=given, came_so=came_so)
+    judged = {"came_so": came_so, "on_processors": info.threads is not None}
+    signs = told(signs, artefact.id, claimed, within=within, given=given, **judged)
     return replace(found, precision=signs, passed=found.passed and not signs.contradictions)
 
 

@@ -53,13 +53,21 @@ def is_suspicious(claimed: Precision, relative_rms: float | None) -> bool:
 
 
 def told(
-    signs: PrecisionSigns, artefact: str, claimed: Precision, *, within: bool, given: bool, came_so: bool = False
+    signs: PrecisionSigns,
+    artefact: str,
+    claimed: Precision,
+    *,
+    within: bool,
+    given: bool,
+    came_so: bool = False,
+    on_processors: bool = True,
 ) -> PrecisionSigns:
     """The signs with what they mean.
 
     `within`: every output is within the tolerance, so that nothing else speaks of the errors. `given`: the user chose
     the tolerance, and errors within it are what was asked for. `came_so`: the model comes in this precision, so the
-    reference has its errors as well, and what a runtime makes of the file is its own to choose.
+    reference has its errors as well, and what a runtime makes of the file is its own to choose. `on_processors`: a
+    device may compute more finely than its precision asks for, and as fast.
     """
     notes: list[Text] = list(_layers(signs, artefact, claimed))
     if came_so:
@@ -71,7 +79,7 @@ def told(
         (contradictions if sure and not (given and within) else notes).append(size)
     finer = _finer(signs, artefact, claimed)
     if finer:
-        contradictions.append(finer)
+        (contradictions if on_processors or claimed.quantised else notes).append(finer)
     coarser = _coarser(signs, artefact, claimed)
     if coarser:
         contradictions.append(coarser)
