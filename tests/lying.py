@@ -34,7 +34,7 @@ class Lie:
         return self.told(honest, batch, number)
 
     def told(self, honest: Callable[[np.ndarray], Outputs], batch: np.ndarray, number: int) -> Outputs:
-        raise NotImplementedError
+        return honest(batch)
 
     def before_open(self, request: OpenRequest) -> OpenRequest:
         return request
@@ -203,9 +203,6 @@ class StaleFile(Lie):
             kept.parent.mkdir(parents=True, exist_ok=True)
             _scaled(request.path, kept)
         return replace(request, path=kept)
-
-    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
-        return honest(batch)
 
 
 def _scaled(source: Any, target: Any) -> None:

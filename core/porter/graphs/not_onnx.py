@@ -54,7 +54,7 @@ def _text(text: str) -> str:
 def _zip(data: bytes) -> str:
     try:
         names = zipfile.ZipFile(io.BytesIO(data)).namelist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, ValueError, RuntimeError):  # the last: of a version that zipfile does not know
         return "is a zip archive that is damaged or cut short; download it again"
     if any(name.endswith("data.pkl") for name in names):
         return f"is a PyTorch file, not an ONNX file; {OF_CHECKPOINTS}"

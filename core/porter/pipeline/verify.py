@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from porter.pipeline.evaluation.prepare import readable
 from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.failing import failed, faults, retried
 from porter.pipeline.job.job import Job
-from porter.pipeline.job.opening import files_alone, open_artefact, require_built
+from porter.pipeline.job.opening import files_alone, open_artefact
 from porter.pipeline.judge.claimed_precision import told
 from porter.pipeline.judge.tolerance import Bound, bound_of
 from porter.pipeline.precision.signs import Compared, signs_of
@@ -56,7 +56,6 @@ def verify_all(job: Job, record: RunRecord) -> RunRecord:
             bound = bound_of(job.request, job.precision(artefact.precision), record)
             try:
                 compared: list[Compared] = []
-                require_built(job, artefact)
                 with (
                     files_alone(job, artefact) as folder,
                     closing(_opened_alone(job, artefact, folder)) as session,
@@ -238,8 +237,7 @@ def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessPari
     worst: float | None = 0.0
     identical = True
     apart: list[Sample] = []
-    for one in images:
-        [sample] = preprocess_samples(job, [one])
+    for sample in preprocess_samples(job, images):
         wanted = reference_pipeline(sample.pixels, job.spec.preprocess)
         identical &= bool(np.array_equal(sample.tensor, wanted))
         comparable = sample.tensor.shape == wanted.shape and bool(np.isfinite(sample.tensor).all())
@@ -257,12 +255,12 @@ def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessPari
     )
 
 
-def preprocess_samples(job: Job, images: Sequence[Prepared]) -> list[Sample]:
-    """Images with what the model's own preprocessing makes of them."""
-    from porter.diagnose.preprocessing.explain import read_samples
+def preprocess_samples(job: Job, images: Sequence[Prepared]) -> Iterator[Sample]:
+    """Images with what the model's own preprocessing makes of them, one at a time: they may be large."""
+    from porter.diagnose.preprocessing.explain import each_sample
 
     ids = [job.data.items[one.index].id for one in images]
-    return read_samples(job.data.manifest.root, ids, lambda image: job.hooks.preprocess(image, job.spec.preprocess))
+    return each_sample(job.data.manifest.root, ids, lambda image: job.hooks.preprocess(image, job.spec.preprocess))
 
 
 def _collect(job: Job, outputs: dict[str, np.ndarray], into: Answers) -> None:

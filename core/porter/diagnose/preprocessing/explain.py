@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,17 +22,24 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ALLOWED", "Sample", "explain_preprocessing", "read_samples"]
+__all__ = ["ALLOWED", "Sample", "each_sample", "explain_preprocessing", "read_samples"]
 
 
 def read_samples(root: str | Path, ids: Sequence[str], produce: Callable[[Image], NDArray[np.float32]]) -> list[Sample]:
+    """All of `each_sample`."""
+    return list(each_sample(root, ids, produce))
+
+
+def each_sample(
+    root: str | Path, ids: Sequence[str], produce: Callable[[Image], NDArray[np.float32]]
+) -> Iterator[Sample]:
     """The images `ids` below a folder or URL, each with the tensor that `produce` (a `porter_preprocess`) makes of it.
 
     Raises `BadInput` for a file that cannot be read, and `ImageError` for one that is no whole image.
     """
     import numpy as np
 
-    samples, store = [], open_store(root)
+    store = open_store(root)
     for image_id in ids:
         try:
             data = store.read(image_id)
@@ -41,8 +48,7 @@ def read_samples(root: str | Path, ids: Sequence[str], produce: Callable[[Image]
         pixels = decode(data, image_id).pixels
         # A copy: a plugin may hand out the same buffer every time.
         tensor = np.array(produce(Image(id=image_id, pixels=pixels)), np.float32)
-        samples.append(Sample(id=image_id, data=data, pixels=pixels, tensor=tensor))
-    return samples
+        yield Sample(id=image_id, data=data, pixels=pixels, tensor=tensor)
 
 
 def explain_preprocessing(samples: Sequence[Sample], spec: PreprocessSpec) -> PreprocessFinding:

@@ -53,6 +53,8 @@ def files_alone(job: Job, artefact: Artefact) -> Iterator[Path]:
             place.parent.mkdir(parents=True, exist_ok=True)
             try:
                 place.hardlink_to(job.folder / file.path)
+            except FileNotFoundError:  # whoever opens the artefact names it
+                continue
             except OSError:  # a file system without such links
                 shutil.copyfile(job.folder / file.path, place)
         yield folder
