@@ -21,8 +21,8 @@ def file_digest(path: Path, algorithm: str = "sha256") -> str:
 
 
 def digest_of(*parts: str) -> str:
-    """SHA-256 of texts, joined by line feeds."""
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    """SHA-256 of texts, joined by line feeds. A name that is no UTF-8 counts by its bytes."""
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def has_digest(path: Path, sha256: str) -> bool:

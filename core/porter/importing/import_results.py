@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,7 +17,7 @@ from porter.data.labels import listed_labels
 from porter.documents.deliver import deliver
 from porter.documents.templates import Templates
 from porter.errors import BadInput, Missing, PluginError, one_line
-from porter.files.hashes import file_digest
+from porter.files.hashes import digest_of, file_digest
 from porter.files.native_names import require_text
 from porter.files.outward import shell_line
 from porter.hosting.guard import guarded
@@ -210,10 +209,9 @@ def _source(folder: Path, path: Path, gave: tuple[Text, ...], inside: Sequence[P
     if path.is_file():
         digest, size = file_digest(path), path.stat().st_size
         return ImportSource(path=shown(folder, path), sha256=digest, size_bytes=size, gave=gave)
-    lines = "".join(f"{file_digest(file)}  {file.relative_to(path)}\n" for file in inside)
     return ImportSource(
         path=f"{shown(folder, path)}/",
-        sha256=hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest(),
+        sha256=digest_of(*(f"{file_digest(file)}  {file.relative_to(path)}" for file in inside)),
         size_bytes=sum(file.stat().st_size for file in inside),
         gave=(*gave, Message("{count} files", count=len(inside))),
     )
