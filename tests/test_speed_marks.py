@@ -166,7 +166,7 @@ def test_outputs_that_change_or_stay_while_calls_are_timed_are_told(tmp_path: Pa
 
 def test_two_levels_have_no_median_between_them(tmp_path: Path, clock: Clock) -> None:
     def told(honest: Any, batch: np.ndarray, number: int) -> Outputs:
-        clock.takes(0.004 if number % 4 < 2 else 0.010)
+        clock.takes(0.004 if number % 5 < 2 else 0.010)
         return dict(honest(batch))
 
     run = benched(tmp_path, told)

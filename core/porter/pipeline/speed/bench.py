@@ -22,7 +22,7 @@ from porter.pipeline.speed.by_own_tool import performance_of
 from porter.pipeline.speed.call_levels import two_levels
 from porter.pipeline.speed.cycle import Cycle, batches_of
 from porter.pipeline.speed.timed_outputs import Fed, TimedOutputs
-from porter.pipeline.speed.timing import is_steady, latency_of, median_of, timed, warm_up
+from porter.pipeline.speed.timing import WINDOW_SECONDS, is_steady, latency_of, median_of, timed, warm_up
 from porter.records.artefact import Artefact
 from porter.records.message import Message
 from porter.records.performance import Performance
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 MIN_CALLS = 10
 WARMUP_LIMIT = 5.0
 """Seconds after which a warm-up that does not settle ends; the times of two benches where those are shorter."""
-WARMUP_LIMIT_FLOOR = 0.5
 _REAL, _RANDOM = Message("real preprocessed images"), Message("random values")
 
 
@@ -118,7 +117,8 @@ def _measure(
     call()  # the second batch, before anything else makes the session see it
     outputs.before(call.last)
     callers, seconds = session.info.streams + setting.queued, job.request.bench_seconds
-    warm = warm_up(call, max(WARMUP_LIMIT_FLOOR, min(WARMUP_LIMIT, 2 * seconds)), callers=callers)
+    limit, window = min(WARMUP_LIMIT, 2 * seconds), min(WINDOW_SECONDS, seconds)
+    warm = warm_up(call, limit, callers=callers, window=window)
     ended = meter()
     found = timed(call, seconds, least=MIN_CALLS, callers=callers)
     work = ended()

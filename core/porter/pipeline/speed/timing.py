@@ -21,7 +21,7 @@ STEADY_WITHIN = 0.10
 P90_FROM, P99_FROM = 10, 100
 """Calls that a quantile needs: below, it would be the maximum under another name."""
 WINDOW_SECONDS = 0.1
-"""Length of a window of the warm-up, at least one call from each thread."""
+"""Length of a window of the warm-up, at least one call from each thread; shorter where less is timed after it."""
 WINDOWS = 3
 """Windows in a row that must agree before anything is timed."""
 SETTLED_WITHIN = 0.05
@@ -99,15 +99,15 @@ def in_turns(
     return found
 
 
-def warm_up(call: Callable[[], object], limit: float, *, callers: int = 1) -> WarmUp:
-    """Call until the medians of three windows in a row agree within 5%, or `limit` seconds have passed."""
+def warm_up(call: Callable[[], object], limit: float, *, callers: int = 1, window: float = WINDOW_SECONDS) -> WarmUp:
+    """Call until the medians of three windows (seconds) in a row agree within 5%, or `limit` seconds have passed."""
     begun = time.perf_counter()
     medians: list[float] = []
     calls = 0
     while True:
-        window = timed(call, WINDOW_SECONDS, callers=callers)
-        calls += window.calls
-        medians.append(statistics.median(window.seconds))
+        found = timed(call, window, callers=callers)
+        calls += found.calls
+        medians.append(statistics.median(found.seconds))
         last = medians[-WINDOWS:]
         spread = max(last) / min(last) - 1
         settled = len(last) == WINDOWS and spread <= SETTLED_WITHIN
