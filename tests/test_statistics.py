@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from porter.machine.statistics import (
-    Z80,
     Z95,
     binomial_tail,
-    images_to_tell,
+    images_to_decide,
     mcnemar_exact,
     paired_difference,
     quantile,
@@ -33,7 +32,6 @@ PAIRS = st.integers(1, 3000).flatmap(
 
 def test_normal_quantiles() -> None:
     assert pytest.approx(stats.norm.ppf(0.975), abs=1e-12) == Z95
-    assert pytest.approx(stats.norm.ppf(0.8), abs=1e-12) == Z80
 
 
 class TestWilson:
@@ -172,44 +170,26 @@ class TestPairedDifference:
             paired_difference(*table)
 
 
-class TestImagesToTell:
-    def test_published(self) -> None:
-        """The worked example for Connor's formula (1987, page 209) of several calculators: 0.45 and 0.05 need 23."""
-        assert images_to_tell(0.50, 0.40) == 23
+class TestImagesToDecide:
+    def test_without_a_flip_by_the_closed_form(self) -> None:
+        """With no item that differs the score test's limit is z^2 / (n + z^2)."""
+        assert images_to_decide(0, 0, 40, 1) == math.ceil(Z95**2 * 99) == 381
 
-    def test_by_hand(self) -> None:
-        wanted = (Z95 * math.sqrt(0.3) + Z80 * math.sqrt(0.3 - 0.01)) ** 2 / 0.01
-        assert images_to_tell(0.3, 0.1) == math.ceil(wanted) == 234
-        assert images_to_tell(0.3, 0.1) == images_to_tell(0.3, -0.1)
+    @given(st.integers(1, 200), st.integers(0, 20), st.integers(0, 20), st.floats(0.1, 20))
+    def test_so_many_decide_and_one_less_does_not(self, more: int, lost: int, gained: int, allowed: float) -> None:
+        count = lost + gained + more
+        items = images_to_decide(lost, gained, count, allowed)
+        assume(items is not None)
+        assert items is not None
 
-    def test_discordance_cannot_be_less_than_the_difference(self) -> None:
-        assert images_to_tell(0, 0.01) == images_to_tell(0.01, 0.01)
+        def decided(times: int) -> bool:
+            found = paired_difference(lost * times, gained * times, count * times)
+            return not found.low <= allowed < found.high
 
-    def test_no_number_tells_equal_differences_apart(self) -> None:
-        assert images_to_tell(0.1, 0) is images_to_tell(0.1, 0.02, null=0.02) is None
+        assert decided(-(-items // count)) and (items <= count or not decided((items - 1) // count))
 
-    @pytest.mark.parametrize("bad", [(-0.1, 0.1), (1.1, 0.1), (0.1, 1.5)])
-    def test_refuses_what_is_no_share(self, bad: tuple[float, float]) -> None:
-        with pytest.raises(ValueError, match="no shares"):
-            images_to_tell(*bad)
-
-    def test_power(self) -> None:
-        """So many images decide about four times in five, both where nothing is lost and where twice the allowed is."""
-        allowed, discordant = 0.01, 0.04
-        count = images_to_tell(discordant, allowed)
-        assert count is not None
-        random = np.random.default_rng(5)
-
-        def decided(drop: float, verdict: PairedVerdict) -> float:
-            shares = [(discordant + drop) / 2, (discordant - drop) / 2, 1 - discordant]
-            tables = random.multinomial(count, shares, size=400)
-            limits = [paired_difference(int(b), int(c), count) for b, c, _ in tables]
-            if verdict is PairedVerdict.WITHIN:
-                return float(np.mean([one.high <= 100 * allowed for one in limits]))
-            return float(np.mean([one.low > 100 * allowed for one in limits]))
-
-        assert 0.7 < decided(0, PairedVerdict.WITHIN) < 0.9
-        assert 0.7 < decided(2 * allowed, PairedVerdict.BEYOND) < 0.9
+    def test_no_number_decides_the_allowed_difference_itself(self) -> None:
+        assert images_to_decide(5, 5, 1000, 0) is images_to_decide(10, 0, 1000, 1) is None
 
 
 def answers(both: int, lost: int, gained: int, neither: int) -> tuple[list[bool], list[bool]]:
@@ -243,16 +223,18 @@ class TestComparePaired:
     def test_verdict(self, table: tuple[int, int, int, int], verdict: PairedVerdict) -> None:
         assert compare_paired(*answers(*table), max_drop=1).verdict is verdict
 
-    def test_images_needed_by_hand(self) -> None:
-        without_flips = compare_paired(*answers(30, 0, 0, 10), max_drop=1)
-        assert without_flips.needed == images_to_tell(0.01, 0.01) == 783
-        assert compare_paired(*answers(750, 10, 5, 235), max_drop=1).needed == images_to_tell(0.015, 0.01)
+    def test_images_needed(self) -> None:
+        assert compare_paired(*answers(30, 0, 0, 10), max_drop=1).needed == 381
+        assert compare_paired(*answers(381, 0, 0, 0), max_drop=1).verdict is PairedVerdict.WITHIN
+        assert compare_paired(*answers(380, 0, 0, 0), max_drop=1).verdict is PairedVerdict.UNDECIDED
 
     def test_a_drop_near_the_allowed_needs_more_than_were_compared(self) -> None:
         found = compare_paired(*answers(7400, 100, 10, 2490), max_drop=1)
         assert found.verdict is PairedVerdict.UNDECIDED
-        assert found.needed is not None
-        assert found.needed > found.images > (images_to_tell(0.011, 0.01) or 0)
+        assert found.needed is not None and found.needed > found.images
+        times = math.ceil(found.needed / 10000)
+        more = [100 * times, 10 * times]
+        assert compare_paired(*answers(7400 * times, *more, 2490 * times), max_drop=1).verdict is PairedVerdict.WITHIN
         assert compare_paired(*answers(7400, 100, 0, 2500), max_drop=1).needed is None  # the allowed drop, exactly
 
     def test_nothing_allowed(self) -> None:

@@ -70,6 +70,7 @@ class TopKScorer(Scorer):
                 count=self._count,
                 hits=hits,
                 interval=wilson(hits, self._count),
+                in_documents=k in (1, 5),
             )
             for k, hits in enumerate(self._hits, start=1)
         )

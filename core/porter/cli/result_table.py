@@ -1,95 +1,45 @@
-"""The end of a run on a terminal: one row for each artefact."""
+"""The results table on stdout."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 from porter.cli.table import show_table
+from porter.documents.grid import Cell, Grid
+from porter.documents.languages import say_from
 from porter.documents.markdown import num
-from porter.records.performance import Performance
+from porter.documents.page import Page
+from porter.documents.results import Result, results
+from porter.documents.tables import Tables
 from porter.records.record import RunRecord
 
-COLUMNS = ("artefact", "accuracy", "drop", "verdict", "best images/s", "size")
-REFERENCE = "reference"
-NONE = "–"
-MIB = 2**20
 PASS, FAIL = "pass", "fail"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One artefact: its cells, and how they look."""
-
-    cells: tuple[str, ...]
-    style: str
-
-
 def show_results(record: RunRecord) -> None:
-    """Print the table; nothing where the record has no artefact."""
-    rows = list(result_rows(record))
-    if rows:
-        show_table(COLUMNS, [row.cells for row in rows], [row.style for row in rows])
+    """Print the table; nothing where the record has no row."""
+    found = Tables(record, Page(record)).results()
+    if found.lines:
+        show_table(titles(found), cells(found), [_style(row) for row in results(record)])
 
 
-def result_rows(record: RunRecord) -> Iterator[Row]:
-    """A row for each artefact that was built, scored or measured, in that order; the chosen one is marked."""
-    chosen = record.choice.chosen if record.choice is not None else ""
-    names = [one.id for one in record.artefacts]
-    names += [one.name for one in record.evaluations if one.name != REFERENCE]
-    names += [one.artefact for one in record.performance]
-    for name in dict.fromkeys(names):
-        verdict = _verdict(record, name)
-        style = "green" if verdict == PASS else "red" if verdict.startswith(FAIL) else "yellow"
-        title = f"{name} (chosen)" if name == chosen else name
-        cells = (title, _accuracy(record, name), _drop(record, name), verdict, _best(record, name), _size(record, name))
-        yield Row(cells=cells, style=f"bold {style}" if name == chosen else style)
+def titles(found: Grid) -> list[str]:
+    """The headings as a terminal shows them."""
+    return [say_from({}, column.title) for column in found.columns]
 
 
-def _accuracy(record: RunRecord, name: str) -> str:
-    """The gate metric, or where nothing was compared the task's first."""
-    gate = next((one.metric for one in record.comparisons if one.evaluation == name), None)
-    evaluation = record.evaluation(name)
-    if evaluation is None or not evaluation.metrics:
-        return "not measured"
-    metric = evaluation.metrics[0] if gate is None else evaluation.metric(gate)
-    return f"{metric.title} {num(metric.value)}{'%' if metric.unit == 'percent' else f' {metric.unit}'}"
+def cells(found: Grid) -> list[list[str]]:
+    """The rows as a terminal shows them."""
+    return [[_shown(cell) for cell in line.cells] for line in found.lines]
 
 
-def _drop(record: RunRecord, name: str) -> str:
-    """Against the reference, or else the published figure."""
-    drops = {one.against: one for one in record.comparisons if one.evaluation == name and one.drop is not None}
-    found = drops.get(REFERENCE) or next(iter(drops.values()), None)
-    return NONE if found is None else f"{num(found.drop)} (limit {num(found.allowed)})"
+def _shown(cell: Cell) -> str:
+    parts = [] if cell.passed is None else [PASS if cell.passed else FAIL]
+    text = say_from({}, cell.text)
+    shown = ": ".join([*parts, text] if text else parts)
+    if cell.interval is None:
+        return shown
+    return f"{shown} [{num(cell.interval.low)}, {num(cell.interval.high)}]"
 
 
-def _verdict(record: RunRecord, name: str) -> str:
-    """What of parity and accuracy speaks against the artefact; one that was not scored has not passed."""
-    compared = [one.passed for one in record.comparisons if one.evaluation == name and one.passed is not None]
-    evaluation = record.evaluation(name)
-    faults = ["parity"] if any(not one.passed for one in record.parity if one.candidate == name) else []
-    if False in compared or (evaluation is not None and evaluation.chance):
-        faults.append("accuracy")
-    if faults:
-        return f"{FAIL}: {', '.join(faults)}"
-    return PASS if compared else "not scored" if evaluation is None else "not compared"
-
-
-def _best(record: RunRecord, name: str) -> str:
-    measured = [one for one in record.performance if one.artefact == name]
-    if not measured:
-        return "not measured"
-    possible = [one for one in measured if not any(mark.impossible for mark in one.marks)]
-    best = max(possible or measured, key=_rate)
-    unstable = " (unstable)" if best.steady is False else ""
-    unstable = " (cannot be right)" if any(mark.impossible for mark in best.marks) else unstable
-    return f"{num(best.images_per_second, 1)} at batch {best.batch}{unstable}"
-
-
-def _rate(one: Performance) -> float:
-    return one.images_per_second
-
-
-def _size(record: RunRecord, name: str) -> str:
-    sizes = [sum(file.size_bytes for file in one.files) for one in record.artefacts if one.id == name]
-    return f"{num(sizes[0] / MIB)} MiB" if sizes else NONE
+def _style(row: Result) -> str:
+    style = "" if row.passed is None else "green" if row.passed else "red"
+    return f"bold {style}" if row.chosen else style

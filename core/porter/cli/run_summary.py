@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from porter.cli.result_table import show_results
-from porter.cli.table import is_terminal
 from porter.documents.deliver import READMES
 from porter.documents.drawings.lines import streams_of
 from porter.documents.markdown import num
@@ -16,7 +15,7 @@ from porter.documents.unanswered_images import unanswered_lines
 from porter.errors import one_line
 from porter.files.outward import say
 from porter.pipeline.evaluation.subject import subjects
-from porter.records.evaluation import Evaluation
+from porter.records.evaluation import Metric
 from porter.records.performance import Performance
 from porter.records.record import RunRecord, State, Verdict
 from porter.records.unfinished import Failing
@@ -24,19 +23,25 @@ from porter.runfolder.layout import OUTPUTS, RECORD_NAME, REPORT, TENSORS
 
 
 def print_summary(folder: Path, record: RunRecord) -> None:
-    """The end of a run: on a terminal the figures are one table, elsewhere a line each."""
-    if not is_terminal():
-        say(*summary_lines(folder, record))
-        return
-    say(*_opening_lines(record))
+    """The end of a run: what it comes to, the results table, then the verdicts and every speed."""
+    say(*overall_lines(record))
     show_results(record)
-    say(*_warning_lines(record), *_closing_lines(folder, record))
+    say(*summary_lines(folder, record))
+
+
+def overall_lines(record: RunRecord) -> list[str]:
+    """What the run comes to, and what to type next."""
+    overall = record.overall
+    if overall is None:
+        return []
+    lines = [f"{overall.standing.upper()}: {one_line(overall.sentences[0])}"]
+    lines += [f"  {one_line(sentence)}" for sentence in overall.sentences[1:]]
+    return lines + ([f"  next: {overall.command}"] if overall.command else [])
 
 
 def summary_lines(folder: Path, record: RunRecord) -> list[str]:
-    """The verdicts with their evidence, the figures that people look for first, and where the documents lie."""
-    figures = [*accuracy_lines(record), *speed_lines(record)]
-    return [*_opening_lines(record), *figures, *_closing_lines(folder, record)]
+    """The verdicts with their evidence, every speed, what no table shows, and where the documents lie."""
+    return [*_opening_lines(record), *speed_lines(record), *_unanswered(record), *_closing_lines(folder, record)]
 
 
 def stage_lines(name: str, folder: Path, record: RunRecord) -> list[str]:
@@ -50,11 +55,16 @@ def accuracy_lines(record: RunRecord) -> list[str]:
     """The accuracy of the reference and of every artefact."""
     lines = []
     for evaluation in record.evaluations:
-        shown = [f"{m.title} {num(m.value)} {m.unit}" for m in evaluation.metrics]
+        metrics = [metric for metric in evaluation.metrics if metric.in_documents]
+        shown = [f"{m.title} {num(m.value)}{_unit(m)}" for m in metrics]
         lines.append(f"{evaluation.title}: {', '.join(shown)} on {evaluation.listed} images")
         if evaluation.chance:
-            lines.append(_warning(evaluation))
+            lines.append(f"WARNING: {evaluation.title} is {evaluation.chance}")
     return lines + _unanswered(record)
+
+
+def _unit(metric: Metric) -> str:
+    return "%" if metric.unit == "percent" else f" {metric.unit}"
 
 
 def _unanswered(record: RunRecord) -> list[str]:
@@ -113,16 +123,6 @@ def _opening_lines(record: RunRecord) -> list[str]:
     return [*shipped, *verdict_lines(record.verdicts)]
 
 
-def _warning(evaluation: Evaluation) -> str:
-    return f"WARNING: {evaluation.title} is {evaluation.chance}"
-
-
-def _warning_lines(record: RunRecord) -> list[str]:
-    """What no table shows."""
-    warnings = [_warning(evaluation) for evaluation in record.evaluations if evaluation.chance]
-    return warnings + _unanswered(record)
-
-
 def unfinished_lines(record: RunRecord) -> list[str]:
     """Each target whose runtime failed, with the reason."""
     what = {Failing.BUILD: "NOT BUILT", Failing.VERIFY: "NOT VERIFIED", Failing.BENCH: "NOT MEASURED"}
@@ -158,7 +158,7 @@ def _speed_alone(one: Performance, with_setting: bool) -> str:
         rate += f", {num(one.card.images_per_second, 3)} on a card of {one.card.devices} (computed)"
     if one.latency.median_ms is None:
         return f"{rate}, {num(one.ms_per_image)} ms an image"
-    return f"{rate}, median {num(one.latency.median_ms)} ms a batch{' (not steady)' if one.steady is False else ''}"
+    return f"{rate}, median {num(one.latency.median_ms)} ms a batch{' (unstable)' if one.steady is False else ''}"
 
 
 def verdict_lines(verdicts: Iterable[Verdict]) -> list[str]:
@@ -180,6 +180,7 @@ def summary_json(folder: Path, record: RunRecord, code: int) -> dict[str, Any]:
     return {
         "out": str(folder),
         "exit_code": int(code),
+        "overall": None if record.overall is None else record.overall.standing.value,
         "verdicts": {verdict.name: verdict.state.value for verdict in record.verdicts},
         "accuracy": {e.name: {m.name: m.value for m in e.metrics} for e in record.evaluations},
         "images_per_second": rates,

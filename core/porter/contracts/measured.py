@@ -27,6 +27,6 @@ class Measured:
     warmup_runs: int | None
     """Calls before them."""
     ms_per_image: float
-    """Time of one image."""
+    """Time of one image, as the tool counts it."""
     images_per_second: float
     """Throughput, as the tool counts it."""

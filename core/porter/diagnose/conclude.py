@@ -71,7 +71,7 @@ def of_record(record: RunRecord) -> Found:
         parts.append(finding("weights skipped", text, export, Surety.MEASURED))
     if record.load is not None:
         counts = {"loaded": record.load.loaded, "expected": record.load.expected}
-        if record.load.loaded + len(record.load.forgiven) < record.load.expected:
+        if record.load.loaded < record.load.expected:
             text = Message("weights: {loaded} of {expected} entries of the model came out of the checkpoint", **counts)
             parts.append(finding("weights missing", text, export, Surety.LOCATED))
         elif not record.load.skipped:

@@ -13,7 +13,7 @@ from porter.records.choice import Candidate, Outcome
 from porter.records.coverage import WorstImage
 from porter.records.diagnosed import SameTensors
 from porter.records.diagnosis import NodeFinding
-from porter.records.evaluation import EndToEnd, Evaluation
+from porter.records.evaluation import EndToEnd, Evaluation, Metric
 from porter.records.imported import ImportSource
 from porter.records.message import Message, Text, number
 from porter.records.parity import OutputParity, Parity
@@ -48,6 +48,8 @@ STAGES = {
     "postprocess": Message("postprocess"),
 }
 SHA256 = "SHA-256"
+JUDGED_FROM = 5.0
+"""Seconds that a pass over the data must take for its rate to be one: below, starting and ending weigh too much."""
 
 
 def streams(count: int | None, queued: int | None) -> Found:
@@ -61,7 +63,12 @@ def unsettled(one: Performance) -> Message | None:
         if one.warmup_spread_percent is None:
             return Message("warm-up never settled")
         return Message("warm-up never settled ({spread:.1f}% apart)", spread=one.warmup_spread_percent)
-    return Message("not steady") if one.steady is False else None
+    return Message("unstable") if one.steady is False else None
+
+
+def with_unit(metric: Metric) -> Message:
+    """Title and unit of a metric."""
+    return Message("{title} ({unit})", title=metric.title, unit="%" if metric.unit == "percent" else metric.unit)
 
 
 def marks(one: Performance) -> tuple[Text, ...]:
@@ -72,7 +79,8 @@ def marks(one: Performance) -> tuple[Text, ...]:
 # --- speed ------------------------------------------------------------------------------------------------------------
 
 
-def _in_streams(rows: Sequence[Performance]) -> bool:
+def in_streams(rows: Sequence[Performance]) -> bool:
+    """Whether any of them ran several batches at once, or queued calls."""
     return any(one.session.streams > 1 or one.queued for one in rows)
 
 
@@ -84,7 +92,7 @@ MEASURED: tuple[Column[Performance], ...] = (
         title=Message("streams"),
         read=lambda one: None if one.clock else streams(one.session.streams, one.queued),
         form="",
-        shown=_in_streams,
+        shown=in_streams,
     ),
 )
 """What was measured: the first columns of both tables of speed. Who reads one stream everywhere needs no column."""
@@ -113,8 +121,11 @@ HOW_MEASURED: tuple[Column[Performance], ...] = (
     Column(title=Message("warm-up spread %"), read=lambda one: one.warmup_spread_percent, form=".1f"),
     Column(title=Message("load average before"), read=lambda one: one.load_average_before, form=".2f"),
     Column(title=Message("after"), read=lambda one: one.load_average_after, form=".2f"),
-    Column(title=Message("peak memory (bytes)"), read=lambda one: one.peak_memory_bytes, form=""),
-    Column(title=Message("measured"), read=lambda one: one.measured),
+    Column(
+        title=Message("peak memory, MiB"),
+        read=lambda one: one.peak_memory_mib,
+        form=".0f",
+    ),
     Column(
         title=Message("note"),
         read=lambda one: Message("compiled model loaded from disk") if one.session.loaded_from_cache else None,
@@ -168,6 +179,11 @@ def end_to_end(stages: Sequence[str]) -> tuple[Column[tuple[Evaluation, EndToEnd
         Column(title=Message("images"), read=lambda row: row[1].images, form=""),
         Column(title=Message("wall s"), read=lambda row: row[1].wall_seconds, form=".2f"),
         Column(title=Message("images/s"), read=lambda row: row[1].images_per_second, form=".2f"),
+        Column(
+            title=Message("note"),
+            read=lambda row: Message("too short to judge") if row[1].wall_seconds < JUDGED_FROM else None,
+            kind="text",
+        ),
         *(
             Column(title=Message("{stage} %", stage=STAGES.get(name, name)), read=share(place), form=".1f")
             for place, name in enumerate(stages)
@@ -200,13 +216,12 @@ def accuracy(first: Evaluation) -> tuple[Column[Evaluation | Published], ...]:
         ),
         *(
             Column(
-                title=Message(
-                    "{title} ({unit})", title=metric.title, unit="%" if metric.unit == "percent" else metric.unit
-                ),
+                title=with_unit(metric),
                 read=value(metric.name, place),
                 form=".2f",
             )
             for place, metric in enumerate(first.metrics)
+            if metric.in_documents
         ),
         Column(
             title=Message("images"), read=lambda one: one.images if isinstance(one, Published) else one.listed, form=""

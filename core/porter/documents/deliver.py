@@ -8,6 +8,7 @@ from porter.documents import templates as jinja
 from porter.documents.languages import CHINESE, ENGLISH, LANGUAGES
 from porter.documents.modelcard import front_matter
 from porter.documents.page import Page
+from porter.documents.placeholders import without_paths
 from porter.documents.tables import Tables
 from porter.documents.templates import Templates
 from porter.errors import BadInput
@@ -24,21 +25,24 @@ TEMPLATES = ("README.md.j2", "reproduce.sh.j2", "report.html.j2")
 def deliver(folder: Path, record: RunRecord, templates: Templates | None = None) -> tuple[Path, ...]:
     """Write the README in each of the request's languages, reproduce.sh and report.html; no other README stays.
 
+    Only reproduce.sh names paths of this machine.
+
     Raises `BadInput` where the record lacks what a template names.
     """
+    shown = without_paths(record)
     written = []
     for language, name in READMES.items():
         if language not in record.request.languages:
             (folder / name).unlink(missing_ok=True)
             continue
-        document = render(TEMPLATES[0], record, templates, language)
+        document = render(TEMPLATES[0], shown, templates, language)
         if record.request.model_card and language == ENGLISH:
             document = front_matter(record) + document
         write_whole(folder / name, document.encode())
         written.append(folder / name)
     write_whole(folder / REPRODUCE, render(TEMPLATES[1], record, templates).encode())
     (folder / REPRODUCE).chmod(0o755)
-    write_whole(folder / REPORT, render(TEMPLATES[2], record, templates).encode())
+    write_whole(folder / REPORT, render(TEMPLATES[2], shown, templates).encode())
     return (*written, folder / REPRODUCE, folder / REPORT)
 
 

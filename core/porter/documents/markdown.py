@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable
 from typing import Any
@@ -76,6 +77,16 @@ def _cell(cell: Cell, column: Column[Any], say: Callable[[Value], str]) -> str:
     if cell.interval is not None:
         shown += f" [{num(cell.interval.low)}, {num(cell.interval.high)}]"
     return f"**{shown}**" if cell.strong else shown
+
+
+def when(stamp: str) -> str:
+    """A time of the record as documents show it: to the minute, with its zone; any other text as it is."""
+    try:
+        time = datetime.datetime.fromisoformat(stamp)
+    except ValueError:
+        return stamp
+    zone = f"{time:%z}"
+    return f"{time:%Y-%m-%d %H:%M} {'UTC' if zone in ('', '+0000') else f'UTC{zone[:3]}:{zone[3:]}'}"
 
 
 def dims(shape: Any) -> str:

@@ -3,45 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 
 from markupsafe import Markup
 
 from porter.documents.drawings.accuracy_drawing import accuracy_chart, drop_chart, shown_metrics
 from porter.documents.drawings.depth_drawing import depth_chart
-from porter.documents.drawings.lines import lines, names, speeds_of
+from porter.documents.drawings.lines import lines
 from porter.documents.drawings.shares import share_chart
 from porter.documents.drawings.speed_drawing import latency_chart, throughput_chart
+from porter.documents.markdown import when
+from porter.documents.placeholders import used
+from porter.documents.results import best_of
 from porter.documents.unanswered_images import unanswered_lines
 from porter.errors import one_line
 from porter.records.diagnosis import GraphDiagnosis
 from porter.records.environment_lock import EnvironmentLock
-from porter.records.evaluation import Execution, Metric, Table
+from porter.records.evaluation import Execution, Table
 from porter.records.interval import Interval
 from porter.records.message import Message, Text
-from porter.records.parity import Parity
 from porter.records.performance import Performance
-from porter.records.record import Comparison, RunRecord, State
+from porter.records.record import Comparison, RunRecord
 
 T = TypeVar("T")
-
-INCOMPLETE = "incomplete"
-"""No verdict fails, and some were not looked at."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Glance:
-    """One artefact in one row."""
-
-    name: str
-    parity: Parity | None
-    metric: Metric | None
-    """Its gate metric."""
-    against: dict[str, Comparison]
-    """By `reference` and `published`."""
-    best: Performance | None
-    """Where its throughput is highest."""
 
 
 def _dated(what: Message, times: tuple[str, ...]) -> Message:
@@ -50,8 +34,8 @@ def _dated(what: Message, times: tuple[str, ...]) -> Message:
     if not known:
         return what
     if len(known) == 1:
-        return Message("{what} (measured {when})", what=what, when=known[0])
-    return Message("{what} (measured {first} to {last})", what=what, first=known[0], last=known[-1])
+        return Message("{what} (measured {when})", what=what, when=when(known[0]))
+    return Message("{what} (measured {first} to {last})", what=what, first=when(known[0]), last=when(known[-1]))
 
 
 def distinct(values: Iterable[T]) -> tuple[T, ...]:
@@ -71,27 +55,9 @@ class Page:
 
     # --- the whole --------------------------------------------------------------------------------------------
 
-    def overall(self) -> str:
-        """`fail` where a verdict fails, `pass` where all pass, `not run` where none was looked at, or `incomplete`."""
-        states = {verdict.state for verdict in self._record.verdicts}
-        if State.FAIL in states:
-            return State.FAIL
-        if states == {State.PASS}:
-            return State.PASS
-        return INCOMPLETE if State.PASS in states else State.NOT_RUN
-
-    def glances(self) -> tuple[Glance, ...]:
-        """A row for each artefact that has a figure."""
-        return tuple(self._glance(name) for name in names(self._record))
-
-    def gate_title(self) -> str:
-        """Title and unit of the metric that the accuracy verdict reads; empty where nothing was scored."""
-        found = [one.metric for one in self.glances() if one.metric is not None]
-        return f"{found[0].title}, {found[0].unit}" if found else ""
-
     def best(self) -> Performance | None:
         """The highest throughput of what is delivered."""
-        return self._best(tuple(one for one in self._record.performance if self.delivered(one.artefact)))
+        return best_of(tuple(one for one in self._record.performance if self.delivered(one.artefact)))
 
     def delivered(self, artefact: str) -> bool:
         """Whether the verdicts are about that artefact: all, or the one that `--precision auto` chose."""
@@ -106,6 +72,10 @@ class Page:
             if delivered:
                 return max(delivered, key=lambda one: one.drop or 0.0)
         return None
+
+    def placeholders(self) -> tuple[tuple[str, Message], ...]:
+        """What the commands write for paths, each with what it stands for."""
+        return used(self._record)
 
     def unbuilt(self) -> tuple[str, ...]:
         """Runtimes that were asked for and have neither artefact nor kit."""
@@ -238,24 +208,3 @@ class Page:
     def depth(self, graph: GraphDiagnosis, place: int) -> Markup:
         """The error along the depth."""
         return depth_chart(graph, place)
-
-    # --- how --------------------------------------------------------------------------------------------------
-
-    def _glance(self, name: str) -> Glance:
-        record = self._record
-        against = {one.against: one for one in record.comparisons if one.evaluation == name}
-        evaluation = record.evaluation(name)
-        metrics = () if evaluation is None else evaluation.metrics
-        gate = next((one.metric for one in against.values()), metrics[0].name if metrics else "")
-        return Glance(
-            name=name,
-            parity=next((parity for parity in record.parity if parity.candidate == name), None),
-            metric=next((metric for metric in metrics if metric.name == gate), None),
-            against=against,
-            best=self._best(speeds_of(record, name)),
-        )
-
-    @staticmethod
-    def _best(measured: tuple[Performance, ...]) -> Performance | None:
-        possible = tuple(one for one in measured if not any(mark.impossible for mark in one.marks))
-        return max(possible or measured, key=lambda one: one.images_per_second, default=None)

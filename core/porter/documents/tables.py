@@ -9,6 +9,8 @@ from porter.documents import columns
 from porter.documents.facts import environment_facts
 from porter.documents.grid import NOTHING, Cell, Column, Found, Grid, Line, grid
 from porter.documents.page import Page, distinct
+from porter.documents.result_columns import gate_title, result_columns
+from porter.documents.results import results
 from porter.records.choice import Outcome
 from porter.records.coverage import Compared
 from porter.records.diagnosis import GraphDiagnosis
@@ -25,6 +27,11 @@ class Tables:
 
     def __init__(self, record: RunRecord, page: Page) -> None:
         self._record, self._page = record, page
+
+    def results(self) -> Grid:
+        """What became of every artefact, beside the reference and the published figure."""
+        rows = results(self._record)
+        return grid(result_columns(gate_title(rows)), rows, lambda one: one.chosen)
 
     def speed(self) -> Grid:
         """Every artefact at every batch size, last those that were asked for and have no figure."""

@@ -112,6 +112,7 @@ def environment(templates: Templates, html: bool = False) -> jinja2.Environment:
         link=markdown.link,
         shell=markdown.shell,
         dims=markdown.dims,
+        when=markdown.when,
         table=_spoken(lambda voice, found: markdown.table(found, voice.text)),
         tuple=tuple,
         q=shell_word,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+from collections.abc import Collection
 
 from porter.hosting.registry import Registry
 
@@ -12,12 +13,14 @@ FOR_AUTHORS = re.compile(r"extra *== *['\"](test|dev|doc|lint)")
 """Extras that a plugin's users do not install."""
 
 
-def engine_packages(registry: Registry) -> tuple[str, ...]:
-    """Distributions that the installed plugins with runtimes require, also by an extra, in alphabetical order.
+def engine_packages(registry: Registry, runtimes: Collection[str] | None = None) -> tuple[str, ...]:
+    """Distributions that plugins require, also by an extra, in alphabetical order: those of the plugins that offer one
+    of `runtimes`; None: of every installed plugin that offers any.
 
     What porter itself requires is known (`porter.machine.host.PACKAGES`).
     """
-    offering = {offers[0][1] for offers in registry.runtimes().values()}
+    offered = registry.runtimes()
+    offering = {offers[0][1] for name, offers in offered.items() if runtimes is None or name in runtimes}
     distributions = {info.distribution for info in registry.infos if info.name in offering and info.state == "active"}
     return tuple(sorted({name for one in distributions if one and one != "porter-core" for name in _required(one)}))
 

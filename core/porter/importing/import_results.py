@@ -33,6 +33,7 @@ from porter.pipeline.job.job import Dataset, Job
 from porter.pipeline.job.provenance import plugins_of, templates_of
 from porter.pipeline.job.runtime_options import options_of, require_known
 from porter.pipeline.judge import verdicts
+from porter.pipeline.judge.accuracy_verdict import PUBLISHED
 from porter.records.imported import Doubt, Imported, ImportFinding, ImportSource
 from porter.records.manifest import Item, Manifest
 from porter.records.message import Message, Text
@@ -280,7 +281,7 @@ def _comparisons(job: Job, record: RunRecord, data: Dataset | None) -> tuple[Com
         reason = verdicts.other_images(job.spec, job.task, evaluation.listed, known)
         baseline = None if reason or job.spec.published is None else job.spec.published.value(metric.name)
         allowed = record.request.max_drop
-        found.append(verdicts.against(evaluation, metric, verdicts.PUBLISHED, baseline, allowed, reason))
+        found.append(verdicts.against(evaluation, metric, PUBLISHED, baseline, allowed, reason))
     return tuple(found)
 
 

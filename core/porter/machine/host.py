@@ -47,14 +47,14 @@ def load_average() -> float | None:
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
-def peak_memory_bytes() -> int | None:
-    """Largest resident memory of this process so far; None where the system does not say."""
+def peak_memory_mib() -> float | None:
+    """Largest resident memory of this process so far, MiB; None where the system does not say."""
     try:
         import resource
     except ImportError:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def cgroup_cpus(root: Path = Path("/sys/fs/cgroup")) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 
@@ -10,8 +11,6 @@ from porter.records.message import Message
 
 Z95 = 1.959963984540054
 """97.5% quantile of the standard normal distribution: two-sided 95%."""
-Z80 = 0.8416212335729143
-"""80% quantile of the standard normal distribution: a power of 80%."""
 
 
 def wilson(hits: int, count: int) -> Interval:
@@ -94,7 +93,7 @@ def interval_of_difference(
     return Interval(low=low, high=high, confidence_percent=confidence, method="Zou and Donner (2008)")
 
 
-def _tango_upper(first_only: int, second_only: int, count: int) -> float:
+def _tango_upper(first_only: float, second_only: float, count: int) -> float:
     """The largest difference (as a share) that the score test does not reject, by bisection."""
     low, high = (first_only - second_only) / count, 1.0
     for _ in range(60):  # the width, at most 2, ends below the spacing of floats near 1
@@ -107,7 +106,7 @@ def _tango_upper(first_only: int, second_only: int, count: int) -> float:
     return high
 
 
-def _tango_variance(difference: float, first_only: int, second_only: int, count: int) -> float:
+def _tango_variance(difference: float, first_only: float, second_only: float, count: int) -> float:
     """Variance of one pair's difference where the true one is `difference`, at its maximum-likelihood estimate."""
     a = 2 * count
     b = (2 * count - first_only + second_only) * difference - first_only - second_only
@@ -116,26 +115,26 @@ def _tango_variance(difference: float, first_only: int, second_only: int, count:
     return max(0.0, 2 * second_share + difference * (1 - difference))
 
 
-def images_to_tell(discordant: float, difference: float, null: float = 0.0) -> int | None:
-    """Number of items on which a paired test tells a true difference of two proportions from the difference `null`.
+def images_to_decide(first_only: int, second_only: int, count: int, allowed: float) -> int | None:
+    """The least number of items from which the interval of `paired_difference` lies wholly on one side of `allowed`
+    percentage points, if the two methods go on to differ on the same shares of them.
 
-    Arguments are shares (0.01 is one point). `discordant` is the share of the items on which the two methods differ;
-    where it is below one of the differences, it is raised to it, since fewer items could not produce it. For a
-    two-sided test at 5% and a power of 80%:
-
-        n = (z(97.5%) sqrt(discordant - null^2) + z(80%) sqrt(discordant - difference^2))^2 / (difference - null)^2
-
-    which for null = 0 is the sample size of McNemar's test, equation on page 209 of R. J. Connor, "Sample size for
-    testing differences in proportions for the paired-sample design", Biometrics 43 (1987) 207-211. None where the two
-    differences are equal: no number tells them apart.
+    None where the difference seen is `allowed` itself: its interval holds it at any number.
     """
-    if not (0 <= discordant <= 1 and max(abs(difference), abs(null)) <= 1):
-        raise ValueError(f"no shares: {discordant}, {difference}, {null}")
-    if difference == null:
+    bound, seen = allowed / 100, (first_only - second_only) / count
+    if math.isclose(seen, bound, abs_tol=1e-12):
         return None
-    share = max(discordant, abs(difference), abs(null))
-    root = Z95 * math.sqrt(share - null * null) + Z80 * math.sqrt(share - difference * difference)
-    return max(1, math.ceil(root * root / (difference - null) ** 2))
+
+    def decides(items: int) -> bool:
+        lost, gained = first_only / count * items, second_only / count * items
+        if seen < bound:
+            return _tango_upper(lost, gained, items) <= bound
+        return -_tango_upper(gained, lost, items) > bound
+
+    high = 1
+    while not decides(high):
+        high *= 2
+    return bisect.bisect_left(range(high + 1), True, lo=high // 2, key=decides)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -31,6 +31,8 @@ class Metric:
     """Confidence interval of the value; None: none is known."""
     higher_is_better: bool = True
     """Which way a drop goes."""
+    in_documents: bool = True
+    """Whether documents show it; else run.json and the task's own files alone have it."""
 
 
 @dataclass(frozen=True, kw_only=True)

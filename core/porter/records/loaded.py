@@ -22,11 +22,11 @@ class LoadReport:
     prefix: str = ""
     """Prefix taken off every key, e.g. `module.`."""
     expected: int
-    """Entries of the model's state dict."""
+    """Entries of the model's state dict, `num_batches_tracked` aside."""
     loaded: int
     """Entries copied into it."""
     renamed: int = 0
-    """Of these, how many lost a prefix."""
+    """Entries of the file that lost a prefix."""
     forgiven: tuple[str, ...] = ()
     """Entries absent from the file that may be: `num_batches_tracked` only."""
     skipped: tuple[str, ...] = ()

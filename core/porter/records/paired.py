@@ -42,8 +42,7 @@ class PairedComparison:
     p_value: float
     """McNemar's exact test, two-sided: how often chance alone would make flips as lopsided as these."""
     needed: int | None
-    """Images that tell a drop of `allowed` points from none in 80% of samples, at the share of flips seen here. Where
-    so many were compared and the verdict is still open, the drop is near the allowed one: then those that tell the two
-    apart. None: no number would (nothing is allowed, or the drop equals the allowed one)."""
+    """The least number of images that decides, at the shares of flips seen here: from there on the interval lies wholly
+    within or wholly beyond the allowed drop. None: no number does, since the drop is the allowed one."""
     verdict: PairedVerdict
     """What the images tell."""

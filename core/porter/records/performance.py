@@ -88,7 +88,7 @@ class Performance:
     latency: Latency
     """Of the timed calls."""
     ms_per_image: float
-    """Median latency over the batch size; by a tool that gives no median: its mean, or its time of one image."""
+    """1000 / `images_per_second`."""
     images_per_second: float
     """batch × calls / wall time of the timed calls, as long as all streams are at work; a call that ends after that
     counts by its share. By a tool: its own figure, of one device."""
@@ -112,8 +112,8 @@ class Performance:
     """Of the last minute, before the session was opened: what else the machine was doing."""
     load_average_after: float | None = None
     """Of the last minute, after the last call; the calls themselves are in it."""
-    peak_memory_bytes: int | None = None
-    """Largest resident memory of the whole process so far, this measurement included."""
+    peak_memory_mib: float | None = None
+    """MiB: largest resident memory of the whole process so far, this measurement included."""
     measured: str = ""
     """Local time with offset, ISO 8601, when the timed calls ended; empty: the tool does not say."""
     clock: str = ""
@@ -125,5 +125,7 @@ class Performance:
     measured, and its outputs were not seen."""
     source: str = ""
     """The file that these figures were imported from, relative to the imported folder; empty: measured by this run."""
+    tool_ms_per_image: float | None = None
+    """The time of one image as the tool that measured states it; None: it states none."""
     card: Card | None = None
     """What a whole card would give; None: nobody said how many devices it has."""

@@ -16,6 +16,7 @@ from porter.records.imported import Imported
 from porter.records.kit import Kit
 from porter.records.loaded import LoadReport
 from porter.records.message import Text
+from porter.records.overall import ArtefactState, Overall
 from porter.records.parity import Parity, PreprocessParity
 from porter.records.performance import Performance
 from porter.records.quantization import Quantization
@@ -248,6 +249,10 @@ class RunRecord:
     """What `porter diagnose` found; None where it was not run."""
     verdicts: tuple[Verdict, ...] = ()
     """The five answers."""
+    states: tuple[ArtefactState, ...] = ()
+    """What became of each artefact."""
+    overall: Overall | None = None
+    """What the run comes to; None before anything was judged."""
     commands: dict[str, str] = field(default_factory=dict)
     """The commands that make each part again, by stage."""
     templates: tuple[str, ...] = ()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from porter.machine.statistics import images_to_tell, mcnemar_exact, paired_difference
+from porter.machine.statistics import images_to_decide, mcnemar_exact, paired_difference
 from porter.records.interval import Interval
 from porter.records.paired import PairedComparison, PairedVerdict
 
@@ -40,7 +39,7 @@ def compare_paired(
         allowed=max_drop,
         interval=interval,
         p_value=mcnemar_exact(lost, gained),
-        needed=_needed(lost, gained, count, max_drop, verdict),
+        needed=images_to_decide(lost, gained, count, max_drop),
         verdict=verdict,
     )
 
@@ -49,12 +48,3 @@ def _verdict(interval: Interval, max_drop: float) -> PairedVerdict:
     if interval.high <= max_drop:
         return PairedVerdict.WITHIN
     return PairedVerdict.BEYOND if interval.low > max_drop else PairedVerdict.UNDECIDED
-
-
-def _needed(lost: int, gained: int, count: int, max_drop: float, verdict: PairedVerdict) -> int | None:
-    discordant, allowed, drop = (lost + gained) / count, max_drop / 100, (lost - gained) / count
-    needed = images_to_tell(discordant, allowed)
-    if needed is None or verdict is not PairedVerdict.UNDECIDED or needed > count:
-        return needed
-    # An undecided drop is near the allowed one; equal but for rounding, no number of images helps.
-    return None if math.isclose(drop, allowed) else images_to_tell(discordant, drop, null=allowed)

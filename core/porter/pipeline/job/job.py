@@ -148,7 +148,7 @@ class Job:
     @cached_property
     def environment(self) -> Environment:
         """The machine, as it was when this was first asked."""
-        return machine.describe(engine_packages(self.registry))
+        return machine.describe(engine_packages(self.registry, [runtime.name for runtime in self.runtimes]))
 
     @cached_property
     def versions(self) -> tuple[str, ...]:

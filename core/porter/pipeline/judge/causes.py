@@ -38,7 +38,7 @@ def weights_causes(record: RunRecord) -> tuple[Text, ...]:
         cause = Message("the checkpoint belongs to another config, or its entries were renamed: compare their names")
     return (
         cause,
-        Message("once that is mended, load it again: `{command}`", command=_command(record, "export")),
+        Message("once that is mended, load it again: `{command}`", command=command_of(record, "export")),
     )
 
 
@@ -56,7 +56,7 @@ def parity_causes(record: RunRecord) -> tuple[Text, ...]:
         causes.append(
             Message(
                 "the file was changed after it was built: build it again with `{command}`",
-                command=_command(record, "export"),
+                command=command_of(record, "export"),
             )
         )
     if any(parity.precision is not None and parity.precision.contradictions for parity in failed):
@@ -73,7 +73,7 @@ def parity_causes(record: RunRecord) -> tuple[Text, ...]:
         )
     return (
         *causes,
-        Message("find the first node that differs: `{command}`", command=_command(record, "diagnose")),
+        Message("find the first node that differs: `{command}`", command=command_of(record, "diagnose")),
     )
 
 
@@ -118,7 +118,7 @@ def preprocessing_advice(record: RunRecord) -> tuple[Text, ...]:
     """What to do about preprocessing that is not its spec's."""
     return (
         Message("mend the plugin's `porter_preprocess`, or the spec that `porter_describe` declares"),
-        Message("then compare them again: `{command}`", command=_command(record, "verify")),
+        Message("then compare them again: `{command}`", command=command_of(record, "verify")),
     )
 
 
@@ -128,7 +128,7 @@ def declaration_advice(record: RunRecord) -> tuple[Text, ...]:
         Message(
             "check how the images were preprocessed in training, then correct what the config or the plugin declares"
         ),
-        Message("then score them again: `{command}`", command=_command(record, "evaluate")),
+        Message("then score them again: `{command}`", command=command_of(record, "evaluate")),
     )
 
 
@@ -136,7 +136,7 @@ def data_advice(record: RunRecord) -> tuple[Text, ...]:
     """What to do about images or labels that leave no figure to believe."""
     return (
         Message("correct the images and labels that are named, or take the labels from their source again"),
-        Message("then score them again: `{command}`", command=_command(record, "evaluate")),
+        Message("then score them again: `{command}`", command=command_of(record, "evaluate")),
     )
 
 
@@ -172,7 +172,7 @@ def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Se
                 "the reference itself is below the published figure: another checkpoint, or labels in another order"
             )
         )
-    return (*causes, Message("find where the accuracy goes: `{command}`", command=_command(record, "diagnose")))
+    return (*causes, Message("find where the accuracy goes: `{command}`", command=command_of(record, "diagnose")))
 
 
 def speed_causes(record: RunRecord) -> tuple[Text, ...]:
@@ -181,7 +181,7 @@ def speed_causes(record: RunRecord) -> tuple[Text, ...]:
         Message("the runtime or its plugin does not do the work that is timed, or its tool counts it otherwise"),
         Message(
             "do not quote the figure; once that is mended, measure again: `{command}`",
-            command=_command(record, "bench"),
+            command=command_of(record, "bench"),
         ),
     )
 
@@ -206,5 +206,6 @@ def _at_one_batch(parity: Parity) -> bool:
     return broken == [not one for one in first] and not all(first)
 
 
-def _command(record: RunRecord, stage: str) -> str:
+def command_of(record: RunRecord, stage: str) -> str:
+    """The command that makes a stage again."""
     return record.commands.get(stage, f"porter {stage} {f'run {OUT}' if stage == 'diagnose' else f'--out {OUT}'}")

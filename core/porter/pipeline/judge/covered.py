@@ -54,17 +54,15 @@ def coverage(record: RunRecord, artefact: str) -> Text:
     if compared is None or not sizes:
         images = 0 if compared is None else compared.images
         return Message(
-            "{artefact}: outputs of {images} images and {rows} further rows compared, {over} over the bound",
-            artefact=artefact,
+            "outputs of {images} images and {rows} further rows compared, {over} over the bound",
             images=images,
             rows=sum(one.rows for one in checks),
             over=sum(one.over for one in checks) + (0 if compared is None else compared.over),
         )
     streams = max(one.streams for one in checks)
     return Message(
-        "{artefact}: outputs of {images} images compared, batch {low} to {high}, {streams}, "
+        "outputs of {images} images compared, batch {low} to {high}, {streams}, "
         "{over} over the bound; {rows} rows compared within the sessions, {off} over",
-        artefact=artefact,
         images=compared.images,
         low=min(sizes),
         high=max(sizes),
@@ -75,11 +73,10 @@ def coverage(record: RunRecord, artefact: str) -> Text:
     )
 
 
-def said(one: SessionFinding, artefact: str) -> Message:
+def said(one: SessionFinding) -> Message:
     """A finding as evidence."""
     return Message(
-        "{artefact}, `{check}`: {title} ({detail})",
-        artefact=artefact,
+        "`{check}`: {title} ({detail})",
         check=one.check,
         title=one.title,
         detail=one.detail,

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from porter.contracts.task import Task
 from porter.errors import ExitCode
+from porter.pipeline.judge.accuracy_verdict import PUBLISHED, REFERENCE, accuracy_evidence, hidden_drop, undecided
 from porter.pipeline.judge.causes import (
     accuracy_causes,
     data_advice,
@@ -22,23 +23,20 @@ from porter.pipeline.judge.causes import (
     speed_causes,
     weights_causes,
 )
-from porter.pipeline.judge.covered import coverage, findings_of, is_wrong, said
 from porter.pipeline.judge.data_evidence import data_evidence
 from porter.pipeline.judge.gate import doubts, gated
 from porter.pipeline.judge.labels_say import against_labels, contradicting
+from porter.pipeline.judge.overall_state import artefact_states, overall
+from porter.pipeline.judge.parity_verdict import parity_evidence
 from porter.pipeline.judge.speed_marks import impossible
-from porter.pipeline.judge.weights_evidence import stated_evidence, weights_evidence
+from porter.pipeline.judge.weights_evidence import weights_evidence
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.manifest import Manifest
-from porter.records.message import Message, Text, Value
-from porter.records.paired import PairedVerdict
-from porter.records.parity import OutputParity, Parity, PreprocessParity
-from porter.records.precision import INT8
+from porter.records.message import Message, Text
+from porter.records.parity import PreprocessParity
 from porter.records.record import Comparison, RunRecord, State, Verdict
 from porter.records.spec import ModelSpec
 from porter.records.unfinished import Failing, Unfinished
-
-REFERENCE, PUBLISHED = "reference", "published"
 
 
 def exit_code(record: RunRecord) -> ExitCode:
@@ -48,13 +46,16 @@ def exit_code(record: RunRecord) -> ExitCode:
 
 
 def judge(record: RunRecord) -> RunRecord:
-    """Fill `verdicts` from the sections that are there; of what `auto` tried, they are about what it chose.
+    """Fill `verdicts`, `states` and `overall` from the sections that are there. Of what `auto` tried, the verdicts are
+    about what it chose.
 
     Speed has a verdict only where a figure cannot be right.
     """
     seen = _of_delivered(record)
     earlier = (_weights(seen), _parity(seen), _preprocessing(seen), _data(seen))
-    return replace(record, verdicts=(*earlier, _accuracy(seen, earlier), *_speed(seen)))
+    verdicts = (*earlier, _accuracy(seen, earlier), *_speed(seen))
+    record = replace(record, verdicts=verdicts, states=artefact_states(record))
+    return replace(record, overall=overall(record))
 
 
 def _unfinished(record: RunRecord, *stages: Failing) -> list[Unfinished]:
@@ -159,53 +160,9 @@ def _parity(record: RunRecord) -> Verdict:
     broken = _unfinished(record, Failing.BUILD, Failing.VERIFY)
     if not record.parity and not broken:
         return _verdict("parity", State.NOT_RUN, Message("no artefact was compared with the reference"))
-    evidence: list[Text] = []
-    for parity in record.parity:
-        evidence += [said(one, parity.candidate) for one in findings_of(record, parity.candidate)]
-    evidence += [_unbuilt_or_failed(one) for one in broken]
-    for parity in record.parity:
-        evidence.append(_worst(parity))
-        evidence += [_miss(one, parity) for one in parity.outputs if not one.passed]
-        evidence += [] if parity.precision is None else [*parity.precision.contradictions, *parity.precision.notes]
-        evidence += [text for text in (coverage(record, parity.candidate),) if text]
-    passed = not broken and all(one.passed and not is_wrong(record, one.candidate) for one in record.parity)
+    evidence, passed = parity_evidence(record, broken)
     state = State.PASS if passed else State.FAIL
     return _verdict("parity", state, *evidence, advice=() if passed else parity_causes(record))
-
-
-def _unbuilt_or_failed(one: Unfinished) -> Message:
-    if one.stage is Failing.BUILD:
-        return Message("{artefact}: it was not built: {reason}", artefact=one.artefact, reason=one.reason)
-    return Message("{artefact}: its runtime failed", artefact=one.artefact)
-
-
-def _worst(parity: Parity) -> Message:
-    errors = [one.max_abs_error for one in parity.outputs if one.max_abs_error is not None]
-    return Message(
-        "{candidate} against {reference} at batch {batches}: {worst}, {answer} changed on {flipped} of {images}; "
-        "{conclusion}",
-        candidate=parity.candidate,
-        reference=parity.reference,
-        batches=", ".join(dict.fromkeys(str(one.batch) for one in parity.outputs)),
-        worst=Message("max abs error {error:.3g}", error=max(errors)) if errors else Message("no comparable output"),
-        answer=parity.answer_name,
-        flipped=parity.changes.flipped,
-        images=parity.changes.images,
-        conclusion=parity.conclusion,
-    )
-
-
-def _miss(one: OutputParity, parity: Parity) -> Message:
-    if one.problem:
-        return Message("batch {batch}: {problem}", batch=one.batch, problem=one.problem)
-    figures: dict[str, Value] = {"batch": one.batch, "error": one.max_abs_error, "allowed": one.allowed}
-    if parity.binding:
-        return Message("batch {batch}: max abs error {error:.3g} over the allowed {allowed:.3g}", **figures)
-    return Message(
-        "batch {batch}: max abs error {error:.3g} over the allowed {allowed:.3g} ({source})",
-        **figures,
-        source=parity.bounds_from,
-    )
 
 
 def _preprocessing(record: RunRecord) -> Verdict:
@@ -246,54 +203,17 @@ def _difference(parity: PreprocessParity) -> Message:
 
 def _accuracy(record: RunRecord, earlier: Sequence[Verdict]) -> Verdict:
     judged = [one for one in record.comparisons if one.passed is not None]
-    doubtful = [(e.title, doubt) for e in record.evaluations for doubt in doubts(e)]
+    doubtful = any(any(doubts(one)) for one in record.evaluations)
     broken = _unfinished(record, Failing.BUILD, Failing.VERIFY, Failing.EVALUATE) if record.evaluations else []
     if not record.evaluations or not (judged or doubtful or broken):
         return _verdict("accuracy", State.NOT_RUN, Message("no artefact was scored"))
-    evidence: list[Text] = [_comparison(one) for one in record.comparisons]
-    evidence += [_paired(e) for e in record.evaluations if e.changes is not None and e.changes.paired is not None]
-    evidence += [Message("{title}: {doubt}", title=title, doubt=doubt) for title, doubt in doubtful]
-    evidence += [
-        Message("{artefact}: not scored, it was not built", artefact=one.artefact)
-        if one.stage is Failing.BUILD
-        else Message("{artefact}: not scored, its runtime failed", artefact=one.artefact)
-        for one in broken
-    ]
-    evidence += _search(record)
-    stated, contradicted = stated_evidence(record)
-    evidence += stated
-    # A fault of the labels that explains the answers this well leaves no figure to believe.
-    passed = all(one.passed for one in judged) and not (doubtful or broken or record.label_suspects or contradicted)
-    advice = () if passed else accuracy_causes(record, judged, earlier)
-    verdict = _verdict("accuracy", State.PASS if passed else State.FAIL, *evidence, advice=advice)
-    return replace(verdict, note=_too_few(record)) if passed else verdict
-
-
-def _search(record: RunRecord) -> list[Text]:
-    """That the search for an int8 graph ended without one that passes, where int8 is delivered."""
-    found = record.quantization
-    int8 = any(one.precision == INT8 and one.id in record.delivered for one in record.artefacts)
-    if found is None or found.passed or not int8:
-        return []
-    return [
-        Message(
-            "int8: none of {count} attempts lost at most {allowed:g}; the one that lost least was kept",
-            count=len(found.attempts),
-            allowed=found.allowed,
-        )
-    ]
-
-
-def _too_few(record: RunRecord) -> Text:
-    """That a pass rests on too few images to tell the allowed drop, and how many it would take; else empty."""
-    paired = [e.changes.paired for e in record.evaluations if e.changes is not None and e.changes.paired is not None]
-    undecided = [one for one in paired if one.verdict is PairedVerdict.UNDECIDED]
-    if not undecided:
-        return ""
-    needed = max((one.needed or 0 for one in undecided), default=0)
-    if needed > undecided[0].images:
-        return Message("too few images to tell, it would take {needed}", needed=needed)
-    return TOLD[PairedVerdict.UNDECIDED]
+    evidence, passed = accuracy_evidence(record, broken)
+    if not passed:
+        advice = accuracy_causes(record, judged, earlier)
+        return _verdict("accuracy", State.FAIL, *evidence, advice=advice)
+    still_open = undecided(record)
+    note = "" if still_open is None else hidden_drop(still_open)
+    return replace(_verdict("accuracy", State.PASS, *evidence), note=note)
 
 
 def _speed(record: RunRecord) -> tuple[Verdict, ...]:
@@ -313,58 +233,6 @@ def _speed(record: RunRecord) -> tuple[Verdict, ...]:
     return (_verdict("speed", State.FAIL, *evidence, advice=speed_causes(record)),)
 
 
-def _comparison(one: Comparison) -> Message:
-    against = AGAINST.get(one.against, one.against)
-    if one.drop is None or one.baseline is None:
-        return Message(
-            "{evaluation} against {against}: not comparable, {reason}",
-            evaluation=one.evaluation,
-            against=against,
-            reason=one.reason,
-        )
-    figures: dict[str, Value] = {
-        "evaluation": one.evaluation,
-        "against": against,
-        "metric": one.title,
-        "value": one.value,
-        "baseline": one.baseline,
-        "drop": one.drop,
-        "allowed": one.allowed,
-    }
-    if one.passed:
-        return Message(
-            "{evaluation} against {against}: {metric} {value:.2f} and {baseline:.2f}, "
-            "drop {drop:.2f} within the allowed {allowed:g}",
-            **figures,
-        )
-    return Message(
-        "{evaluation} against {against}: {metric} {value:.2f} and {baseline:.2f}, "
-        "drop {drop:.2f} beyond the allowed {allowed:g}",
-        **figures,
-    )
-
-
-def _paired(evaluation: Evaluation) -> Message:
-    """Whether the images suffice to tell the drop: a pass on too few of them is called that."""
-    assert evaluation.changes is not None and evaluation.changes.paired is not None
-    paired = evaluation.changes.paired
-    told = TOLD[paired.verdict]
-    if paired.verdict is PairedVerdict.UNDECIDED and paired.needed and paired.needed > paired.images:
-        told = Message("too few images to tell; it would take {needed} images", needed=paired.needed)
-    return Message(
-        "{evaluation}, image by image: {right_to_wrong} right to wrong, {wrong_to_right} wrong to right, "
-        "drop {drop:.2f} in [{low:.2f}, {high:.2f}], McNemar's exact p {p:.3g}: {told}",
-        evaluation=evaluation.name,
-        right_to_wrong=paired.right_to_wrong,
-        wrong_to_right=paired.wrong_to_right,
-        drop=paired.drop,
-        low=paired.interval.low,
-        high=paired.interval.high,
-        p=paired.p_value,
-        told=told,
-    )
-
-
 TITLES = {
     "weights": Message("Weights loaded"),
     "parity": Message("Model parity"),
@@ -372,12 +240,6 @@ TITLES = {
     "data": Message("Data"),
     "accuracy": Message("Accuracy"),
     "speed": Message("Speed"),
-}
-AGAINST = {REFERENCE: Message("the reference"), PUBLISHED: Message("the published figure")}
-TOLD = {
-    PairedVerdict.WITHIN: Message("no drop beyond the allowed"),
-    PairedVerdict.BEYOND: Message("a drop beyond the allowed"),
-    PairedVerdict.UNDECIDED: Message("too few images to tell"),
 }
 
 

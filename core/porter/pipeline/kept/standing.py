@@ -56,7 +56,7 @@ def _machine(job: Job, record: RunRecord) -> Changed:
         yield "load", "another processor"
     if then.python != now.python:
         yield "load", f"Python {now.python}, it was {then.python}"
-    for name in sorted(then.packages.keys() | now.packages.keys()):
+    for name in sorted(then.packages.keys() | (now.packages.keys() & set(machine.PACKAGES))):
         was, has = then.packages.get(name, "absent"), now.packages.get(name, "absent")
         if was != has:
             yield "load", f"{name} {has}, it was {was}"

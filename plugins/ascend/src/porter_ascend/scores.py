@@ -53,6 +53,7 @@ def stated(path: Path, scores: Scores) -> StatedAccuracy:
             value=percent,
             count=scores.images,
             interval=wilson(round(percent * scores.images / 100), scores.images),
+            in_documents=k in (1, 5),
         )
         for k, percent in scores.top.items()
     )

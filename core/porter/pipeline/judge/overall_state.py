@@ -1,0 +1,188 @@
+"""What a run comes to: the state of the whole, in one sentence of cause, and of each artefact in a word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from porter.pipeline.judge.accuracy_verdict import AGAINST, PUBLISHED, REFERENCE, hidden_drop, undecided
+from porter.pipeline.judge.causes import command_of, label_cause
+from porter.pipeline.judge.covered import is_wrong
+from porter.pipeline.judge.speed_marks import impossible
+from porter.records.evaluation import Evaluation
+from porter.records.message import Message, Text, Value
+from porter.records.overall import ArtefactState, Overall, Standing
+from porter.records.performance import Performance
+from porter.records.record import Comparison, RunRecord, State, Verdict
+from porter.records.unfinished import Failing
+
+UNDONE = {
+    Failing.BUILD: Message("not built"),
+    Failing.VERIFY: Message("not verified"),
+    Failing.EVALUATE: Message("not scored"),
+    Failing.BENCH: Message("not measured"),
+}
+
+
+def overall(record: RunRecord) -> Overall:
+    """The state of the whole, from verdicts and artefact states that are there already."""
+    failed = [one for one in record.verdicts if one.state is State.FAIL]
+    if failed:
+        return _failing(record, failed)
+    fastest = _fastest(record)
+    if record.imported is not None:
+        return Overall(standing=Standing.IMPORTED, sentences=(*_accuracy(record), *fastest))
+    if all(one.state is State.NOT_RUN for one in record.verdicts):
+        return Overall(standing=Standing.NOT_VERIFIED, sentences=(Message("nothing was checked"),))
+    missing, command = _missing(record)
+    if missing:
+        return Overall(
+            standing=Standing.INCOMPLETE, sentences=(*missing, *_accuracy(record), *fastest), command=command
+        )
+    open_drop = undecided(record)
+    if open_drop is not None:
+        seen = Message("no loss seen: drop {drop:.2f} points", drop=open_drop.drop)
+        return Overall(standing=Standing.UNPROVEN, sentences=(seen, hidden_drop(open_drop), *fastest))
+    return Overall(standing=Standing.PASS, sentences=(*_accuracy(record), *fastest))
+
+
+def artefact_states(record: RunRecord) -> tuple[ArtefactState, ...]:
+    """The reference where something speaks against it, and every artefact that was asked for, in their order."""
+    names = [one.id for one in record.artefacts]
+    names += [one.name for one in record.evaluations if one.name != REFERENCE]
+    names += [one.artefact for one in record.performance]
+    names += [one.artefact for one in record.unfinished]
+    sizes = {one.id: sum(file.size_bytes for file in one.files) / 2**20 for one in record.artefacts}
+    states = [replace(_state(record, name), size_mib=sizes.get(name)) for name in dict.fromkeys(names)]
+    faults = _accuracy_faults(record, REFERENCE)
+    return (*([ArtefactState(name=REFERENCE, passed=False, state=faults)] if faults else []), *states)
+
+
+def _state(record: RunRecord, name: str) -> ArtefactState:
+    unfinished = next((one.stage for one in record.unfinished if one.artefact == name), None)
+    broken = any(not one.passed for one in record.parity if one.candidate == name) or is_wrong(record, name)
+    accuracy = _accuracy_faults(record, name)
+    faults = (
+        *([Message("parity")] if broken else []),
+        *([accuracy] if accuracy else []),
+        *([UNDONE[unfinished]] if unfinished is not None else []),
+        *([Message("speed")] if impossible(record, name) else []),
+    )
+    if faults:
+        return ArtefactState(name=name, passed=False, state=Message("{faults}", faults=faults))
+    if any(one.passed for one in record.comparisons if one.evaluation == name):
+        return ArtefactState(name=name, passed=True, state="")
+    evaluation = record.evaluation(name)
+    state = Message("not scored") if evaluation is None else Message("not compared")
+    return ArtefactState(name=name, passed=None, state=state)
+
+
+def _accuracy_faults(record: RunRecord, name: str) -> Text:
+    evaluation = record.evaluation(name)
+    if any(one.passed is False for one in record.comparisons if one.evaluation == name):
+        return Message("accuracy")
+    if evaluation is None:
+        return ""
+    if evaluation.mostly_unanswered:
+        return Message("most images without a prediction")
+    if evaluation.nonfinite:
+        return Message("NaN or infinite outputs")
+    return Message("no better than guessing") if evaluation.chance else ""
+
+
+# --- the sentences ----------------------------------------------------------------------------------------------------
+
+
+def _failing(record: RunRecord, failed: Sequence[Verdict]) -> Overall:
+    """The likeliest cause first: what the diagnosis found, what would explain the labels, or the first verdict's."""
+    command = command_of(record, "diagnose")
+    found = () if record.diagnosis is None else record.diagnosis.findings
+    if found and record.diagnosis is not None and set(record.diagnosis.failed) == {one.name for one in failed}:
+        return Overall(
+            standing=Standing.FAIL, sentences=(found[0].text, *_sound(record)), command=found[0].command or command
+        )
+    first = failed[0]
+    if record.label_suspects and first.name in ("data", "accuracy"):
+        cause: tuple[Text, ...] = (label_cause(record.label_suspects[0]),)
+    else:
+        shown = (*first.evidence[:1], *first.advice[: len(first.advice) > 1])
+        cause = (Message("{verdict} fails: {what}", verdict=first.title, what=shown[0]), *shown[1:])
+    return Overall(standing=Standing.FAIL, sentences=(*cause, *_sound(record)), command=command)
+
+
+def _sound(record: RunRecord) -> tuple[Text, ...]:
+    """That the conversion is not at fault, where every artefact computes what the reference does and loses nothing."""
+    states = {one.name: one.state for one in record.verdicts}
+    lost = any(one.passed is False for one in record.comparisons if one.against == REFERENCE)
+    if states.get("parity") is not State.PASS or lost or not record.comparisons:
+        return ()
+    return (Message("the conversion is sound: the artefacts compute what the reference does"),)
+
+
+def _missing(record: RunRecord) -> tuple[tuple[Text, ...], str]:
+    """What was asked for and did not run, and the command that takes it back."""
+    lines: list[Text] = [
+        Message(
+            "{runtime} ({target}) was not measured, this machine lacks it: run `{script}` on a host that has it",
+            runtime=kit.runtime,
+            target=kit.target,
+            script=f"{kit.path}/{kit.script}",
+        )
+        for kit in record.kits
+    ]
+    unchecked = tuple(one.title for one in record.verdicts if one.state is State.NOT_RUN)
+    lines += [Message("not checked: {verdicts}", verdicts=unchecked)] if unchecked else []
+    lines += [] if record.performance or not record.artefacts else [Message("speed was not measured")]
+    lines += [] if record.artefacts or record.kits or not record.evaluations else [Message("no artefact was built")]
+    return tuple(lines), record.kits[0].take_back if record.kits else ""
+
+
+def _accuracy(record: RunRecord) -> tuple[Text, ...]:
+    """The largest drop of what is delivered; that there is none to tell where nothing was compared."""
+    judged = [one for one in record.comparisons if one.drop is not None and one.evaluation in record.delivered]
+    for against in (REFERENCE, PUBLISHED):
+        known = [one for one in judged if one.against == against]
+        if known:
+            worst = max(known, key=lambda one: one.drop or 0.0)
+            return (_drop(worst, record.evaluation(worst.evaluation)),)
+    return (Message("accuracy was not compared"),)
+
+
+def _drop(one: Comparison, evaluation: Evaluation | None) -> Message:
+    figures: dict[str, Value] = {
+        "metric": one.title,
+        "value": one.value,
+        "against": AGAINST.get(one.against, one.against),
+        "baseline": one.baseline,
+        "drop": one.drop,
+        "allowed": one.allowed,
+        "images": 0 if evaluation is None else evaluation.listed,
+    }
+    return Message(
+        "accuracy passes on {images} images: {metric} {value:.2f}, {against} {baseline:.2f}, drop {drop:.2f} "
+        "(limit {allowed:.2f})",
+        **figures,
+    )
+
+
+def _fastest(record: RunRecord) -> tuple[Text, ...]:
+    """The highest throughput of what passes, or of what `auto` chose."""
+    right = {one.name for one in record.states if one.passed is not False} & record.delivered
+    measured = [one for one in record.performance if one.artefact in right] or [
+        one for one in record.performance if record.imported is not None
+    ]
+    if not measured:
+        return ()
+    best = max(measured, key=_rate)
+    return (
+        Message(
+            "fastest that passes: `{artefact}`, {rate:.2f} images/s at batch size {batch}",
+            artefact=best.artefact,
+            rate=best.images_per_second,
+            batch=best.batch,
+        ),
+    )
+
+
+def _rate(one: Performance) -> float:
+    return one.images_per_second
