@@ -15,9 +15,10 @@ from tiny import SPEC, TinyPlugin, start, write_photos
 from porter import hookimpl
 from porter.cli.main import main
 from porter.contracts.requests import ModelOffer
-from porter.documents.deliver import READMES, deliver, render
+from porter.documents.deliver import deliver, render
 from porter.documents.languages import CHINESE, ENGLISH
 from porter.documents.modelcard import front_matter, metadata
+from porter.documents.placeholders import without_paths
 from porter.documents.templates import Templates
 from porter.errors import BadInput
 from porter.records.record import RunRecord
@@ -25,6 +26,7 @@ from porter.records.spec import Published, PublishedMetric
 from porter.runfolder.record_file import read_record, write_record
 
 README = "README.md.j2"
+READMES = ("README.md", "README.zh.md")
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +53,10 @@ def both(record: RunRecord) -> tuple[str, str]:
 
 def test_three_images_are_called_too_few(record: RunRecord) -> None:
     english, chinese = both(record)
-    assert "**FAIL: Accuracy**" in english and "**不通过：精度**" in chinese
-    assert "3 listed of 3 found" in english and "共发现 3 张，评测 3 张" in chinese
+    assert "**FAIL: Accuracy fails: " in english and "3 images cannot rule out" in english
+    assert "3 images found, 3 scored" in english and "共 3 张图片，评测 3 张" in chinese
     assert "near chance: 3 of 3 right" in english and "接近随机水平：3 张中答对 3 张" in chinese
-    assert "too few images to tell" in english and "图片过少，无法判定" in chinese
-    assert "what to look at, likeliest first" in english and "建议排查项" in chinese
+    assert "Check, the most likely cause first" in english and "按可能性从高到低检查" in chinese
 
 
 def test_a_batch_that_was_not_measured_is_named(record: RunRecord) -> None:
@@ -73,8 +74,9 @@ def test_a_runtime_that_is_missing_is_named(record: RunRecord) -> None:
 def test_a_failed_load_has_its_documents(record: RunRecord) -> None:
     blank = RunRecord(porter="0", created="then", command="c", request=record.request, commands=record.commands)
     failed = replace(record.verdicts[0], state="fail", evidence=("size mismatch for `head.weight` | <b>",))
-    english, chinese = both(replace(blank, verdicts=(failed,), load_failure="size mismatch", model=record.model))
-    assert "**FAIL: Weights loaded**" in english and "size mismatch for \\`head.weight\\` \\| &lt;b&gt;" in english
+    failing = replace(blank, verdicts=(failed,), load_failure="size mismatch", model=record.model)
+    english, chinese = both(replace(failing, overall=overall(failing)))
+    assert "**FAIL: Weights loaded fails: size" in english and "size mismatch for \\`head.weight\\` \\| &lt;b&gt;" in english
     assert "Accuracy: not measured." in english and "精度：未测。" in chinese
     assert "- The export to ONNX." in english and "- 导出 ONNX。" in chinese
 
@@ -88,8 +90,8 @@ def test_an_answer_without_a_figure_is_no_empty_cell(record: RunRecord) -> None:
 
 def test_the_order_is_that_of_a_delivery_guide(record: RunRecord) -> None:
     english, chinese = both(record)
-    wanted = ("Overview", "Inputs and outputs", "Environment", "Quick start", "Accuracy", "Performance")
-    wanted += ("Parity with the reference", "What was not measured", "Files", "Reproduce")
+    wanted = ("Verdicts", "Overview", "Inputs and outputs", "Environment", "Quick start", "Accuracy", "Performance")
+    wanted += ("Parity with the reference", "Not measured", "Files", "Reproduce")
     assert tuple(line[3:] for line in english.splitlines() if line.startswith("## ")) == wanted
     assert chinese.count("\n## ") == len(wanted)
     for stage in ("run", "export", "verify", "preprocess", "infer", "evaluate", "bench", "report"):
@@ -105,19 +107,20 @@ def test_published_figures_stand_beside_those_of_the_run(tmp_path: Path) -> None
     run = start(tmp_path / "out", tmp_path / "val", labels, plugin=plugin)
     run.everything()
     english, chinese = both(run.record)
-    assert "| published | 99.25 | – | – | 3 |" in english and "| 公布精度 | 99.25 |" in chinese
+    assert "| published | 99.25 | – | 3 |" in english and "| 公布精度 | 99.25 |" in chinese
     assert "Published figures: a \\| paper, on Set-3 (n)." in english and "（单次裁剪）" in chinese
     assert metadata(run.record)["model-index"][0]["results"][0]["dataset"] == {"name": "Set-3", "type": "set-3"}
 
 
 def test_each_language_has_its_file(folder: Path, tmp_path: Path) -> None:
     record = read_record(folder)
-    for languages, names in (((CHINESE,), {"README.zh.md"}), ((ENGLISH,), {"README.md"})):
+    for languages, names in (((CHINESE,), ["README.md"]), ((CHINESE, ENGLISH), ["README.en.md", "README.md"])):
         deliver(tmp_path, replace(record, request=replace(record.request, languages=languages)))
-        assert {path.name for path in tmp_path.glob("README*")} == names
-        assert "README" not in (tmp_path / names.pop()).read_text().splitlines()[2], (
-            "no link to a file that is not there"
-        )
+        assert sorted(path.name for path in tmp_path.glob("README*")) == names
+        first = (tmp_path / "README.md").read_text()
+        assert "## 验证项" in first and ("README.en.md" in first) == (len(names) > 1), "no link to what is not there"
+    deliver(tmp_path, replace(record, request=replace(record.request, languages=(ENGLISH,))))
+    assert "## Verdicts" in (tmp_path / "README.md").read_text() and (tmp_path / "README.en.md").exists()
 
 
 def test_report_takes_a_language_and_a_model_card(folder: Path, tmp_path: Path) -> None:
@@ -198,7 +201,7 @@ def test_a_plugin_s_own_templates_go_before_core_s(tmp_path: Path, shipped: Path
     run = start(tmp_path / "out", tmp_path / "val", labels, plugin=WithTemplates(shipped))
     run.everything()
     assert run.record.templates == ("tiny",)
-    english, chinese = ((tmp_path / "out" / name).read_text() for name in READMES.values())
+    english, chinese = ((tmp_path / "out" / name).read_text() for name in READMES)
     assert "Use: toys \\| &lt;b&gt;" in english and "用途：toys" in chinese and "## 模型简介" in chinese
     user = tmp_path / "user"
     user.mkdir()
@@ -217,7 +220,7 @@ def test_without_the_plugin_its_templates_are_said_to_be_missing(
         main(["report", str(tmp_path)])
     assert stopped.value.code == 0
     assert "templates of the plugin 'far-away', which are not at hand" in capsys.readouterr().err
-    assert (tmp_path / "README.md").read_text() == render(README, record)
+    assert (tmp_path / "README.md").read_text() == render(README, without_paths(record))
 
 
 def test_a_sentence_without_a_translation_is_an_error_with_its_place(tmp_path: Path, record: RunRecord) -> None:

@@ -187,7 +187,7 @@ def test_flips_are_pictured_from_the_record_with_both_answers(flipped: Path, tmp
     page = page_of(tmp_path)
     assert page.count("<img ") == 20
     shown = text_of(page)
-    assert "label 0 red reference 0 red (right) artefact 1 green" in shown
+    assert "label 0 red reference 0 red (correct) artefact 1 green" in shown
     for data in re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page):
         assert len(base64.b64decode(data, validate=True)) <= 4096
 
@@ -202,7 +202,7 @@ def test_a_failed_verdict_shows_at_once(flipped: Path) -> None:
     page = page_of(flipped)
     assert ": FAIL</title>" in page
     (banner,) = re.findall(r'<section class="banner fail".*?</section>', page, re.DOTALL)
-    assert text_of(banner).startswith("Verdict FAIL Failed: Accuracy.")
+    assert text_of(banner).startswith("Result FAIL Accuracy fails: onnxruntime-fp32: Top-1 ")
 
 
 def blank(**sections: Any) -> RunRecord:
@@ -216,7 +216,7 @@ def blank(**sections: Any) -> RunRecord:
 def test_a_blank_record_says_that_nothing_was_measured() -> None:
     page = render("report.html.j2", blank())
     shown = text_of(page)
-    assert ": NOT RUN</title>" in page and "Nothing was verified." in shown
+    assert ": NOT VERIFIED</title>" in page
     assert shown.count("ot measured") > 5 and '<svg class="plot"' not in page
     for line in ("Parity of the artefacts with the reference.", "Accuracy.", "Speed of pure inference."):
         assert line in shown
@@ -227,14 +227,14 @@ def test_a_run_of_which_only_the_export_is_done(tmp_path: Path) -> None:
     run.export()
     run.deliver()
     page = page_of(tmp_path / "out")
-    assert ": INCOMPLETE</title>" in page and "No verdict fails; not looked at: Model parity" in text_of(page)
+    assert ": INCOMPLETE</title>" in page and "Not checked: Model parity" in text_of(page)
     assert numbers_not_in(tmp_path / "out") == []
 
 
 def test_three_images(tmp_path: Path) -> None:
     labels = write_photos(tmp_path / "val", [0, 1, 2])
     start(tmp_path / "out", tmp_path / "val", labels, max_drop=50.0, languages=("en",)).everything()
-    assert "too few images to tell" in text_of(page_of(tmp_path / "out"))
+    assert "3 images cannot rule out a drop of up to " in text_of(page_of(tmp_path / "out"))
     assert numbers_not_in(tmp_path / "out") == []
 
 

@@ -23,6 +23,7 @@ SUFFIXES = {
     "_bytes": "bytes",
     "_percent": "%",
     "_gib": "GiB",
+    "_mib": "MiB",
     "images_per_second": "images/s",
     "ms_per_image": "ms per image",
     "threads": "threads",
@@ -33,6 +34,7 @@ SUFFIXES = {
 UNITS = {
     "Interval.low": "of its metric",
     "Interval.high": "of its metric",
+    "MetricChange.hidden_loss": "of the metric",
     "Metric.value": "its `unit`",
     "PublishedMetric.value": "its `unit`",
     "Comparison.value": "of the metric",

@@ -30,9 +30,9 @@ def compare(first: Path, second: Path | None, html: Path | None, reproduce: bool
     where a verdict that passed no longer does, or accuracy is worse beyond the noise or no longer there; speed is
     shown and never decides.
 
-    With --reproduce the exit code is 1 where anything deterministic, the accuracy, or on the same machine the speed is
-    not as it was. With --reproduce and FIRST alone, the inputs of that run are checked and the versions that differ
-    here are named.
+    With --reproduce the exit code is 1 if an input, a file that is deterministic, a verdict or the accuracy differs.
+    Speed is stated and never decides. With --reproduce and FIRST alone, the inputs of that run are checked and the
+    versions that differ here are named.
     """
     if second is None:
         if not reproduce or html is not None or as_json:

@@ -15,7 +15,6 @@ from porter.documents.templates import Templates
 from porter.errors import one_line
 from porter.files.outward import say
 from porter.records.record import RunRecord
-from porter.runfolder.layout import DOCUMENTS
 from porter.runfolder.lock import FolderLock
 from porter.runfolder.record_file import read_record
 
@@ -32,13 +31,8 @@ def report(out: Path, templates: Path | None, **given: Any) -> None:
     changes = {name: value for name, value in given.items() if value is not None}
     record = replace(record, request=replace(record.request, **changes))
     with FolderLock(out):
-        before = [out / name for name in DOCUMENTS if (out / name).exists()]
         for path in deliver(out, record, Templates(user=templates, plugins=_of_plugins(record))):
             say(path)
-        languages = ", ".join(record.request.languages)
-        for path in before:
-            if not path.exists():
-                say(f"note: removed {path}: the documents are in {languages} only (--lang)", error=True)
 
 
 def _of_plugins(record: RunRecord) -> tuple[Path, ...]:

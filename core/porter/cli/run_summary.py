@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from porter.cli.result_table import show_results
-from porter.documents.deliver import READMES
 from porter.documents.drawings.lines import streams_of
 from porter.documents.markdown import num
 from porter.documents.unanswered_images import unanswered_lines
@@ -19,7 +18,7 @@ from porter.records.evaluation import Metric
 from porter.records.performance import Performance
 from porter.records.record import RunRecord, State, Verdict
 from porter.records.unfinished import Failing
-from porter.runfolder.layout import OUTPUTS, RECORD_NAME, REPORT, TENSORS
+from porter.runfolder.layout import OUTPUTS, RECORD_NAME, REPORT, TENSORS, readmes
 
 
 def print_summary(folder: Path, record: RunRecord) -> None:
@@ -138,8 +137,8 @@ def _closing_lines(folder: Path, record: RunRecord) -> list[str]:
         lines.append(f"         that has it, bring the folder back, then: {kit.take_back}")
     if record.imported is not None:
         lines += [f"{one.kind.upper():12} {one.text}" for one in record.imported.findings]
-    readmes = [f"README: {folder / name}" for language, name in READMES.items() if language in record.request.languages]
-    return [*lines, f"Record: {folder / RECORD_NAME}", *readmes, f"Report: {folder / REPORT}"]
+    written = [f"README: {folder / name}" for name in readmes(record.request.languages).values()]
+    return [*lines, f"Record: {folder / RECORD_NAME}", *written, f"Report: {folder / REPORT}"]
 
 
 def speed_line(one: Performance, *, with_setting: bool = False) -> str:

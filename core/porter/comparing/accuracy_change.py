@@ -85,7 +85,8 @@ def _metrics(
     first, second = evaluations
     metrics = [{metric.name: metric for metric in one.metrics} if one else {} for one in evaluations]
     found = []
-    for number, name in enumerate(dict.fromkeys((*metrics[0], *metrics[1]))):
+    shown_names = [name for one in metrics for name, metric in one.items() if metric.in_documents]
+    for number, name in enumerate(dict.fromkeys(shown_names)):
         one, other = metrics[0].get(name), metrics[1].get(name)
         is_gate = name == gate or (not gate and number == 0)
         pairing = paired if is_gate and isinstance(paired, PairedComparison) and _fits(paired, one, other) else None
@@ -107,6 +108,7 @@ def _metrics(
                 second_interval=other.interval if other else None,
                 difference=difference,
                 difference_interval=interval,
+                hidden_loss=_hidden_loss(interval, shown),
                 paired=pairing,
                 why_not_paired="" if pairing or difference is None else said or "the counts do not match the figures",
                 outcome=_outcome(difference, interval, pairing, shown),
@@ -136,6 +138,12 @@ def _interval(first: Metric | None, second: Metric | None, paired: PairedCompari
     if first is None or second is None or first.interval is None or second.interval is None:
         return None
     return interval_of_difference(first.value, first.interval, second.value, second.interval)
+
+
+def _hidden_loss(interval: Interval | None, metric: Metric) -> float | None:
+    if interval is None:
+        return None
+    return max(0.0, -interval.low if metric.higher_is_better else interval.high)
 
 
 def _outcome(

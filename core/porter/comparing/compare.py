@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from porter.comparing.accuracy_change import compare_accuracy
@@ -52,6 +53,7 @@ def compare_records(folders: tuple[Path, Path], records: tuple[RunRecord, RunRec
         accuracy=accuracy,
         speed=compare_speed(first, second),
         files=_files(first, second),
+        left_open=tuple(_left_open(accuracy)),
         worse=(*_worse_verdicts(verdicts), *_worse_accuracy(accuracy)),
     )
 
@@ -115,6 +117,22 @@ def _worse_accuracy(accuracy: tuple[MetricChange, ...]) -> list[str]:
             figures = f"{one.second:.2f} {one.unit}, it was {one.first:.2f}"
             found.append(f"{one.second_evaluation}: {one.title} {figures}, beyond the noise")
     return found
+
+
+def _left_open(accuracy: tuple[MetricChange, ...]) -> Iterator[str]:
+    """What a comparison without a loss does not say."""
+    if not accuracy:
+        yield "accuracy was not compared"
+        return
+    unknown = [one for one in accuracy if one.outcome is ChangeOutcome.UNKNOWN]
+    if unknown:
+        names = dict.fromkeys(f"{one.second_evaluation or one.first_evaluation} {one.title}" for one in unknown)
+        yield f"not comparable: {len(unknown)} of {len(accuracy)} accuracy figures ({', '.join(names)})"
+    known = [one for one in accuracy if one.hidden_loss is not None]
+    if known:
+        worst = max(known, key=lambda one: one.hidden_loss or 0.0)
+        unit = "points" if worst.unit == "percent" else worst.unit
+        yield (f"a loss of up to {worst.hidden_loss:.2f} {unit} could hide ({worst.second_evaluation} {worst.title})")
 
 
 def _files(first: RunRecord, second: RunRecord) -> tuple[FileChange, ...]:

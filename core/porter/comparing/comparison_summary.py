@@ -43,7 +43,7 @@ def conclusion(comparison: RunComparison) -> tuple[str, ...]:
             return ("Reproduced.",)
         return ("Not reproduced:", *(f"    {line}" for line in comparison.reproduction))
     if not comparison.worse:
-        return ("The second run is no worse in verdicts and accuracy.",)
+        return ("No loss found in verdicts or accuracy.", *(f"    {line}" for line in comparison.left_open))
     return ("The second run is worse:", *(f"    {line}" for line in comparison.worse))
 
 

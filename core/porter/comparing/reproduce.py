@@ -1,9 +1,9 @@
-"""Whether a run was made again as it was: what is deterministic by its hash, accuracy exactly, speed within the noise.
+"""Whether a run was reproduced: what is deterministic by its hash, accuracy exactly. Speed is stated alone.
 
 What must be equal to the last byte depends on what made it. With the same versions on the same machine that is every
 file; another processor, or another version of a package, may change the last digits of a score or the layout of a
 file, and then files that differ are named and decide nothing. Inputs, verdicts and accuracy decide in any case. Speed
-decides on the same machine only.
+is stated and never decides.
 """
 
 from __future__ import annotations
@@ -61,11 +61,12 @@ def reproduction(first: Path, second: Path) -> RunComparison:
         notes.append(f"other versions than in the record: {', '.join(_words(one) for one in found.versions)}")
     if not same_machine:
         of_speed = [one for one in found.machine if one.name in OF_SPEED]
-        notes.append(f"another machine, speed decides nothing: {', '.join(_words(one) for one in of_speed)}")
+        notes.append(f"another machine, speed is not compared: {', '.join(_words(one) for one in of_speed)}")
     files = list(_files(found))
     if files and not alike:
         notes += [f"{line}, as other versions or another machine may make it" for line in files]
-    missed = [*_stated(found), *(files if alike else ()), *(_speed(found) if same_machine else ())]
+    notes += list(_speed(found)) if same_machine else []
+    missed = [*_stated(found), *(files if alike else ())]
     return replace(found, notes=tuple(notes), reproduction=tuple(missed))
 
 
@@ -96,10 +97,12 @@ def _files(found: RunComparison) -> Iterator[str]:
 def _speed(found: RunComparison) -> Iterator[str]:
     for one in found.speed:
         if one.ratio is None:
-            yield f"{one.first_artefact or one.second_artefact} at batch {one.batch}: {one.reason}"
+            yield f"speed of {one.first_artefact or one.second_artefact} at batch {one.batch}: {one.reason}"
         elif one.outcome in (ChangeOutcome.BETTER, ChangeOutcome.WORSE):
-            noise = "" if one.noise_percent is None else f", the noise is {one.noise_percent:.1f}%"
-            yield f"{one.second_artefact} at batch {one.batch}: {one.ratio:.2f} times as fast{noise}"
+            noise = "" if one.noise_percent is None else f"; noise {one.noise_percent:.1f}%"
+            change = 100 * (one.ratio - 1)
+            words = f"{abs(change):.0f}% {'faster' if change > 0 else 'slower'}"
+            yield f"speed of {one.second_artefact} at batch {one.batch}: {words}{noise}"
 
 
 def _words(change: Change) -> str:

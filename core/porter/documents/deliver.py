@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from porter.documents import templates as jinja
-from porter.documents.languages import CHINESE, ENGLISH, LANGUAGES
+from porter.documents.languages import ENGLISH, LANGUAGES
 from porter.documents.modelcard import front_matter
 from porter.documents.page import Page
 from porter.documents.placeholders import without_paths
@@ -15,15 +15,13 @@ from porter.errors import BadInput
 from porter.files.whole import write_whole
 from porter.records.record import RunRecord
 from porter.runfolder.commands import run_arguments
-from porter.runfolder.layout import README, README_ZH, REPORT, REPRODUCE
+from porter.runfolder.layout import REPORT, REPRODUCE, readmes
 
-READMES = {ENGLISH: README, CHINESE: README_ZH}
-"""The README of each language: a name says which language it is, whichever are written."""
 TEMPLATES = ("README.md.j2", "reproduce.sh.j2", "report.html.j2")
 
 
 def deliver(folder: Path, record: RunRecord, templates: Templates | None = None) -> tuple[Path, ...]:
-    """Write the README in each of the request's languages, reproduce.sh and report.html; no other README stays.
+    """Write the README in each of the request's languages, reproduce.sh and report.html.
 
     Only reproduce.sh names paths of this machine.
 
@@ -31,10 +29,7 @@ def deliver(folder: Path, record: RunRecord, templates: Templates | None = None)
     """
     shown = without_paths(record)
     written = []
-    for language, name in READMES.items():
-        if language not in record.request.languages:
-            (folder / name).unlink(missing_ok=True)
-            continue
+    for language, name in readmes(record.request.languages).items():
         document = render(TEMPLATES[0], shown, templates, language)
         if record.request.model_card and language == ENGLISH:
             document = front_matter(record) + document
@@ -56,8 +51,8 @@ def render(template: str, record: RunRecord, templates: Templates | None = None,
     values = {
         "run": record,
         "run_arguments": run_arguments(record.request),
-        "languages": {name: LANGUAGES[name] for name in READMES if name in record.request.languages},
-        "readmes": READMES,
+        "languages": {name: LANGUAGES[name] for name in record.request.languages},
+        "readmes": readmes(record.request.languages),
         "page": page,
         "tables": Tables(record, page),
     }

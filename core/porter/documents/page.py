@@ -193,9 +193,11 @@ class Page:
         """Latency against batch."""
         return latency_chart(self._record)
 
-    def accuracies(self) -> tuple[Markup, ...]:
-        """Accuracy with intervals, a drawing for each metric worth one."""
-        return tuple(accuracy_chart(self._record, place) for place in range(len(shown_metrics(self._record))))
+    def accuracies(self) -> tuple[tuple[Text, Markup], ...]:
+        """Accuracy with intervals, a drawing for each metric worth one, with the metric's title."""
+        first = self._record.evaluations[0] if self._record.evaluations else None
+        drawn = [] if first is None else [first.metric(name).title for name in shown_metrics(self._record)]
+        return tuple((title, accuracy_chart(self._record, place)) for place, title in enumerate(drawn))
 
     def drop(self) -> Markup:
         """The drop against the reference."""

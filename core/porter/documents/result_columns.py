@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from porter.documents.columns import in_streams, streams, with_unit
+from porter.documents.columns import with_unit
 from porter.documents.grid import Cell, Column, Found
 from porter.documents.results import Result
+from porter.documents.speed_columns import in_streams, streams
 from porter.records.message import Message, Text, number
 from porter.records.performance import Performance
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from porter.documents import columns
+from porter.documents import columns, speed_columns
 from porter.documents.facts import environment_facts
 from porter.documents.grid import NOTHING, Cell, Column, Found, Grid, Line, grid
 from porter.documents.page import Page, distinct
@@ -40,10 +40,10 @@ class Tables:
 
         def note(one: Performance) -> tuple[Text, ...]:
             first = Message("best") if one is best else None
-            notes = (first, *columns.marks(one), columns.unsettled(one), one.input if several else None)
+            notes = (first, *speed_columns.marks(one), speed_columns.unsettled(one), one.input if several else None)
             return tuple(text for text in notes if text)
 
-        found = grid(columns.speed(note), measured, lambda one: one is best)
+        found = grid(speed_columns.speed(note), measured, lambda one: one is best)
         lines = []
         for name, size in self._page.unmeasured_batches():
             said = {"artefact": Cell(text=name), "batch": Cell(text=size), "images/s": Cell(text=None)}
@@ -52,16 +52,18 @@ class Tables:
 
     def how_measured(self, *, delivered: bool = False) -> Grid:
         """How each speed was measured; `delivered`: of what the verdicts are about, and of the baseline."""
-        return grid(columns.HOW_MEASURED, [one for one in self._record.performance if not delivered or self._told(one)])
+        return grid(
+            speed_columns.HOW_MEASURED, [one for one in self._record.performance if not delivered or self._told(one)]
+        )
 
     def copies(self) -> Grid:
         """Copying between host and device."""
-        return grid(columns.COPIES, [(one, copy) for one in self._record.performance for copy in one.copies])
+        return grid(speed_columns.COPIES, [(one, copy) for one in self._record.performance for copy in one.copies])
 
     def cards(self) -> Grid:
         """What a whole card would do."""
         measured = self._record.performance
-        return grid(columns.CARDS, [one for one in measured if one.card is not None])
+        return grid(speed_columns.CARDS, [one for one in measured if one.card is not None])
 
     def tunings(self) -> Grid:
         """The best settings against the plain ones."""
@@ -71,12 +73,12 @@ class Tables:
             for tuning in self._record.tunings
             for aim, gain in zip(aims, (tuning.throughput, tuning.latency), strict=True)
         ]
-        return grid(columns.TUNINGS, rows)
+        return grid(speed_columns.TUNINGS, rows)
 
     def end_to_end(self) -> Grid:
         """Reading a file to scoring its answer."""
         rows = [(one, one.end_to_end) for one in self._record.evaluations if one.end_to_end]
-        return grid(columns.end_to_end([stage.name for stage in rows[0][1].stages]), rows)
+        return grid(speed_columns.end_to_end([stage.name for stage in rows[0][1].stages]), rows)
 
     def accuracy(self) -> Grid:
         """The published figures, the reference and every artefact, on the same metrics."""

@@ -134,7 +134,7 @@ def images_to_decide(first_only: int, second_only: int, count: int, allowed: flo
     high = 1
     while not decides(high):
         high *= 2
-    return bisect.bisect_left(range(high + 1), True, lo=high // 2, key=decides)
+    return bisect.bisect_left(range(high + 1), True, lo=max(1, high // 2), key=decides)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

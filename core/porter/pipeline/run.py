@@ -7,6 +7,7 @@ from functools import partialmethod
 
 from porter.errors import ExitCode
 from porter.pipeline.build import built, say_elsewhere
+from porter.pipeline.delivering import deliver_documents
 from porter.pipeline.failing import to_finish
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.preflight import preflight
@@ -56,6 +57,8 @@ class Run:
         before, self.record = self.record, self._done(stage, stage.alone or stage.do, record)
         if cleared := lost(before, self.record):
             self.job.progress.note(f"cleared {', '.join(cleared)}: made before this {name}")
+        if self._watched.documents and not stage.saves:
+            self.record = deliver_documents(self.job, self.record)  # those that were there showed an earlier record
         return stage.code(self.record)
 
     export = partialmethod(alone, "export")
@@ -69,7 +72,7 @@ class Run:
 
     def say_what_is_gone(self) -> None:
         """A line for what was removed from the folder and not written again."""
-        for line in self._watched.lines(self.record.request.languages):
+        for line in self._watched.lines():
             self.job.progress.note(line)
 
     def _prepared(self, stage: Stage, record: RunRecord) -> RunRecord:

@@ -95,6 +95,8 @@ class MetricChange:
     """Of the difference; None where nothing says how sure it is."""
     paired: PairedComparison | None = None
     """Image by image, the first run as reference; None where they could not be paired, for `why_not_paired`."""
+    hidden_loss: float | None = None
+    """The largest loss that the interval leaves possible, in the metric's unit; None: nothing says how large."""
     why_not_paired: str = ""
     """Why the figures were compared by their intervals alone."""
     outcome: ChangeOutcome
@@ -201,5 +203,7 @@ class RunComparison:
     """What the runs left, by content."""
     reproduction: tuple[str, ...] | None = None
     """With `--reproduce`: what was not made again as it was, one line each. None: that was not asked for."""
+    left_open: tuple[str, ...] = ()
+    """What could not be compared, and how large a loss of accuracy could hide, one line each."""
     worse: tuple[str, ...] = ()
     """What makes the exit code 1, one line each: verdicts and accuracy that got worse. Speed is shown, not judged."""

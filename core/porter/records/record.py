@@ -28,7 +28,7 @@ from porter.records.tuning import Tuning
 from porter.records.unfinished import Failing, Unfinished
 from porter.records.weights_audit import WeightsAudit
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class State(enum.StrEnum):

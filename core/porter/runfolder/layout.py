@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from porter.runfolder.option import LANGUAGES
+
 RECORD_NAME = "run.json"
-README, README_ZH, REPORT, REPRODUCE = "README.md", "README.zh.md", "report.html", "reproduce.sh"
+README, REPORT, REPRODUCE = "README.md", "report.html", "reproduce.sh"
 PREDICTIONS = "predictions.csv"
 MODELS = "models"
 """Folder of the exported file and the artefacts."""
@@ -29,8 +33,13 @@ ATTEMPTS_LOG = f"attempts{LINES}"
 """What came of them, in that folder."""
 INDEX = f"index{LINES}"
 """The list in a folder of arrays."""
-DOCUMENTS = (README, README_ZH, REPRODUCE, REPORT)
+DOCUMENTS = (README, *(f"README.{language}.md" for language in LANGUAGES), REPRODUCE, REPORT)
 """The documents, which are made from the record alone."""
+
+
+def readmes(languages: Sequence[str]) -> dict[str, str]:
+    """The README of each language: the first is README.md, each further one says its language in its name."""
+    return {name: README if place == 0 else f"README.{name}.md" for place, name in enumerate(languages)}
 
 
 def journal_of(evaluation: str) -> str:

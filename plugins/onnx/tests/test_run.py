@@ -299,7 +299,7 @@ def test_it_runs_where_torch_cannot_be_imported(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "onnxruntime fp32: Top-1 100.00 percent" in done.stdout
+    assert "onnxruntime fp32: Top-1 100.00%" in done.stdout
 
 
 def test_the_script_makes_the_run_again_and_compares(
@@ -318,11 +318,8 @@ def test_the_script_makes_the_run_again_and_compares(
     first = call(*run, "--batch-sizes", "1", "--bench-seconds", "0", "--threads", "1")
     assert first.returncode == 0, first.stderr
     again = call("sh", "out/reproduce.sh", "-again")
-    told = again.stdout.partition("eproduced")[2]
-    assert "inputs: those of the record\n" in again.stdout and told, again.stderr
-    assert again.returncode == int("Not reproduced" in again.stdout)
-    missed = [line for line in told.splitlines() if line.startswith("    ")]
-    assert all("times as fast" in line for line in missed), "only the speed of a busy machine can differ"
+    assert "inputs: those of the record\n" in again.stdout, again.stderr
+    assert again.returncode == 0 and again.stdout.endswith("\nReproduced.\n"), "speed is stated and decides nothing"
     assert (tmp_path / "-again/predictions.csv").read_bytes() == (tmp_path / "out/predictions.csv").read_bytes()
     (tmp_path / labels.name).write_text("1.png 0\n")
     changed = call("sh", "out/reproduce.sh", "third")

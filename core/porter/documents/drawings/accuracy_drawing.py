@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -53,7 +53,7 @@ def accuracy_chart(record: RunRecord, place: int) -> Markup:
             _bar(axes, record, row, bar)
         if published is not None:
             label = f"published {published:.2f}"
-            axes.axvline(published, color=INK, linestyle="--", linewidth=1.2, zorder=2.5, label=label)
+            _across(axes, published, len(bars), color=INK, linestyle="--", linewidth=1.2, zorder=2.5, label=label)
             figure.legend(loc="outside lower center")
         top = 100.0 if first.unit == "percent" else 1.05 * max(_reach(bars), published or 0.0, 1e-12)
         frame(axes, len(bars), 0.0, top, f"{first.title}, {first.unit}")
@@ -79,14 +79,19 @@ def drop_chart(record: RunRecord) -> Markup:
             axes.plot([interval.low, interval.high], [row, row], "|-", color=look.colour, markersize=9, linewidth=1.8)
             axes.plot(paired.drop, row, look.marker, color=look.colour, markersize=7)
             head(axes, row, short(one.name), _drop(paired))
-        axes.axvline(0, color=MUTED, linewidth=0.9)
-        axes.axvline(allowed, color=INK, linestyle="--", linewidth=1.2, label=f"allowed {allowed:g}")
+        _across(axes, 0.0, len(found), color=MUTED, linewidth=0.9)
+        _across(axes, allowed, len(found), color=INK, linestyle="--", linewidth=1.2, label=f"limit {allowed:g}")
         figure.legend(loc="outside lower center")
         frame(axes, len(found), *_around(found, allowed), "drop against the reference, points")
         told = "; ".join(f"{one.name}: {_drop(paired)}, {paired.verdict}" for one, paired in found)
         return f"Drop in percentage points with its interval; {allowed:g} allowed. {told}."
 
     return chart("drop", "Drop against the reference, image by image", (WIDTH, height(len(found), 1.05)), draw)
+
+
+def _across(axes: Axes, value: float, rows: int, **look: Any) -> None:
+    """A line at a value across the marks of all rows; it leaves out what is written above them."""
+    axes.vlines([value] * rows, [row - BAR / 2 for row in range(rows)], [row + BAR / 2 for row in range(rows)], **look)
 
 
 def _bar(axes: Axes, record: RunRecord, row: int, bar: _Bar) -> None:

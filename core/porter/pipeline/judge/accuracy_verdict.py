@@ -26,11 +26,11 @@ def accuracy_evidence(record: RunRecord, broken: Sequence[Unfinished]) -> tuple[
     failed = [one for one in judged if not one.passed]
     doubtful: list[tuple[Text, Text]] = [(e.title, doubt) for e in record.evaluations for doubt in doubts(e)]
     stated, contradicted = stated_evidence(record)
-    evidence = grouped(((one.evaluation, _comparison(record, one)) for one in failed), everyone)
+    evidence = grouped(((one.evaluation, compared_words(record, one)) for one in failed), everyone)
     evidence += grouped(doubtful, everyone)
     evidence += grouped(((one.artefact, _unscored(one)) for one in broken), everyone)
     evidence += stated if contradicted else []
-    evidence += grouped(((one.evaluation, _comparison(record, one)) for one in judged if one.passed), everyone)
+    evidence += grouped(((one.evaluation, compared_words(record, one)) for one in judged if one.passed), everyone)
     evidence += grouped(((name, _image_by_image(one)) for name, one in paired(record)), everyone)
     evidence += _not_compared(record)
     evidence += _search(record)
@@ -69,7 +69,8 @@ def hidden_drop(one: PairedComparison) -> Message:
     )
 
 
-def _comparison(record: RunRecord, one: Comparison) -> Message:
+def compared_words(record: RunRecord, one: Comparison) -> Message:
+    """A metric, what it was compared with, and what it lost."""
     evaluation = record.evaluation(one.evaluation)
     unit = "%" if evaluation is None else evaluation.metric(one.metric).unit
     figures: dict[str, Value] = {

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from porter.pipeline.judge.accuracy_verdict import AGAINST, PUBLISHED, REFERENCE, hidden_drop, undecided
+from porter.pipeline.judge.accuracy_verdict import PUBLISHED, REFERENCE, compared_words, hidden_drop, undecided
 from porter.pipeline.judge.causes import command_of, label_cause
 from porter.pipeline.judge.covered import is_wrong
 from porter.pipeline.judge.speed_marks import impossible
-from porter.records.evaluation import Evaluation
-from porter.records.message import Message, Text, Value
+from porter.records.message import Message, Text
 from porter.records.overall import ArtefactState, Overall, Standing
 from porter.records.performance import Performance
-from porter.records.record import Comparison, RunRecord, State, Verdict
+from porter.records.record import RunRecord, State, Verdict
 from porter.records.unfinished import Failing
 
 UNDONE = {
@@ -33,7 +32,7 @@ def overall(record: RunRecord) -> Overall:
     if record.imported is not None:
         return Overall(standing=Standing.IMPORTED, sentences=(*_accuracy(record), *fastest))
     if all(one.state is State.NOT_RUN for one in record.verdicts):
-        return Overall(standing=Standing.NOT_VERIFIED, sentences=(Message("nothing was checked"),))
+        return Overall(standing=Standing.NOT_VERIFIED, sentences=(Message("Nothing was checked"),))
     missing, command = _missing(record)
     if missing:
         return Overall(
@@ -41,8 +40,7 @@ def overall(record: RunRecord) -> Overall:
         )
     open_drop = undecided(record)
     if open_drop is not None:
-        seen = Message("no loss seen: drop {drop:.2f} points", drop=open_drop.drop)
-        return Overall(standing=Standing.UNPROVEN, sentences=(seen, hidden_drop(open_drop), *fastest))
+        return Overall(standing=Standing.UNPROVEN, sentences=(*_accuracy(record), hidden_drop(open_drop), *fastest))
     return Overall(standing=Standing.PASS, sentences=(*_accuracy(record), *fastest))
 
 
@@ -116,14 +114,14 @@ def _sound(record: RunRecord) -> tuple[Text, ...]:
     lost = any(one.passed is False for one in record.comparisons if one.against == REFERENCE)
     if states.get("parity") is not State.PASS or lost or not record.comparisons:
         return ()
-    return (Message("the conversion is sound: the artefacts compute what the reference does"),)
+    return (Message("The conversion is sound: the artefacts compute what the reference does"),)
 
 
 def _missing(record: RunRecord) -> tuple[tuple[Text, ...], str]:
     """What was asked for and did not run, and the command that takes it back."""
     lines: list[Text] = [
         Message(
-            "{runtime} ({target}) was not measured, this machine lacks it: run `{script}` on a host that has it",
+            "{runtime} ({target}) was not measured, this machine lacks it. Run `{script}` on a host that has it",
             runtime=kit.runtime,
             target=kit.target,
             script=f"{kit.path}/{kit.script}",
@@ -131,9 +129,9 @@ def _missing(record: RunRecord) -> tuple[tuple[Text, ...], str]:
         for kit in record.kits
     ]
     unchecked = tuple(one.title for one in record.verdicts if one.state is State.NOT_RUN)
-    lines += [Message("not checked: {verdicts}", verdicts=unchecked)] if unchecked else []
-    lines += [] if record.performance or not record.artefacts else [Message("speed was not measured")]
-    lines += [] if record.artefacts or record.kits or not record.evaluations else [Message("no artefact was built")]
+    lines += [Message("Not checked: {verdicts}", verdicts=unchecked)] if unchecked else []
+    lines += [] if record.performance or not record.artefacts else [Message("Speed was not measured")]
+    lines += [] if record.artefacts or record.kits or not record.evaluations else [Message("No artefact was built")]
     return tuple(lines), record.kits[0].take_back if record.kits else ""
 
 
@@ -144,25 +142,10 @@ def _accuracy(record: RunRecord) -> tuple[Text, ...]:
         known = [one for one in judged if one.against == against]
         if known:
             worst = max(known, key=lambda one: one.drop or 0.0)
-            return (_drop(worst, record.evaluation(worst.evaluation)),)
-    return (Message("accuracy was not compared"),)
-
-
-def _drop(one: Comparison, evaluation: Evaluation | None) -> Message:
-    figures: dict[str, Value] = {
-        "metric": one.title,
-        "value": one.value,
-        "against": AGAINST.get(one.against, one.against),
-        "baseline": one.baseline,
-        "drop": one.drop,
-        "allowed": one.allowed,
-        "images": 0 if evaluation is None else evaluation.listed,
-    }
-    return Message(
-        "accuracy passes on {images} images: {metric} {value:.2f}, {against} {baseline:.2f}, drop {drop:.2f} "
-        "(limit {allowed:.2f})",
-        **figures,
-    )
+            evaluation = record.evaluation(worst.evaluation)
+            images = 0 if evaluation is None else evaluation.listed
+            return (Message("{figures} ({images} images)", figures=compared_words(record, worst), images=images),)
+    return (Message("Accuracy was not compared"),)
 
 
 def _fastest(record: RunRecord) -> tuple[Text, ...]:
@@ -176,7 +159,7 @@ def _fastest(record: RunRecord) -> tuple[Text, ...]:
     best = max(measured, key=_rate)
     return (
         Message(
-            "fastest that passes: `{artefact}`, {rate:.2f} images/s at batch size {batch}",
+            "Fastest that passes: `{artefact}`, {rate:.2f} images/s at batch size {batch}",
             artefact=best.artefact,
             rate=best.images_per_second,
             batch=best.batch,

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
 
-from porter.documents.deliver import READMES
 from porter.errors import one_line
 from porter.files.outward import shell_line
 from porter.pipeline.kept.standing import remove_own_files
@@ -25,14 +24,16 @@ class Watched:
         self._scores = [file.path for file in files if "/" not in file.path]
         self._found = {name for name in (*DOCUMENTS, *self._scores) if (folder / name).exists()}
 
-    def lines(self, languages: tuple[str, ...]) -> Iterator[str]:
-        """What is gone and why; `languages` are those of the documents."""
-        unwanted = [name for language, name in READMES.items() if language not in languages]
-        documents = [name for name in DOCUMENTS if name not in unwanted]
+    @property
+    def documents(self) -> bool:
+        """Whether there were documents."""
+        return not self._found.isdisjoint(DOCUMENTS)
+
+    def lines(self) -> Iterator[str]:
+        """What is gone and why."""
         again = shell_line(["porter", "report", str(self._folder)])
         for names, reason in (
-            (documents, f"they show an earlier record; `{again}` writes them again"),
-            (unwanted, f"the documents are in {', '.join(languages)} only (--lang)"),
+            (DOCUMENTS, f"they show an earlier record; `{again}` writes them again"),
             (self._scores, "they are of an evaluation that no longer holds"),
         ):
             gone = [name for name in names if name in self._found and not (self._folder / name).exists()]
