@@ -20,10 +20,13 @@ from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact
 from porter.pipeline.judge.tolerance import Bound
-from porter.pipeline.session_checks.calls import session_findings, swallowed
+from porter.pipeline.session_checks.calls import joined, session_findings, swallowed
+from porter.pipeline.session_checks.changed_input import input_findings
+from porter.pipeline.session_checks.changed_outputs import output_findings
 from porter.pipeline.session_checks.check_names import OTHER_FILE, OUTPUTS, STALE_FILE, finding
-from porter.pipeline.session_checks.input_layout import layout_findings
-from porter.pipeline.session_checks.rows_alike import Rows, rows_off
+from porter.pipeline.session_checks.early_calls import early_findings
+from porter.pipeline.session_checks.rows_alike import Rows, copied, rows_off
+from porter.pipeline.session_checks.same_outputs import Same
 from porter.pipeline.session_checks.wrong_rows import named
 from porter.records.artefact import Artefact
 from porter.records.message import Message
@@ -69,28 +72,41 @@ def wrong_rows(wanted: Rows, got: Rows, bound: Bound, before: Rows | None) -> tu
 
 
 def explained(job: Job, record: RunRecord, artefact: Artefact, parity: Parity, images: Sequence[Prepared]) -> Parity:
-    """The parity of an artefact that fails, with why: a file of another model, or another layout."""
-    image = next(one.array for one in images if one.array is not None)[None]
+    """The parity of an artefact that fails, with why, as far as outputs tell: see `_why`."""
+    fed = [one.array[None] for one in images if one.array is not None][:IMAGES]
     if not parity.outputs or not all(one.shape_matches for one in parity.outputs):
         return parity
-    wanted = infer(job, job.reference, image)
     try:
-        anew = _compiled_anew(job, artefact, image)
         with closing(open_artefact(job, artefact)) as session:
-            got = infer(job, session, image)
+            run, few = partial(infer, job, session), fed[: 1 if session.least_rows > 1 else IMAGES]
+            wanted = [copied(infer(job, job.reference, image)) for image in few]
+            found = list(early_findings(run, few[0], wanted[0], parity.tolerance))
+            got = [copied(run(image)) for image in few]
+        same = Same(joined(wanted), joined(got), parity.tolerance)
+        found = found or list(_why(job, record, artefact, parity, few, same))
     except PorterError:  # the finding stands without a reason
         return parity
-    if not rows_off(wanted, got, parity.tolerance).any():
-        if all(one.passed for one in parity.outputs if one.batch == 1):
-            return parity
-        text = Message("its outputs are right in the run's folder, and not where its own files alone are")
-        return replace(parity, findings=distinct_checks((finding(OTHER_FILE, text), *parity.findings)))
-    found = list(other_weights(job, record, artefact))
-    if not found and not rows_off(wanted, anew, parity.tolerance).any():
-        found.append(finding(STALE_FILE, Message("compiled anew, without the cache, its outputs are the reference's")))
-    if not found:
-        found += layout_findings(partial(infer, job, job.reference), image, got, parity.tolerance)
     return replace(parity, findings=distinct_checks((*found, *parity.findings)))
+
+
+def _why(
+    job: Job, record: RunRecord, artefact: Artefact, parity: Parity, images: Sequence[np.ndarray], same: Same
+) -> Iterator[SessionFinding]:
+    """Another file, a file of another model, a stale one, or an input or outputs that the session changes."""
+    if not rows_off(same.wanted, same.got, parity.tolerance).any():
+        if not all(one.passed for one in parity.outputs if one.batch == 1):
+            text = Message("its outputs are right in the run's folder, and not where its own files alone are")
+            yield finding(OTHER_FILE, text)
+        return
+    if found := list(other_weights(job, record, artefact)):
+        yield from found
+        return
+    first = same.first(same.wanted, 1)
+    if not rows_off(first, _compiled_anew(job, artefact, images[0]), parity.tolerance).any():
+        yield finding(STALE_FILE, Message("compiled anew, without the cache, its outputs are the reference's"))
+        return
+    found = list(output_findings(same))
+    yield from found or input_findings(partial(infer, job, job.reference), images, same, job.spec.preprocess)
 
 
 def other_weights(job: Job, record: RunRecord, artefact: Artefact) -> Iterator[SessionFinding]:
