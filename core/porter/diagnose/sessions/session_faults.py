@@ -135,6 +135,8 @@ class SessionTrials:
         count = sum(map(sum, wrong))
         if not count:
             return None
+        if not any(map(any, wrong[1:])) and self.is_right(groups[0]):
+            return _fault("first-call", count, sum(map(len, groups)), size)
         found = _fault(self._batch_fault(groups, outputs, wrong, size), count, sum(map(len, groups)), size)
         return replace(found, first=tuple(groups[next(g for g, rows in enumerate(wrong) if any(rows))]))
 
@@ -176,10 +178,10 @@ class SessionTrials:
         if not all(outputs):
             return "refused"
         rows = [(g, r) for g, group in enumerate(wrong) for r, bad in enumerate(group) if bad]
-        if _constant(outputs, rows):
-            return "swallowed-errors"
         if {r for _, r in rows} == {size - 1} and not _nonfinite(outputs, rows):
             return "last-row"
+        if _constant(outputs, rows):
+            return "swallowed-errors"
         instead = {(g, r): self._ruler.nearest(outputs[g], r, groups[g][r]) for g, r in rows}
         elsewhere = [found for found in instead.values() if found is not None]
         if len(elsewhere) * 2 > len(rows):

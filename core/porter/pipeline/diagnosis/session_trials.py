@@ -15,7 +15,7 @@ from porter.errors import PorterError
 from porter.pipeline.diagnosis.conditions import Conditions
 from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.opening import open_artefact
-from porter.pipeline.session_checks.check_names import BATCH_BEFORE
+from porter.pipeline.session_checks.check_names import BATCH_BEFORE, FIRST_CALL
 from porter.pipeline.session_checks.rows_alike import copied
 from porter.records.artefact import Artefact, SessionInfo
 from porter.records.diagnosed import Surety
@@ -115,7 +115,7 @@ class _Trial:
 
     def _at_once(self, fault: SessionFault, opened: Session) -> SessionFault:
         """The fault, or another where the first call of a session does not show it."""
-        if fault.name == BATCH_BEFORE:  # there is none before the first call
+        if fault.name in (BATCH_BEFORE, FIRST_CALL):  # there is none before the first call
             return fault
         at_first = SessionTrials(self._call(opened), self._all.arrays, self._ruler).is_right(fault.first)
         return later_calls(fault) if at_first else fault

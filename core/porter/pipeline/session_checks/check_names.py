@@ -25,6 +25,8 @@ OTHER_OUTPUTS = "other-outputs"
 CONSTANT = "constant-outputs"
 FIRST_CALL = "first-call"
 UNFINISHED = "unfinished"
+EXPORT = "export"
+SOME_IMAGES = "some-images"
 OUTPUTS = "outputs"
 
 TITLES = {
@@ -48,6 +50,8 @@ TITLES = {
     CONSTANT: Message("every image gets the same outputs"),
     FIRST_CALL: Message("the outputs of the first call are wrong"),
     UNFINISHED: Message("the call returns before its outputs are complete"),
+    EXPORT: Message("the exported graph is not the model"),
+    SOME_IMAGES: Message("the outputs of some images are wrong, those of others are right"),
     OUTPUTS: Message("outputs differ, and no check tells why"),
 }
 
