@@ -128,7 +128,7 @@ def _flying(info: SessionInfo, batch: int, latency: Latency, rate: float, copyin
     figures: dict[str, str | int | float | None] = {"rate": rate, "latency": each, "batch": batch}
     if flying > IN_FLIGHT * max(1, info.streams):
         text = Message(
-            "{rate:.2f} images/s at {latency:.2f} ms for a batch of {batch} take {flying:.1f} batches at once, "
+            "{rate:.2f} images/s at {latency:.3g} ms for a batch of {batch} take {flying:.1f} batches at once, "
             "{streams} are stated",
             **figures,
             flying=flying,
@@ -137,7 +137,7 @@ def _flying(info: SessionInfo, batch: int, latency: Latency, rate: float, copyin
         return (Mark(check="own-latency", text=text, impossible=True),)
     if flying < LEFT_OUT:
         text = Message(
-            "{rate:.2f} images/s are {share:.0f}% of what {latency:.2f} ms for a batch of {batch} would give",
+            "{rate:.2f} images/s are {share:.0f}% of what {latency:.3g} ms for a batch of {batch} would give",
             **figures,
             share=100 * flying,
         )
