@@ -21,14 +21,14 @@ from porter.contracts.measured import Measured
 from porter.errors import ExitCode
 from porter.graphs.multiply_adds import multiply_adds
 from porter.machine.work import Work, meter
-from porter.pipeline.judge.speed_marks import Timing, beyond_arithmetic, marks_of, marks_of_tool
+from porter.pipeline.judge.speed_marks import Timing, beyond_arithmetic, marks_of, marks_of_tool, multiplied
 from porter.pipeline.run import Run
 from porter.pipeline.speed.by_own_tool import performance_of
 from porter.pipeline.speed.call_levels import two_levels
 from porter.pipeline.speed.cycle import Cycle, batches_of
 from porter.pipeline.speed.timing import is_steady, latency_of, timed
 from porter.records.artefact import SessionInfo
-from porter.records.performance import Latency
+from porter.records.performance import Latency, Performance
 from porter.records.precision import PRECISIONS
 
 Outputs = dict[str, np.ndarray]
@@ -211,10 +211,13 @@ def timing(**given: Any) -> Timing:
     return Timing(**{**whole, **given})
 
 
-def threads_marked(threads: int, busy: float, idle: float | None, median: float = 0.02) -> bool:
-    work = Work(wall=3.0, busy=3 * busy, idle=None if idle is None else 3 * idle)
-    found = marks_of(timing(first=median, median=median, work=work), replace(INFO, threads=threads))
-    assert all(mark.check == "threads" and not mark.impossible for mark in found)
+def threads_marked(
+    threads: int, busy: float, idle: float | None, median: float = 0.02, waited: float | None = None, callers: int = 1
+) -> bool:
+    seen = {"busy": 3 * busy, "idle": None if idle is None else 3 * idle, "waited": waited and 3 * waited}
+    timed = timing(first=median, median=median, work=Work(wall=3.0, **seen), callers=callers)
+    found = marks_of(timed, replace(INFO, threads=threads, streams=callers))
+    assert all(mark.check in ("threads", "waiting") and not mark.impossible for mark in found)
     return bool(found)
 
 
@@ -225,8 +228,29 @@ def test_processors_and_threads_must_fit() -> None:
     assert not threads_marked(1, 1.0, 1.0) and not threads_marked(2, 1.9, 0.1) and not threads_marked(2, 1.3, 0.7)
     assert not threads_marked(2, 1.0, 0.0), "another process had the second processor"
     assert not threads_marked(1, 0.4, 0.1) and not threads_marked(2, 1.0, None)
-    assert not threads_marked(1, 2.0, 0.0, median=0.0005), "beside calls so short Python's own time counts"
+    assert threads_marked(1, 2.0, 0.0, median=0.0001), "one caller has but one thread of Python's"
+    assert not threads_marked(2, 3.0, 0.0, median=0.0005, callers=2), "beside such short calls Python's own time counts"
+    assert threads_marked(2, 1.0, 0.9, callers=2), "calls of two streams, one after the other"
     assert not marks_of(timing(), replace(INFO, threads=None)), "it does not run on processors"
+
+
+def test_what_others_take_is_told_from_what_a_session_leaves() -> None:
+    assert not threads_marked(1, 0.4, 0.0, waited=0.6), "it waited for a processor"
+    assert threads_marked(1, 0.4, 0.0, waited=0.0), "it slept beside other work"
+    assert threads_marked(1, 1.0, 0.0, waited=1.0), "two threads on the one processor that was left"
+    assert not threads_marked(2, 1.0, 0.0, waited=1.0, callers=2)
+    assert threads_marked(2, 0.6, 0.0, waited=0.4, callers=2), "one call at a time, whatever else runs"
+
+
+def test_a_rate_that_was_multiplied_is_marked() -> None:
+    def by_tool(batch: int, ms: float) -> Performance:
+        rate = 1000 * batch / ms
+        given = {"tool": "bench", "input": "", "calls": 9, "warmup_runs": 1}
+        found = Measured(latency=Latency(mean_ms=ms), ms_per_image=ms / batch, images_per_second=rate, **given)
+        return performance_of("one", INFO, batch, found)
+
+    assert not [one.marks for one in multiplied([by_tool(1, 2.0), by_tool(8, 14.0)]) if one.marks]
+    assert [len(one.marks) for one in multiplied([by_tool(1, 2.0), by_tool(8, 2.0)])] == [0, 1]
 
 
 def test_calls_that_others_slow_down_are_not_marked() -> None:
@@ -245,7 +269,7 @@ def test_the_meter_sees_work_and_children() -> None:
 
 @pytest.mark.parametrize(
     ("rate", "streams", "check"),
-    [(400.0, 1, ""), (410.0, 1, ""), (4000.0, 1, "impossible"), (1500.0, 4, ""), (150.0, 1, "low")],
+    [(400.0, 1, ""), (410.0, 1, ""), (4000.0, 1, "impossible"), (1500.0, 4, ""), (150.0, 1, "low"), (20.0, 1, "impossible")],
 )
 def test_a_tools_throughput_must_fit_its_latency(rate: float, streams: int, check: str) -> None:
     found = marks_of_tool(replace(INFO, streams=streams), 4, Latency(mean_ms=10.0), rate, 1000 / rate)

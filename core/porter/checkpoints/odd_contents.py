@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 FEW = 64
 """Values below which being alike says nothing."""
-ENOUGH = 2048
-"""Values of a classifier from which on the shape of their distribution tells."""
+ENOUGH, ENOUGH_DRAWN = 2048, 512
+"""Values of a classifier, and of another layer, from which on the shape of their distribution tells."""
 SEEN = 1e-3
 """Variance of a channel that a BatchNorm saw, above which the layer before it was not zero then."""
-KOLMOGOROV = 1.63
-"""√n times the greatest distance between two distributions, at one percent."""
+KOLMOGOROV, KOLMOGOROV_RARE = 1.63, 2.23
+"""√n times the greatest distance between two distributions, at one percent and at one in ten thousand. A trained layer
+that ends exactly at the bound of the uniform one lies at 4 or more."""
 NORMAL_STDS = (0.001, 0.01, 0.02)
 """Of the usual normal initialisations of a classifier."""
 
@@ -34,7 +35,8 @@ def odd_contents(module: Any, classes: int | None) -> list[Suspicion]:
     import torch
 
     with torch.no_grad():
-        found = [*_not_finite(module), *_classifier(module, classes), *_alike(module), *_untouched_norms(module)]
+        found = [*_not_finite(module), *_classifier(module, classes), *_alike(module)]
+        found += [*_untouched_norms(module), *_no_variance(module), *_as_drawn(module, classes)]
     return sorted(found, key=lambda one: not one.fails)
 
 
@@ -83,7 +85,7 @@ def _is_uniform(flat: Tensor, fan_in: int) -> bool:
     bound = 1 / math.sqrt(fan_in)
     if not bound * (1 - 20 / len(flat)) <= flat.abs().max() <= bound * (1 + 1e-3):
         return False
-    return _distance(flat, lambda values: (values / bound + 1) / 2) < KOLMOGOROV
+    return _distance(flat, lambda values: (values / bound + 1) / 2) < KOLMOGOROV_RARE
 
 
 def _normal_std(flat: Tensor) -> float:
@@ -172,6 +174,45 @@ def _untouched_norms(module: Any) -> Iterator[Suspicion]:
             names=names(new),
         )
         yield Suspicion(what=what, fails=False)
+
+
+def _no_variance(module: Any) -> Iterator[Suspicion]:
+    """BatchNorms that divide by nothing but eps, behind a layer that is not zero."""
+    found: list[str] = []
+    is_live = False
+    for name, part in module.named_modules():
+        variance = getattr(part, "running_var", None)
+        if variance is not None and is_live and not bool(variance.any()):
+            found.append(name)
+        if _has_weight(part):
+            is_live = bool(part.weight.any())
+    if found:
+        what = Message(
+            "the variances of {count} BatchNorms are all zero: {names}", count=len(found), names=names(found)
+        )
+        yield Suspicion(what=what, fails=True)
+
+
+def _as_drawn(module: Any, classes: int | None) -> Iterator[Suspicion]:
+    """Layers as PyTorch initialises them in a module whose BatchNorms saw images: lost, then drawn anew."""
+    norms = [part for _, part in module.named_modules() if getattr(part, "running_var", None) is not None]
+    if all(_is_new(one) for one in norms):
+        return
+    layers = [(name, part.weight) for name, part in module.named_modules() if _has_weight(part)]
+    if layers and layers[-1][1].shape[0] == classes:  # of a classifier it is a note, see `_classifier`
+        layers.pop()
+    drawn = [
+        name
+        for name, weight in layers
+        if weight.numel() >= ENOUGH_DRAWN and _is_uniform(weight.detach().reshape(-1).float().cpu(), weight[0].numel())
+    ]
+    if drawn:
+        what = Message(
+            "{count} layers are as PyTorch initialises them, uniform noise, beside trained ones: {names}",
+            count=len(drawn),
+            names=names(drawn),
+        )
+        yield Suspicion(what=what, fails=True)
 
 
 def _is_new(norm: Any) -> bool:

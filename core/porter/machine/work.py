@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,15 @@ class Work:
     idle: float | None
     """Processor seconds in which those that this process may use had nothing to do; None: the system does not say."""
 
+    waited: float | None = None
+    """Seconds in which threads of this process and its children were ready and had no processor, all threads together;
+    None: the system does not say."""
+
+    @property
+    def wanted(self) -> float | None:
+        """Processors that were kept busy or waited for, on average: what others take does not change it."""
+        return None if self.waited is None or not self.wall else (self.busy + self.waited) / self.wall
+
     @property
     def processors(self) -> float:
         """Processors kept busy, on average."""
@@ -35,14 +45,37 @@ class Work:
 
 def meter() -> Callable[[], Work]:
     """Begin to measure; what is returned ends it."""
+    waits = _waits()
     begun, busy, idle = time.perf_counter(), _busy(), _idle()
 
     def ended() -> Work:
         wall, later = time.perf_counter() - begun, _idle()
+        used = max(0.0, _busy() - busy)
+        waited = sum(seconds - waits.get(thread, 0.0) for thread, seconds in _waits().items())
         free = None if idle is None or later is None else later - idle
-        return Work(wall=wall, busy=max(0.0, _busy() - busy), idle=free)
+        return Work(wall=wall, busy=used, idle=free, waited=waited if waits else None)
 
     return ended
+
+
+def waited_by_thread() -> float:
+    """Seconds that the calling thread has waited for a processor since it began; 0 where the system does not say."""
+    return _wait_of(PROC / "self" / "task" / str(threading.get_native_id()))
+
+
+def _waits() -> dict[Path, float]:
+    """Of each thread of this process and its children that is alive."""
+    tasks = [
+        task for process in (os.getpid(), *_children(os.getpid())) for task in (PROC / str(process) / "task").glob("*")
+    ]
+    return {task: _wait_of(task) for task in tasks if (task / "schedstat").exists()}
+
+
+def _wait_of(task: Path) -> float:
+    try:
+        return int((task / "schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _busy() -> float:

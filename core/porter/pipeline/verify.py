@@ -14,6 +14,7 @@ from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
 from porter.pipeline.evaluation.prepare import readable
 from porter.pipeline.evaluation.shapes import Prepared
+from porter.pipeline.explaining import explained
 from porter.pipeline.failing import failed, faults, retried
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import files_alone, open_artefact
@@ -21,7 +22,7 @@ from porter.pipeline.judge.claimed_precision import told
 from porter.pipeline.judge.tolerance import Bound, bound_of
 from porter.pipeline.precision.signs import Compared, signs_of
 from porter.pipeline.session_checks.rows_alike import copied
-from porter.pipeline.verified_session import distinct_checks, explained, session_faults, wrong_rows
+from porter.pipeline.verified_session import distinct_checks, session_faults, wrong_rows
 from porter.records.artefact import Artefact, SessionInfo
 from porter.records.changes import Changes
 from porter.records.manifest import Item

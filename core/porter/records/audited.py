@@ -27,6 +27,9 @@ class Oddity(enum.StrEnum):
     """Images that EXIF says to turn, which the pipeline, as those of published figures, does not."""
     RANDOM = "random"
     """Answers that are varied and sure, and right no more often than guesses: the labels look random."""
+    DOUBTFUL = "doubtful"
+    """Labels that look random on a share of the images, estimated: there the model is as sure of another class as it is
+    where it is right, and the label's class is not among its first ones."""
 
 
 @dataclass(frozen=True, kw_only=True)

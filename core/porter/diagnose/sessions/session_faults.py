@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     import numpy as np
 
     Call: TypeAlias = Callable[[np.ndarray], Outputs]
+
+
+SETTLED = 0.1
+"""Seconds after which outputs are looked at again that were not right at once."""
+RING = 8
+"""Calls after which the outputs of a call must still be what they were."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +42,9 @@ class SessionFault:
 
 
 TITLES = {
+    "unfinished": Message("the call returns before its outputs are complete"),
+    "first-call": Message("the outputs of the first call are wrong"),
+    "swallowed-errors": Message("an error is swallowed, and outputs are returned all the same"),
     "batch-before": Message("the outputs are those of an earlier batch"),
     "later-calls": Message("the outputs are wrong from some call on"),
     "every-other-call": Message("every other call is wrong, as where one of two streams is broken"),
@@ -60,6 +70,15 @@ class SessionTrials:
         self._order = list(range(len(arrays)))
         self._off: set[int] = set()
 
+    def unfinished(self) -> SessionFault | None:
+        """Whether the outputs of the first call of a session change without another."""
+        given = self._call(self._arrays[:1])
+        first = _copied(given)
+        if not self._wrong(first, 0):
+            return None
+        time.sleep(SETTLED)
+        return _fault("unfinished", 1, 1) if self._ruler.apart(first, _copied(given)) else None
+
     def in_turn(self) -> SessionFault | None:
         """Every image alone, then all of them again in reverse: what differs is no matter of the image."""
         called = [*self._order, *self._order[::-1]]
@@ -76,6 +95,8 @@ class SessionTrials:
         if before * 2 > count:
             return _fault("batch-before", count, len(called))
         start = wrong.index(True)
+        if not start and count == 1:
+            return _fault("first-call", count, len(called))
         if start and all(wrong[start:]):
             return _fault("later-calls", count, len(called))
         if not (any(wrong[0::2]) and any(wrong[1::2])) and count * 4 > len(called):
@@ -90,14 +111,16 @@ class SessionTrials:
         return _fault("later-calls", len(wrong), len(self._order)) if wrong else None
 
     def buffer(self) -> SessionFault | None:
-        """Whether what a call gave changes when the session is called again."""
+        """Whether what a call gave changes when the session is called again, up to `RING` times."""
         import numpy as np
 
         if len(self._arrays) < 2:
             return None
         given = self._call(self._arrays[:1])
         kept = {name: values.copy() for name, values in given.items()}
-        self._call(self._arrays[1:2])
+        for image in range(1, RING + 1):
+            place = image % len(self._arrays) or 1
+            self._call(self._arrays[place : place + 1])
         same = all(np.array_equal(given[name], kept[name], equal_nan=True) for name in kept)
         return None if same else _fault("one-buffer", 1, 1)
 
@@ -112,6 +135,8 @@ class SessionTrials:
         count = sum(map(sum, wrong))
         if not count:
             return None
+        if not any(map(any, wrong[1:])) and self.is_right(groups[0]):
+            return _fault("first-call", count, sum(map(len, groups)), size)
         found = _fault(self._batch_fault(groups, outputs, wrong, size), count, sum(map(len, groups)), size)
         return replace(found, first=tuple(groups[next(g for g, rows in enumerate(wrong) if any(rows))]))
 
@@ -155,6 +180,8 @@ class SessionTrials:
         rows = [(g, r) for g, group in enumerate(wrong) for r, bad in enumerate(group) if bad]
         if {r for _, r in rows} == {size - 1} and not _nonfinite(outputs, rows):
             return "last-row"
+        if _constant(outputs, rows):
+            return "swallowed-errors"
         instead = {(g, r): self._ruler.nearest(outputs[g], r, groups[g][r]) for g, r in rows}
         elsewhere = [found for found in instead.values() if found is not None]
         if len(elsewhere) * 2 > len(rows):
@@ -210,4 +237,13 @@ def _nonfinite(outputs: Sequence[Outputs], rows: Sequence[tuple[int, int]]) -> b
 
     return all(
         any(len(values) > r and not np.isfinite(values[r]).all() for values in outputs[g].values()) for g, r in rows
+    )
+
+
+def _constant(outputs: Sequence[Outputs], rows: Sequence[tuple[int, int]]) -> bool:
+    """Whether each of these rows holds one value throughout, of outputs that have more than one."""
+    return all(
+        values[r].size > 1 and bool((values[r] == values[r].flat[0]).all())
+        for g, r in rows
+        for values in outputs[g].values()
     )

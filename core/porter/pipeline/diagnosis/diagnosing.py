@@ -33,6 +33,7 @@ from porter.pipeline.evaluation.prediction_changes import Answers, changes
 from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact
+from porter.pipeline.judge.labels_say import contradicting
 from porter.records.artefact import Artefact
 from porter.records.diagnosed import Diagnosis, NotProbed, SameTensors
 from porter.records.diagnosis import GraphDiagnosis
@@ -90,7 +91,8 @@ def _trials(conditions: Conditions, fresh: Afresh) -> list[Found]:
             parts.append(with_recorded(conditions, artefact, tried))
             if not tried.findings:  # else there are no numbers to compare
                 parts.append(same_file_trial(conditions, artefact, sound=not exported.findings))
-    if is_the_references(conditions.record):
+    labelled = conditions.record.tried
+    if is_the_references(conditions.record) or (labelled is not None and contradicting(labelled)):
         with job.progress.step("diagnose: other weights through the labels"):
             parts.append(weights_trial(conditions))
     return [*parts, *through_labels(conditions)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from porter.diagnose.found import Found, finding, ruled_out, together
 from porter.pipeline.diagnosis.conditions import Conditions
+from porter.pipeline.diagnosis.reference_trial import REFERENCE, is_the_references
 from porter.pipeline.judge.data_evidence import RULES, against_data
 from porter.pipeline.judge.labels_say import against_labels, contradicting
 from porter.pipeline.judge.weights_evidence import against_weights, stated_evidence
@@ -27,6 +28,12 @@ def _weights(conditions: Conditions) -> Iterator[Found]:
     against = list(against_weights(audit))
     for text in against:
         yield finding("weights audit", Message("weights: {text}", text=text), export, Surety.LOCATED)
+    reference = conditions.record.evaluation(REFERENCE)
+    if is_the_references(conditions.record) and reference is not None and reference.chance:
+        for one in audit.suspicions:  # what is no fault by itself explains answers that are guesses
+            if not one.fails:
+                text = Message("weights: {text}", text=one.what)
+                yield finding("weights contents", text, export, Surety.LIKELY)
     stated, wrong = stated_evidence(conditions.record)
     if wrong:
         yield finding("weights stated", Message("weights: {text}", text=stated[0]), export, Surety.LIKELY)

@@ -15,7 +15,8 @@ from porter.errors import PorterError
 from porter.pipeline.diagnosis.conditions import Conditions
 from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.opening import open_artefact
-from porter.pipeline.session_checks.check_names import BATCH_BEFORE
+from porter.pipeline.session_checks.check_names import BATCH_BEFORE, FIRST_CALL
+from porter.pipeline.session_checks.rows_alike import copied
 from porter.records.artefact import Artefact, SessionInfo
 from porter.records.diagnosed import Surety
 from porter.records.message import Message, Text
@@ -75,9 +76,9 @@ class _Trial:
         job, few = self._all.job, self._all.arrays[:SINGLES]
         with closing(open_artefact(job, self._artefact, check=False, threads=1, streams=1)) as plain:
             plainly = SessionTrials(self._call(plain), few, self._ruler)
-            if (fault := plainly.in_turn() or plainly.buffer()) is not None:
+            if (fault := plainly.unfinished() or plainly.in_turn() or plainly.buffer()) is not None:
                 return self._told(fault, plain.info)
-            own = [dict(self._call(plain)(image[None])) for image in self._all.arrays]
+            own = [copied(self._call(plain)(image[None])) for image in self._all.arrays]
             if (fault := plainly.by_now(own)) is not None:
                 return self._told(fault, plain.info)
             self._measure_by(own)
@@ -114,7 +115,7 @@ class _Trial:
 
     def _at_once(self, fault: SessionFault, opened: Session) -> SessionFault:
         """The fault, or another where the first call of a session does not show it."""
-        if fault.name == BATCH_BEFORE:  # there is none before the first call
+        if fault.name in (BATCH_BEFORE, FIRST_CALL):  # there is none before the first call
             return fault
         at_first = SessionTrials(self._call(opened), self._all.arrays, self._ruler).is_right(fault.first)
         return later_calls(fault) if at_first else fault

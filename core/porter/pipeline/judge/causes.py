@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from porter.pipeline.judge.covered import findings_of
-from porter.pipeline.session_checks.check_names import NAN_ROWS, OUTPUTS
+from porter.pipeline.session_checks.check_names import EXPORT, NAN_ROWS, OUTPUTS
 from porter.records.artefact import CHANGED
 from porter.records.message import Message, Text
 from porter.records.parity import Parity
@@ -47,7 +47,18 @@ def parity_causes(record: RunRecord) -> tuple[Text, ...]:
     failed = [parity for parity in record.parity if not parity.passed]
     changed = {artefact.id for artefact in record.artefacts if artefact.command == CHANGED}
     causes: list[Text] = [
-        Message("the session of {artefact} is at fault, not the model: {title}", artefact=artefact.id, title=one.title)
+        Message(
+            "the exported graph is at fault, not the session of {artefact}: {detail}",
+            artefact=artefact.id,
+            detail=one.detail,
+        )
+        if one.check == EXPORT
+        else Message(
+            "the session of {artefact} is at fault, not the model: {title} ({detail})",
+            artefact=artefact.id,
+            title=one.title,
+            detail=one.detail,
+        )
         for artefact in record.artefacts
         for one in findings_of(record, artefact.id)
         if one.fails and one.check not in OF_THE_MODEL

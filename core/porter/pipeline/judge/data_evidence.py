@@ -84,14 +84,26 @@ RULES: dict[Oddity, Rule] = {
             of=odd.of,
         ),
     ),
+    Oddity.DOUBTFUL: Rule(
+        beyond=10.0,
+        say=lambda odd: Message(
+            "about {count} of {of} labels look random: the model is sure of another class, and the label's is not "
+            "among its first ones: {names}",
+            count=odd.count,
+            of=odd.of,
+            names=_names(odd),
+        ),
+    ),
 }
+OF_LABELS = (Oddity.RANDOM, Oddity.DOUBTFUL)
+"""What something else than the labels may explain."""
 
 
 def data_evidence(record: RunRecord) -> tuple[tuple[Text, ...], bool]:
     """One line for each thing, what fails first, and whether anything does."""
     assert record.audit is not None
     odd = _unexplained(record, record.audit)
-    failing = [one for one in odd if _fails(one)]
+    failing = [one for one in odd if _fails(record, one)]
     lines: list[Text] = [label_cause(finding) for finding in record.label_suspects]
     lines += against_data(record)
     lines.append(
@@ -107,7 +119,8 @@ def data_evidence(record: RunRecord) -> tuple[tuple[Text, ...], bool]:
 
 def against_data(record: RunRecord) -> list[Text]:
     """What of the images and labels leaves no figure to believe, one line each."""
-    return [] if record.audit is None else [_failing(one) for one in _unexplained(record, record.audit) if _fails(one)]
+    odd = () if record.audit is None else _unexplained(record, record.audit)
+    return [_failing(record, one) for one in odd if _fails(record, one)]
 
 
 def _unexplained(record: RunRecord, audit: DataAudit) -> list[Odd]:
@@ -115,21 +128,28 @@ def _unexplained(record: RunRecord, audit: DataAudit) -> list[Odd]:
     weights = record.weights_audit is not None and record.weights_audit.suspicions
     tried = record.tried is not None and contradicting(record.tried)
     explained = bool(record.label_suspects or tried or weights)
-    return [one for one in audit.oddities if not (one.kind is Oddity.RANDOM and explained)]
+    return [one for one in audit.oddities if not (one.kind in OF_LABELS and explained)]
 
 
-def _fails(odd: Odd) -> bool:
-    beyond = RULES[odd.kind].beyond
+def _fails(record: RunRecord, odd: Odd) -> bool:
+    beyond = _beyond(record, odd)
     return beyond is not None and odd.percent > beyond
 
 
-def _failing(odd: Odd) -> Message:
-    rule = RULES[odd.kind]
-    if not rule.beyond:
+def _beyond(record: RunRecord, odd: Odd) -> float | None:
+    """Percent beyond which no figure is to be believed. An image that cannot be read counts as wrong: several of them
+    must cost no more than the drop that is allowed, since that much is what the accuracy is to tell."""
+    beyond = RULES[odd.kind].beyond
+    if odd.kind is Oddity.UNREADABLE and beyond is not None and odd.count > 1:
+        return min(beyond, record.request.max_drop)
+    return beyond
+
+
+def _failing(record: RunRecord, odd: Odd) -> Message:
+    rule, beyond = RULES[odd.kind], _beyond(record, odd)
+    if not beyond:
         return rule.say(odd)
-    return Message(
-        "{odd}; beyond {beyond:g} percent no figure is to be believed", odd=rule.say(odd), beyond=rule.beyond
-    )
+    return Message("{odd}; beyond {beyond:g} percent no figure is to be believed", odd=rule.say(odd), beyond=beyond)
 
 
 def _names(odd: Odd) -> tuple[str, ...]:

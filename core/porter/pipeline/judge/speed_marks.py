@@ -5,31 +5,34 @@ Whatever a busy machine can bring about is a mark and fails nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from porter.machine.work import Work
 from porter.records.artefact import SessionInfo
 from porter.records.mark import Mark
 from porter.records.message import Message
-from porter.records.performance import Latency, Level, Performance
+from porter.records.performance import Copy, Latency, Level, Performance
 from porter.records.precision import Precision
 from porter.records.record import RunRecord
 
-WALL_FROM, CALL_FROM = 0.25, 0.002
-"""Seconds of timed calls, and of one call, from which processor time tells how many threads work: beside shorter calls
-Python's own time counts."""
+WALL_FROM, CALL_FROM, STREAM_CALL_FROM = 0.25, 0.002, 0.0005
+"""Seconds of timed calls, and of one call, from which processor time tells how many threads work, and whether streams
+do: beside shorter calls Python's own time counts."""
 MORE_SHARE, MORE = 1.25, 0.3
 """Processors kept busy beyond the threads that are claimed, as a factor and beside it."""
-ONE, WAITING, SPARE = 1.1, 0.5, 0.5
-"""Processors kept busy up to which a session uses but one, or mostly waits, while so many others had nothing to do."""
+ONE, WAITING, SPARE = 1.1, 0.7, 0.5
+"""Processors kept busy up to which a session uses but one, or waits; processors that must have had nothing to do where
+the system does not say how long threads waited for one."""
 GIVEN = 0.8
 """Share of its threads that a session had processors for: with less, and none free, others took them."""
 SLOWED = 2.0
 """How much longer timed calls take than the first one, which has everything to set up."""
-IN_FLIGHT, LEFT_OUT = 1.5, 0.5
+IN_FLIGHT, LEFT_OUT, IMPOSSIBLE = 1.5, 0.5, 0.1
 """Batches in flight over the streams that a tool claims: rate × latency gives them. Less than the second is time that
-the latency leaves out."""
+the latency leaves out, as a tool's copies to a device; less than the third no tool leaves out."""
+AS_LONG, TIMES_AS_MANY = 1.05, 4
+"""How much longer a call on so many times as many images takes at least, on processors."""
 APART = 1.5
 """How many times as long as 1 / throughput the time of an image may be stated."""
 ALLOWANCE = {4: 8.0, 2: 128.0, 1: 256.0}
@@ -64,10 +67,37 @@ def marks_of(timing: Timing, info: SessionInfo) -> tuple[Mark, ...]:
 
 
 def marks_of_tool(
-    info: SessionInfo, batch: int, latency: Latency, rate: float, ms_per_image: float | None
+    info: SessionInfo,
+    batch: int,
+    latency: Latency,
+    rate: float,
+    ms_per_image: float | None,
+    copies: Sequence[Copy] = (),
 ) -> tuple[Mark, ...]:
     """Whether a tool's throughput (images a second) fits its own latency and batch, and its times each other."""
-    return (*_order(latency), *_of_image(rate, ms_per_image), *_flying(info, batch, latency, rate))
+    copying = sum(one.latency.mean_ms or one.latency.median_ms or 0.0 for one in copies)
+    return (*_order(latency), *_of_image(rate, ms_per_image), *_flying(info, batch, latency, rate, copying))
+
+
+def multiplied(measured: Sequence[Performance]) -> list[Performance]:
+    """The measurements of one artefact by a tool, with a mark on those whose call takes as long as one on a fraction of
+    the images: the rate of a smaller batch was multiplied, unless the work is nothing beside the call itself."""
+    return [replace(one, marks=(*one.marks, *_multiplied(one, measured))) for one in measured]
+
+
+def _multiplied(one: Performance, measured: Sequence[Performance]) -> Iterator[Mark]:
+    least = min(measured, key=lambda other: other.batch)
+    took, before = (other.latency.mean_ms or other.latency.median_ms for other in (one, least))
+    if not one.clock or one.session.threads is None or one.batch < TIMES_AS_MANY * least.batch:
+        return
+    if took and before and took < AS_LONG * before:
+        text = Message(
+            "a call on {batch} images takes {took:.3g} ms, as long as one on {least}: a rate that was multiplied",
+            batch=one.batch,
+            took=took,
+            least=least.batch,
+        )
+        yield Mark(check="multiplied", text=text)
 
 
 def _order(latency: Latency) -> Iterator[Mark]:
@@ -90,7 +120,7 @@ def _of_image(rate: float, ms_per_image: float | None) -> Iterator[Mark]:
         yield Mark(check="own-times", text=text, impossible=True)
 
 
-def _flying(info: SessionInfo, batch: int, latency: Latency, rate: float) -> tuple[Mark, ...]:
+def _flying(info: SessionInfo, batch: int, latency: Latency, rate: float, copying: float) -> tuple[Mark, ...]:
     each = latency.mean_ms or latency.median_ms
     if not each:
         return ()
@@ -98,7 +128,7 @@ def _flying(info: SessionInfo, batch: int, latency: Latency, rate: float) -> tup
     figures: dict[str, str | int | float | None] = {"rate": rate, "latency": each, "batch": batch}
     if flying > IN_FLIGHT * max(1, info.streams):
         text = Message(
-            "{rate:.2f} images/s at {latency:.2f} ms for a batch of {batch} take {flying:.1f} batches at once, "
+            "{rate:.2f} images/s at {latency:.3g} ms for a batch of {batch} take {flying:.1f} batches at once, "
             "{streams} are stated",
             **figures,
             flying=flying,
@@ -107,11 +137,12 @@ def _flying(info: SessionInfo, batch: int, latency: Latency, rate: float) -> tup
         return (Mark(check="own-latency", text=text, impossible=True),)
     if flying < LEFT_OUT:
         text = Message(
-            "{rate:.2f} images/s are {share:.0f}% of what {latency:.2f} ms for a batch of {batch} would give",
+            "{rate:.2f} images/s are {share:.0f}% of what {latency:.3g} ms for a batch of {batch} would give",
             **figures,
             share=100 * flying,
         )
-        return (Mark(check="own-latency", text=text),)
+        accounted = rate * (each + copying) / 1000 / batch
+        return (Mark(check="own-latency", text=text, impossible=accounted < IMPOSSIBLE),)
     return ()
 
 
@@ -190,13 +221,31 @@ def _first(timing: Timing, info: SessionInfo) -> Iterator[Mark]:
 
 
 def _threads(timing: Timing, info: SessionInfo) -> Iterator[Mark]:
-    """Processor time against wall time and the threads that are claimed. Other load takes processor time from a
-    session and gives it none, so too little counts only where processors had nothing to do."""
+    """Processor time against wall time and the threads that are claimed.
+
+    Other load takes processor time from a session and gives it none. The system says how long threads waited for a
+    processor, which makes up for it; where it does not, too little counts only where processors had nothing to do.
+    """
     work, threads = timing.work, info.threads
-    if threads is None or work.wall < WALL_FROM or timing.median < CALL_FROM:
+    if threads is None or work.wall < WALL_FROM:
         return
-    used, is_free = work.processors, work.spare is not None and work.spare >= SPARE
-    more = used > MORE_SHARE * threads + MORE
-    if more or (is_free and used < (ONE if threads > 1 else WAITING)):
+    used, wanted = work.processors, work.wanted
+    known = wanted is not None or (work.spare is not None and work.spare >= SPARE)
+    wanted = used if wanted is None else wanted
+    # Of a single caller Python's own time is part of the one thread; of several it is beside them.
+    if wanted > MORE_SHARE * threads + MORE and (timing.callers == 1 or timing.median >= CALL_FROM):
+        text = Message("{threads} threads are stated, {used:.1f} processors were kept busy", threads=threads, used=used)
+        yield Mark(check="threads", text=text)
+    elif known and timing.callers == 1 and wanted < WAITING and timing.median >= STREAM_CALL_FROM:
+        text = Message("for {share:.0f}% of the time of the calls no processor worked", share=100 * (1 - wanted))
+        yield Mark(check="waiting", text=text)
+    elif known and threads > 1 and timing.callers > 1 and wanted < ONE and timing.median >= STREAM_CALL_FROM:
+        text = Message(
+            "{streams} streams are stated, their calls do not overlap: {used:.1f} processors were kept busy",
+            streams=info.streams,
+            used=used,
+        )
+        yield Mark(check="threads", text=text)
+    elif known and threads > 1 and wanted < ONE and timing.median >= CALL_FROM:
         text = Message("{threads} threads are stated, {used:.1f} processors were kept busy", threads=threads, used=used)
         yield Mark(check="threads", text=text)

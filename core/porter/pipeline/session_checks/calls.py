@@ -7,6 +7,7 @@ image may lie in this precision. None needs a reference.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING
 from porter.pipeline.session_checks.check_names import (
     BATCH_BEFORE,
     BATCH_SIZE,
-    LAST_ROW,
     NEIGHBOURS,
     NOT_DETERMINISTIC,
     ONE_BUFFER,
@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 
 EXACT = Tolerance()
 """Two calls on the same input differ by less in any precision, on a processor."""
-ROUNDS = 2
-"""Calls of each thread."""
+ROUNDS, MOST_ROUNDS = 2, 64
+"""Calls of each thread, at least and at most."""
+ROUNDS_SECONDS = 0.02
+"""What more calls than the least may take: two calls that meet for a moment only do so once in many."""
 REFUSED = "no number"
 """Stands in every place of an input that nothing can compute."""
 
@@ -48,33 +50,35 @@ def session_findings(
 
     A call for each image, one more, and one of all images; of a session of streams `ROUNDS` for each of them as well.
     """
-    alone: list[dict[str, np.ndarray]] = []
-    found = list(in_turn(run, images[:2], tolerance, alone))
+    held = run(images[0])
+    alone = [copied(held)]
+    found = list(in_turn(run, images[:2], tolerance, alone, held))
     if any(one.fails for one in found):
         return tuple(found)
     alone += [copied(run(image)) for image in images[2:]]
     found += in_one_batch(run, images, joined(alone), tolerance)
     if callers > 1 and not any(one.fails for one in found):
         found += at_once(run, images, alone, tolerance, callers)
+    if differs(alone[0], held):
+        detail = Message("the outputs of one call change when {count} more are made", count=len(images) + 1)
+        found.append(finding(ONE_BUFFER, detail))
     return tuple(found)
 
 
 def in_turn(
-    run: Run, images: Sequence[np.ndarray], tolerance: Tolerance, alone: list[dict[str, np.ndarray]]
+    run: Run, images: Sequence[np.ndarray], tolerance: Tolerance, alone: list[dict[str, np.ndarray]], held: Rows
 ) -> Iterator[SessionFinding]:
     """Two images, the second twice: one buffer for all calls, outputs of the call before, and calls that differ.
 
-    `alone` is filled with the outputs of each image.
+    The first was run: `held` is what the call returned, and `alone` has a copy. The outputs of the second are added.
     """
     first, second = images
-    held = run(first)
-    kept = copied(held)
     later = copied(run(second))
-    alone += [kept, later]
-    if _differs(kept, held):
+    alone.append(later)
+    if differs(alone[0], held):
         yield finding(ONE_BUFFER, Message("the outputs of one call change when the next is made"))
     again = copied(run(second))
-    if not _differs(later, again):
+    if not differs(later, again):
         return
     if rows_off(later, again, EXACT).any():
         back, same = copied(run(first)), copied(run(first))
@@ -97,22 +101,30 @@ def in_one_batch(run: Run, images: Sequence[np.ndarray], alone: Rows, tolerance:
 def against_alone(
     run: Run, batch: np.ndarray, got: Rows, alone: Rows, tolerance: Tolerance, rows: Sequence[int] | None = None
 ) -> Iterator[SessionFinding]:
-    """The outputs `got` of a batch against those of its images `alone`, or of some `rows` of it."""
-    chosen = list(range(len(batch))) if rows is None else list(rows)
-    some = taken(got, chosen) if all(len(values) == len(batch) for values in got.values()) else dict(got)
+    """The outputs `got` of a batch against those of its images `alone`, or of some `rows` of it.
+
+    Where one of them is off, every image is run alone, since all rows together tell which fault it is.
+    """
+    some = got if rows is None else taken(got, list(rows)) if _rows_of(got, len(batch)) else dict(got)
     off = rows_off(alone, some, tolerance)
     if not off.any():
         return
-    told = named(alone, some, off, tolerance)
-    whole = rows is None
-    if told.check not in (OUTPUTS, LAST_ROW) or (told.check == LAST_ROW and whole):
+    if rows is not None:
+        alone = joined([copied(run(batch[row : row + 1])) for row in range(len(batch))])
+        off = rows_off(alone, got, tolerance)
+        if not off.any():  # the call on the image alone was another one then
+            yield finding(NOT_DETERMINISTIC, Message("an image alone, called twice, gives other outputs"))
+            return
+    told = named(alone, got, off, tolerance)
+    if told.check != OUTPUTS:
         yield told
         return
-    wrong = [place for place, is_off in zip(chosen, off, strict=True) if is_off]
-    if wrong == [len(batch) - 1] and 0 in chosen and len(batch) > 1:
-        yield finding(LAST_ROW, Message("row {row} of {rows}", row=len(batch), rows=len(batch)))
-        return
-    yield _of_the_batch(run, batch, wrong[0], taken(alone, [chosen.index(wrong[0])]), tolerance, len(wrong))
+    row = int(off.argmax())
+    yield _of_the_batch(run, batch, row, taken(alone, [row]), tolerance, int(off.sum()))
+
+
+def _rows_of(got: Rows, count: int) -> bool:
+    return all(len(values) == count for values in got.values())
 
 
 def _of_the_batch(
@@ -137,19 +149,30 @@ def at_once(
     run: Run, inputs: Sequence[np.ndarray], outputs: Sequence[Rows], tolerance: Tolerance, callers: int
 ) -> Iterator[SessionFinding]:
     """Calls from as many threads at once, each with another input than the thread beside it; `outputs` are those of
-    each input alone."""
+    each input alone. Each round begins at the same moment; there are more of them where a call is short."""
     start, count = threading.Barrier(callers), len(inputs)
+    begun = time.perf_counter()
+    run(inputs[0])
+    rounds = ROUNDS + min(MOST_ROUNDS, int(ROUNDS_SECONDS / max(time.perf_counter() - begun, 1e-6)))
 
     def work(place: int) -> int:
-        start.wait()
-        order = [(place + step) % count for step in range(ROUNDS)]
-        found = [(index, run(inputs[index])) for index in order]
-        return sum(bool(rows_off(outputs[index], rows, tolerance).any()) for index, rows in found)
+        wrong = 0
+        try:
+            for step in range(rounds):
+                index = (place + step) % count
+                start.wait()
+                wrong += bool(rows_off(outputs[index], run(inputs[index]), tolerance).any())
+        except threading.BrokenBarrierError:  # another caller's call failed, and that is told
+            return wrong
+        except BaseException:
+            start.abort()
+            raise
+        return wrong
 
     with ThreadPoolExecutor(callers, thread_name_prefix="porter-caller") as pool:
         wrong = sum(pool.map(work, range(callers)))
     if wrong:
-        calls = ROUNDS * callers
+        calls = rounds * callers
         detail = Message("{wrong} of {calls} calls from {threads} threads", wrong=wrong, calls=calls, threads=callers)
         yield finding(THREADS, detail)
 
@@ -167,7 +190,7 @@ def swallowed(run: Run, image: np.ndarray) -> Iterator[SessionFinding]:
     except Exception:  # what a runtime raises is its own
         return
     arrays = {name: np.asarray(values) for name, values in dict(found).items()}
-    same = arrays.keys() == before.keys() and not _differs(before, arrays)
+    same = arrays.keys() == before.keys() and not differs(before, arrays)
     constant = bool(arrays) and all((values == values.ravel()[:1]).all() for values in arrays.values() if values.size)
     if same or constant:
         what = Message("those of the call before") if same else Message("one value throughout")
@@ -193,7 +216,7 @@ def largest(wanted: Rows, got: Rows) -> float | None:
     return max(errors, default=None)
 
 
-def _differs(wanted: Rows, got: Rows) -> bool:
+def differs(wanted: Rows, got: Rows) -> bool:
     """Whether one bit differs; NaN is itself."""
     return not same_shapes(wanted, got) or any(
         values.tobytes() != got[name].tobytes() for name, values in wanted.items()

@@ -20,6 +20,13 @@ LAYOUT = "layout"
 STALE_FILE = "stale-file"
 SWALLOWED = "swallowed-errors"
 OTHER_FILE = "other-file"
+OTHER_INPUT = "other-input"
+OTHER_OUTPUTS = "other-outputs"
+CONSTANT = "constant-outputs"
+FIRST_CALL = "first-call"
+UNFINISHED = "unfinished"
+EXPORT = "export"
+SOME_IMAGES = "some-images"
 OUTPUTS = "outputs"
 
 TITLES = {
@@ -38,6 +45,13 @@ TITLES = {
     STALE_FILE: Message("the compiled file is of another model"),
     SWALLOWED: Message("an error is swallowed, and outputs are returned all the same"),
     OTHER_FILE: Message("the session opens another file than the artefact"),
+    OTHER_INPUT: Message("the session changes its input"),
+    OTHER_OUTPUTS: Message("the session changes the model's outputs"),
+    CONSTANT: Message("every image gets the same outputs"),
+    FIRST_CALL: Message("the outputs of the first call are wrong"),
+    UNFINISHED: Message("the call returns before its outputs are complete"),
+    EXPORT: Message("the exported graph is not the model"),
+    SOME_IMAGES: Message("the outputs of some images are wrong, those of others are right"),
     OUTPUTS: Message("outputs differ, and no check tells why"),
 }
 

@@ -36,6 +36,8 @@ def named(wanted: Rows, got: Rows, off: np.ndarray, tolerance: Tolerance, before
         return finding(OUTPUTS, Message("an output is missing or has another shape"))
     if _not_finite(wanted, got, wrong):
         return finding(NAN_ROWS, detail)
+    if rows > 2 and wrong == [rows - 1]:
+        return finding(LAST_ROW, Message("row {row} of {rows}, and no other", row=rows, rows=rows))
     if _constant(wanted, got, wrong):
         return finding(SWALLOWED, Message("{wrong} of {rows} rows hold one value throughout", **figures))
     if before is not None and _all_among(got, before, wrong, tolerance):

@@ -122,6 +122,8 @@ def _measure(
     ended = meter()
     found = timed(call, seconds, least=MIN_CALLS, callers=callers)
     work = ended()
+    if work.waited is not None:
+        work = replace(work, waited=work.waited + found.waited)
     median, rate, levels = median_of(found.seconds), setting.batch * found.rate, two_levels(found.seconds)
     return _checked(
         fed,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from porter.pipeline.failing import failed, faults, retried
 from porter.pipeline.job.job import Job
+from porter.pipeline.judge.speed_marks import multiplied
 from porter.pipeline.judge.tolerance import bound_of
 from porter.pipeline.listing import listed
 from porter.pipeline.saving import save
@@ -46,7 +47,7 @@ def measure_all(job: Job, record: RunRecord) -> RunRecord:
         record = replace(
             record,
             environment=job.environment,  # of the figures just measured
-            performance=(*record.performance, *with_arithmetic(job, found, operations)),
+            performance=(*record.performance, *with_arithmetic(job, multiplied(found), operations)),
             tunings=(*record.tunings, *tunings),
         )
         record = save(job, record)

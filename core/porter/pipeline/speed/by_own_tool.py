@@ -40,7 +40,7 @@ def performance_of(
         images_per_second=rate,
         steady=_steady(single),
         levels=two_levels(single),
-        marks=marks_of_tool(info, batch, latency, rate, found.ms_per_image),
+        marks=marks_of_tool(info, batch, latency, rate, found.ms_per_image, found.copies),
         clock=found.tool,
         copies=found.copies,
         source=source,

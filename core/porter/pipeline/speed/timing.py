@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from porter.machine.statistics import quantile
+from porter.machine.work import waited_by_thread
 from porter.pipeline.speed.call_levels import two_levels
 from porter.records.performance import Latency
 
@@ -38,6 +39,8 @@ class Timed:
     """From the first call until the first caller stops: after that not all are at work."""
     done: float
     """Calls made in that time; one that ended later counts by its share."""
+    waited: float = 0.0
+    """Seconds that callers which are gone by now waited for a processor, all together."""
 
     @property
     def calls(self) -> int:
@@ -68,13 +71,15 @@ def timed(call: Callable[[], object], seconds: float, *, least: int = 1, callers
         return summed([_repeat(call, seconds, least)])
     start = threading.Barrier(callers)
 
-    def work() -> list[Span]:
+    def work() -> tuple[list[Span], float]:
         start.wait()
-        return _repeat(call, seconds, -(-least // callers))
+        before = waited_by_thread()
+        return _repeat(call, seconds, -(-least // callers)), waited_by_thread() - before
 
     with ThreadPoolExecutor(callers, thread_name_prefix="porter-caller") as pool:
         running = [pool.submit(work) for _ in range(callers)]
-        return summed([one.result() for one in running])
+        found = [one.result() for one in running]
+    return replace(summed([spans for spans, _ in found]), waited=sum(waited for _, waited in found))
 
 
 def in_turns(

@@ -1,0 +1,37 @@
+"""Outputs that are right later: those of a first call, and those that are still written when the call has returned."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from porter.pipeline.session_checks.calls import differs
+from porter.pipeline.session_checks.check_names import FIRST_CALL, UNFINISHED, finding
+from porter.pipeline.session_checks.rows_alike import Rows, Run, copied, rows_off
+from porter.records.message import Message
+from porter.records.parity import Tolerance
+from porter.records.session_finding import SessionFinding
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SETTLED = 0.1
+"""Seconds after which outputs are looked at again that were not right at once."""
+
+
+def early_findings(run: Run, image: np.ndarray, wanted: Rows, tolerance: Tolerance) -> Iterator[SessionFinding]:
+    """Why the outputs of the first calls of a session are wrong, if it is that they are early.
+
+    `run` is a session that has not been called. To be asked only where outputs are wrong.
+    """
+    held = run(image)
+    first = copied(held)
+    if not rows_off(wanted, first, tolerance).any():
+        return
+    time.sleep(SETTLED)
+    if differs(first, copied(held)):
+        yield finding(UNFINISHED, Message("they change after the call has returned, without another call"))
+        return
+    if not rows_off(wanted, copied(run(image)), tolerance).any():
+        yield finding(FIRST_CALL, Message("the same call a second time is right"))
