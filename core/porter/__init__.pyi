@@ -11,6 +11,9 @@ from .checkpoints.strict_load import load_into as load_into
 from .checkpoints.unwrap import Weights as Weights
 from .checkpoints.unwrap import find_weights as find_weights
 from .cli.main import main as main
+from .contracts.form import Form as Form
+from .contracts.form import FormRequest as FormRequest
+from .contracts.form import StandAlone as StandAlone
 from .contracts.measured import Measured as Measured
 from .contracts.probe import Probe as Probe
 from .contracts.progress import Progress as Progress
@@ -97,6 +100,7 @@ from .records.artefact import SessionInfo as SessionInfo
 from .records.evaluation import Metric as Metric
 from .records.evaluation import Table as Table
 from .records.exported import OnnxFacts as OnnxFacts
+from .records.host_facts import HostFacts as HostFacts
 from .records.imported import DatasetRun as DatasetRun
 from .records.imported import Doubt as Doubt
 from .records.imported import ImportFinding as ImportFinding

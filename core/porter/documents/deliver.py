@@ -6,7 +6,6 @@ from pathlib import Path
 
 from porter.documents import templates as jinja
 from porter.documents.languages import CHINESE, ENGLISH, LANGUAGES
-from porter.documents.modelcard import front_matter
 from porter.documents.page import Page
 from porter.documents.tables import Tables
 from porter.documents.templates import Templates
@@ -31,10 +30,7 @@ def deliver(folder: Path, record: RunRecord, templates: Templates | None = None)
         if language not in record.request.languages:
             (folder / name).unlink(missing_ok=True)
             continue
-        document = render(TEMPLATES[0], record, templates, language)
-        if record.request.model_card and language == ENGLISH:
-            document = front_matter(record) + document
-        write_whole(folder / name, document.encode())
+        write_whole(folder / name, render(TEMPLATES[0], record, templates, language).encode())
         written.append(folder / name)
     write_whole(folder / REPRODUCE, render(TEMPLATES[1], record, templates).encode())
     (folder / REPRODUCE).chmod(0o755)
@@ -42,8 +38,10 @@ def deliver(folder: Path, record: RunRecord, templates: Templates | None = None)
     return (*written, folder / REPRODUCE, folder / REPORT)
 
 
-def render(template: str, record: RunRecord, templates: Templates | None = None, language: str = ENGLISH) -> str:
-    """One document. An undefined name is an error, never an empty cell."""
+def render(
+    template: str, record: RunRecord, templates: Templates | None = None, language: str = ENGLISH, **more: object
+) -> str:
+    """One document; `more` are further values. An undefined name is an error, never an empty cell."""
     import jinja2
 
     own = templates or Templates()
@@ -56,6 +54,7 @@ def render(template: str, record: RunRecord, templates: Templates | None = None,
         "readmes": READMES,
         "page": page,
         "tables": Tables(record, page),
+        **more,
     }
     try:
         return jinja.render_template(template, own, values, language, texts)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from porter.documents.deliver import deliver
 from porter.documents.templates import Templates
+from porter.pipeline.form_delivery import deliver_form
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.provenance import templates_of
 from porter.pipeline.saving import save
@@ -13,8 +14,10 @@ from porter.records.record import RunRecord
 
 
 def deliver_documents(job: Job, record: RunRecord) -> RunRecord:
-    """Save the record, and write the documents from it; fills `templates`."""
+    """Save the record, and write the documents from it, in the form that was asked for as well; fills `templates`."""
     shipped = templates_of(job)
     record = save(job, replace(record, templates=tuple(shipped)))
-    deliver(job.folder, record, Templates(user=job.templates, plugins=tuple(shipped.values())))
+    templates = Templates(user=job.templates, plugins=tuple(shipped.values()))
+    deliver(job.folder, record, templates)
+    deliver_form(job.folder, record, job.registry, templates)
     return record

@@ -30,7 +30,7 @@ ATTEMPTS_LOG = f"attempts{LINES}"
 INDEX = f"index{LINES}"
 """The list in a folder of arrays."""
 DOCUMENTS = (README, README_ZH, REPRODUCE, REPORT)
-"""The documents, which are made from the record alone."""
+"""The documents, which are made from the record alone; a form of the documents has a folder of its own name."""
 
 
 def journal_of(evaluation: str) -> str:
