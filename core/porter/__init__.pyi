@@ -97,6 +97,7 @@ from .pipeline.run import Run as Run
 from .records.artefact import Artefact as Artefact
 from .records.artefact import ArtefactPart as ArtefactPart
 from .records.artefact import SessionInfo as SessionInfo
+from .records.evaluation import Evaluation as Evaluation
 from .records.evaluation import Metric as Metric
 from .records.evaluation import Table as Table
 from .records.exported import OnnxFacts as OnnxFacts
@@ -116,7 +117,9 @@ from .records.message import Value as Value
 from .records.parity import Tolerance as Tolerance
 from .records.performance import Copy as Copy
 from .records.performance import Latency as Latency
+from .records.performance import Performance as Performance
 from .records.precision import Precision as Precision
+from .records.record import InputFile as InputFile
 from .records.record import RunRecord as RunRecord
 from .records.record import State as State
 from .records.request import RunRequest as RunRequest

@@ -14,6 +14,7 @@ from porter import (
     ArtefactPart,
     BadInput,
     BuildRequest,
+    Form,
     Kit,
     KitRequest,
     Metric,
@@ -35,7 +36,7 @@ from porter import (
     read_onnx,
     shell_line,
 )
-from porter_ascend import atc, chip, kit, scores
+from porter_ascend import atc, chip, forms, kit, scores
 from porter_ascend.host import Host
 from porter_ascend.om import OmTensors, read_tensors, write_tensors
 from porter_ascend.toolkit import Toolkit
@@ -173,6 +174,11 @@ class Ascend(Runtime):
 @hookimpl
 def porter_runtimes() -> Sequence[Runtime]:
     return (Ascend(),)
+
+
+@hookimpl
+def porter_forms() -> Sequence[Form]:
+    return forms.FORMS
 
 
 def device_of(provider: str | None) -> int:
