@@ -18,6 +18,7 @@ Line = Annotated[str, Meta(min_length=1, max_length=200)]
 
 class _Code(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     branch: Line = ""
+    path: Line = ""
     commit: Annotated[str, Meta(pattern="^[0-9a-f]{7,64}$")] = ""
 
 
@@ -55,6 +56,7 @@ def read_host_facts(path: Path) -> HostFacts:
         **plain,
         code_branch=code.branch,
         code_commit=code.commit,
+        code_path=code.path,
         checkpoint=checkpoint.file,
         checkpoint_md5=checkpoint.md5,
         checkpoint_url=checkpoint.url,

@@ -29,6 +29,8 @@ class HostFacts:
     """Branch of the authors' code that the model was made with."""
     code_commit: str = ""
     """Commit of the authors' code that the model was made with."""
+    code_path: str = ""
+    """Where in the code the model is, as its hub asks for it."""
     checkpoint: str = ""
     """File name of the weights that were converted."""
     checkpoint_md5: str = ""

@@ -187,6 +187,12 @@ class Delivery:
         named = {"cann", "python", *(one.lower() for one in self.packages)}
         return {name: version for name, version in self.facts.versions.items() if name.lower() not in named}
 
+    def pinned(self, name: str) -> str:
+        """The distribution with the version that the run had; as it is where none ran here."""
+        packages = {} if self.run.environment is None else self.run.environment.packages
+        here = next((version for known, version in packages.items() if known.lower() == name), "").partition("+")[0]
+        return f"{name}=={here}" if re.fullmatch(r"[0-9][0-9A-Za-z.]*", here) else name
+
     @property
     def packages(self) -> tuple[str, ...]:
         """Distributions that the scripts import."""
@@ -204,6 +210,26 @@ class Delivery:
     def evaluations(self) -> tuple[Evaluation, ...]:
         """Accuracy on the chip."""
         return tuple(one for one in self.run.evaluations if one.session.runtime == RUNTIME and one.metrics)
+
+    @property
+    def scored(self) -> Evaluation | None:
+        """The first of them."""
+        return next(iter(self.evaluations), None)
+
+    def evaluation(self, batch: int) -> Evaluation | None:
+        """The accuracy at a batch size; of one whose batch size is not stated, at any."""
+        at = {one.session.batch or one.batch: one for one in self.evaluations}
+        return at.get(batch, at.get(None))
+
+    @property
+    def devices(self) -> int | None:
+        """Chips of a card, where rates of a card are computed."""
+        return next((one.card.devices for one in self.speeds if one.card is not None), None)
+
+    @property
+    def tools_used(self) -> tuple[str, ...]:
+        """What measured the speed."""
+        return tuple(dict.fromkeys(one.clock for one in self.speeds if one.clock))
 
     @property
     def reference(self) -> Evaluation | None:
@@ -273,13 +299,14 @@ class Delivery:
 
     @property
     def export(self) -> str:
-        config = ["--cfg", f"./{self.config or 'CONFIG.yaml'}"] if self._takes_config else []
+        config = ["--cfg", f"./{self.config or 'CONFIG.yaml'}"] if self.takes_config else []
         trust = ["--trust"] if self.run.load is not None and not self.run.load.safe else []
         weights = ["--input", f"./{self.checkpoint or 'CHECKPOINT'}", "--output", self.onnx]
         return " ".join(map(shell_word, ["python3", self.export_script, *config, *weights, *trust]))
 
     @property
-    def _takes_config(self) -> bool:
+    def takes_config(self) -> bool:
+        """Whether the network is built from a config."""
         return self.request.standalone is not None and self.request.standalone.takes_config
 
     def atc(self, batch: object, *, log: str, chip: str, lines: bool = False) -> str:
@@ -351,7 +378,9 @@ class Delivery:
     @property
     def loop(self) -> str:
         calls = next((one.calls for one in self.pure if one.calls), LOOPS)
-        return f"python3 -m ais_bench --model {self.om(self.batch)}.om --batchsize {self.batch} --device 0 --loop {calls}"
+        return (
+            f"python3 -m ais_bench --model {self.om(self.batch)}.om --batchsize {self.batch} --device 0 --loop {calls}"
+        )
 
 
 def figure(value: float | None, digits: int = 3) -> str:

@@ -1,4 +1,4 @@
-"""The folder that goes with a form: scripts for one model that a reader runs without porter, and what a hub asks for."""
+"""The folder that goes with a form: scripts that a reader runs without porter, and what the hub asks for."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def scripts(request: FormRequest) -> dict[str, str]:
     found["imagenet_torch_preprocess.py"] = _preprocess(delivery)
     found["get_info.py"] = request.render("scripts/get_info.py.j2")
     found["imagenet_acc_eval.py"] = _score(delivery)
-    found["requirements.txt"] = "".join(f"{line}\n" for line in _requirements(delivery))
+    found["requirements.txt"] = "".join(f"{delivery.pinned(name)}\n" for name in delivery.packages)
     found["LICENSE"] = LICENCE.read_text(encoding="utf-8")
     found["modelzoo_level.txt"] = "".join(f"{key}:{value}\n" for key, value in delivery.levels.items())
     return found
@@ -35,8 +35,9 @@ def scripts(request: FormRequest) -> dict[str, str]:
 
 def address_statement(files: Mapping[str, str]) -> str:
     """`public_address_statement.md`: every address that occurs in the files."""
+    use = {"LICENSE": "许可证中的引用", "README.md": "说明文档中的引用"}
     rows = [
-        f"| 引用 | {name} | {address} | {'许可证' if name == 'LICENSE' else '说明文档' if name.endswith('.md') else '注释'}中的引用 |"
+        f"| 引用 | {name} | {address} | {use.get(name, '代码注释中的引用')} |"
         for name, text in files.items()
         for address in dict.fromkeys(one.rstrip(".,;") for one in ADDRESS.findall(text))
     ]
@@ -110,9 +111,3 @@ def _score(delivery: Delivery) -> str:
         offset=delivery.run.request.label_offset,
         background=columns == classes + 1,
     )
-
-
-def _requirements(delivery: Delivery) -> Iterator[str]:
-    for name in delivery.packages:
-        version = delivery.version(name)
-        yield f"{name}=={version}" if re.fullmatch(r"[0-9][0-9A-Za-z.]*", version) else name
