@@ -70,6 +70,8 @@ class Form:
     """Folder of templates that go before core's, with catalogues in `languages/` beside them; None: core's alone."""
     languages: tuple[str, ...] = ("en",)
     """Languages of its documents, that of README.md first."""
+    uses_code: bool = False
+    """Whether it uses `FormRequest.standalone`, so that the model's plugin must be at hand."""
     tasks: tuple[str, ...] = ()
     """Tasks whose models it can describe; empty: all."""
 

@@ -43,7 +43,10 @@ def write_form(
 
     files = form.files(FormRequest(record=record, render=rendered, standalone=standalone, config=config))
     place = folder / form.name
-    for name in files:
+    for name, content in files.items():
+        if not isinstance(content, bytes):
+            kind = type(content).__name__
+            raise PluginError(f"form {form.name!r}: its file {one_line(name)!r} is {kind}, it must be bytes")
         if leads_out(place, name):
             raise PluginError(f"form {form.name!r}: its file {one_line(name)!r} leads out of its folder")
     require_no_way_out(folder, (form.name,))

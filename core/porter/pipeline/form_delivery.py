@@ -15,12 +15,14 @@ from porter.records.record import RunRecord
 def deliver_form(folder: Path, record: RunRecord, registry: Registry, templates: Templates) -> tuple[Path, ...]:
     """Write the folder of the form that `record` was asked for; its document comes first. Empty: none was.
 
-    Raises `BadInput` where no plugin offers the form or the model.
+    Raises `BadInput` where no plugin offers the form, or the model whose code it uses.
     """
     if record.request.form is None or record.model is None:
         return ()
-    offer, _hooks = registry.model(record.request.model)
     form = registry.form(record.request.form)
+    if not form.uses_code:
+        return write_form(folder, form, record, templates)
+    offer, _hooks = registry.model(record.request.model)
     return write_form(folder, form, record, templates, offer.standalone, _config(record, offer))
 
 

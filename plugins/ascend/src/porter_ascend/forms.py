@@ -20,6 +20,7 @@ class AscendForm(Form):
 
     templates = TEMPLATES
     languages = ("zh",)
+    uses_code = True
     tasks = ("classification",)
 
     def __init__(self, name: str, title: str) -> None:
