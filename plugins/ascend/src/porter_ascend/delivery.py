@@ -154,7 +154,7 @@ class Delivery:
     @cached_property
     def sessions(self) -> tuple[SessionInfo, ...]:
         """What ran on the chip."""
-        return tuple(one.session for one in (*self.evaluations, *self.speeds))
+        return (*(one.session for one in self.evaluations), *(one.session for one in self.speeds))
 
     @property
     def chip(self) -> str:
