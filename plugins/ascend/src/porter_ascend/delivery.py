@@ -22,6 +22,7 @@ from porter import (
     shell_word,
 )
 from porter_ascend import atc, benchmark, scores
+from porter_ascend.speed import IMAGES as IMAGES_OF_SET
 
 RUNTIME = "ascend"
 MISSING = "**未记录，请补充**"
@@ -116,7 +117,7 @@ class Delivery:
         """Of the ONNX file that was converted."""
         if self.run.export is not None:
             return self.run.export.facts.opset
-        return self.facts.opset or self.model.opset
+        return self.facts.opset or self.model.opset  # of a kit, the model's is that of the file in it
 
     @property
     def tensor(self) -> TensorSpec:
@@ -269,17 +270,18 @@ class Delivery:
 
     @property
     def pure(self) -> tuple[Performance, ...]:
-        """Pure inference: on what the tool makes up, or on images in calls that are timed alone."""
-        return tuple(one for one in self.speeds if one.latency.mean_ms is not None or not self._interface(one))
+        """Inference alone."""
+        return tuple(one for one in self.speeds if one.input != IMAGES_OF_SET)
 
     @property
-    def interface(self) -> tuple[Performance, ...]:
+    def over_set(self) -> tuple[Performance, ...]:
         """The chip's own rate while a whole data set went through."""
-        return tuple(one for one in self.speeds if self._interface(one))
+        return tuple(one for one in self.speeds if one.input == IMAGES_OF_SET)
 
-    @staticmethod
-    def _interface(one: Performance) -> bool:
-        return one.source.rpartition("/")[2].startswith("perf_vision")
+    @property
+    def tool(self) -> str:
+        """What measured, as the guide calls it."""
+        return next(iter(self.tools_used), benchmark.TOOL)
 
     @property
     def levels(self) -> dict[str, str]:
@@ -294,7 +296,8 @@ class Delivery:
         if not self.code:
             return ""
         lines = [f"git clone {shell_word(self.code)}"]
-        lines += [f"cd {shell_word(self.folder)}", f"git checkout {self.commit}", "cd .."] if self.commit else []
+        if self.commit:
+            lines += [f"cd {shell_word(self.folder)}", f"git checkout {shell_word(self.commit)}", "cd .."]
         return "\n".join(lines)
 
     @property
@@ -302,7 +305,8 @@ class Delivery:
         config = ["--cfg", f"./{self.config or 'CONFIG.yaml'}"] if self.takes_config else []
         trust = ["--trust"] if self.run.load is not None and not self.run.load.safe else []
         weights = ["--input", f"./{self.checkpoint or 'CHECKPOINT'}", "--output", self.onnx]
-        return " ".join(map(shell_word, ["python3", self.export_script, *config, *weights, *trust]))
+        opset = ["--opset", "OPSET"] if self.opset is None else []
+        return " ".join(map(shell_word, ["python3", self.export_script, *config, *weights, *opset, *trust]))
 
     @property
     def takes_config(self) -> bool:
@@ -311,13 +315,13 @@ class Delivery:
 
     def atc(self, batch: object, *, log: str, chip: str, lines: bool = False) -> str:
         """One call of atc, on a line or with one flag a line."""
-        shape = atc.input_shape(self.model.inputs, self.model.fixed_batch or 1).split(",", 1)
-        head = shape[0].rpartition(":")[0]
+        shape = atc.input_shape(self.model.inputs, self.model.fixed_batch or 1)
+        head, rest = shape.split(":", 1)[0], shape.split(",", 1)[1]
         flags = [
             "--framework=5",
-            f"--model=./{self.onnx}",
+            shell_word(f"--model=./{self.onnx}"),
             "--input_format=NCHW",
-            f'--input_shape="{head}:{batch},{shape[1]}"',
+            f'--input_shape="{head}:{batch},{rest}"',
             f"--output={self.om(batch)}",
             f"--log={log}",
             f"--soc_version={chip}",

@@ -70,7 +70,8 @@ def with_contents(document: str) -> str:
         name = anchor(text)
         entries.append(f"{'  ' * (len(marks) - 2)}- [{text}](#{name})")
         lines.append(f'{marks} <a name="{name}"></a>{text}')
-    return "\n".join(lines).replace(CONTENTS, "\n".join(entries)) + "\n"
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+    return text.replace(CONTENTS, "\n".join(entries)).rstrip() + "\n"
 
 
 def anchor(heading: str) -> str:

@@ -20,6 +20,7 @@ from porter import (
     Metric,
     Missing,
     ModelSpec,
+    OnnxFacts,
     OpenRequest,
     PorterError,
     Returned,
@@ -120,7 +121,7 @@ class Ascend(Runtime):
         document = kit.KitDocument(
             porter=__version__,
             created=request.created,
-            spec=request.spec,
+            spec=replace(request.spec, opset=_facts(request.onnx).opset),
             inputs=_inputs(request.onnx),
             onnx=f"{kit.MODEL}/{request.onnx.name}",
             onnx_sha256=file_digest(request.onnx),
@@ -192,13 +193,17 @@ def device_of(provider: str | None) -> int:
 
 def _inputs(onnx: Path) -> tuple[TensorSpec, ...]:
     """The one input of the file, by its own account: the tools are fed one file an image."""
-    inputs = facts_of(read_onnx(onnx), onnx.stat().st_size).inputs
+    inputs = _facts(onnx).inputs
     if len(inputs) != 1:
         raise BadInput(f"{one_line(onnx)}: {len(inputs)} inputs; runtime {NAME} feeds models of one")
     if inputs[0].dtype != "float32":
         name = one_line(inputs[0].name)
         raise BadInput(f"{one_line(onnx)}: input {name!r} is {inputs[0].dtype}; runtime {NAME} feeds float32")
     return inputs
+
+
+def _facts(onnx: Path) -> OnnxFacts:
+    return facts_of(read_onnx(onnx), onnx.stat().st_size)
 
 
 def _part(path: Path, out: Path) -> ArtefactPart:

@@ -49,7 +49,7 @@ def _export(delivery: Delivery) -> Iterator[tuple[str, str]]:
     """The script that exports the network, and the network's own code; nothing where the model offers none."""
     request, model = delivery.request, delivery.model
     standalone, load = request.standalone, delivery.run.load
-    if standalone is None or delivery.opset is None:
+    if standalone is None:
         return
     functions = ["build_network"] + ["finish_export"] * standalone.finishes + ["wrap_network"] * standalone.wrapped
     keys = ("state_dict", "model") if load is None else tuple(part for part in load.weights.split(".") if part)
