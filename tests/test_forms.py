@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from plugin_objects import plugin
 from test_deliver import broken_rows
 from tiny import TinyPlugin, start, write_photos
 
-from porter import Form, FormRequest, StandAlone, hookimpl
+from porter import Form, FormRequest, Progress, StandAlone, hookimpl
 from porter.cli.main import main
 from porter.documents.deliver import render
 from porter.documents.form_folder import write_form
@@ -20,6 +21,7 @@ from porter.documents.templates import Templates
 from porter.errors import BadInput, PluginError
 from porter.hosting.manager import create_registry
 from porter.machine.given_facts import read_host_facts
+from porter.pipeline.begin import begin
 from porter.records.record import RunRecord
 from porter.runfolder.record_file import read_record, write_record
 
@@ -104,6 +106,26 @@ def test_another_name_lists_the_forms(finished: Path, capsys: pytest.CaptureFixt
         assert stopped.value.code == 2 and said.count("\n") == 1
         assert "--template hugingface: no such folder; no installed plugin offers the form" in said
         assert "'huggingface'" in said and "offered: " in said
+
+
+def test_a_form_without_files_of_its_own_is_the_readme_in_its_languages(finished: Path, tmp_path: Path) -> None:
+    class Plain(Form):
+        name, title, languages = "plain", "porter's own README", ("zh", "en")
+
+    paths = write_form(tmp_path, Plain(), read_record(finished), Templates())
+    assert [path.name for path in paths] == ["README.md", "README.en.md"]
+    assert "## 概述" in paths[0].read_text() and "## Overview" in paths[1].read_text()
+
+
+def test_a_stage_goes_on_where_the_form_is_not_at_hand(finished: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(finished, tmp_path / "out")
+    request = replace(read_record(out).request, data=str(finished.parent / "val"))
+    said: list[str] = []
+    progress = Progress()
+    progress.note = said.append  # type: ignore[method-assign]
+    begin(out, request, create_registry([("tiny", TinyPlugin())]), progress, "test", fresh=False).deliver()
+    assert "the form 'note' of the run is not at hand and is left out" in said
+    assert (out / "README.md").exists()
 
 
 def test_a_form_that_is_not_at_hand_is_left_out(

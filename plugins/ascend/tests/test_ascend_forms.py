@@ -306,6 +306,33 @@ def test_what_nobody_stated_is_marked_and_no_commit_is_made_up(tmp_path: Path) -
     assert "commit" not in plain and "| Chip | not recorded: fill in |" in plain
 
 
+HOSTILE = "x`y | <b> \n```\n# z $(touch q) '\" {{ 1 }} \u202e"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_text_of_a_record_breaks_out_of_a_form(sample: Path, form: str, tmp_path: Path) -> None:
+    out = shutil.copytree(sample, tmp_path / "out")
+    run = json.loads((out / "run.json").read_text())
+    for field in ("title", "description", "paper", "code", "code_commit", "licence"):
+        run["model"][field] = HOSTILE
+    run["model"]["translations"] = {}
+    run["request"]["checkpoint_md5"] = run["request"]["targets"][0] = HOSTILE
+    run["host_facts"] = {"chip": HOSTILE, "card": HOSTILE, "versions": {HOSTILE: HOSTILE}, "code_branch": HOSTILE}
+    run["load"]["prefix"] = run["load"]["weights"] = HOSTILE
+    for read in run["inputs"]:
+        read["path"] = HOSTILE
+    (out / "run.json").write_text(json.dumps(run))
+    assert porter("report", str(out), "--template", form) == 0
+    text = (out / form / "README.md").read_text()
+    anchors, targets, tables = anchors_and_tables(text)
+    assert anchors == targets and all(len(set(rows)) == 1 for rows in tables)
+    assert "<b>" not in text.replace("`", "") or "&lt;b&gt;" in text
+    headings = [token.content for token in MarkdownIt().parse(text) if token.type == "inline" and token.level == 1]
+    assert not any(heading.startswith("z ") for heading in headings)
+    for path in (out / form).glob("*.py"):
+        compile(path.read_text(), path.name, "exec")
+
+
 def test_a_model_without_code_of_its_own_is_published_as_its_onnx_file(sample: Path, tmp_path: Path) -> None:
     own("onnx")
     shutil.copy(sample / "models/hrnet_custom.onnx", tmp_path / "net.onnx")
@@ -319,7 +346,7 @@ def test_a_model_without_code_of_its_own_is_published_as_its_onnx_file(sample: P
         assert porter(*line) in (0, 1)
         text = (out / form / "README.md").read_text()
         check_document(text)
-        assert "ONNX 文件即源模型" in text and "_pth2onnx.py" not in text
+        assert "交付的源文件为 ONNX 文件" in text and "_pth2onnx.py" not in text
         assert not list((out / form).glob("*_pth2onnx.py"))
 
 
