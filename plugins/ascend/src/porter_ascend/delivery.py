@@ -19,6 +19,7 @@ from porter import (
     RunRecord,
     SessionInfo,
     TensorSpec,
+    one_line,
     shell_word,
 )
 from porter_ascend import atc, benchmark, scores
@@ -89,13 +90,13 @@ class Delivery:
     def config(self) -> str:
         """File name of the model's config; empty: the model has none, or it is not known."""
         read = self._input("config")
-        return "" if read is None else PurePosixPath(read.path).name
+        return "" if read is None else one_line(PurePosixPath(read.path).name)
 
     @property
     def checkpoint(self) -> str:
         """File name of the weights."""
         read = self._input("checkpoint")
-        return self.facts.checkpoint or (PurePosixPath(read.path).name if read else "")
+        return one_line(self.facts.checkpoint or (PurePosixPath(read.path).name if read else ""))
 
     @property
     def md5(self) -> str:
@@ -161,10 +162,10 @@ class Delivery:
     def chip(self) -> str:
         """As atc names it."""
         if self.facts.chip:
-            return self.facts.chip
+            return one_line(self.facts.chip)
         asked = self.run.request.target_of(RUNTIME)
         named = (re.match(r"Ascend\w+", one.provider) for one in self.sessions)
-        return asked or next((found[0] for found in named if found), "")
+        return one_line(asked or next((found[0] for found in named if found), ""))
 
     @property
     def cann(self) -> str:

@@ -12,6 +12,7 @@ from porter_ascend.scripts import address_statement, scripts
 
 CONTENTS = "[[contents]]"
 """Line of a template that becomes the table of contents."""
+FENCE = re.compile(r"\s*(`{3,})")
 HEADING = re.compile(r"^(#{2,4}) (.+)$")
 
 
@@ -59,10 +60,14 @@ def with_contents(document: str) -> str:
 
     The anchors are named as GitHub names headings, so that a link works whether a platform keeps the tag or not.
     """
-    lines, entries, fenced = [], [], False
+    lines, entries, fence = [], [], ""
     for line in document.splitlines():
-        fenced ^= line.lstrip().startswith("```")
-        found = None if fenced else HEADING.match(line)
+        ticks = FENCE.match(line)
+        if ticks is not None and not fence:
+            fence = ticks[1]
+        elif fence and line.strip() == fence:
+            fence = ""
+        found = None if fence else HEADING.match(line)
         if found is None:
             lines.append(line)
             continue
