@@ -13,11 +13,11 @@ from test_deliver import HOSTILE, broken_rows
 from tiny import SPEC, TinyPlugin, start, write_photos
 
 from porter import hookimpl
+from porter.builtin.model_card import front_matter, metadata
 from porter.cli.main import main
 from porter.contracts.requests import ModelOffer
 from porter.documents.deliver import deliver, render
 from porter.documents.languages import CHINESE, ENGLISH
-from porter.documents.modelcard import front_matter, metadata
 from porter.documents.placeholders import without_paths
 from porter.documents.templates import Templates
 from porter.errors import BadInput
@@ -76,7 +76,10 @@ def test_a_failed_load_has_its_documents(record: RunRecord) -> None:
     failed = replace(record.verdicts[0], state="fail", evidence=("size mismatch for `head.weight` | <b>",))
     failing = replace(blank, verdicts=(failed,), load_failure="size mismatch", model=record.model)
     english, chinese = both(replace(failing, overall=overall(failing)))
-    assert "**FAIL: Weights loaded fails: size" in english and "size mismatch for \\`head.weight\\` \\| &lt;b&gt;" in english
+    assert (
+        "**FAIL: Weights loaded fails: size" in english
+        and "size mismatch for \\`head.weight\\` \\| &lt;b&gt;" in english
+    )
     assert "Accuracy: not measured." in english and "精度：未测。" in chinese
     assert "- The export to ONNX." in english and "- 导出 ONNX。" in chinese
 
@@ -123,13 +126,16 @@ def test_each_language_has_its_file(folder: Path, tmp_path: Path) -> None:
     assert "## Verdicts" in (tmp_path / "README.md").read_text() and (tmp_path / "README.en.md").exists()
 
 
-def test_report_takes_a_language_and_a_model_card(folder: Path, tmp_path: Path) -> None:
+def test_report_takes_a_language_and_a_form(folder: Path, tmp_path: Path) -> None:
     write_record(tmp_path, read_record(folder))
     with pytest.raises(SystemExit) as stopped:
-        main(["report", str(tmp_path), "--lang", "en", "--model-card"])
+        main(["report", str(tmp_path), "--lang", "en", "--template", "huggingface"])
     assert stopped.value.code == 0
     assert {path.name for path in tmp_path.glob("README*")} == {"README.md"}
-    assert (tmp_path / "README.md").read_text().startswith("---\nlanguage:\n- en\n")
+    card = (tmp_path / "huggingface/README.md").read_text()
+    assert card.startswith("---\nlanguage:\n- en\n") and card.count("\n---\n") == 1
+    assert "# Strongest channel\n" in card and broken_rows(card) == []
+    assert unfounded(card, json.loads((folder / "run.json").read_text())) == []
 
 
 def test_the_model_card_says_what_hubs_read(folder: Path, record: RunRecord) -> None:

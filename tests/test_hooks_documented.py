@@ -21,12 +21,16 @@ from porter import Artefact, OnnxRuntimeSession, OpenRequest, State, hookimpl, h
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelRequest
 from porter.contracts.runtime import Runtime
 from porter.contracts.task import Task
+from porter.documents.form_folder import write_form
+from porter.documents.templates import Templates
 from porter.hosting.hooks import hook_names
 from porter.hosting.manager import create_registry
 from porter.hosting.model_hooks import ModelHooks
 from porter.hosting.registry import Registry
 from porter.records.loaded import LoadReport
 from porter.records.manifest import Item, Manifest
+from porter.records.record import RunRecord
+from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,7 +63,7 @@ def run_example(hook: str) -> dict[str, Any]:
 
 
 def test_there_are_hooks(page: dict[str, str]) -> None:
-    assert len(hook_names()) == 9
+    assert len(hook_names()) == 10
     assert tuple(page) == hook_names()
 
 
@@ -87,7 +91,7 @@ def test_its_example_runs_and_is_in_the_reference(hook: str, page: dict[str, str
 @each_hook
 def test_its_example_is_accepted_and_answers(hook: str, tmp_path: Path) -> None:
     example = SimpleNamespace(**{hook: run_example(hook)[hook]})
-    if hook not in ("porter_models", "porter_runtimes", "porter_tasks"):
+    if hook not in ("porter_models", "porter_runtimes", "porter_tasks", "porter_forms"):
         example = SimpleNamespace(**vars(offering("example")), **vars(example))
     registry = create_registry([("example", example)])
     info = registry.infos[-1]
@@ -111,12 +115,14 @@ def test_its_example_takes_part_in_a_whole_run(hook: str, tmp_path: Path) -> Non
         labels=labels,
         checkpoint=tmp_path / "model.pth",
         runtimes=("onnxruntime", "numpy") if hook == "porter_runtimes" else ("onnxruntime",),
+        **({"form": "summary"} if hook == "porter_forms" else {}),
     )
     run.everything()
     states = {verdict.name: verdict.state for verdict in run.record.verdicts}
     wrong = {"preprocessing": State.FAIL} if hook == "porter_preprocess" else {}  # it cuts a corner
     del states["accuracy"]  # the weights are drawn at random
     assert states == dict.fromkeys(("weights", "parity", "preprocessing", "data"), State.PASS) | wrong
+    assert (tmp_path / "out/summary/SUMMARY.txt").exists() == (hook == "porter_forms")
     gate = "top5" if hook == "porter_tasks" else "top1"
     assert {comparison.metric for comparison in run.record.comparisons} == {gate}
 
@@ -207,6 +213,12 @@ def call_tasks(registry: Registry, _folder: Path) -> None:
     assert isinstance(task, Task) and task.gate == "top5"
 
 
+def call_forms(registry: Registry, folder: Path) -> None:
+    record = RunRecord(porter="0", created="", command="", request=RunRequest(model="example"), model=SPEC)
+    [path] = write_form(folder, registry.form("summary"), record, Templates())
+    assert path == folder / "summary/SUMMARY.txt" and path.read_text() == "example: 0.00 images/s"
+
+
 # --- the kinds of model that the examples stand for ------------------------------------------------------------------
 
 
@@ -286,4 +298,5 @@ CALLS: dict[str, Callable[[Registry, Path], None]] = {
     "porter_postprocess": call_postprocess,
     "porter_runtimes": call_runtimes,
     "porter_tasks": call_tasks,
+    "porter_forms": call_forms,
 }

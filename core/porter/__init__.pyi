@@ -11,6 +11,9 @@ from .checkpoints.strict_load import load_into as load_into
 from .checkpoints.unwrap import Weights as Weights
 from .checkpoints.unwrap import find_weights as find_weights
 from .cli.main import main as main
+from .contracts.form import Form as Form
+from .contracts.form import FormRequest as FormRequest
+from .contracts.form import StandAlone as StandAlone
 from .contracts.measured import Measured as Measured
 from .contracts.probe import Probe as Probe
 from .contracts.progress import Progress as Progress
@@ -94,9 +97,11 @@ from .pipeline.run import Run as Run
 from .records.artefact import Artefact as Artefact
 from .records.artefact import ArtefactPart as ArtefactPart
 from .records.artefact import SessionInfo as SessionInfo
+from .records.evaluation import Evaluation as Evaluation
 from .records.evaluation import Metric as Metric
 from .records.evaluation import Table as Table
 from .records.exported import OnnxFacts as OnnxFacts
+from .records.host_facts import HostFacts as HostFacts
 from .records.imported import DatasetRun as DatasetRun
 from .records.imported import Doubt as Doubt
 from .records.imported import ImportFinding as ImportFinding
@@ -112,7 +117,9 @@ from .records.message import Value as Value
 from .records.parity import Tolerance as Tolerance
 from .records.performance import Copy as Copy
 from .records.performance import Latency as Latency
+from .records.performance import Performance as Performance
 from .records.precision import Precision as Precision
+from .records.record import InputFile as InputFile
 from .records.record import RunRecord as RunRecord
 from .records.record import State as State
 from .records.request import RunRequest as RunRequest

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from porter.contracts.form import Form
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelOffer, ModelRequest
 from porter.contracts.runtime import Runtime, Session
 from porter.contracts.task import Task
@@ -216,6 +217,28 @@ def porter_tasks() -> Sequence[Task]:  # type: ignore[empty-body]
         >>> @hookimpl(trylast=True)
         ... def porter_postprocess(outputs, spec):  # for every model of this task that has none of its own
         ...     return classify(outputs[spec.outputs[0].name]) if spec.task == ByTop5.name else None
+
+    Since: 0.1
+    """
+
+
+@hookspec
+def porter_forms() -> Sequence[Form]:  # type: ignore[empty-body]
+    """The forms that this plugin offers: documents as a platform publishes them, for `--template NAME`.
+
+    A form is written to a folder of its own name in the run's folder, beside porter's own documents. Must be cheap.
+
+    Example:
+        >>> from porter import Form, hookimpl
+        >>> class Summary(Form):  # one line, in English; a form with a folder of templates renders them
+        ...     name = "summary"
+        ...     title = "One line for a release note"
+        ...     def files(self, request):
+        ...         best = max((one.images_per_second for one in request.record.performance), default=0.0)
+        ...         return {"SUMMARY.txt": f"{request.record.model.name}: {best:.2f} images/s".encode()}
+        >>> @hookimpl
+        ... def porter_forms():
+        ...     return [Summary()]
 
     Since: 0.1
     """

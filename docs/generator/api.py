@@ -29,6 +29,7 @@ GROUPS = {
         "builtin.onnxruntime",
         "worker",
     ),
+    "Forms of the documents": ("contracts.form",),
     "Tasks": ("contracts.task", "builtin.classification", "data.selection"),
     "Records": ("records",),
     "Running porter": ("cli.main", "hosting.manager", "importing", "runfolder", "pipeline.run"),

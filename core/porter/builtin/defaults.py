@@ -1,11 +1,12 @@
-"""Core's answers to the model hooks, asked after a model's own plugin."""
+"""Core's answers to the model hooks, asked after a model's own plugin, and its form of the documents."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from porter.contracts.form import Form
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded
 from porter.contracts.runtime import Session
 from porter.errors import BadInput
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 
 OPSETS = range(9, 21)
 """What torch's TorchScript exporter writes. The newer exporter ignores the opset that it is asked for below 18."""
+
+
+@hookimpl
+def porter_forms() -> Sequence[Form]:
+    """The form of core's own: a model card."""
+    from porter.builtin.model_card import ModelCard
+
+    return (ModelCard(),)
 
 
 @hookimpl(trylast=True)

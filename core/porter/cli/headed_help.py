@@ -11,7 +11,6 @@ from porter.runfolder.option_table import HOW, OPTIONS
 
 GENERAL, OUTPUT, ADVANCED = "Options", "Output", "Advanced"
 HEADING_OF = {row.field: ADVANCED if row.advanced else row.heading.value for row in (*OPTIONS, *HOW)} | {
-    "templates": Heading.DOCUMENTS.value,
     "variant": Heading.MODEL.value,
     "devices_per_card": Heading.SPEED.value,
     **dict.fromkeys(("out", "fresh", "as_json", "html", "chart", "help"), OUTPUT),

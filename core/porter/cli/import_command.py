@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from porter.cli.chosen_form import chosen_form
 from porter.cli.headed_help import HeadedCommand
 from porter.cli.option_types import BatchSizes, FiniteFloat
 from porter.cli.options import options
@@ -59,17 +60,29 @@ from porter.runfolder.lock import FolderLock
 @options("import")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def import_(runtime: str, folder: Path, out: Path | None, as_json: bool, **given: object) -> int:
+def import_(
+    runtime: str,
+    folder: Path,
+    out: Path | None,
+    as_json: bool,
+    form: str | None,
+    host_facts: str | None,
+    **given: object,
+) -> int:
     """Import what was measured on another machine.
 
     RUNTIME names the runtime whose tools left the files; its plugin says which it reads. FOLDER is a kit with its
     results, or any folder with such files. What does not fit together, and what is missing, is named.
     """
     command = shell_line(["porter", *sys.argv[1:]])
-    request = ImportRequest(runtime=runtime, folder=folder, plugin_files=given_plugins(), command=command, **given)  # type: ignore[arg-type]
+    registry = open_registry()
+    given["form"], templates = chosen_form(form, registry)
+    given["host_facts"] = None if host_facts is None else Path(host_facts)
+    given |= {"templates": templates, "plugin_files": given_plugins(), "command": command}
+    request = ImportRequest(runtime=runtime, folder=folder, **given)  # type: ignore[arg-type]
     where = out if out is not None else Path("porter-out") / f"{request.model or folder.resolve().name}-{runtime}"
     with TerminalProgress() as progress, FolderLock(where):
-        record = import_results(request, where, open_registry(), progress)
+        record = import_results(request, where, registry, progress)
     code = exit_code(record)
     if as_json:
         say_json(summary_json(where, record, code))

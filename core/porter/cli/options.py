@@ -36,14 +36,6 @@ OF_CHECKPOINT = ("checkpoint_sha256", "checkpoint_md5", "weights")
 OF_DATA = ("labels", "class_map", "label_offset", "limit")
 """The same for a folder of images."""
 
-templates_option = click.option(
-    "--template",
-    "templates",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder of templates (README.md.j2, report.html.j2, reproduce.sh.j2), which may extend porter/README.md.j2.",
-)
-
 
 def options(*commands: str) -> Decorator:
     """The options that these commands take, in the order of the table."""

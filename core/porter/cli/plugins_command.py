@@ -17,7 +17,7 @@ from porter.hosting.manager import create_registry
 from porter.hosting.registry import Registry
 
 COLUMNS = ("plugin", "from", "for porter-core", "state", "offers", "hooks")
-OFFERS = ("models", "runtimes", "tasks")
+OFFERS = ("models", "runtimes", "tasks", "forms")
 
 
 @click.command()
@@ -49,6 +49,7 @@ def describe(registry: Registry) -> list[dict[str, Any]]:
         "models": registry.models(),
         "runtimes": registry.runtimes(),
         "tasks": registry.tasks(),
+        "forms": registry.forms(),
     }
     rows = []
     for info in registry.infos:

@@ -138,7 +138,9 @@ def _closing_lines(folder: Path, record: RunRecord) -> list[str]:
     if record.imported is not None:
         lines += [f"{one.kind.upper():12} {one.text}" for one in record.imported.findings]
     written = [f"README: {folder / name}" for name in readmes(record.request.languages).values()]
-    return [*lines, f"Record: {folder / RECORD_NAME}", *written, f"Report: {folder / REPORT}"]
+    form = record.request.form
+    forms = [] if form is None else [f"Form: {folder / form}"]
+    return [*lines, f"Record: {folder / RECORD_NAME}", *written, f"Report: {folder / REPORT}", *forms]
 
 
 def speed_line(one: Performance, *, with_setting: bool = False) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
+from porter.cli.chosen_form import chosen_form
 from porter.cli.execution import executor_from
 from porter.cli.headed_help import HeadedCommand
-from porter.cli.options import options, request_from, templates_option
+from porter.cli.options import options, request_from
 from porter.cli.plugin_files import open_registry
 from porter.cli.run_summary import print_summary, stage_lines, summary_json
 from porter.cli.terminal_progress import TerminalProgress
-from porter.documents.deliver import require_templates
 from porter.errors import ExitCode
 from porter.files.outward import say, say_json, shell_line
 from porter.pipeline.begin import begin
@@ -37,9 +37,10 @@ def _stage(
     *,
     plain: bool = False,
     fresh: bool = False,
-    templates: Path | None = None,
 ) -> tuple[Run, ExitCode]:
     """Do it in the run's folder. With `plain` no option of an earlier command is remembered."""
+    registry = open_registry()
+    given["form"], templates = chosen_form(given.pop("form", None), registry)
     folder = out if out is not None else Path("porter-out") / (model or "")
     executor, given = executor_from(given)
     request = request_from(model, folder, given, fresh=plain)
@@ -48,7 +49,7 @@ def _stage(
         run = begin(
             folder,
             request,
-            open_registry(),
+            registry,
             progress,
             command,
             fresh=fresh,
@@ -67,18 +68,15 @@ def _stage(
 @click.command(cls=HeadedCommand)
 @click.argument("model")
 @options("run")
-@templates_option
 @_out
 @_fresh
 @_json
-def run(model: str, out: Path | None, fresh: bool, as_json: bool, templates: Path | None, **given: Any) -> int:
+def run(model: str, out: Path | None, fresh: bool, as_json: bool, **given: Any) -> int:
     """All stages: load, export, verify, evaluate, bench, deliver.
 
     Without --config, --checkpoint and --data the model runs on the sample that its plugin ships.
     """
-    if templates is not None:
-        require_templates(templates)
-    result, code = _stage(model, out, given, Run.everything, plain=True, fresh=fresh, templates=templates)
+    result, code = _stage(model, out, given, Run.everything, plain=True, fresh=fresh)
     if as_json:
         say_json(summary_json(result.job.folder, result.record, code))
     else:

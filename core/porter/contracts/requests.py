@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from porter.contracts.form import StandAlone
 from porter.records.loaded import LoadReport
 from porter.records.spec import ModelSpec
 
@@ -48,6 +49,8 @@ class ModelOffer:
     """False where the weights come with the config or the package."""
     templates: Path | None = None
     """Folder of templates that go before core's, with catalogues in `languages/` beside them; None: core's alone."""
+    standalone: StandAlone | None = None
+    """The network's own code, for scripts that are published with the model; None: it needs porter."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from porter.documents import templates as jinja
 from porter.documents.languages import ENGLISH, LANGUAGES
-from porter.documents.modelcard import front_matter
 from porter.documents.page import Page
 from porter.documents.placeholders import without_paths
 from porter.documents.tables import Tables
@@ -30,10 +29,7 @@ def deliver(folder: Path, record: RunRecord, templates: Templates | None = None)
     shown = without_paths(record)
     written = []
     for language, name in readmes(record.request.languages).items():
-        document = render(TEMPLATES[0], shown, templates, language)
-        if record.request.model_card and language == ENGLISH:
-            document = front_matter(record) + document
-        write_whole(folder / name, document.encode())
+        write_whole(folder / name, render(TEMPLATES[0], shown, templates, language).encode())
         written.append(folder / name)
     write_whole(folder / REPRODUCE, render(TEMPLATES[1], record, templates).encode())
     (folder / REPRODUCE).chmod(0o755)
@@ -41,8 +37,10 @@ def deliver(folder: Path, record: RunRecord, templates: Templates | None = None)
     return (*written, folder / REPRODUCE, folder / REPORT)
 
 
-def render(template: str, record: RunRecord, templates: Templates | None = None, language: str = ENGLISH) -> str:
-    """One document. An undefined name is an error, never an empty cell."""
+def render(
+    template: str, record: RunRecord, templates: Templates | None = None, language: str = ENGLISH, **more: object
+) -> str:
+    """One document; `more` are further values. An undefined name is an error, never an empty cell."""
     import jinja2
 
     own = templates or Templates()
@@ -55,6 +53,7 @@ def render(template: str, record: RunRecord, templates: Templates | None = None,
         "readmes": readmes(record.request.languages),
         "page": page,
         "tables": Tables(record, page),
+        **more,
     }
     try:
         return jinja.render_template(template, own, values, language, texts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from porter.records.environment_lock import EnvironmentLock
+from porter.records.host_facts import HostFacts
 from porter.records.message import Message, Text, Value
 from porter.records.record import PluginUse, RunRecord
 
@@ -16,7 +17,7 @@ def environment_facts(
     that do not work in porter's process."""
     machine = record.environment
     if machine is None:
-        return ()
+        return _given(record)
     usable = (
         Message("{count} by affinity, no control-group quota", count=machine.affinity_cpus)
         if machine.cgroup_cpus is None
@@ -49,7 +50,32 @@ def environment_facts(
             for runtime, lock in environments
         ),
     ]
-    return tuple((title, value) for title, value in lines if value != "")
+    return (*_given(record), *((title, value) for title, value in lines if value != ""))
+
+
+def _given(record: RunRecord) -> tuple[tuple[Text, Value], ...]:
+    """What the user states of the host. Of an import, whose host nobody can ask, what is not stated is named."""
+    given = record.host_facts
+    if given is None and record.imported is None:
+        return ()
+    given = given or HostFacts()
+    lines: list[tuple[Text, str]] = [
+        (Message("Chip"), given.chip),
+        (Message("Card"), given.card),
+        (Message("Driver"), given.driver),
+        (Message("Firmware"), given.firmware),
+        (Message("Host"), given.host),
+        (Message("System of the host"), given.os),
+        *given.versions.items(),
+    ]
+    if not given.versions:
+        lines.append((Message("Software of the host"), ""))
+    fill_in = None if record.imported is None else Message("not recorded: fill in")
+    return tuple(
+        (title, Message("{fact} (given by the user)", fact=fact) if fact else fill_in)
+        for title, fact in lines
+        if fact or fill_in
+    )
 
 
 def _role(role: str) -> Text:

@@ -1,4 +1,4 @@
-"""What each plugin offers: models, runtimes and tasks, checked, so that one plugin's mistake stays its own."""
+"""What each plugin offers: models, runtimes, tasks and forms, checked, so that one plugin's mistake stays its own."""
 
 from __future__ import annotations
 
@@ -10,16 +10,26 @@ from typing import Any
 
 import pluggy
 
+from porter.contracts.form import Form
 from porter.contracts.requests import ModelOffer, Shipped
 from porter.contracts.runtime import Runtime
 from porter.contracts.task import Task
 from porter.errors import one_line
 from porter.records.spec import ModelSpec
+from porter.runfolder.layout import CACHE, KIT, LOGS, MODELS, OUTPUTS, TENSORS
+from porter.runfolder.option import LANGUAGES
 
-KINDS: dict[str, type] = {"porter_models": ModelOffer, "porter_runtimes": Runtime, "porter_tasks": Task}
+KINDS: dict[str, type] = {
+    "porter_models": ModelOffer,
+    "porter_runtimes": Runtime,
+    "porter_tasks": Task,
+    "porter_forms": Form,
+}
 """Hook: what it offers."""
 NAME = re.compile(r"\w[\w.+-]*")
 """A name is one word of a command line, and part of file names."""
+FOLDERS = (MODELS, KIT, LOGS, TENSORS, OUTPUTS, CACHE)
+"""Folders of a run, which no form may be named after."""
 
 
 @dataclass(kw_only=True)
@@ -29,6 +39,7 @@ class Offers:
     models: dict[str, list[tuple[ModelOffer, str]]] = field(default_factory=dict)
     runtimes: dict[str, list[tuple[Runtime, str]]] = field(default_factory=dict)
     tasks: dict[str, list[tuple[Task, str]]] = field(default_factory=dict)
+    forms: dict[str, list[tuple[Form, str]]] = field(default_factory=dict)
 
     def add(self, plugin: str, hook: str, offers: Sequence[Any]) -> None:
         """Note what `plugin` answered to `hook`."""
@@ -82,10 +93,14 @@ def _misfit(offer: Any) -> str:
     """What in an offer is of another type than declared; empty where nothing is."""
     if offer.templates is not None and not isinstance(offer.templates, Path):
         return f"templates is {_what(offer.templates)}, it must be a Path or None"
+    if isinstance(offer, ModelOffer | Form) and not isinstance(getattr(offer, "title", None), str):
+        return f"title is {_what(getattr(offer, 'title', None))}, it must be text"
+    if isinstance(offer, Form) and not (offer.languages and set(offer.languages) <= set(LANGUAGES)):
+        return f"languages is {one_line(offer.languages)}, it must name some of {', '.join(LANGUAGES)}"
+    if isinstance(offer, Form) and offer.name.startswith(FOLDERS):
+        return f"the folder {offer.name!r} is a run's own; give the form another name"
     if not isinstance(offer, ModelOffer):
         return ""
-    if not isinstance(offer.title, str):
-        return f"title is {_what(offer.title)}, it must be text"
     if not isinstance(offer.variants, Sequence) or any(not isinstance(one, ModelSpec) for one in offer.variants):
         return "variants must be a tuple of ModelSpec"
     if offer.shipped is None:

@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 
 import pluggy
 
+from porter.contracts.form import Form
 from porter.contracts.requests import ModelOffer
 from porter.contracts.runtime import Runtime, RuntimeStatus
 from porter.contracts.task import Task
 from porter.errors import BadInput, Missing, PorterError, did_you_mean, one_line
+from porter.hosting.guard import guarded
 from porter.hosting.hooks import HookSet
 from porter.hosting.info import PluginInfo
 from porter.hosting.model_hooks import HOOKS, ModelHooks
@@ -61,6 +63,10 @@ class Registry:
         """Every offered task by name."""
         return self._offers.tasks
 
+    def forms(self) -> dict[str, list[tuple[Form, str]]]:
+        """Every offered form of the documents by name."""
+        return self._offers.forms
+
     def _ask(self, info: PluginInfo) -> PluginInfo:
         try:
             answers = ask(self.manager, info.name)
@@ -88,6 +94,11 @@ class Registry:
     def task(self, name: str) -> Task:
         """The task of that name. Raises `Missing` where no plugin offers it."""
         return self._one("task", name, self.tasks(), Missing)[0]
+
+    def form(self, name: str) -> Form:
+        """The form of that name, whose errors name its plugin. Raises `BadInput` where no plugin offers it."""
+        form, plugin = self._one("form", name, self.forms(), BadInput)
+        return guarded(form, plugin, f"form {name!r}")
 
     def use(self, role: str, plugin: str) -> PluginUse:
         """Which version of which distribution `plugin` is, for the record."""

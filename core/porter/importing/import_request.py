@@ -34,6 +34,12 @@ class ImportRequest:
     """Devices on one card."""
     options: tuple[str, ...] = ()
     """Options of the runtime's own: `RUNTIME.NAME=VALUE`."""
+    form: str | None = None
+    """Name of the form in which the documents are written as well."""
+    templates: Path | None = None
+    """Folder of the user's own templates."""
+    host_facts: Path | None = None
+    """File that states what no report says of the host and the model."""
     max_drop: float = DEFAULT_MAX_DROP
     """Percentage points that the gate metric may lose."""
     plugin_files: tuple[str, ...] = ()
@@ -53,6 +59,8 @@ class ImportRequest:
             "--label-offset": self.label_offset or None,
             "--batch-sizes": ",".join(map(str, self.batch_sizes)) or None,
             "--devices-per-card": self.devices_per_card,
+            "--template": self.form,
+            "--host-facts": self.host_facts,
             "--max-drop": None if self.max_drop == DEFAULT_MAX_DROP else f"{self.max_drop:g}",
         }
         given = [part for name, value in options.items() if value is not None for part in (name, str(value))]

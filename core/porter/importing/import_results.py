@@ -15,6 +15,7 @@ from porter.contracts.task import DataRequest
 from porter.data.label_file import read_label_file
 from porter.data.labels import listed_labels
 from porter.documents.deliver import deliver
+from porter.documents.form_folder import require_fitting
 from porter.documents.templates import Templates
 from porter.errors import BadInput, Missing, PluginError, one_line
 from porter.files.hashes import digest_of, file_digest
@@ -28,7 +29,9 @@ from porter.importing.imported_names import shown
 from porter.importing.imported_speed import speed_of, unmeasured
 from porter.importing.which_model import model_of, require_sense
 from porter.machine.clock import now
+from porter.machine.given_facts import read_host_facts
 from porter.pipeline.accuracy_files import write_accuracy_files
+from porter.pipeline.form_delivery import deliver_form
 from porter.pipeline.job.job import Dataset, Job
 from porter.pipeline.job.provenance import plugins_of, templates_of
 from porter.pipeline.job.runtime_options import options_of, require_known
@@ -57,8 +60,16 @@ def import_results(request: ImportRequest, out: Path, registry: Registry, progre
     _require_free(out)
     runtime = _runtime(request.runtime, registry)
     require_sense(request, registry)
+    facts = None if request.host_facts is None else read_host_facts(request.host_facts)
+    if facts is not None and request.devices_per_card is None:
+        request = replace(request, devices_per_card=facts.devices_per_card)
     returned = _take_back(runtime, request, registry)
-    spec = model_of(request, returned, registry, progress)
+    # The commit that the plugin was held against is not that of a model which somebody else converted.
+    spec = replace(
+        model_of(request, returned, registry, progress), code_commit="" if facts is None else facts.code_commit
+    )
+    if request.form is not None:
+        require_fitting(registry.form(request.form), spec.task)
     job = _job(request, spec, out, registry, progress)
     data, inputs = _images(request, returned, job)
     performance = speed_of(request, returned)
@@ -70,6 +81,7 @@ def import_results(request: ImportRequest, out: Path, registry: Registry, progre
         request=job.request,
         model=spec,
         plugins=plugins_of(job),
+        host_facts=facts,
         inputs=inputs,
         data=None if data is None else replace(data.report, root="not here: outputs were imported"),
         evaluations=tuple(accuracy.evaluations),
@@ -124,8 +136,17 @@ def _job(request: ImportRequest, spec: ModelSpec, out: Path, registry: Registry,
         options=request.options,
         plugin_files=request.plugin_files,
         max_drop=request.max_drop,
+        form=request.form,
+        host_facts=None if request.host_facts is None else str(request.host_facts),
     )
-    return Job(folder=out, request=asked, registry=registry, progress=progress, described=spec)
+    return Job(
+        folder=out,
+        request=asked,
+        registry=registry,
+        progress=progress,
+        described=spec,
+        templates=request.templates,
+    )
 
 
 def _images(request: ImportRequest, returned: Returned, job: Job) -> tuple[Dataset | None, tuple[InputFile, ...]]:
@@ -266,7 +287,9 @@ def _deliver(job: Job, record: RunRecord, data: Dataset | None) -> RunRecord:
     )
     record = verdicts.judge(record)
     write_record(job.folder, record)
-    deliver(job.folder, record, Templates(plugins=tuple(shipped.values())))
+    templates = Templates(user=job.templates, plugins=tuple(shipped.values()))
+    deliver(job.folder, record, templates)
+    deliver_form(job.folder, record, job.registry, templates)
     return record
 
 

@@ -13,10 +13,12 @@ from porter.files.whole import require_no_way_out
 from porter.hosting.registry import Registry
 from porter.machine import host as machine
 from porter.machine.clock import now
+from porter.machine.given_facts import read_host_facts
 from porter.pipeline.accuracy_files import accuracy_file_names
 from porter.pipeline.job.executor import Executor
 from porter.pipeline.job.job import Job
 from porter.pipeline.run import Run
+from porter.records.host_facts import HostFacts
 from porter.records.record import RunRecord
 from porter.records.request import RunRequest
 from porter.records.version import __version__
@@ -66,11 +68,24 @@ def begin(
             flags = ", ".join(changed_flags(before.request, request))
             progress.note(f"{flags} changed: cleared {', '.join(cleared)}")
     environment = record.environment or job.environment
+    record = replace(record, host_facts=_host_facts(request, before))
+    if before is not None and before.request.form not in (None, request.form):
+        progress.note(f"{folder / before.request.form}: of an earlier command; --template writes it again")
     # Of this command's leave to unpickle, the record keeps whether its weights needed it: so does who makes them again.
     unpickled = record.load is not None and not record.load.safe
     request = replace(request, trust_checkpoint=request.trust_checkpoint or unpickled)
     record = replace(record, porter=__version__, request=request, command=command, environment=environment)
     return Run(job, record, fresh=fresh, before=() if before is None else before.files)
+
+
+def _host_facts(request: RunRequest, before: RunRecord | None) -> HostFacts | None:
+    """What the file says now; of one that is gone, what it said when an earlier command read it."""
+    if request.host_facts is None:
+        return None
+    known = before is not None and before.request.host_facts == request.host_facts
+    if before is not None and known and not Path(request.host_facts).exists():
+        return before.host_facts
+    return read_host_facts(Path(request.host_facts))
 
 
 def _earlier(folder: Path, *, fresh: bool) -> RunRecord | None:

@@ -12,6 +12,7 @@ from porter.records.diagnosed import Diagnosis
 from porter.records.environment import Environment
 from porter.records.evaluation import Evaluation, Failure
 from porter.records.exported import ExportReport
+from porter.records.host_facts import HostFacts
 from porter.records.imported import Imported
 from porter.records.kit import Kit
 from porter.records.loaded import LoadReport
@@ -201,6 +202,8 @@ class RunRecord:
     """What the run read, by content."""
     environment: Environment | None = None
     """The machine that ran the last stage."""
+    host_facts: HostFacts | None = None
+    """What the user states of the host that the figures belong to; None: nothing."""
     load: LoadReport | None = None
     """What became of the checkpoint."""
     weights_audit: WeightsAudit | None = None

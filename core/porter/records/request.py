@@ -79,8 +79,10 @@ class RunRequest:
     """Whether threads, streams and batch are searched for what is fastest here."""
     languages: tuple[str, ...] = ("en", "zh")
     """Languages of the delivery README."""
-    model_card: bool = False
-    """Whether README.md begins with the metadata that model hubs read."""
+    form: str | None = None
+    """Form in which the documents are written as well, to a folder of its name; None: porter's own alone."""
+    host_facts: str | None = None
+    """File that states what porter cannot read of the host, see `RunRecord.host_facts`."""
     plugin_files: tuple[str, ...] = ()
     """Files that were loaded as plugins beside the installed ones. Never loaded because a record names them."""
 

@@ -34,7 +34,7 @@ ATTEMPTS_LOG = f"attempts{LINES}"
 INDEX = f"index{LINES}"
 """The list in a folder of arrays."""
 DOCUMENTS = (README, *(f"README.{language}.md" for language in LANGUAGES), REPRODUCE, REPORT)
-"""The documents, which are made from the record alone."""
+"""The documents, which are made from the record alone; a form of the documents has a folder of its own name."""
 
 
 def readmes(languages: Sequence[str]) -> dict[str, str]:

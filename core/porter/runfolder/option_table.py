@@ -291,11 +291,20 @@ OPTIONS = (
         commands=DELIVERING,
     ),
     Option(
-        field="model_card",
-        kind=Kind.YES,
-        help="Add the metadata that model hubs read to README.md",
+        field="form",
+        flags=("--template",),
+        metavar="NAME|DIR",
+        help="Form of the documents to add in a folder of that name (porter plugins lists the forms), or a folder of "
+        "templates that replace porter's own",
         heading=Heading.DOCUMENTS,
-        commands=DELIVERING,
+        commands=(*DELIVERING, "import"),
+    ),
+    Option(
+        field="host_facts",
+        metavar="FILE",
+        help="YAML file with facts of the host that porter cannot read: chip, card, driver, versions",
+        heading=Heading.DOCUMENTS,
+        commands=("run", "import"),
     ),
     Option(
         field="threads",

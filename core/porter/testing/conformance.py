@@ -11,7 +11,7 @@ from porter.errors import PorterError, one_line
 from porter.hosting.manager import create_registry
 from porter.hosting.registry import Registry
 from porter.records.request import RunRequest
-from porter.testing import answers, model, pixels
+from porter.testing import answers, form_checks, model, pixels
 from porter.testing import document_checks as documents
 from porter.testing import graph_checks as graph
 from porter.testing import offer_checks as offers
@@ -28,6 +28,7 @@ CHECKS = (
     Check(name="imports", hook="porter_models", find=offers.cheap, needs=("registration",), of_model=False),
     Check(name="tasks", hook="porter_tasks", find=offers.tasks, needs=("registration",), of_model=False),
     Check(name="runtimes", hook="porter_runtimes", find=runtimes.runtimes, needs=("registration",), of_model=False),
+    Check(name="forms", hook="porter_forms", find=form_checks.forms, needs=("registration",), of_model=False),
     Check(name="models", hook="porter_models", find=offers.models, needs=("registration",)),
     Check(name="describe", hook="porter_describe", find=model.describe, needs=("models",)),
     Check(name="preprocess", hook="porter_preprocess", find=pixels.preprocess, needs=("describe",)),
@@ -38,6 +39,7 @@ CHECKS = (
     Check(name="export", hook="porter_export", find=graph.export, needs=("load",)),
     Check(name="parity", hook="porter_export", find=graph.parity, needs=("export", "postprocess")),
     Check(name="documents", hook="porter_describe", find=documents.documents, needs=("parity",)),
+    Check(name="forms-run", hook="porter_forms", find=form_checks.forms_of_a_run, needs=("documents", "forms")),
 )
 """Every check, in order: one comes after those that it needs."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -18,6 +19,7 @@ from tiny import SIZE, SPEC, TinyPlugin, start, write_photos
 from porter import BadInput, ExitCode, ImportRequest, Progress, Run, RunRecord, State, create_registry, import_results
 from porter_ascend import plugin
 from porter_ascend.kit import read_kit
+from porter_ascend.speed import IMAGES
 
 TOOLS = ["ais_bench", "benchmark"]
 LABELS = (0, 1, 2, 0, 1, 2, 2, 0, 1, 2, 0, 1, 2)
@@ -303,6 +305,24 @@ def test_a_kit_goes_to_the_host_and_comes_back(tmp_path: Path, sent: Run, ran: t
     assert (tmp_path / "imported/README.md").exists() and (tmp_path / "imported/result.json").exists()
     if tool == "benchmark":
         assert record.imported is not None and {run.images for run in record.imported.dataset_runs} == {12}
+
+
+@pytest.mark.parametrize("form", ["ascend-guide", "ascend-modelzoo"])
+def test_a_form_has_the_figures_that_came_back(tmp_path: Path, back: Path, form: str) -> None:
+    """As the tool that was there measured them."""
+    tool = json.loads((back / "results/results.json").read_text())["tool"]
+    record = taken_back(back, tmp_path / "out", devices_per_card=4, max_drop=50.0, form=form)
+    text = (tmp_path / "out" / form / "README.md").read_text()
+    assert record.model is not None and record.model.opset == 11
+    shown = tool.replace("_", r"\_")
+    assert "Ascend310" in text and f"{shown} 测得" in text and "--precision_mode=force_fp16" in text
+    for one in record.performance:
+        if form == "ascend-guide" or one.input != IMAGES:
+            assert re.search(rf"\b{one.images_per_second:.3f}".rstrip("0").rstrip("."), text)
+    for evaluation in record.evaluations:
+        assert f"{evaluation.metric('top1').value:.2f}%" in text
+    levels = (tmp_path / "out" / form / "modelzoo_level.txt").read_text()
+    assert levels.startswith("FuncStatus:OK\nPerfStatus:OK\n")
 
 
 def test_a_damaged_kit_is_not_run(tmp_path: Path, kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:

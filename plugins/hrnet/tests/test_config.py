@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from porter import BadInput
-from porter_hrnet.config import HRNetConfig, parse_config, read_config
+from porter_hrnet.config import parse_config, read_config
+from porter_hrnet.structure import HRNetConfig
 
 
 def document() -> dict[str, Any]:

@@ -14,9 +14,10 @@ import onnxruntime
 import pytest
 import torch
 
-from porter_hrnet.config import HRNetConfig, StageConfig, read_config
+from porter_hrnet.config import read_config
 from porter_hrnet.network import HighResolutionNet
 from porter_hrnet.published import TABLE, published_accuracy, published_facts
+from porter_hrnet.structure import HRNetConfig, StageConfig
 from porter_hrnet.variants import CUSTOM, variant_of
 
 from .golden_recipe import golden_input, golden_state_dict

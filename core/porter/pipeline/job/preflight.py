@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from porter.documents.form_folder import require_fitting
 from porter.errors import BadInput
 from porter.hosting.guard import guarded
 from porter.machine import host as machine
@@ -16,6 +17,8 @@ from porter.pipeline.job.targets import require_target
 def preflight(job: Job) -> None:
     """Raise `BadInput`, `Missing` or `PluginError` where the job cannot be done as it was asked for."""
     job.threads, job.files, job.spec, job.task  # noqa: B018 - each is made, or raises, on first use
+    if job.request.form is not None:
+        require_fitting(job.registry.form(job.request.form), job.spec.task)
     require_known(job.request.options, job.runtimes)
     require_chips_known(job.request.targets, job.runtimes)
     for runtime in job.runtimes:

@@ -14,11 +14,13 @@ from porter import (
     ArtefactPart,
     BadInput,
     BuildRequest,
+    Form,
     Kit,
     KitRequest,
     Metric,
     Missing,
     ModelSpec,
+    OnnxFacts,
     OpenRequest,
     PorterError,
     Returned,
@@ -35,7 +37,7 @@ from porter import (
     read_onnx,
     shell_line,
 )
-from porter_ascend import atc, chip, kit, scores
+from porter_ascend import atc, chip, forms, kit, scores
 from porter_ascend.host import Host
 from porter_ascend.om import OmTensors, read_tensors, write_tensors
 from porter_ascend.toolkit import Toolkit
@@ -119,7 +121,7 @@ class Ascend(Runtime):
         document = kit.KitDocument(
             porter=__version__,
             created=request.created,
-            spec=request.spec,
+            spec=replace(request.spec, opset=_facts(request.onnx).opset),
             inputs=_inputs(request.onnx),
             onnx=f"{kit.MODEL}/{request.onnx.name}",
             onnx_sha256=file_digest(request.onnx),
@@ -175,6 +177,11 @@ def porter_runtimes() -> Sequence[Runtime]:
     return (Ascend(),)
 
 
+@hookimpl
+def porter_forms() -> Sequence[Form]:
+    return forms.FORMS
+
+
 def device_of(provider: str | None) -> int:
     """The number of the device; the first one where none is named. Raises `BadInput` for what is no number."""
     if provider is None:
@@ -186,13 +193,17 @@ def device_of(provider: str | None) -> int:
 
 def _inputs(onnx: Path) -> tuple[TensorSpec, ...]:
     """The one input of the file, by its own account: the tools are fed one file an image."""
-    inputs = facts_of(read_onnx(onnx), onnx.stat().st_size).inputs
+    inputs = _facts(onnx).inputs
     if len(inputs) != 1:
         raise BadInput(f"{one_line(onnx)}: {len(inputs)} inputs; runtime {NAME} feeds models of one")
     if inputs[0].dtype != "float32":
         name = one_line(inputs[0].name)
         raise BadInput(f"{one_line(onnx)}: input {name!r} is {inputs[0].dtype}; runtime {NAME} feeds float32")
     return inputs
+
+
+def _facts(onnx: Path) -> OnnxFacts:
+    return facts_of(read_onnx(onnx), onnx.stat().st_size)
 
 
 def _part(path: Path, out: Path) -> ArtefactPart:

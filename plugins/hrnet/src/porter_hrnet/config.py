@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from porter import BadInput, from_yaml, one_line, read_yaml, yaml_fault
-
-BlockName = Literal["BASIC", "BOTTLENECK"]
+from porter_hrnet.structure import FINAL_CHANNELS, HEAD_CHANNELS, NUM_CLASSES, BlockName, HRNetConfig, StageConfig
 
 STRIDE = 32
 """Input pixels per cell of the coarsest branch: image sizes must be multiples, or branches cannot be added up."""
@@ -52,8 +50,8 @@ class _Extra(Struct, rename="upper", kw_only=True):
     stage2: _Stage
     stage3: _Stage
     stage4: _Stage
-    head_channels: Widths = (32, 64, 128, 256)
-    final_channels: Annotated[int, Meta(ge=1, le=65_536)] = 2048
+    head_channels: Widths = HEAD_CHANNELS
+    final_channels: Annotated[int, Meta(ge=1, le=65_536)] = FINAL_CHANNELS
 
 
 class _Model(Struct, rename="upper", kw_only=True, forbid_unknown_fields=True):
@@ -63,7 +61,7 @@ class _Model(Struct, rename="upper", kw_only=True, forbid_unknown_fields=True):
     image_size: Annotated[tuple[Annotated[int, Meta(ge=1, le=8192)], ...], Meta(min_length=1, max_length=16)]
     """Width and height, or one number for both."""
     extra: _Extra
-    num_classes: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
+    num_classes: Annotated[int, Meta(ge=1, le=1_000_000)] = NUM_CLASSES
     init_weights: Any = None
     pretrained: Any = None
     num_joints: Any = None
@@ -75,32 +73,6 @@ class _Model(Struct, rename="upper", kw_only=True, forbid_unknown_fields=True):
 
 class _Document(Struct, rename="upper"):
     model: _Model
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageConfig:
-    """One stage: `modules` times the same parallel branches, each followed by an exchange between them."""
-
-    modules: int
-    block: BlockName
-    blocks: tuple[int, ...]
-    """Residual blocks in each branch, finest branch first."""
-    channels: tuple[int, ...]
-    """Width of each branch; the block's expansion (4 for BOTTLENECK) multiplies it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class HRNetConfig:
-    """All that shapes the network."""
-
-    image_size: tuple[int, int]
-    """Height and width of the input in pixels. (The yaml has width first.)"""
-    stages: tuple[StageConfig, StageConfig, StageConfig, StageConfig]
-    num_classes: int = 1000
-    head_channels: tuple[int, ...] = (32, 64, 128, 256)
-    """Width of the head's bottleneck on each branch of the last stage, before its expansion by 4."""
-    final_channels: int = 2048
-    """Features that go into the classifier."""
 
 
 def read_config(path: str | Path) -> HRNetConfig:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from porter_hrnet.config import HRNetConfig, StageConfig
+from porter_hrnet.structure import HRNetConfig, StageConfig
 
 STEM_CHANNELS = 64
 

@@ -13,6 +13,7 @@ from porter import (
     ModelSpec,
     PreprocessSpec,
     Shipped,
+    StandAlone,
     TensorSpec,
     hookimpl,
 )
@@ -26,7 +27,8 @@ CROP_RATIO = 0.875
 CODE = "https://github.com/HRNet/HRNet-Image-Classification"
 CODE_COMMIT = "f760c988482cdb8a1f69b10b219d669721144582"
 """Of `CODE`, 27 January 2021: its network and ours were given the same weights and inputs, in all nine variants."""
-SAMPLE = Path(__file__).parent / "sample"
+HERE = Path(__file__).parent
+SAMPLE = HERE / "sample"
 
 
 @hookimpl
@@ -43,6 +45,10 @@ def porter_models() -> Sequence[ModelOffer]:
                 data=SAMPLE / "val",
                 labels=SAMPLE / "val_label.txt",
                 note=SAMPLE_NOTE,
+            ),
+            standalone=StandAlone(
+                files=tuple(HERE / f"{name}.py" for name in ("build", "network", "structure")),
+                requirements=("pyyaml",),
             ),
         )
     ]

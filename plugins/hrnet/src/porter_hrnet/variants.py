@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from porter_hrnet.config import HRNetConfig, StageConfig
+from porter_hrnet.structure import HRNetConfig, StageConfig
 
 CUSTOM = "custom"
 """Name of a structure that the authors do not publish."""

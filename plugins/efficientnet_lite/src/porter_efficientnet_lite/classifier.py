@@ -1,15 +1,15 @@
-"""The network of the package `efficientnet-lite-pytorch`, ready to be exported."""
+"""The network of the package `efficientnet-lite-pytorch`, ready to be exported. It is published without porter."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import onnx
 import torch
 from torch import Tensor, nn
 
-from porter import Missing, one_line
-
-PACKAGE = "efficientnet-lite-pytorch"
+from porter_efficientnet_lite.padding import fold_padding
 
 
 class Classifier(nn.Module):
@@ -31,18 +31,27 @@ class Classifier(nn.Module):
         return scores
 
 
-def build_network(model: str) -> nn.Module:
+def build_network(model: str, config: str | None = None) -> nn.Module:
     """The package's network of `model`, e.g. `efficientnet_lite0`, with random weights, for 1000 classes.
 
-    It is built for the model's published image size, to which its padding is fitted. Raises `Missing` where the
-    package is not installed or does not work with this torch.
+    It is built for the model's published image size, to which its padding is fitted. Raises ImportError where the
+    package is not installed; `config` is not read.
     """
-    try:
-        from efficientnet_lite_pytorch import EfficientNet
-    except ImportError as error:
-        raise Missing(
-            f"{model} takes the package {PACKAGE}, which cannot be imported ({one_line(error)}): pip install {PACKAGE}"
-        ) from error
+    from efficientnet_lite_pytorch import EfficientNet
+
     with torch.device("cpu"):
         network: nn.Module = EfficientNet.from_name(model.replace("_", "-"))
     return network
+
+
+def wrap_network(network: nn.Module) -> nn.Module:
+    """The module to export."""
+    return Classifier(network)
+
+
+def finish_export(path: Path) -> int:
+    """Let each convolution of the exported file pad by itself, see `padding`; returns how many were changed."""
+    model = onnx.load_model(path)
+    folded = fold_padding(model)
+    path.write_bytes(model.SerializeToString())
+    return folded

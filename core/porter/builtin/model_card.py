@@ -1,4 +1,4 @@
-"""Metadata that model hubs read from the head of README.md, in the form of Hugging Face's model cards.
+"""The form `huggingface`: a model card, with the metadata that model hubs read from its head.
 
 The keys are those of https://github.com/huggingface/hub-docs/blob/main/modelcard.md; a result of `model-index` must
 have `task.type`, `dataset.name`, `dataset.type`, and of each metric `type` and `value`.
@@ -6,15 +6,19 @@ have `task.type`, `dataset.name`, `dataset.type`, and of each metric `type` and 
 
 from __future__ import annotations
 
+import importlib.resources
 import re
-from pathlib import PurePath
+from collections.abc import Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
 
+from porter.contracts.form import DOCUMENT, Form, FormRequest
 from porter.errors import one_line
 from porter.records.evaluation import Evaluation
 from porter.records.record import RunRecord
+from porter.runfolder.layout import MODELS
 
 LICENCES = frozenset(
     [
@@ -56,6 +60,35 @@ LICENCES = frozenset(
 TASKS = {"classification": "image-classification"}
 """What the hub calls core's tasks; any other goes by its own name."""
 TOP_K = re.compile(r"top[1-9][0-9]*")
+
+
+class ModelCard(Form):
+    """README.md of a repository of the hub; the model files go beside it."""
+
+    name = "huggingface"
+    title = "Model card of the Hugging Face hub"
+    templates = Path(str(importlib.resources.files("porter.templates"))) / "huggingface"
+
+    def files(self, request: FormRequest) -> Mapping[str, bytes]:
+        record = request.record
+        card = request.render(
+            f"{DOCUMENT}.j2",
+            front_matter=front_matter(record),
+            files=tuple(file for file in record.files if file.path.startswith(f"{MODELS}/")),
+            gate=next((one.metric for one in record.comparisons), ""),
+            usable=_usable(record),
+        )
+        return {DOCUMENT: card.encode()}
+
+
+def _usable(record: RunRecord) -> str:
+    """Name of the ONNX file, if a few lines of Python can feed it; else empty."""
+    if record.export is None or record.model is None or len(record.model.inputs) != 1:
+        return ""
+    tensor, crop = record.model.inputs[0], record.model.preprocess.crop
+    plain = tensor.dtype == "float32" and tuple(tensor.shape[1:]) == (3, *crop) and tensor.name.isidentifier()
+    name = PurePath(record.export.path).name
+    return name if plain and re.fullmatch(r"[\w.-]+", name, re.ASCII) else ""
 
 
 def front_matter(record: RunRecord) -> str:
