@@ -126,7 +126,7 @@ def test_a_plugin_that_departs_from_its_spec_is_held_against_the_spec(tmp_path: 
     labels = write_photos(tmp_path / "val", [k % 3 for k in range(60)])
     run = scored(tmp_path / "out", tmp_path / "val", labels, plugin=Other())
     assert verdict(run).state is State.FAIL
-    assert "with the pipeline that the spec declares: Top-1 100.0 instead of 33.3" in said(run)
+    assert "with the declared preprocessing: Top-1 100.0 instead of 33.3" in said(run)
 
 
 def test_the_labels_of_a_sound_model_are_blamed_before_its_colours(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_threads_that_streams_cannot_share_evenly_are_announced(tmp_path: Path) 
     run.export(), run.verify()
     with closing(open_artefact(run.job, run.record.artefacts[0], threads=3, streams=2)) as session:
         assert (session.info.threads, session.info.streams) == (2, 2)
-        assert str(session.info.announced["threads"]) == "each of 2 streams has the same number of threads"
+        assert str(session.info.announced["threads"]) == "all 2 streams have the same number of threads"
 
 
 def test_the_reference_is_held_to_its_threads(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_session_with_streams_gives_each_call_its_own_outputs(tmp_path: Path, 
     pytest.importorskip(runtime)
     usable = machine.usable_threads()
     if runtime == "openvino" and streams > usable:
-        pytest.skip("OpenVINO makes no more streams than there are threads")
+        pytest.skip("OpenVINO creates at most as many streams as threads")
     run = started(tmp_path, runtimes=(runtime,), threads=usable)
     run.verify()
     job, artefact = run.job, run.record.artefacts[0]

@@ -58,10 +58,10 @@ def labels(tmp_path: Path) -> Path:
 def test_a_sound_set_has_nothing_odd(tmp_path: Path, labels: Path) -> None:
     run = scored(tmp_path / "out", tmp_path / "val", labels)
     assert verdict(run).state is State.PASS and kinds(run) == {}
-    assert said(run) == "40 images and their labels looked at, 40 different files"
+    assert said(run) == "40 images and labels checked, 40 distinct files"
     run.deliver()
     for name in ("README.md", "report.html"):
-        assert "40 images and their labels looked at, 40 different files" in (tmp_path / "out" / name).read_text()
+        assert "40 images and labels checked, 40 distinct files" in (tmp_path / "out" / name).read_text()
     assert "检查了 40 张图片及其标签" in (tmp_path / "out/README.zh.md").read_text()
 
 
@@ -79,9 +79,9 @@ def test_each_oddity_is_counted_and_named(tmp_path: Path, labels: Path) -> None:
     assert verdict(run).state is State.PASS
     for line in (
         "1 of 40 images cannot be read: photo 000.jpg",
-        "1 of 40 images are byte for byte copies of another one: photo 004.jpg",
+        "1 of 40 images are byte-identical copies of another image: photo 004.jpg",
         "1 of 40 images are smaller than the crop: photo 006.jpg",
-        "1 of 40 images carry an EXIF orientation, which is not obeyed: photo 007.jpg",
+        "1 of 40 images have an EXIF orientation, which is not applied: photo 007.jpg",
     ):
         assert line in said(run)
 

@@ -22,7 +22,7 @@ def test_a_removed_node_is_named() -> None:
         model.graph.node.remove(relu)
 
     first = said(diagnose(network(), edited(without_relu)))[0]
-    assert "only a.onnx gets there through /stage/stage.1/relu/Relu" in first
+    assert "only a.onnx passes through /stage/stage.1/relu/Relu on the way" in first
 
 
 def test_an_added_node_is_named() -> None:
@@ -33,7 +33,7 @@ def test_an_added_node_is_named() -> None:
         model.graph.node.insert(place, onnx.helper.make_node("Add", ["once", "once"], [output], "twice"))
 
     first = said(diagnose(network(), edited(doubled)))[0]
-    assert "`/stage/stage.0/conv1/Conv`" in first and "only b.onnx gets there through twice" in first
+    assert "`/stage/stage.0/conv1/Conv`" in first and "only b.onnx passes through twice on the way" in first
 
 
 def test_one_change_to_many_nodes_is_one_line() -> None:

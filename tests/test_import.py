@@ -72,7 +72,7 @@ def test_what_is_stated_is_compared_with_the_outputs(tmp_path: Path, back: Path)
     (back / "accuracy.json").write_text('{"top1": 99.96, "top2": 90.0}')
     record = imported(back, tmp_path / "out", labels=tmp_path / "labels.txt")
     assert told(record)[1:] == [
-        "inconsistent: `accuracy.json` states Top-2 90.00, the predictions of elsewhere give 100.00"
+        "inconsistent: `accuracy.json` states Top-2 90.00%, the predictions of elsewhere give 100.00%"
     ]
     for path in (back / "outputs").iterdir():
         path.unlink()
@@ -86,8 +86,8 @@ def test_what_is_stated_is_compared_with_the_outputs(tmp_path: Path, back: Path)
 @pytest.mark.parametrize(
     ("array", "reason"),
     [
-        (np.zeros(4, np.float32), "output `class` is 4 an image, the model gives 3"),
-        (np.zeros((1, 3), np.float32), "output `class` is 1×3 an image, the model gives 3"),
+        (np.zeros(4, np.float32), "output `class` has 4 per image, should have 3"),
+        (np.zeros((1, 3), np.float32), "output `class` has 1×3 per image, should have 3"),
         (None, "image3.npy: no such file"),
     ],
 )

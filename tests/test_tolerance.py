@@ -85,7 +85,7 @@ def test_a_miss_of_an_estimate_is_stated_and_fails_nothing(run: Run) -> None:
     assert parity.passed and not any(one.passed for one in parity.outputs)
     assert (
         str(parity.conclusion)
-        == "no answer changed, but the error is larger than what the precision should make; accuracy decides"
+        == "no prediction changed, but the error exceeds the rounding of the data type; accuracy decides"
     )
     verdict = judge(replace(run.record, parity=(parity,))).verdicts[1]
     assert verdict.state is State.PASS and "over the allowed" in str(verdict.evidence[1])
@@ -96,13 +96,13 @@ def test_answers_that_change_are_told(run: Run) -> None:
     assert parity.changes.flipped == 6
     assert (
         str(parity.conclusion)
-        == "an answer changed, and the error is larger than what the precision should make; accuracy decides"
+        == "some predictions changed, and the error exceeds the rounding of the data type; accuracy decides"
     )
 
 
 def test_within_an_estimate_reads_as_any_other(run: Run) -> None:
     parity = parity_of(run, ESTIMATE, 1e-4)
-    assert parity.passed and str(parity.conclusion) == "within the tolerance, every answer stands"
+    assert parity.passed and str(parity.conclusion) == "within tolerance; no prediction changed"
 
 
 def test_broken_outputs_fail_at_any_precision(run: Run) -> None:

@@ -134,7 +134,7 @@ def test_a_batch_baked_into_a_reshape_is_named(tmp_path: Path, data: tuple[Path,
     run.export(), run.verify()
     edit_artefact(run, bake)
     assert run.verify() is ExitCode.VERDICT_FAILED
-    assert "outside the tolerance" not in str(verdict(run, "parity").evidence[0])
+    assert "outside tolerance" not in str(verdict(run, "parity").evidence[0])
     assert any("a batch size is baked" in str(line) for line in verdict(run, "parity").advice)
 
 

@@ -129,8 +129,7 @@ class Classification(Task):
         kappa = (hits / top1.count - probability) / (1 - probability) if classes > 1 else 1.0
         if classes > 1 and (p >= CHANCE_P or kappa < CHANCE_MARGIN):
             return Message(
-                "near chance: {hits} of {images} right, guessing among {classes} classes "
-                "gets at least as many with probability {p:.3g}",
+                "no better than guessing: {hits} of {images} correct among {classes} classes (p = {p:.3g})",
                 hits=hits,
                 images=top1.count,
                 classes=classes,

@@ -178,9 +178,9 @@ class OnnxRuntime(Runtime):
             precision=request.precision,
             path=str(request.onnx.relative_to(request.folder.parent)),
             batch=request.spec.fixed_batch,
-            command=Message("the quantised ONNX file, as it is")
+            command=Message("the quantised ONNX file, used as it is")
             if request.precision == INT8 and request.spec.precision != INT8
-            else Message("the exported ONNX file, as it is"),
+            else Message("the exported ONNX file, used as it is"),
             sha256=file_digest(request.onnx),
             size_bytes=request.onnx.stat().st_size,
         )
@@ -205,7 +205,7 @@ def porter_runtimes() -> Sequence[Runtime]:
 
 def _evenly(streams: int) -> Message:
     """Why a session has another number of threads than was asked for."""
-    return Message("each of {streams} streams has the same number of threads", streams=streams)
+    return Message("all {streams} streams have the same number of threads", streams=streams)
 
 
 def _onnxruntime() -> Any:

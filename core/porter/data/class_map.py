@@ -62,7 +62,7 @@ def read_class_map(path: Path, num_classes: int, offset: int = 0) -> ClassMap:
         found = devkit or _from_lines(lines, shown, num_classes)
         if devkit:
             warning = Message(
-                "{path}: its numbers are ImageNet's ILSVRC2012_ID; classes are numbered by their WordNet ids, sorted",
+                "{path}: contains ImageNet's ILSVRC2012_ID numbers; classes are numbered by sorted WordNet id",
                 path=shown,
             )
     indices = frozenset(index for _, index in found)
@@ -84,8 +84,8 @@ def _order_warning(found: Sequence[Entry], shown: str) -> Message | None:
     if len(ids) < 10 or [index for _, index in ids] == sorted(index for _, index in ids):
         return None
     return Message(
-        "{path}: numbers WordNet ids in another order than sorted; ImageNet's devkit does so (ILSVRC2012_ID), "
-        "most models do not",
+        "{path}: WordNet ids are not numbered in sorted order. ImageNet's devkit does so "
+        "(ILSVRC2012_ID), most models do not",
         path=shown,
     )
 

@@ -63,7 +63,7 @@ def labels_from_folders(
         source = Message("class folders, by the class map {name}", name=by_map.path.name)
     elif by_index:
         classes = _by_number(folders, num_classes, class_names, offset)
-        source = Message("class folders, whose names are the class indices")
+        source = Message("class folders named by class index")
     else:
         classes, source = _by_name(folders, num_classes, class_names, ids, root)
         if offset:
@@ -126,7 +126,7 @@ def _by_name(
         twice = next((folder for folder in folders if len(found[folder]) > 1), None)
         if twice is not None:
             raise BadInput(f"class folder {twice!r}: the model has several classes of that name; {_WAY_OUT}")
-        source = Message("class folders, by the model's class names")
+        source = Message("class folders, numbered by the model's class names")
         return {folder: found[folder][0] for folder in folders}, source
     if problem := one_level_off(root, ids):
         raise BadInput(problem)
@@ -141,7 +141,7 @@ def _by_name(
             f" or a label file with --labels{deeper_classes(ids, num_classes)}"
         )
     source = Message(
-        "class folders, the {classes} names in sorted order (the convention of torchvision's ImageFolder)",
+        "class folders, {classes} names in sorted order (as torchvision's ImageFolder)",
         classes=num_classes,
     )
     return {folder: index for index, folder in enumerate(folders)}, source

@@ -110,16 +110,18 @@ def warnings_of(ids: Iterable[str], passed_over: Iterable[str]) -> Iterator[Mess
     )
     for suffix, count in sorted(lacking.items()):
         yield Message(
-            "{count} {suffix} files are not read and count as wrong: Pillow here has no reader for them; "
-            "convert them to PNG",
+            "{count} {suffix} files cannot be read and count as wrong: Pillow on this machine does not "
+            "support the format. Convert them to PNG",
             count=count,
             suffix=suffix,
         )
     for kind, count in _kinds(passed_over):
         if kind == HIDDEN:
-            yield Message("{count} images are left out: their names begin with a dot", count=count)
+            yield Message("{count} images are skipped: their names begin with a dot", count=count)
         else:
-            yield Message("{count} {suffix} files are left out: porter does not read them", count=count, suffix=kind)
+            yield Message(
+                "{count} {suffix} files are skipped: porter does not read the format", count=count, suffix=kind
+            )
 
 
 HIDDEN = "hidden"

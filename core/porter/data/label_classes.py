@@ -105,7 +105,7 @@ class LabelClasses:
         if self._are_all_ids(texts, numbers):
             ids = sorted({text.lower() for text in texts})
             return ClassNames((name, index) for index, name in enumerate(ids)), Message(
-                "its {classes} WordNet ids numbered in sorted order", classes=len(ids)
+                "{classes} WordNet ids, numbered in sorted order", classes=len(ids)
             )
         self._unnamed(first)
         return None, ""

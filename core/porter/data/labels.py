@@ -181,7 +181,7 @@ class _Matching:
             )
         if self.repeated:
             yield Message(
-                "{path}: {repeated} lines repeat an earlier one (first: line {line})",
+                "{path}: {repeated} lines repeat an earlier line (first: line {line})",
                 path=path,
                 repeated=len(self.repeated),
                 line=self.repeated[0],
@@ -189,7 +189,8 @@ class _Matching:
         loose = [hit.line.name for hit in self.hits.values() if hit.level >= FIRST_LOOSE]
         if loose and any(suffix_of(name) for name in loose):
             yield Message(
-                "{path}: {count} names fit their images only without case, suffix, encoding or width ({first})",
+                "{path}: {count} names match their images only if case, suffix, encoding or character "
+                "width is ignored ({first})",
                 path=path,
                 count=len(loose),
                 first=some_of(loose),
@@ -215,11 +216,11 @@ def _by_position(ids: Sequence[str], file: LabelFile, classes: LabelClasses) -> 
     numbers = [_IMAGENET.match(image_id.rpartition("/")[2]) for image_id in ids]
     images = {int(found[1]): image_id for found, image_id in zip(numbers, ids, strict=True) if found}
     if len(images) == len(ids) and 1 <= min(images) <= max(images) <= count:
-        source = Message("label file {name}, by the numbers in the images' names", name=file.path.name)
+        source = Message("label file {name}, matched by the numbers in image names", name=file.path.name)
     elif count == len(ids):
         _require_one_order(ids, file)
         images = dict(enumerate(sorted(ids), 1))
-        source = Message("label file {name}, one label a line, in the order of the images' names", name=file.path.name)
+        source = Message("label file {name}, one label per line, in the order of image names", name=file.path.name)
     else:
         raise Unmatched(
             f"{one_line(file.path)}: {count} labels without names for {len(ids)} images ({some_of(ids)}); {_ALONE}"
@@ -264,8 +265,8 @@ def _doubts(file: LabelFile, classes: LabelClasses) -> Iterator[Message]:
         yield Message("{path}: {doubt}", path=path, doubt=classes.doubt)
     if file.alone and classes.may_be_devkit:
         yield Message(
-            "{path}: numbers 1 to {classes} may be ImageNet's ILSVRC2012_ID, which are in another order than the "
-            "model's classes: for these give the devkit's map_clsloc.txt with `--class-map`",
+            "{path}: numbers 1 to {classes} may be ImageNet's ILSVRC2012_ID, whose order differs from "
+            "the model's classes. If so, use `--class-map` with the devkit's map_clsloc.txt",
             path=path,
             classes=1000,
         )

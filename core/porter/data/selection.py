@@ -49,15 +49,13 @@ def _words(found: int, limit: int | None, scored: int, kept: int) -> Message:
     if limit is None or limit >= found:
         if not kept:
             return Message("all")
-        return Message(
-            "{scored} of {found}; {kept} are kept apart for calibration", scored=scored, found=found, kept=kept
-        )
+        return Message("{scored} of {found}; {kept} kept for calibration", scored=scored, found=found, kept=kept)
     if not kept:
         return Message(
             "{chosen} of {found}, evenly spaced (`--limit {limit}`)", chosen=scored, found=found, limit=limit
         )
     return Message(
-        "{chosen} of {found}, evenly spaced (`--limit {limit}`); {kept} others are kept apart for calibration",
+        "{chosen} of {found}, evenly spaced (`--limit {limit}`); {kept} kept for calibration",
         chosen=scored,
         found=found,
         limit=limit,

@@ -223,7 +223,7 @@ def _images_counted(folder: Path, returned: Returned) -> Iterator[ImportFinding]
         for stated in returned.stated:
             if abs(run.images - stated.images) > SAME_COUNT * stated.images:
                 text = Message(
-                    "`{report}` ran {ran} images, `{file}` is about {images}",
+                    "`{report}` ran {ran} images, `{file}` covers {images}",
                     report=run.source,
                     ran=run.images,
                     file=shown(folder, stated.path),
@@ -234,17 +234,16 @@ def _images_counted(folder: Path, returned: Returned) -> Iterator[ImportFinding]
 
 def _absent(performance: tuple[Performance, ...], accuracy: ImportedAccuracy) -> Iterator[ImportFinding]:
     if not accuracy.evaluations:
-        text = Message("no accuracy: neither predictions nor a file that states one and can be read")
+        text = Message("no accuracy: no predictions and no readable file with an accuracy")
         yield ImportFinding(kind=Doubt.MISSING, text=text)
     if not performance:
-        yield ImportFinding(kind=Doubt.MISSING, text=Message("no speed: no report that can be read"))
+        yield ImportFinding(kind=Doubt.MISSING, text=Message("no speed: no readable report"))
 
 
 def _of_the_accuracy(accuracy: ImportedAccuracy) -> Iterator[Text]:
     if any(evaluation.scored is None for evaluation in accuracy.evaluations):
         yield Message(
-            "the accuracy is as the file states it, and the images behind it are known by their number alone; without "
-            "predictions it cannot be computed again"
+            "accuracy is copied from the file. The file gives only the number of images, so it cannot be recomputed"
         )
 
 

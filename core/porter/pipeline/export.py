@@ -58,7 +58,7 @@ def export(job: Job, record: RunRecord) -> RunRecord:
             seconds=round(seconds, 3),
             facts=facts,
             checks=(
-                Message("opset {opset} as asked", opset=facts.opset),
+                Message("opset {opset} as requested", opset=facts.opset),
                 _shapes_checked(job),
                 Message("no BatchNormalization or Dropout in training mode"),
                 Message("one self-contained file under 2 GiB"),
@@ -86,9 +86,9 @@ def export_to(job: Job, path: Path, opset: int) -> tuple[Exported, OnnxFacts]:
 def _shapes_checked(job: Job) -> Message:
     fixed = job.loaded.spec.fixed_batch
     if fixed is None:
-        return Message("names, types and shapes of inputs and outputs as the model declares, with a free batch")
+        return Message("names, types and shapes of inputs and outputs as declared, with dynamic batch")
     return Message(
-        "names, types and shapes of inputs and outputs as the model declares, with the batch fixed to {batch}",
+        "names, types and shapes of inputs and outputs as declared, with batch fixed to {batch}",
         batch=fixed,
     )
 

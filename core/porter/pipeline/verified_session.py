@@ -83,11 +83,11 @@ def explained(job: Job, record: RunRecord, artefact: Artefact, parity: Parity, i
     if not rows_off(wanted, got, parity.tolerance).any():
         if all(one.passed for one in parity.outputs if one.batch == 1):
             return parity
-        text = Message("its outputs are right in the run's folder, and not where its own files alone are")
+        text = Message("correct in the run folder, but not with its own files alone")
         return replace(parity, findings=distinct_checks((finding(OTHER_FILE, text), *parity.findings)))
     found = list(other_weights(job, record, artefact))
     if not found and not rows_off(wanted, anew, parity.tolerance).any():
-        found.append(finding(STALE_FILE, Message("compiled anew, without the cache, its outputs are the reference's")))
+        found.append(finding(STALE_FILE, Message("correct when compiled again without the cache")))
     if not found:
         found += layout_findings(partial(infer, job, job.reference), image, got, parity.tolerance)
     return replace(parity, findings=distinct_checks((*found, *parity.findings)))
@@ -107,8 +107,8 @@ def other_weights(job: Job, record: RunRecord, artefact: Artefact) -> Iterator[S
         return
     if others and all(one.kind == "weight" for one in others):
         text = Message(
-            "{path} is the exported graph with other weights in {count} places, the first {weight}: it was not built "
-            "from this export",
+            "{path} equals the exported graph except for {count} weights (first: {weight}): it was not "
+            "built from this export",
             path=artefact.path,
             count=len(others),
             weight=others[0].what,

@@ -390,7 +390,7 @@ def test_results_of_another_kit_are_not_taken_for_these(tmp_path: Path, back: Pa
     document = read_kit(kit / "kit.json")
     (kit / "kit.json").write_text((kit / "kit.json").read_text().replace(document.created, "2020-01-01T00:00:00+00:00"))
     told = findings(taken_back(kit, tmp_path / "imported", max_drop=50.0))
-    assert told == ["inconsistent: the results are of another kit than `kit.json`"]
+    assert told == ["inconsistent: the results belong to another kit than `kit.json`"]
 
 
 def test_a_hostile_kit_breaks_nothing(tmp_path: Path, back: Path) -> None:
@@ -405,7 +405,7 @@ def test_a_hostile_kit_breaks_nothing(tmp_path: Path, back: Path) -> None:
     (kit / "kit.json").write_text(json.dumps(document))
     record = taken_back(kit, tmp_path / "imported", max_drop=50.0)
     told = "\n".join(findings(record))
-    assert "3 files of the results are missing or not as the host left them: /etc/passwd" in told
+    assert "3 result files are missing or were changed after the run on the host: /etc/passwd" in told
     assert record.evaluations[0].unreadable == 2
     document["spec"]["inputs"] = []
     (kit / "kit.json").write_text(json.dumps(document))

@@ -242,10 +242,10 @@ def test_more_threads_than_there_are_is_an_error(built: Built) -> None:
 
 
 def test_fewer_streams_than_asked_for_are_announced(built: Built, feed: np.ndarray) -> None:
-    """OpenVINO makes no more streams than there are threads; the session says so, and takes all calls the same."""
+    """OpenVINO creates at most as many streams as threads; the session says so, and takes all calls the same."""
     info = built.open(threads=1, streams=3).info
     assert (info.threads, info.streams) == (1, 1)
-    assert str(info.announced["streams"]) == "OpenVINO makes no more streams than there are threads"
+    assert str(info.announced["streams"]) == "OpenVINO creates at most as many streams as threads"
     assert built.open(threads=1, streams=1).info.announced == {}
 
 

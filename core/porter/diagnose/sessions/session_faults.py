@@ -35,20 +35,20 @@ class SessionFault:
 
 
 TITLES = {
-    "batch-before": Message("the outputs are those of an earlier batch"),
-    "later-calls": Message("the outputs are wrong from some call on"),
-    "every-other-call": Message("every other call is wrong, as where one of two streams is broken"),
-    "not-deterministic": Message("the same call twice gives different outputs"),
-    "one-buffer": Message("all calls return one buffer: a later call overwrites the outputs of an earlier one"),
-    "refused": Message("it takes one image at a time, and fails with a batch"),
-    "shuffled-rows": Message("the rows come out in another order"),
-    "first-for-all": Message("every row of a batch has the outputs of its first image"),
-    "last-row": Message("the last row of a batch is wrong"),
-    "nan-rows": Message("some rows have NaN or infinite values"),
-    "neighbours": Message("a row depends on the other rows of its batch"),
-    "place": Message("a row depends on its place in the batch"),
-    "batch-size": Message("the outputs depend on the batch size"),
-    "threads": Message("calls from several threads at once disturb each other"),
+    "batch-before": Message("the outputs belong to an earlier batch"),
+    "later-calls": Message("outputs are wrong from a certain call on"),
+    "every-other-call": Message("every other call is wrong, as if one of two streams were broken"),
+    "not-deterministic": Message("the same call made twice gives different outputs"),
+    "one-buffer": Message("all calls return the same buffer: a later call overwrites earlier outputs"),
+    "refused": Message("works with one image at a time, fails with a batch"),
+    "shuffled-rows": Message("the samples come out in another order"),
+    "first-for-all": Message("every sample of a batch has the outputs of the first"),
+    "last-row": Message("the last sample of a batch is wrong"),
+    "nan-rows": Message("some samples have NaN or infinite values"),
+    "neighbours": Message("a sample depends on the other samples of its batch"),
+    "place": Message("a sample depends on its position in the batch"),
+    "batch-size": Message("outputs depend on the batch size"),
+    "threads": Message("simultaneous calls from several threads disturb each other"),
 }
 
 

@@ -54,7 +54,7 @@ def coverage(record: RunRecord, artefact: str) -> Text:
     if compared is None or not sizes:
         images = 0 if compared is None else compared.images
         return Message(
-            "{artefact}: outputs of {images} images and {rows} further rows compared, {over} over the bound",
+            "{artefact}: outputs of {images} images and {rows} more samples compared, {over} outside tolerance",
             artefact=artefact,
             images=images,
             rows=sum(one.rows for one in checks),
@@ -62,8 +62,8 @@ def coverage(record: RunRecord, artefact: str) -> Text:
         )
     streams = max(one.streams for one in checks)
     return Message(
-        "{artefact}: outputs of {images} images compared, batch {low} to {high}, {streams}, "
-        "{over} over the bound; {rows} rows compared within the sessions, {off} over",
+        "{artefact}: outputs of {images} images compared, batch {low} to {high}, {streams}, {over} "
+        "outside tolerance; {rows} samples compared within sessions, {off} outside",
         artefact=artefact,
         images=compared.images,
         low=min(sizes),

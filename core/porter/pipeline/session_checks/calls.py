@@ -72,14 +72,14 @@ def in_turn(
     later = copied(run(second))
     alone += [kept, later]
     if _differs(kept, held):
-        yield finding(ONE_BUFFER, Message("the outputs of one call change when the next is made"))
+        yield finding(ONE_BUFFER, Message("the outputs of one call change with the next call"))
     again = copied(run(second))
     if not _differs(later, again):
         return
     if rows_off(later, again, EXACT).any():
         back, same = copied(run(first)), copied(run(first))
         if not rows_off(again, back, EXACT).any() and not rows_off(later, same, EXACT).any():
-            yield finding(BATCH_BEFORE, Message("each call returns the outputs of the one before"))
+            yield finding(BATCH_BEFORE, Message("each call returns the outputs of the previous call"))
             return
         beyond = bool(rows_off(later, again, tolerance).any())
         detail = Message("largest difference {error:.3g}", error=largest(later, again))
@@ -110,7 +110,7 @@ def against_alone(
         return
     wrong = [place for place, is_off in zip(chosen, off, strict=True) if is_off]
     if wrong == [len(batch) - 1] and 0 in chosen and len(batch) > 1:
-        yield finding(LAST_ROW, Message("row {row} of {rows}", row=len(batch), rows=len(batch)))
+        yield finding(LAST_ROW, Message("sample {row} of {rows}", row=len(batch), rows=len(batch)))
         return
     yield _of_the_batch(run, batch, wrong[0], taken(alone, [chosen.index(wrong[0])]), tolerance, len(wrong))
 
@@ -130,7 +130,7 @@ def _of_the_batch(
     else:
         check = PLACE if rows_off(rows, again, tolerance).any() else BATCH_SIZE
     figures = {"wrong": wrong, "rows": len(batch)}
-    return finding(check, Message("{wrong} rows of a batch of {rows} are not those of the images alone", **figures))
+    return finding(check, Message("{wrong} samples of a batch of {rows} differ from the single images", **figures))
 
 
 def at_once(
@@ -170,8 +170,8 @@ def swallowed(run: Run, image: np.ndarray) -> Iterator[SessionFinding]:
     same = arrays.keys() == before.keys() and not _differs(before, arrays)
     constant = bool(arrays) and all((values == values.ravel()[:1]).all() for values in arrays.values() if values.size)
     if same or constant:
-        what = Message("those of the call before") if same else Message("one value throughout")
-        yield finding(SWALLOWED, Message("an input without a number is answered: {what}", what=what))
+        what = Message("outputs of the previous call") if same else Message("a single value throughout")
+        yield finding(SWALLOWED, Message("a non-finite input gives outputs without an error: {what}", what=what))
 
 
 def joined(alone: Sequence[Rows]) -> dict[str, np.ndarray]:

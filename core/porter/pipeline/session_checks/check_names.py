@@ -23,22 +23,22 @@ OTHER_FILE = "other-file"
 OUTPUTS = "outputs"
 
 TITLES = {
-    NOT_DETERMINISTIC: Message("the same call twice gives different outputs"),
-    NEIGHBOURS: Message("a row depends on the other rows of its batch"),
-    PLACE: Message("a row depends on its place in the batch"),
-    BATCH_SIZE: Message("the outputs depend on the batch size"),
-    LAST_ROW: Message("the last row of a batch is wrong"),
-    SHUFFLED: Message("the rows come out in another order"),
-    BATCH_BEFORE: Message("the outputs are those of an earlier batch"),
-    ONE_BUFFER: Message("all calls return one buffer: a later call overwrites the outputs of an earlier one"),
-    THREADS: Message("calls from several threads at once disturb each other"),
-    LATER_CALLS: Message("the outputs are wrong from some call on"),
-    NAN_ROWS: Message("some rows have NaN or infinite values"),
+    NOT_DETERMINISTIC: Message("the same call made twice gives different outputs"),
+    NEIGHBOURS: Message("a sample depends on the other samples of its batch"),
+    PLACE: Message("a sample depends on its position in the batch"),
+    BATCH_SIZE: Message("outputs depend on the batch size"),
+    LAST_ROW: Message("the last sample of a batch is wrong"),
+    SHUFFLED: Message("the samples come out in another order"),
+    BATCH_BEFORE: Message("the outputs belong to an earlier batch"),
+    ONE_BUFFER: Message("all calls return the same buffer: a later call overwrites earlier outputs"),
+    THREADS: Message("simultaneous calls from several threads disturb each other"),
+    LATER_CALLS: Message("outputs are wrong from a certain call on"),
+    NAN_ROWS: Message("some samples have NaN or infinite values"),
     LAYOUT: Message("the input is read in another layout"),
-    STALE_FILE: Message("the compiled file is of another model"),
-    SWALLOWED: Message("an error is swallowed, and outputs are returned all the same"),
+    STALE_FILE: Message("the compiled file belongs to another model"),
+    SWALLOWED: Message("an error is hidden, and outputs are returned nevertheless"),
     OTHER_FILE: Message("the session opens another file than the artefact"),
-    OUTPUTS: Message("outputs differ, and no check tells why"),
+    OUTPUTS: Message("outputs differ; no check explains why"),
 }
 
 

@@ -36,4 +36,4 @@ def _others(image: np.ndarray) -> Iterator[tuple[Message, np.ndarray]]:
     as_read = np.ascontiguousarray(image.reshape(count, height, width, channels).transpose(0, 3, 1, 2))
     yield Message("the bytes of N×C×H×W are read as N×H×W×C"), as_read
     if height == width:
-        yield Message("height and width change places"), np.ascontiguousarray(image.transpose(0, 1, 3, 2))
+        yield Message("height and width swapped in the input"), np.ascontiguousarray(image.transpose(0, 1, 3, 2))

@@ -23,7 +23,7 @@ _TOOLS = re.compile(
 )
 """What only a log of an inference tool holds."""
 LOGS = ("", ".log", ".txt", ".out")
-NOT_UNDERSTOOD = Message("a tool's log without a line of figures that is understood; nothing was taken from it")
+NOT_UNDERSTOOD = Message("a tool's log without a line of figures that porter understands; ignored")
 _BEGUN = re.compile(rb"\s*[-+]?[.0-9naif]")
 """How a text of scores begins."""
 

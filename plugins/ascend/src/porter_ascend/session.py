@@ -25,8 +25,8 @@ ROWS, BYTES = 2048, 512 * 2**20
 """Images of one run of the tool, which loads the model each time: at most so many, in at most so many bytes."""
 TAIL = 3
 """Lines of a failed tool that a message shows."""
-ZEROS = Message("zeros, which the tool makes")
-MADE_UP = Message("values that the tool makes up")
+ZEROS = Message("zeros made by the tool")
+MADE_UP = Message("random values made by the tool")
 
 
 class AscendSession(Session):
@@ -119,7 +119,7 @@ def measured_by_ais_bench(found: aisbench.AisBench, batch: int) -> Measured:
     npu = found.npu
     calls = (None if npu is None else npu.count) or len(found.calls_ms) or None
     middle = None if npu is None else npu.mean if npu.median is None else npu.median
-    copies = ((Message("to the device"), found.h2d), (Message("from the device"), found.d2h))
+    copies = ((Message("host to device"), found.h2d), (Message("device to host"), found.d2h))
     return Measured(
         tool=aisbench.TOOL,
         input=ZEROS,

@@ -123,7 +123,7 @@ def _named(found: Found) -> tuple[str, ...]:
 
 
 def _of_the_scores(found: Found) -> tuple[Text, ...]:
-    return (Message("the scoring script rounds an accuracy to two places"),) if found.scores else ()
+    return (Message("the scoring script rounds accuracy to two decimals"),) if found.scores else ()
 
 
 def _nothing(found: Found) -> str:

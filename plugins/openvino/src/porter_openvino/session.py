@@ -78,7 +78,7 @@ def require_cpu(provider: str | None) -> None:
 
 def _info(compiled: Compiled, streams: int) -> SessionInfo:
     """What OpenVINO says of the compiled model; of what was asked for only that it was not given."""
-    fewer = Message("OpenVINO makes no more streams than there are threads")
+    fewer = Message("OpenVINO creates at most as many streams as threads")
     shape = compiled.model.inputs[0].get_partial_shape()
     return SessionInfo(
         runtime=NAME,
