@@ -81,6 +81,6 @@ def _loss(failed: Comparison) -> Message:
     return Message(
         "drop of {drop:.2f} points from {against} (limit {allowed:g})",
         drop=failed.drop,
-        against=failed.against,
+        against=Message("the reference") if failed.against == "reference" else Message("the published figure"),
         allowed=failed.allowed,
     )
