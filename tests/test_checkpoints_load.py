@@ -205,7 +205,7 @@ def test_values_that_are_not_finite_are_refused(value: float) -> None:
     for name in ("norm.running_var", "classifier.weight"):
         state[name].view(-1)[1] = value
     text = refusal(state)
-    assert text == "'norm.running_var' holds NaN or infinity; 1 more are at fault: 'classifier.weight'"
+    assert text == "'norm.running_var' contains NaN or infinity; 1 more are at fault: 'classifier.weight'"
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
@@ -222,7 +222,7 @@ def test_values_beyond_the_models_type_are_refused() -> None:
     state = make_state()
     state["conv.bias"][0] = 1e30
     assert load(make_net().double(), state).loaded == 9
-    assert "'conv.bias' holds values beyond the range of the model's float16" in refusal(state, make_net().half())
+    assert "'conv.bias' contains values beyond the range of the model's float16" in refusal(state, make_net().half())
 
 
 def strange(name: str) -> Tensor:

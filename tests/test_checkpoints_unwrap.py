@@ -132,7 +132,7 @@ def test_an_unknown_choice_lists_what_there_is(asked: str) -> None:
 
 
 def test_two_equal_candidates_are_refused() -> None:
-    assert "'state_dict', 'model'; choose one with --weights" in refusal({"state_dict": STATE, "model": OTHER})
+    assert "'state_dict', 'model'. Choose one with --weights" in refusal({"state_dict": STATE, "model": OTHER})
     assert "'ema', 'model_ema'" in refusal({"ema": STATE, "model_ema": OTHER})
     assert is_state(find({"state_dict": STATE, "model": OTHER}, weights="model"), OTHER)
 
@@ -143,7 +143,7 @@ def test_one_dictionary_under_two_keys_is_no_choice() -> None:
 
 def test_unusual_keys_are_listed_and_not_guessed() -> None:
     content = {"generator": STATE, "discriminator": OTHER, "epoch": 1}
-    assert "tensors under 'generator', 'discriminator'; choose with --weights" in refusal(content)
+    assert "tensors under 'generator', 'discriminator'. Choose with --weights" in refusal(content)
     found = find(content, weights="discriminator")
     assert is_state(found, OTHER)
     assert found.beside == ("generator", "epoch")

@@ -168,7 +168,7 @@ def test_a_network_that_the_quantiser_refuses_is_left_out(
 
 
 def test_auto_goes_alone(tmp_path: Path, photos: tuple[Path, Path]) -> None:
-    with pytest.raises(BadInput, match="--precision auto tries every precision: give it alone"):
+    with pytest.raises(BadInput, match=r"--precision auto tries every data type\. Use it alone"):
         begin(tmp_path / "out", photos, precisions=("auto", "fp32")).everything()
 
 

@@ -35,7 +35,7 @@ def porter(*arguments: str, cwd: Path | None = None, **environment: str) -> subp
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["rnu"], 2, "no such command 'rnu'; did you mean 'run'?"),
+        (["rnu"], 2, "no such command 'rnu'. Did you mean 'run'?"),
         (["run"], 2, "Missing argument 'MODEL'"),
         (["run", "no-such-model"], 2, "no installed plugin offers the model 'no-such-model'"),
         (["run", "hrnte"], 2, "did you mean 'hrnet'?"),
@@ -122,7 +122,7 @@ def test_a_signal_ends_the_command_in_one_line_and_leaves_no_half_file(
     _, stderr = process.communicate()
     assert process.returncode == code
     again = shlex.join(["porter", *(part for part in command[3:] if part != "--fresh")])
-    assert stderr.endswith(f"porter: interrupted; go on where it stopped with: {again}\n") and "Traceback" not in stderr
+    assert stderr.endswith(f"porter: interrupted. Resume with: {again}\n") and "Traceback" not in stderr
     assert list(tmp_path.rglob("*.part")) == []
 
 

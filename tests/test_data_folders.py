@@ -45,9 +45,9 @@ def test_numeric_folders_with_leading_zeros() -> None:
     ("folders", "num_classes", "reason"),
     [
         (["0", "5"], 5, r"class folder '5': label 5 is outside 0\.\.4"),
-        (["1", "2", "3"], 3, r"outside 0\.\.2; the labels run from 1 to 3: give --label-offset 1"),
-        (["1", "01"], 5, "class folders '01' and '1' are the same number; give a class map"),
-        (["0", "1", "cat"], 3, r"class folders mix numbers \('0'\) and names \('cat'\); give a class map"),
+        (["1", "2", "3"], 3, r"outside 0\.\.2; the labels run from 1 to 3. Use --label-offset 1"),
+        (["1", "01"], 5, "class folders '01' and '1' are the same number. Give a class map"),
+        (["0", "1", "cat"], 3, r"class folders mix numbers \('0'\) and names \('cat'\). Give a class map"),
         (["cat", "dog"], 3, "2 class folders .* for a model of 3 classes.*class map"),
         (["x", "y"], 1000, r"2 class folders \('x', 'y'\) for a model of 1000 classes.*--labels"),
     ],

@@ -78,12 +78,12 @@ def test_lines_are_read(write: Write, content: str, expected: list[tuple[str, in
         ("a.jpg ٣\n", "not a whole number"),
         ("a.jpg " + "9" * 5000, "not a whole number"),
         ("a.jpg\n", "line 1: 'a.jpg' is not `NAME label`"),
-        ("filename,label\n", "no labels in it, only a first line that names the columns"),
+        ("filename,label\n", "no labels, only a header line"),
         ("", "the label file is empty"),
         (" \n\t\n", "the label file is empty"),
         ("# nothing\n", "no labels in it"),
         ("a.jpg 0\né.jpg 1\n".encode("latin-1"), "line 2: not UTF-8"),
-        ("a.jpg 0\n".encode("utf-16"), "UTF-16; save it as UTF-8"),
+        ("a.jpg 0\n".encode("utf-16"), "UTF-16. Save it as UTF-8"),
         (bytes(range(128, 256)), "line 1: not UTF-8"),
     ],
 )
@@ -101,7 +101,7 @@ def test_missing_file_folder_and_pipe(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="a folder; the label file must be a file"):
         read_label_file(tmp_path)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(BadInput, match="not a regular file"):
+    with pytest.raises(BadInput, match="not a regular file; the path of the file itself is needed"):
         read_label_file(tmp_path / "pipe")
 
 

@@ -65,10 +65,10 @@ def test_what_looks_like_an_image_is_never_lost_without_a_word(tmp_path: Path) -
 def test_a_folder_of_archives_or_of_other_pictures_says_so(tmp_path: Path) -> None:
     put(tmp_path, "t/n01440764.tar", "t/n01443537.tar", "z/val.zip", "s/a.svg", data=b"x")
     with pytest.raises(
-        BadInput, match=r"no images, but 2 archives \('n01440764\.tar', …\): unpack them, or give --data t"
+        BadInput, match=r"no images, but 2 archives \('n01440764\.tar', …\): unpack them, or use --data t"
     ):
         list_images(tmp_path / "t")
-    with pytest.raises(BadInput, match=r"or give --data zip://::.*/z/val\.zip"):
+    with pytest.raises(BadInput, match=r"or use --data zip://::.*/z/val\.zip"):
         list_images(tmp_path / "z")
     with pytest.raises(BadInput, match=r"found 1 \.svg, which are not read; looked for"):
         list_images(tmp_path / "s")
@@ -104,12 +104,12 @@ def test_a_name_that_is_not_unicode_is_refused_by_name(tmp_path: Path) -> None:
     put(tmp_path, "a.jpg")
     with open(os.fsencode(tmp_path) + b"/b\xff.jpg", "wb"):  # noqa: PTH123 - a name of bytes
         pass
-    with pytest.raises(BadInput, match=r"b\\udcff\.jpg: the name is not valid UTF-8; rename"):
+    with pytest.raises(BadInput, match=r"b\\udcff\.jpg: the name is not valid UTF-8. Rename"):
         list_images(tmp_path)
 
 
 def test_missing_file_and_empty_folder_each_say_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"nowhere: no such folder; give .* --data"):
+    with pytest.raises(BadInput, match=r"nowhere: no such folder. Give .* --data"):
         list_images(tmp_path / "nowhere")
     put(tmp_path, "file.jpg")
     with pytest.raises(BadInput, match=r"file\.jpg: not a folder"):

@@ -126,7 +126,7 @@ def test_outputs_of_another_width_than_the_spec_says(data: Path) -> None:
     with pytest.raises(PluginError) as caught:
         run.job.hooks.postprocess(outputs, SPEC)
     assert str(caught.value) == (
-        "plugin 'tiny': porter_load gave the output 'class' as 2×7, expected N×3: one score a class"
+        "plugin 'tiny': porter_load gave the output 'class' as 2×7, expected N×3: one score per class"
     )
     assert "plugin 'tiny': porter_load: " in error_of(TinyPlugin(network=wide), data)
 
@@ -259,7 +259,7 @@ def figures(**figure: Any) -> dict[str, Any]:
         (wrong(std=(0.5, 0.5)), "preprocess.std: 2 values for 3 of preprocess.mean"),
         (wrong(std=(0.5, 0.0, 0.5)), "preprocess.std: 0.0 among its values; it divides a channel"),
         (wrong(mean=(0.5, float("nan"), 0.5)), "preprocess.mean: nan among its values"),
-        (wrong(divisor=0.0), "preprocess.divisor: 0.0; it divides grey levels"),
+        (wrong(divisor=0.0), "preprocess.divisor: 0.0; the divisor of grey values"),
         (image("N", 4, 16, 16), "inputs[0].shape: N×4×16×16, 4 channels; images come as N×3×16×16"),
         (
             image("N", 16, 16, 3),
@@ -282,7 +282,7 @@ def figures(**figure: Any) -> dict[str, Any]:
         (scores("N", 4), "outputs[0].shape: N×4 for num_classes 3 (write porter_postprocess"),
         ({"num_classes": 0, "class_names": ()}, "num_classes: 0; at least 1"),
         ({"num_classes": None, "class_names": ()}, "num_classes: missing; task 'classification' needs it"),
-        (figures(name="top-1"), "published.metrics: task 'classification' has no metric 'top-1'; did you mean 'top1'?"),
+        (figures(name="top-1"), "published.metrics: task 'classification' has no metric 'top-1'. Did you mean 'top1'?"),
     ],
 )
 def test_a_spec_that_contradicts_itself_is_refused_when_it_is_described(

@@ -149,7 +149,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "empty file"),
     "web page": (b"\n <!DOCTYPE html><html>404</html>", "web page"),
     "lfs pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS"),
-    "heic": (bytes(3) + b"\x18ftypheic" + bytes(40), "HEIC, which Pillow here has no reader for; convert it to PNG"),
+    "heic": (bytes(3) + b"\x18ftypheic" + bytes(40), "HEIC, which Pillow here has no reader for. Convert it to PNG"),
     "jpeg xl": (b"\xff\x0a" + bytes(40), "JPEG XL, which Pillow here has no reader for"),
     "text": (b"hello", "not an image that porter reads"),
     "zeros": (bytes(4096), "not an image that porter reads"),
@@ -158,8 +158,8 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "half a jpeg": (HALF, "cannot be read whole"),
     "half a jpeg with an end marker": (HALF + b"\xff\xd9", "cut short"),
     "half a png": (encode(PICTURE, "PNG")[:2000], "cannot be read whole"),
-    "jpeg of its signature": (b"\xff\xd8\xff\xe0", "damaged or cut short"),
-    "png of its signature": (b"\x89PNG\r\n\x1a\n", "damaged or cut short"),
+    "jpeg of its signature": (b"\xff\xd8\xff\xe0", "damaged or truncated"),
+    "png of its signature": (b"\x89PNG\r\n\x1a\n", "damaged or truncated"),
     "damaged png": (encode(PICTURE, "PNG").replace(b"IDAT", b"IDAX"), "PNG"),
 }
 

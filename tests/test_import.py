@@ -108,9 +108,11 @@ def test_an_output_that_does_not_fit_is_no_answer(
 
 
 def test_only_runtimes_that_take_results_back_can_be_named(tmp_path: Path, back: Path) -> None:
-    with pytest.raises(Missing, match=r"'elsewher'; did you mean .*; results are taken back by: elsewhere$"):
+    with pytest.raises(Missing, match=r"'elsewher'. Did you mean .*; runtimes that import results: elsewhere$"):
         imported(back, tmp_path / "out", runtime="elsewher")
-    with pytest.raises(BadInput, match=r"^runtime onnxruntime takes no results back; results are taken back by: else"):
+    with pytest.raises(
+        BadInput, match=r"^runtime onnxruntime takes no results back; runtimes that import results: else"
+    ):
         imported(back, tmp_path / "out", runtime="onnxruntime")
     assert not (tmp_path / "out").exists()
 
@@ -132,9 +134,9 @@ def test_the_command_names_them_on_one_line(
     [
         ({"options": ("elsewhere.chip=gamma",)}, "chip takes one of alpha, beta"),
         ({"options": ("onnxruntime.x=1",)}, "this run does not use runtime 'onnxruntime'"),
-        ({"model": "tinny"}, "offers the model 'tinny'; did you mean 'tiny'"),
+        ({"model": "tinny"}, "offers the model 'tinny'. Did you mean 'tiny'"),
         ({"model": "tiny", "variant": "big"}, "--variant big: model 'tiny' has tiny"),
-        ({}, "outputs: predictions, and nothing to score them with: give --labels FILE"),
+        ({}, "outputs: predictions found, but no labels. Use --labels FILE"),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path: Path, back: Path, options: dict[str, Any], reason: str) -> None:

@@ -121,7 +121,7 @@ def test_wordnet_ids(tmp_path: Path, form: str) -> None:
     assert "classes by the class map map" in str(found.source)
     assert tuple(matched(tmp_path, WORDS[form], names=WNIDS[::-1]).labels.values()) == tuple(2 - c for c in CLASSES)
     reason = (
-        r"label 'n01484850'.* is a WordNet id, and the model's spec has no class names; give a class map .*--class-map"
+        r"label 'n01484850'.* is a WordNet id, and the model's spec has no class names. Give a class map .*--class-map"
     )
     with pytest.raises(BadInput, match=reason):
         matched(tmp_path, WORDS[form], num_classes=1000)
@@ -144,7 +144,7 @@ def test_class_names(tmp_path: Path, form: str, labels: Sequence[str]) -> None:
     index = json.dumps({str(k): [w, n.split(",")[0]] for k, (w, n) in enumerate(zip(WNIDS, NAMES, strict=True))})
     if all("tinca" not in label.lower() for label in labels):
         assert tuple(matched(tmp_path, content, class_map=index).labels.values()) == CLASSES
-    with pytest.raises(BadInput, match=r"line 1: label 'g?.*no class names to find a name in; give a class map"):
+    with pytest.raises(BadInput, match=r"line 1: label 'g?.*no class names to find a name in. Give a class map"):
         matched(tmp_path, content)
 
 
@@ -188,7 +188,7 @@ def test_folders_in_front_tell_equal_names_apart(tmp_path: Path) -> None:
         ("a.jpg,-1\n", "line 1: label -1 is outside"),
         ("file,label\na.jpg,0\na.jpg,1\n", "line 3: 'a.jpg' has label 1 here and 0 in line 2"),
         ("a.jpg,0\nb.jpg,1,2\n", "line 2: 3 columns, 2 in the first line|not a whole number|not `NAME"),
-        ("a.jpg,0,1\nb.jpg,1,2\n", "3 columns, and no first line says which are name and label; write one"),
+        ("a.jpg,0,1\nb.jpg,1,2\n", "3 columns, and no first line says which are name and label. Write one"),
         ("ImageId,PredictionString\na,n01440764 1 2 3 4 n01443537 1 2 3 4\n", "line 2: boxes of several classes"),
         ('{"a.jpg": 0, "a.jpg": 1}', "entry 2: 'a.jpg' has label 1 here and 0 in entry 1"),
         ('{"a.jpg": null}', "neither a text nor a number"),
@@ -215,7 +215,7 @@ def test_lists_of_imagenet_s_own_go_by_the_numbers_of_the_images(tmp_path: Path)
 
 def test_labels_alone_need_one_order(tmp_path: Path) -> None:
     ids = sorted(f"{number}.jpg" for number in range(12))
-    with pytest.raises(BadInput, match=r"no one order: sorted 2 before 10, image 3 is '2\.jpg', else '10\.jpg'; write"):
+    with pytest.raises(BadInput, match=r"no one order: sorted 2 before 10, image 3 is '2\.jpg', else '10\.jpg'. Write"):
         matched(tmp_path, "0\n" * 12, ids)
     found = matched(tmp_path, "2\n0\n1\n", ["a.jpg", "b.jpg", "c.jpg"])
     assert "one label a line, in the order of the images' names" in str(found.source)
@@ -258,5 +258,5 @@ def test_the_labels_of_a_real_set_in_other_forms(tmp_path: Path) -> None:
     index = json.dumps({str(wanted[name]): [name[:9], name[10:].removesuffix(".JPEG")] for name in ids})
     with pytest.raises(BadInput, match=r"label '(crane|maillot)' .* is the name of several classes"):
         matched(tmp_path, words, ids, num_classes=1000, class_map=index)
-    with pytest.raises(BadInput, match="is a WordNet id, and the model's spec has no class names; give a class map"):
+    with pytest.raises(BadInput, match=r"is a WordNet id, and the model's spec has no class names\. Give a class map"):
         matched(tmp_path, kaggle[: len(kaggle) // 2].rpartition("\n")[0], ids, num_classes=1000)

@@ -75,7 +75,7 @@ def test_every_sentence_has_its_chinese_and_no_other_is_there() -> None:
     known, wanted = set(catalogue(CHINESE)), OF_THE_RENDERER | said(CORE, TEMPLATES)
     assert len(wanted) > 200
     assert sorted(wanted - known) == [], "add them to templates/languages/zh.yaml"
-    assert sorted(known - wanted) == [], "nothing says these any more; take them out of templates/languages/zh.yaml"
+    assert sorted(known - wanted) == [], "nothing says these any more. Take them out of templates/languages/zh.yaml"
 
 
 @pytest.mark.parametrize("package", PLUGINS, ids=lambda path: path.name)
@@ -84,8 +84,8 @@ def test_every_sentence_of_a_plugin_has_its_chinese(package: Path) -> None:
     core, own = set(catalogue(CHINESE)), set(read_catalogue(package / "templates", CHINESE))
     wanted = said(package, package / "templates")
     assert sorted(wanted - core - own) == [], f"add them to {package.name}/templates/languages/zh.yaml"
-    assert sorted(own - wanted) == [], f"nothing says these; take them out of {package.name}"
-    assert sorted(own & core) == [], f"core has these; take them out of {package.name}/templates/languages/zh.yaml"
+    assert sorted(own - wanted) == [], f"nothing says these. Take them out of {package.name}"
+    assert sorted(own & core) == [], f"core has these. Take them out of {package.name}/templates/languages/zh.yaml"
 
 
 def test_the_collectors_see_what_they_must_refuse() -> None:

@@ -85,7 +85,7 @@ def test_weights_outside_the_file_are_refused_wherever_they_hang(
     [
         ("gone.onnx", "no such file"),
         (".", "a folder; the ONNX file must be a file"),
-        ("/dev/zero", "not a regular file"),
+        ("/dev/zero", "not a regular file; the path of the file itself is needed"),
         ("a\0b", "cannot be read"),
         ("empty.onnx", "empty, not an ONNX file"),
         ("text.onnx", "is a web page, which a server sent in place of the file"),

@@ -109,7 +109,7 @@ def test_a_plugin_that_raises_at_import_fails_alone(site: Site, source: str, why
     broken = info_of(registry, "broken")
     assert broken.state == "failed" and broken.reason.startswith(why)
     assert registry.model("good")[0].name == "good"
-    with pytest.raises(BadInput, match=r"offers the model 'goud'; did you mean 'good'\?.*failed to load: .*broken"):
+    with pytest.raises(BadInput, match=r"offers the model 'goud'. Did you mean 'good'\?.*failed to load: .*broken"):
         registry.model("goud")
 
 
@@ -145,7 +145,7 @@ def test_switching_one_off_settles_it(site: Site, monkeypatch: pytest.MonkeyPatc
     assert info_of(registry, "two").reason == "named in PORTER_DISABLE_PLUGINS"
     assert info_of(registry, "two").state == "disabled"
     monkeypatch.setenv("PORTER_DISABLE_PLUGINS", "one,two")
-    with pytest.raises(BadInput, match=r"'twice'.* \(switched off by PORTER_DISABLE_PLUGINS: one, two\)"):
+    with pytest.raises(BadInput, match=r"'twice'.* \(disabled by PORTER_DISABLE_PLUGINS: one, two\)"):
         create_registry().model("twice")
 
 
@@ -283,8 +283,8 @@ def test_the_command_line_explains_each(bad_company: Site) -> None:
     assert (rows["good"]["distribution"], rows["good"]["version"]) == ("porter-good", "1.2")
     problems = {name: row["problems"] for name, row in rows.items()}
     assert problems["raises"] == ["import failed: RuntimeError: no licence"]
-    assert problems["spelt"] == ["porter_modles: no such hook; did you mean 'porter_models'?"]
-    assert problems["argued"] == ["porter_load: no argument 'reqest'; did you mean 'request'?; it takes request"]
+    assert problems["spelt"] == ["porter_modles: no such hook. Did you mean 'porter_models'?"]
+    assert problems["argued"] == ["porter_load: no argument 'reqest'. Did you mean 'request'?; it takes request"]
     assert problems["unmarked"] == ["porter_models: not marked with @porter.hookimpl"]
     assert problems["text"] == ["porter_models returned a value of type str, it must return a list of ModelOffer"]
     assert "model 'twice' is also offered by two" in problems["one"][0]

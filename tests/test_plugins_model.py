@@ -163,7 +163,7 @@ def test_a_hook_that_nobody_implements_is_named() -> None:
 
 def test_a_default_that_is_switched_off_is_named() -> None:
     registry = create_registry([("other", offering())], disabled=["defaults"])
-    with pytest.raises(PluginError, match=r"porter_infer .*\(switched off by PORTER_DISABLE_PLUGINS: defaults\)"):
+    with pytest.raises(PluginError, match=r"porter_infer .*\(disabled by PORTER_DISABLE_PLUGINS: defaults\)"):
         call(registry, "porter_infer")
 
 

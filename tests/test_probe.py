@@ -215,7 +215,7 @@ def test_a_run_probes_whatever_probes_and_names_what_does_not(tmp_path: Path) ->
     run.alone("diagnose")
     found = run.record.diagnosis
     assert found is not None and [graph.candidate for graph in found.graphs] == ["onnxruntime-fp32"]
-    line = "book-fp32 was not compared node by node: runtime book does not provide values inside the graph"
+    line = "book-fp32 not compared node by node: runtime book does not provide values inside the graph"
     assert line in (tmp_path / "out/README.md").read_text()
     assert line in (tmp_path / "out/report.html").read_text()
     assert (

@@ -228,7 +228,7 @@ class TestCalibration:
 
     def test_too_few_images_to_keep_some_apart(self, tmp_path: Path) -> None:
         labels = write_photos(tmp_path / "val", [0, 1, 2])
-        with pytest.raises(BadInput, match=r"3 images are too few to keep some apart .* give --calibration DIR"):
+        with pytest.raises(BadInput, match=r"3 images are too few to keep some apart .* use --calibration DIR"):
             begin(tmp_path / "out", (tmp_path / "val", labels)).everything()
 
     def test_changed_images_calibrate_anew(self, tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ class TestCalibration:
             return plain(task, replace(request, keep_apart=0))
 
         monkeypatch.setattr(classification.Classification, "manifest", unaware)
-        with pytest.raises(BadInput, match=r"task 'classification' keeps no images apart.*: give --calibration DIR"):
+        with pytest.raises(BadInput, match=r"task 'classification' keeps no images apart.*. Use --calibration DIR"):
             begin(tmp_path / "out", photos).everything()
 
 
@@ -272,7 +272,7 @@ class TestGraph:
     def test_a_quantised_graph_is_refused(self, tmp_path: Path, photos: tuple[Path, Path]) -> None:
         run = begin(tmp_path / "out", photos)
         run.everything()
-        with pytest.raises(BadInput, match="quantised already, it holds DequantizeLinear, QuantizeLinear"):
+        with pytest.raises(BadInput, match="already quantised, contains DequantizeLinear, QuantizeLinear"):
             float_graph(tmp_path / "out" / run.record.quantization.path, tmp_path / "again.onnx")
 
     def test_every_node_gets_a_name_of_its_own(self, tmp_path: Path) -> None:

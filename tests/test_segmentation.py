@@ -247,7 +247,7 @@ def test_a_bad_mask_is_named_before_anything_runs(
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"labels": None}, "give --labels DIR"),
+        ({"labels": None}, "use --labels DIR"),
         ({"labels": "shapes.pth"}, r"shapes\.pth: a file; semantic segmentation takes a folder of masks"),
         ({"labels": "nowhere"}, "--labels .*nowhere: no such"),
         ({"label_offset": 1}, "--label-offset: a mask holds class indices already"),

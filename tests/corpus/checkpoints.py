@@ -124,7 +124,7 @@ CASES = [
     Case(
         name="gzip",
         command=RUN,
-        says="is a gzip file; decompress it first",
+        says="is a gzip file. Decompress it first",
         files=_bytes(b"\x1f\x8b\x08" + bytes(20)),
         leaves=FAILED,
     ),
@@ -152,7 +152,7 @@ CASES = [
     Case(
         name="cut short",
         command=RUN,
-        says="the zip archive is damaged or cut short",
+        says="damaged or truncated zip archive",
         files=_edited(lambda d: d[:-2000]),
         leaves=FAILED,
     ),
@@ -263,7 +263,7 @@ CASES = [
     Case(
         name="a storage of four terabytes",
         command=RUN,
-        says="is damaged or cut short",
+        says="is damaged or truncated",
         files=_bytes(storage_of_terabytes),
         leaves=FAILED,
     ),
@@ -291,14 +291,14 @@ CASES = [
     Case(
         name="safetensors: a header that is no JSON",
         command=RUN,
-        says="is damaged or cut short",
+        says="is damaged or truncated",
         files=_bytes(struct.pack("<Q", 4) + b"{]]]\xff"),
         leaves=FAILED,
     ),
     Case(
         name="safetensors: offsets beyond the file",
         command=RUN,
-        says="is damaged or cut short",
+        says="is damaged or truncated",
         files=_bytes(
             safetensors({"a": {"dtype": "F32", "shape": [10**6, 10**6], "data_offsets": [0, 4 * 10**12]}}, b"\xff" * 16)
         ),
@@ -357,7 +357,7 @@ CASES = [
     Case(
         name="NaN",
         command=RUN,
-        says="'classifier.bias' holds NaN or infinity",
+        says="'classifier.bias' contains NaN or infinity",
         files=_pth(lambda s: {**s, "classifier.bias": torch.full((3,), float("nan"))}),
         leaves=FAILED,
     ),

@@ -103,13 +103,13 @@ CASES = [
     Case(
         name="cut short",
         command=ONNX,
-        says="tiny.onnx: begins as an ONNX file and does not end as one: damaged or cut short",
+        says="tiny.onnx: damaged or truncated ONNX file",
         files={"tiny.onnx": lambda p: p.write_bytes(strongest_colour().SerializeToString()[:150])},
     ),
     Case(
         name="a checkpoint",
         command=ONNX,
-        says="tiny.onnx: is a zip archive that is damaged or cut short",
+        says="tiny.onnx: is a zip archive that is damaged or truncated",
         files={"tiny.onnx": b"PK\x03\x04" + bytes(100)},
     ),
     Case(
@@ -214,7 +214,7 @@ CASES = [
     Case(
         name="an input of three axes",
         command=ONNX,
-        says="input 'image' has shape 3×16×16; a batch of images has four axes",
+        says="input 'image' has shape 3×16×16; a batch of images has four dimensions",
         files=_changed(lambda m: _value(m, "input", shape=[3, 16, 16])),
     ),
     Case(

@@ -66,7 +66,7 @@ CASES = [
     Case(
         name="a name that is not UTF-8",
         command=ONNX,
-        says="the name is not valid UTF-8; rename the file",
+        says="the name is not valid UTF-8. Rename the file",
         files={"val/x\udcff.png": image},
     ),
     Case(

@@ -25,7 +25,7 @@ from porter.runfolder.record_file import read_record
 @options("report")
 @templates_option
 def report(out: Path, templates: Path | None, **given: Any) -> None:
-    """Write the documents of the run in OUT again, from its run.json alone."""
+    """Write the documents of the run in OUT again, using only its run.json."""
     if templates is not None:
         require_templates(templates)
     record = read_record(out)
@@ -51,8 +51,9 @@ def _of_plugins(record: RunRecord) -> tuple[Path, ...]:
     for plugin in record.templates:
         if plugin not in here:
             say(
-                f"the run used templates of the plugin {one_line(plugin)!r}, which are not at hand (`porter plugins` "
-                "lists what is); core's own are used",
+                f"the run used templates of the plugin {one_line(plugin)!r}, which is not installed (see "
+                "`porter plugins`); "
+                "core's own templates are used",
                 error=True,
             )
     return tuple(here[plugin] for plugin in record.templates if plugin in here)

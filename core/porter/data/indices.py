@@ -28,7 +28,7 @@ def range_problem(label: int, num_classes: int, offset: int, labels: Collection[
         return ""
     written = f"label {label}" if offset == 0 else f"label {label} minus the offset {offset} gives {index}, which"
     way_out = (
-        f"; the labels run from 1 to {num_classes}: give --label-offset 1"
+        f"; labels run from 1 to {num_classes}. Use --label-offset 1"
         if _is_one_based(labels, num_classes, offset)
         else ""
     )

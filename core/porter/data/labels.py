@@ -15,7 +15,7 @@ from porter.records.message import Message, Text
 
 _IMAGENET = re.compile(r"ILSVRC20[0-9]{2}_(?:val|test)_([0-9]{8})", re.ASCII)
 """Names of ImageNet's own images, whose numbers are those of the lines in its lists of labels."""
-_ALONE = "write each image's name beside its label: `NAME label`"
+_ALONE = "write the image name beside each label: `NAME label`"
 
 
 class Unmatched(BadInput):
@@ -104,7 +104,7 @@ class _Matching:
             return
         if len(images) > 1:
             reason = f"{line.name!r} fits {len(images)} images ({some_of([self.ids[i] for i in images])})"
-            where = f"{self.file.unit} {line.line}: {reason}; write paths relative to the data folder"
+            where = f"{self.file.unit} {line.line}: {reason}. Write paths relative to the data folder"
             self.ambiguous.update((image, (level, where)) for image in images if image not in self.ambiguous)
             self._spare("" if any(image not in self.hits for image in images) else line.name)
             return
@@ -128,8 +128,8 @@ class _Matching:
         if path_key(old.name) == path_key(new.name):
             return f"{unit} {new.line}: {new.name!r} has label {new.label} here and {old.label} in {unit} {old.line}"
         return (
-            f"{unit} {new.line}: {new.name!r} and {old.name!r} ({unit} {old.line}) both fit image {self.ids[image]!r};"
-            " write paths relative to the data folder"
+            f"{unit} {new.line}: {new.name!r} and {old.name!r} ({unit} {old.line}) both fit image {self.ids[image]!r}."
+            " Write paths relative to the data folder"
         )
 
     def _images(self, level: int) -> dict[str, list[int]]:
@@ -162,11 +162,11 @@ class _Matching:
         if not self.hits:
             name = next(self.file.read()).name
             raise Unmatched(
-                f"{shown}: no label matches any image by name; the file has {name!r}, the folder {self.ids[0]!r}"
+                f"{shown}: no label matches an image by name. The file has {name!r}, the folder {self.ids[0]!r}"
             )
         raise Unmatched(
             f"{shown}: no label for {len(missing)} of {len(self.ids)} images ({some_of(missing)});"
-            " they could not be scored: add them to the file or take them out of the folder"
+            " add them to the file, or remove the images"
         )
 
     def warnings(self) -> Iterator[Message]:
@@ -247,7 +247,8 @@ def _require_one_order(ids: Sequence[str], file: LabelFile) -> None:
         if other != ordered:
             first = next(place for place, pair in enumerate(zip(ordered, other, strict=True)) if pair[0] != pair[1])
             raise BadInput(
-                f"{file.at(first + 1)}: labels without names, and the images have no one order: sorted {way}, image"
+                f"{file.at(first + 1)}: labels without names, and the order of the images is ambiguous: "
+                f"sorted {way}, image"
                 f" {first + 1} is {other[first]!r}, else {ordered[first]!r}; {_ALONE}"
             )
 

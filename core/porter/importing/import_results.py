@@ -84,13 +84,13 @@ def import_results(request: ImportRequest, out: Path, registry: Registry, progre
 def _runtime(name: str, registry: Registry) -> Runtime:
     """The runtime, which takes results back. Raises `Missing` or `BadInput` naming those that do."""
     taking = sorted(one for one, offers in registry.runtimes().items() if any(each.takes_back for each, _ in offers))
-    listed = f"results are taken back by: {', '.join(taking) or 'no installed runtime'}"
+    listed = f"runtimes that import results: {', '.join(taking) or 'no installed runtime'}"
     try:
         runtime = registry.runtime(name)
     except Missing as error:
         raise Missing(f"{error}; {listed}") from None
     if not runtime.takes_back:
-        raise BadInput(f"runtime {name} takes no results back; {listed}")
+        raise BadInput(f"runtime {name} cannot import results; {listed}")
     return runtime
 
 
@@ -104,7 +104,7 @@ def _take_back(runtime: Runtime, request: ImportRequest, registry: Registry) -> 
     returned = guarded(runtime, plugin, what).take_back(asked)
     if not isinstance(returned, Returned):
         raise PluginError(
-            f"plugin {plugin!r}: take_back() of {what} returned {type(returned).__name__}, it must return Returned"
+            f"plugin {plugin!r}: take_back() of {what} returned {type(returned).__name__}, must return Returned"
         )
     return replace(returned, outputs=tuple(guarded(one, plugin, f"outputs of {what}") for one in returned.outputs))
 
@@ -143,7 +143,7 @@ def _images(request: ImportRequest, returned: Returned, job: Job) -> tuple[Datas
         manifest = returned.sent.manifest
     elif returned.outputs:
         place = one_line(returned.outputs[0].path)
-        raise BadInput(f"{place}: predictions, and nothing to score them with: give --labels FILE")
+        raise BadInput(f"{place}: predictions found, but no labels. Use --labels FILE")
     else:
         return None, tuple(inputs)
     return Dataset(job, manifest), tuple(inputs)
@@ -297,6 +297,6 @@ def _require_free(out: Path) -> None:
         raise BadInput(f"--out {one_line(out)}: a file")
     if (out / RECORD_NAME).exists():
         if read_record(out).imported is None:
-            raise BadInput(f"--out {one_line(out)}: holds a run that was measured here; name another folder")
+            raise BadInput(f"--out {one_line(out)}: contains a run measured on this machine. Use another folder")
     elif any(out.iterdir()):
-        raise BadInput(f"--out {one_line(out)}: holds files that no import wrote; name another folder")
+        raise BadInput(f"--out {one_line(out)}: contains files that no import wrote. Use another folder")

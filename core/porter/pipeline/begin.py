@@ -53,7 +53,7 @@ def begin(
     _require_writable(folder)
     require_no_way_out(folder, (MODELS, TENSORS, OUTPUTS, CACHE, LOGS))
     if link := next((path for path in folder.glob(f"{KIT}*") if path.is_symlink()), None):
-        raise BadInput(f"{one_line(link)}: a link; what is written there would land elsewhere; replace or remove it")
+        raise BadInput(f"{one_line(link)}: a link to another place. Replace or remove it")
     is_run = (folder / RECORD_NAME).exists()
     if folder.exists() and not is_run:
         _require_free(folder, (*DOCUMENTS, PREDICTIONS, *accuracy_file_names(job)))
@@ -64,7 +64,7 @@ def begin(
         record = clear(before, stale_between(before.request, request))
         if cleared := lost(before, record):
             flags = ", ".join(changed_flags(before.request, request))
-            progress.note(f"{flags} changed: cleared {', '.join(cleared)}")
+            progress.note(f"{flags} changed; cleared {', '.join(cleared)}")
     environment = record.environment or job.environment
     # Of this command's leave to unpickle, the record keeps whether its weights needed it: so does who makes them again.
     unpickled = record.load is not None and not record.load.safe
@@ -80,7 +80,7 @@ def _earlier(folder: Path, *, fresh: bool) -> RunRecord | None:
     except BadInput as error:
         if fresh:
             return None
-        raise BadInput(f"{error}; `porter run` with --fresh makes all anew") from None
+        raise BadInput(f"{error}. Use `porter run --fresh` to redo everything") from None
 
 
 def _require_writable(folder: Path) -> None:
@@ -96,4 +96,4 @@ def _require_free(folder: Path, names: tuple[str, ...]) -> None:
     """Stop where a run would write over files that no run wrote, as in a project of the user's own."""
     taken = [name for name in names if (folder / name).exists()]
     if taken:
-        raise BadInput(f"--out {one_line(folder)}: holds a {taken[0]} that no run wrote; name another folder")
+        raise BadInput(f"--out {one_line(folder)}: contains a {taken[0]} that no run wrote. Use another folder")

@@ -78,7 +78,7 @@ def export_to(job: Job, path: Path, opset: int) -> tuple[Exported, OnnxFacts]:
     problems = export_problems(facts, model, job.loaded.spec, opset, dynamic=True)
     if problems:
         giver = job.hooks.giver("porter_export" if job.hooks.implementer("porter_export") else "porter_load")
-        raise PluginError(f"{giver}: the exported file is not what was asked for: {one_line('; '.join(problems))}")
+        raise PluginError(f"{giver}: export check failed: {one_line('; '.join(problems))}")
     check_onnx(path, exported.source or job.folder / MODELS / onnx_name(job))
     return exported, facts
 

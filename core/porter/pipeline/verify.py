@@ -82,7 +82,7 @@ def _opened_alone(job: Job, artefact: Artefact, folder: Path) -> Session:
         except PorterError:
             raise error from None
         raise BadInput(
-            f"it opens another file: it can be opened in the run's folder, not where its own files alone are: {error}"
+            f"it opens another file: it opens in the run folder, but not with its own files alone: {error}"
         ) from None
 
 

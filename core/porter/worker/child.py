@@ -77,7 +77,7 @@ class Memory:
         for name, given in arrays.items():
             array = np.asarray(given)
             if array.dtype.kind not in KINDS:
-                raise TypeError(f"{name!r} is of type {array.dtype}, which is not passed between processes")
+                raise TypeError(f"{name!r} is of type {array.dtype}, which cannot be passed between processes")
             start = -(-after // ALIGNED) * ALIGNED
             after = start + array.nbytes
             found.append({"name": str(name), "type": array.dtype.newbyteorder("=").str, "shape": array.shape})

@@ -235,7 +235,7 @@ def test_predictions_without_a_label_are_named(tmp_path: Path, back: Path) -> No
 
 def test_predictions_without_any_labels_are_refused(tmp_path: Path, back: Path) -> None:
     write_outputs(back)
-    with pytest.raises(BadInput, match="predictions, and nothing to score them with: give --labels FILE"):
+    with pytest.raises(BadInput, match=r"predictions found, but no labels\. Use --labels FILE"):
         imported(back, tmp_path / "out")
 
 
@@ -323,8 +323,8 @@ def test_the_rate_on_the_data_set_is_held_against_pure_inference(tmp_path: Path,
     [
         ({}, "nothing to import; looked for perf_vision"),
         ({"folder": "absent"}, "absent: no such folder"),
-        ({"model": None}, "nothing there says which model this is: give --model NAME"),
-        ({"model": "tinny"}, "no installed plugin offers the model 'tinny'; did you mean 'tiny'"),
+        ({"model": None}, "cannot tell which model this is. Use --model NAME"),
+        ({"model": "tinny"}, "no installed plugin offers the model 'tinny'. Did you mean 'tiny'"),
         ({"variant": "w18"}, "--variant w18: model 'tiny' has tiny"),
         ({"variant": "tiny", "config": Path("c.yaml")}, "--config and --variant exclude each other"),
     ],

@@ -86,7 +86,7 @@ def test_text_without_chips_has_none(text: str) -> None:
 def test_the_chip_is_given_or_read_and_never_assumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as bare:
         bare.setenv("PATH", "")
-        with pytest.raises(BadInput, match="the chip to build for is not known: give --soc-version NAME"):
+        with pytest.raises(BadInput, match=r"the chip to build for is not known\. Use --soc-version NAME"):
             soc_version(None)
     host = Host(tmp_path, monkeypatch)
     host.chips("310P3")

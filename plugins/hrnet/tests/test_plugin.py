@@ -240,7 +240,7 @@ def test_shipped_files_never_mix_with_a_users_own(tmp_path: Path, bare: State_di
     with pytest.raises(BadInput, match="--config"):
         start(tmp_path / "out", checkpoint=str(tmp_path / "w.pth")).export()
     alone = start(tmp_path / "out", config=str(SAMPLE / "config.yaml"), checkpoint=str(tmp_path / "w.pth"))
-    with pytest.raises(BadInput, match=r"give --data"):
+    with pytest.raises(BadInput, match=r"use --data"):
         alone.everything()
 
 

@@ -122,7 +122,7 @@ def test_quantised_operators_are_shown(tmp_path: Path) -> None:
         (LEAST + "input: {dtype: uint8}", FACTS, "my.yaml, line 2: input.dtype: uint8, but tiny.onnx takes float32"),
         (LEAST + "input: {layout: NHWC}", FACTS, "input.layout: NHWC, but tiny.onnx takes N×3×224×192"),
         (LEAST + "input: {size: 224}", FACTS, "input.size: [224, 224], but tiny.onnx takes N×3×224×192"),
-        (LEAST + "output: clas", FACTS, "output: 'clas', but tiny.onnx has class; did you mean 'class'?"),
+        (LEAST + "output: clas", FACTS, "output: 'clas', but tiny.onnx has class. Did you mean 'class'?"),
         (
             LEAST + "labels: {classes: 999}",
             FACTS,
@@ -157,14 +157,14 @@ def test_a_contradiction_names_both(tmp_path: Path, text: str, facts: OnnxFacts,
 @pytest.mark.parametrize(
     ("text", "facts", "problem"),
     [
-        ("preprocess: {resize: 256, std: 1}", FACTS, "preprocess.mean: missing, and the ONNX file cannot say it"),
+        ("preprocess: {resize: 256, std: 1}", FACTS, "preprocess.mean: missing, and not in the ONNX file"),
         ("preprocess: {resize: 256, mean: 0}", FACTS, "preprocess.std: missing"),
-        (LEAST, taking("N", "c", "h", "w"), "input.layout: missing, and tiny.onnx takes N×c×h×w; give NCHW or NHWC"),
-        (LEAST, taking("N", 3, "h", 8), "input.size: missing, and tiny.onnx leaves it open; give [height, width]"),
+        (LEAST, taking("N", "c", "h", "w"), "input.layout: missing, and tiny.onnx takes N×c×h×w. Give NCHW or NHWC"),
+        (LEAST, taking("N", 3, "h", 8), "input.size: missing, and tiny.onnx leaves it open. Give [height, width]"),
         (
             LEAST,
             giving(scores(7, "a"), scores(7, "b")),
-            "output: missing, and tiny.onnx has a, b; name the one to score",
+            "output: missing, and tiny.onnx has a, b. Name the one to score",
         ),
         (LEAST, giving(scores("?")), "labels.classes: missing, and output 'class' of tiny.onnx leaves it open"),
         (
@@ -187,7 +187,7 @@ def test_what_neither_says_is_asked_for_by_key(tmp_path: Path, text: str, facts:
             "takes 2 inputs (image, image); one image input is what porter feeds",
         ),
         (LEAST, replace(FACTS, inputs=()), "takes 0 inputs (none)"),
-        (LEAST, taking("N", 3, 224), "input 'image' has shape N×3×224; a batch of images has four axes"),
+        (LEAST, taking("N", 3, 224), "input 'image' has shape N×3×224; a batch of images has four dimensions"),
         (LEAST, taking(), "input 'image' has shape not declared"),
         (LEAST, taking("N", 1, 28, 28), "its input is N×1×28×28; porter makes images of 3 channels"),
         (LEAST, taking("N", 3, 8, 8, dtype="float64"), "input 'image' is float64; porter feeds float32 or float16"),
@@ -198,7 +198,7 @@ def test_what_neither_says_is_asked_for_by_key(tmp_path: Path, text: str, facts:
         (
             LEAST + "labels: {names: [background, a, b], background_class: true}",
             giving(scores(3)),
-            "labels.names: 3 names for 2 classes; leave the background class out",
+            "labels.names: 3 names for 2 classes. Leave the background class out",
         ),
         (
             "preprocess: {resize: 200, mean: 0, std: 1}",

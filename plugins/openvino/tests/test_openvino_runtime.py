@@ -216,7 +216,7 @@ def test_a_precision_that_the_cpu_lacks_is_an_error(tmp_path: Path) -> None:
     command = [sys.executable, "-c", script, str(built.out / built.artefact.path)]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     assert "porter.errors.Missing: OpenVINO computes in " in done.stderr, done.stderr
-    assert "where fp16 was asked for; give --precision with what this CPU has: fp32" in done.stderr
+    assert "where fp16 was asked for. Use --precision with what this CPU has: fp32" in done.stderr
 
 
 # --- sessions -------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ def test_a_session_for_one_batch_size_is_shaped_for_it(built: Built, feed: np.nd
 
 
 def test_more_threads_than_there_are_is_an_error(built: Built) -> None:
-    with pytest.raises(Missing, match=r"OpenVINO uses \d+ threads of the 4096 asked for: give --threads \d+"):
+    with pytest.raises(Missing, match=r"OpenVINO uses \d+ threads of the 4096 asked for. Use --threads \d+"):
         built.open(threads=4096)
 
 
@@ -363,7 +363,7 @@ def test_a_precision_that_one_runtime_lacks_names_the_one_that_has_it(
         run.everything()
     if "bf16" in OFFERED:
         run = start(tmp_path / "out", *photos, runtimes=("onnxruntime", "openvino"), precisions=("bf16",))
-        with pytest.raises(BadInput, match="not bf16; give `--runtime openvino --precision bf16`"):
+        with pytest.raises(BadInput, match=r"not bf16\. Use `--runtime openvino --precision bf16`"):
             run.everything()
 
 

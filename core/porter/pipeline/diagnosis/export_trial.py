@@ -20,7 +20,7 @@ from porter.records.diagnosed import Surety
 from porter.records.message import Message, Text
 from porter.records.parity import Tolerance
 
-CORE = "core's own export"
+CORE = "porter's own export"
 ROWS = 2
 """Images that go through the hooks."""
 

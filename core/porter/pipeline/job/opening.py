@@ -39,7 +39,7 @@ def require_built(job: Job, artefact: Artefact) -> None:
     """Raise `BadInput` where a file of the artefact is gone, or is not what this run built."""
     for name in changed(job.folder, artefact.files):
         file_digest(job.folder / name)  # raises where it is gone
-        raise BadInput(f"{job.folder / name}: its content is not what this run built; export it again")
+        raise BadInput(f"{job.folder / name}: changed after this run built it. Run `porter export` again")
 
 
 @contextmanager

@@ -195,7 +195,7 @@ def _read_results(path: Path) -> KitResults:
 def _is_own(found: Found, path: Path) -> bool:
     """Whether a file lies in the imported folder; a link that leads out of it is noted as broken, and not looked at."""
     if leads_out(found.folder, path):
-        found.broken.append((path, "a link that leads out of the imported folder; it was not read"))
+        found.broken.append((path, "a link that leads out of the imported folder; ignored"))
         return False
     return is_regular(path)
 

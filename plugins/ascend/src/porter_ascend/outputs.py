@@ -66,7 +66,7 @@ class OutputFolder(ReturnedOutputs):
                 numbers = self._files.setdefault(found["image"], {})
                 number = int(found["output"])
                 if number in numbers:
-                    raise BadInput(f"{one_line(folder / name)}: a second file for the same output of one image")
+                    raise BadInput(f"{one_line(folder / name)}: a second file for the same output of an image")
                 numbers[number] = folder / name
 
     @property

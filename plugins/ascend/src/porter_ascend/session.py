@@ -55,7 +55,7 @@ class AscendSession(Session):
 
         if str(batch.dtype) != "float32" or batch.shape[1:] != self._shape:
             shapes = "×".join(map(str, batch.shape[1:])), "×".join(map(str, self._shape))
-            raise BadInput(f"ascend: the model takes float32 {shapes[1]}, was fed {batch.dtype} {shapes[0]}")
+            raise BadInput(f"ascend: model input is float32 {shapes[1]}, got {batch.dtype} {shapes[0]}")
         with tempfile.TemporaryDirectory(prefix="porter-ascend-") as place:
             folder = Path(place)
             names = self._write(folder / "in", batch)
@@ -63,7 +63,7 @@ class AscendSession(Session):
             outputs = OutputFolder(found)
             missing = outputs.missing(names)
             if missing:
-                raise BadInput(f"{self._tool}: outputs of {len(missing)} of {len(names)} images did not come back")
+                raise BadInput(f"{self._tool}: outputs of {len(missing)} of {len(names)} images are missing")
             rows = [outputs.read(name, self._tensors.outputs) for name in names]
         return {one.name: np.stack([row[one.name] for row in rows]) for one in self._tensors.outputs}
 

@@ -41,7 +41,8 @@ def build_network(model: str) -> nn.Module:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
         raise Missing(
-            f"{model} takes the package {PACKAGE}, which cannot be imported ({one_line(error)}): pip install {PACKAGE}"
+            f"{model} needs the package {PACKAGE}, which cannot be imported ({one_line(error)}). Run: "
+            f"pip install {PACKAGE}"
         ) from error
     with torch.device("cpu"):
         network: nn.Module = EfficientNet.from_name(model.replace("_", "-"))
