@@ -52,10 +52,14 @@ def test_what_looks_like_an_image_is_never_lost_without_a_word(tmp_path: Path) -
     found = find_images(tmp_path)
     assert found.ids == ("a/x.JPEG.jpg", "a/y.JPEG", "b/phone", "b/phone.HEIC", "b/z.heic", "c.jxl")
     assert list(map(str, found.warnings)) == [
-        "2 .heic files cannot be read and count as wrong: Pillow on this machine does not support the format. "
-        "Convert them to PNG",
-        "1 .jxl files cannot be read and count as wrong: Pillow on this machine does not support the format. "
-        "Convert them to PNG",
+        (
+            "2 .heic files cannot be read and count as wrong: Pillow on this machine does not support the format. "
+            "Convert them to PNG"
+        ),
+        (
+            "1 .jxl files cannot be read and count as wrong: Pillow on this machine does not support the format. "
+            "Convert them to PNG"
+        ),
         "1 .svg files are skipped: porter does not read the format",
         "1 .tga files are skipped: porter does not read the format",
         "1 images are skipped: their names begin with a dot",
