@@ -9,7 +9,7 @@ from porter.records.diagnosis import GraphDiagnosis, NodeFinding, OptimisationCh
 from porter.records.message import Message, Text, Value
 
 STATIC_SHOWN, NODES_SHOWN = 5, 4
-FORMS = {"reference": Message("the reference"), "exported afresh": Message("the model exported afresh")}
+FORMS = {"reference": Message("the reference"), "exported afresh": Message("the re-exported model")}
 """What sentences call the forms of a model that are no artefact, by their name in the record."""
 
 

@@ -56,7 +56,7 @@ class Caches:
             job.data.manifest  # noqa: B018 - needed for every key; without images, plugin or config none can be told
             self._obstacle = ""
         except PorterError as error:
-            self._obstacle = f"cannot be told: {one_line(error)}"
+            self._obstacle = f"cannot be checked: {one_line(error)}"
 
     def __iter__(self) -> Iterator[Cached]:
         folder = self._job.folder

@@ -112,7 +112,7 @@ def porter_export(loaded: Loaded, request: ExportRequest) -> Exported:
     model = read_onnx(source)
     if done := mended(model):
         request.path.write_bytes(model.SerializeToString())
-        how, call = f"the file as it was given, {done}", f"mend what {source} declares"
+        how, call = f"the file as it was given, {done}", f"correct what {source} declares"
     else:
         shutil.copyfile(source, request.path)
         how, call = "the file as it was given", f"copy {source}"
