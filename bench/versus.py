@@ -303,7 +303,7 @@ def against_benchmark_app(run: Run, model: str, artefact: Artefact, effort: Effo
 
 
 def end_to_end(run: Run, model: str, artefact: Artefact, effort: Effort) -> list[Row]:
-    """Photos to accuracy: porter, the guides' three programs, and the bound 1 / (t_infer + t_pre / cores)."""
+    """Photos to accuracy: porter, the guides' three programs, and the estimate 1 / (t_infer + t_pre / cores)."""
     say(f"{model}: end to end, {len(run.job.data.items)} photos")
     job = run.job
     items, spec = job.data.items, job.spec.preprocess
@@ -333,7 +333,7 @@ def end_to_end(run: Run, model: str, artefact: Artefact, effort: Effort) -> list
     name = f"{model} {precision}, {len(files)} photos to accuracy"
     return [
         Row(name, "images/s", "the guides' three programs, same session", ours, theirs, GUIDES_WAY.get(model)),
-        Row(name, "images/s", "the bound, 1 / (inference + preprocessing / cores)", ours, best, BOUND),
+        Row(name, "images/s", "an estimate, 1 / (inference + preprocessing / cores)", ours, best, BOUND),
     ]
 
 
