@@ -169,7 +169,7 @@ def test_what_cannot_be_told_stays_until_all_goes(tmp_path: Path, run: Run, caps
     damaged(out / "cache/tool/x/1.blob")
     code, text, _ = call(capsys, out, "--prune")
     assert code == 0 and "removed: 1, " in text and "    cache/tool/x: damaged, not what was written\n" in text
-    assert text.count("no installed plugin offers the model 'tiny'") == 6
+    assert text.count("unknown model 'tiny'") == 6
     code, text, _ = call(capsys, out, "--json")
     report = msgspec.json.decode(text, type=CacheReport)
     assert code == 0 and {one.state for one in report.kept} == {CacheState.UNKNOWN} and len(report.kept) == 6

@@ -158,7 +158,7 @@ def test_missing_entries_are_named() -> None:
 
 def test_a_renamed_layer_is_suspected() -> None:
     text = refusal(renamed(make_state(), lambda name: name.replace("classifier", "fc")))
-    assert "the checkpoint has 'fc.weight' of the same shape as 'classifier.weight': was the layer renamed?" in text
+    assert "the checkpoint has 'fc.weight' with the shape of 'classifier.weight': was the layer renamed?" in text
 
 
 def test_only_batch_counters_may_be_absent() -> None:
@@ -192,7 +192,7 @@ def test_another_shape_is_refused_with_both() -> None:
 def test_a_head_of_other_classes_is_named_as_such() -> None:
     hint: dict[str, Any] = {"head": ("classifier",), "head_hint": "MODEL.NUM_CLASSES in net.yaml"}
     text = refusal(make_state(classes=10), **hint)
-    assert text.startswith("its head is for 10 classes, the model is set to 3 (MODEL.NUM_CLASSES in net.yaml); ")
+    assert text.startswith("the checkpoint has 10 classes, the config 3 (MODEL.NUM_CLASSES in net.yaml); ")
     assert "'classifier.weight' is [10, 4], the model has [3, 4]" in text
     # Without knowledge of the head, and where other entries differ too, it is just another shape.
     assert "classes" not in refusal(make_state(classes=10))

@@ -175,7 +175,7 @@ def test_other_archives_are_refused(tmp_path: Path) -> None:
     assert "'c.pth'" in refusal(tmp_path / "b.zip")
     with tarfile.open(tmp_path / "c.tar", "w") as tar:
         tar.add(inner, "c.pth")
-    assert "is a tar archive; if the checkpoint is inside, extract it" in refusal(tmp_path / "c.tar", trust=True)
+    assert "is a tar archive; If the checkpoint is inside, extract it" in refusal(tmp_path / "c.tar", trust=True)
 
 
 def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:

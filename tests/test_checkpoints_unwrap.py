@@ -127,7 +127,7 @@ def test_a_nested_set_is_chosen_by_its_dotted_key() -> None:
 @pytest.mark.parametrize("asked", ["state_dict_em", "", "epoch", "state_dict.0", "model\x1b[31m"])
 def test_an_unknown_choice_lists_what_there_is(asked: str) -> None:
     text = refusal({"state_dict": STATE, "state_dict_ema": OTHER, "epoch": 1}, weights=asked)
-    assert "there are weights under 'state_dict', 'state_dict_ema'" in text
+    assert "Weights are under 'state_dict', 'state_dict_ema'" in text
     assert "it holds '0.weight' (Tensor 2x3), '0.bias' (Tensor 2)" in refusal(STATE, weights="state_dict")
 
 
@@ -143,7 +143,7 @@ def test_one_dictionary_under_two_keys_is_no_choice() -> None:
 
 def test_unusual_keys_are_listed_and_not_guessed() -> None:
     content = {"generator": STATE, "discriminator": OTHER, "epoch": 1}
-    assert "tensors under 'generator', 'discriminator'. Choose with --weights" in refusal(content)
+    assert "tensors under 'generator', 'discriminator'. Choose one with --weights" in refusal(content)
     found = find(content, weights="discriminator")
     assert is_state(found, OTHER)
     assert found.beside == ("generator", "epoch")

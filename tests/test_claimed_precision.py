@@ -103,7 +103,7 @@ def within(model: onnx.ModelProto) -> None:
 def test_rounded_weights_are_told_from_the_errors(tmp_path: Path, precision: str) -> None:
     run = verified(tmp_path, Changing(lambda model: round_weights(model, precision)))
     assert parity(run).state is State.FAIL
-    assert f"fp32 is claimed, and its errors are those of weights rounded to {precision}" in said(run)
+    assert f"fp32 but its errors match weights rounded to {precision}" in said(run)
     assert signs(run).alike[precision] > 0.9
     assert "does not have the precision that it claims" in str(parity(run).advice[0])
 
@@ -213,7 +213,7 @@ def test_bf16_as_claimed_is_quiet_and_one_that_is_finer_or_coarser_is_not() -> N
     found = judged("bf16", relative_rms=1e-6)
     assert "errors are those of a finer precision" in str(found.contradictions[0])
     found = judged("bf16", relative_rms=4e-2, rounded={"bf16": 4e-3}, alike={"bf16": 0.1})
-    assert "10 times what weights rounded to it make" in str(found.contradictions[0])
+    assert "10 times those of weights rounded to it" in str(found.contradictions[0])
     assert not judged("bf16", relative_rms=1e-2, rounded={"bf16": 4e-3}, alike={"bf16": 0.5}).contradictions
     assert "40 of 49" in str(judged("bf16", relative_rms=4e-3, layers={"bf16": 40, "fp32": 9}).notes[0])
 

@@ -37,7 +37,7 @@ def porter(*arguments: str, cwd: Path | None = None, **environment: str) -> subp
     [
         (["rnu"], 2, "no such command 'rnu'. Did you mean 'run'?"),
         (["run"], 2, "Missing argument 'MODEL'"),
-        (["run", "no-such-model"], 2, "no installed plugin offers the model 'no-such-model'"),
+        (["run", "no-such-model"], 2, "unknown model 'no-such-model'"),
         (["run", "hrnte"], 2, "did you mean 'hrnet'?"),
         (["run", "hrnet", "--confg", "x"], 2, "--confg"),
         (["run", "hrnet", "--config", "nowhere.yaml", "--checkpoint", "x"], 2, "--config nowhere.yaml: no such file"),
@@ -51,7 +51,7 @@ def porter(*arguments: str, cwd: Path | None = None, **environment: str) -> subp
         (["run", "hrnet", "--max-drop", "inf"], 2, "'inf' is not a finite number"),
         (["run", "hrnet", "--atol", "nan"], 2, "'nan' is not a finite number"),
         (["run", "hrnet", "--rtol", "1e999"], 2, "'1e999' is not a finite number"),
-        (["run", "hrnet", "--runtime", "abacus"], 3, "no installed plugin offers the runtime 'abacus'"),
+        (["run", "hrnet", "--runtime", "abacus"], 3, "unknown runtime 'abacus'"),
         (["run", "hrnet", "--provider", "Abacus"], 3, "no provider 'Abacus'"),
         (["run", "hrnet", "--precision", "fp16"], 2, "onnxruntime offers precision fp32, int8 here, not fp16"),
         (["verify", "--out", "empty"], 2, "no run here to go on with"),

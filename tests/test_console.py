@@ -173,8 +173,8 @@ def test_what_other_options_cost_is_said(photos: Path, here: Porter) -> None:
     assert done.code == 0, done.err
     notes = [line for line in done.err.splitlines() if line.startswith("note: ")]
     assert notes == [
-        "note: --threads, --streams changed: cleared parity, evaluations, comparisons, performance",
-        f"note: removed {DOCUMENTS}: they show an earlier record; `porter report {out}` writes them again",
+        "note: --threads, --streams changed; cleared parity, evaluations, comparisons, performance",
+        f"note: removed {DOCUMENTS}: they belong to an earlier record; `porter report {out}` writes them again",
         "note: removed predictions.csv, result.json: they belong to an outdated evaluation",
     ]
     again = here("bench", "--plugin", ONE, "--out", str(out))

@@ -153,7 +153,7 @@ def test_the_script_checks_its_inputs_and_its_target(tmp_path: Path) -> None:
         return done.returncode, done.stderr
 
     code, said = reproduce(tmp_path / "new")
-    assert code == 2 and "no installed plugin offers the model 'tiny'" in said, "the inputs are right: it went on"
+    assert code == 2 and "unknown model 'tiny'" in said, "the inputs are right: it went on"
     assert reproduce() == reproduce("") == (2, "usage: reproduce.sh NEW_FOLDER\n")
     assert reproduce(out) == (2, f"{out}: exists already. Name a new folder\n")
     odd.write_text("other labels")

@@ -90,7 +90,7 @@ def test_a_fault_that_the_record_does_not_know_is_found_again(tmp_path: Path) ->
     assert run.diagnose() is ExitCode.VERDICT_FAILED
     found = run.record.diagnosis
     assert found is not None and found.findings[0].cause == "runtime shuffled-rows"
-    assert "24 of 24 rows wrong; batch 4, threads 1, streams 1" in str(found.findings[0].text)
+    assert "24 of 24 samples wrong; batch 4, threads 1, streams 1" in str(found.findings[0].text)
 
 
 def eps(network: Any) -> Callable[[], None]:

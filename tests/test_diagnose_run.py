@@ -261,7 +261,7 @@ def test_a_users_own_tensors_are_checked(tmp_path: Path) -> None:
     [
         (["run"], "'OUT'"),
         (["run", "nowhere"], "no run record here"),
-        (["nowhere"], "no command 'nowhere'; to diagnose a run: porter diagnose run nowhere"),
+        (["nowhere"], "no command 'nowhere'; To diagnose a run: porter diagnose run nowhere"),
         (["graph"], "did you mean 'graphs'?"),
         (["graphs", "--reference", "a.onnx"], "--candidate"),
         (["graphs", "--reference", "a.onnx", "--candidate", "b.onnx"], "a.onnx"),

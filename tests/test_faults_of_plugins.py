@@ -139,7 +139,7 @@ class OwnInfer(TinyPlugin):
 
 def test_an_infer_hook_that_loses_the_output(data: Path) -> None:
     text = error_of(OwnInfer(), data)
-    assert text == "plugin 'tiny': porter_infer gave no output 'class', which the spec names first; it gave scores"
+    assert text == "plugin 'tiny': porter_infer gave no output 'class', the first in the spec. It gave scores"
 
 
 class OwnPreprocess(TinyPlugin):
@@ -257,7 +257,7 @@ def figures(**figure: Any) -> dict[str, Any]:
         (wrong(resize=-1), "preprocess.resize: -1; at least 1 pixel"),
         (wrong(mean=(0.5,)), "preprocess.mean: 1 values; 3, one a channel"),
         (wrong(std=(0.5, 0.5)), "preprocess.std: 2 values for 3 of preprocess.mean"),
-        (wrong(std=(0.5, 0.0, 0.5)), "preprocess.std: 0.0 among its values; it divides a channel"),
+        (wrong(std=(0.5, 0.0, 0.5)), "preprocess.std: 0.0 among its values; which divides a channel"),
         (wrong(mean=(0.5, float("nan"), 0.5)), "preprocess.mean: nan among its values"),
         (wrong(divisor=0.0), "preprocess.divisor: 0.0; the divisor of grey values"),
         (image("N", 4, 16, 16), "inputs[0].shape: N×4×16×16, 4 channels; images come as N×3×16×16"),

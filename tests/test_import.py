@@ -111,7 +111,7 @@ def test_only_runtimes_that_take_results_back_can_be_named(tmp_path: Path, back:
     with pytest.raises(Missing, match=r"'elsewher'. Did you mean .*; runtimes that import results: elsewhere$"):
         imported(back, tmp_path / "out", runtime="elsewher")
     with pytest.raises(
-        BadInput, match=r"^runtime onnxruntime takes no results back; runtimes that import results: else"
+        BadInput, match=r"^runtime onnxruntime cannot import results; runtimes that import results: else"
     ):
         imported(back, tmp_path / "out", runtime="onnxruntime")
     assert not (tmp_path / "out").exists()
@@ -126,7 +126,7 @@ def test_the_command_names_them_on_one_line(
             main(["import", runtime, str(back), "--model", "onnx"])
         assert stopped.value.code == code
         said = capsys.readouterr()
-        assert said.out == "" and said.err.count("\n") == 1 and "results are taken back by" in said.err
+        assert said.out == "" and said.err.count("\n") == 1 and "runtimes that import results" in said.err
 
 
 @pytest.mark.parametrize(

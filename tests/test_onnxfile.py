@@ -76,7 +76,7 @@ def test_weights_outside_the_file_are_refused_wherever_they_hang(
     path.write_bytes(place(numpy_helper.from_array(np.ones(1, np.float32), "w")).SerializeToString())
     read_onnx(path)
     path.write_bytes(place(outside("w")).SerializeToString())
-    with pytest.raises(BadInput, match=r"tiny\.onnx: 1 weights lie outside the file \(first: w\)"):
+    with pytest.raises(BadInput, match=r"tiny\.onnx: 1 weights are outside the file \(first: w\)"):
         read_onnx(path)
 
 

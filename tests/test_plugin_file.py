@@ -131,7 +131,7 @@ def test_the_record_has_its_content_and_going_on_notices_a_change(place: Path, r
     assert (use.plugin, use.distribution) == ("link.py", "")
     assert use.source_sha256 == read_plugin_file("mine.py").sha256
     again = run("--plugin", "link.py")
-    assert "note: kept from the run of" in again.err and "evaluate" not in again.err
+    assert "note: reused from the run of" in again.err and "evaluate" not in again.err
     with (place / "mine.py").open("a", encoding="utf-8") as stream:
         stream.write("# another comment\n")
     changed = run("--plugin", "link.py")

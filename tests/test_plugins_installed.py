@@ -177,7 +177,7 @@ def test_a_plugin_says_which_porter_it_was_made_for(site: Site, requires: list[s
     shown = site.porter("plugins").stdout
     if state == "failed":
         assert "good_module" not in sys.modules
-        wanted = f"made for porter-core {made_for}, this is {__version__}: install a version of the plugin for"
+        wanted = f"made for porter-core {made_for}, this is {__version__}: Install a version of the plugin for"
         assert info.reason.startswith(wanted) and wanted in shown
     elif made_for:
         assert f"  {made_for} " in shown

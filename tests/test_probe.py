@@ -180,7 +180,7 @@ def test_what_is_no_array_is_a_fault_as_well(saved: Path) -> None:
     request = ProbeRequest(onnx=saved, precision="fp32", threads=1)
     candidate, behind = open_probe(offering(WithProbe(Lists)), "book", request)
     found = diagnose_graphs(OnnxProbe(network(), "a.onnx", threads=1), candidate, [images()], behind=behind)
-    assert found.failures == ("plugin 'book': probe() of runtime 'book': fetch() gave list in place of an array",)
+    assert found.failures == ("plugin 'book': probe() of runtime 'book': fetch() gave list instead of an array",)
 
 
 class Both:

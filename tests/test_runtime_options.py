@@ -26,7 +26,7 @@ class Tuned(Elsewhere):
         (["tuned.mode=quick"], "mode takes one of fast, small"),
         (["tuned.shares=1"], "has no option 'shares', it has share, mode"),
         (["other.share=1"], "this run does not use runtime 'other', it uses tuned"),
-        (["tuned.share=1", "tuned.share=2"], "given before as tuned.share=1. Give it once"),
+        (["tuned.share=1", "tuned.share=2"], "given twice, first as tuned.share=1. Give it once"),
     ],
 )
 def test_a_wrong_one_is_named(given: list[str], problem: str) -> None:

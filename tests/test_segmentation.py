@@ -336,7 +336,7 @@ def test_reproduce_checks_the_folder_of_masks(few: Path, tmp_path: Path) -> None
 
     unchanged = reproduce()
     assert "inputs: those of the record\n" in unchanged.stdout
-    assert "no installed plugin offers the model 'shapes'" in unchanged.stderr, "it went on to the run"
+    assert "unknown model 'shapes'" in unchanged.stderr, "it went on to the run"
     (few / "masks/shapes 000.png").rename(few / "masks/other.png")
     changed = reproduce()
     assert changed.returncode == 2

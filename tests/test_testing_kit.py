@@ -399,7 +399,7 @@ BAD: list[tuple[type, str]] = [
     (HalfLoaded, "porter_load: the report says that 7 of 9 entries were loaded"),
     (MoreClasses, "porter_describe: output 'class' is declared ('N', 2), the model gives (3, 5) for 3 images"),
     (WrongName, "porter_export: export check failed: its outputs are logits, not class"),
-    (BakedBatch, "It is right at batch 2 only: the graph has a fixed batch size, e.g. in a Reshape"),
+    (BakedBatch, "It is correct at batch 2 only: the graph has a fixed batch size, e.g. in a Reshape"),
     (LosingRows, "porter_postprocess returned 2 predictions, it must return a list of 3 predictions, one a row"),
     (BatchwisePredictions, "porter_postprocess: row 0 of a batch of 3 gets another prediction than the same row alone"),
     (ChangingSpec, "porter_describe: two calls with the same request give different specs"),

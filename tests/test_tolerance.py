@@ -48,7 +48,7 @@ def test_a_half_precision_is_held_to_an_estimate(
 def test_what_the_user_asks_for_binds_at_any_precision() -> None:
     bound = bound_for(RunRequest(model="any", atol=0.5), PRECISIONS["bf16"], {"Conv": 4})
     assert bound.tolerance == Tolerance(atol=0.5, rtol=4 * 2**-8), "the other part stays that of the precision"
-    assert bound.binding and str(bound.source) == "as asked for"
+    assert bound.binding and str(bound.source) == "as requested"
 
 
 class Off(Session):
@@ -111,5 +111,5 @@ def test_broken_outputs_fail_at_any_precision(run: Run) -> None:
 
 
 def test_a_bound_that_binds_fails(run: Run) -> None:
-    binding = Bound(tolerance=ESTIMATE.tolerance, source="as asked for", binding=True)
+    binding = Bound(tolerance=ESTIMATE.tolerance, source="as requested", binding=True)
     assert not parity_of(run, binding, 0.01).passed

@@ -201,8 +201,8 @@ def test_a_value_becomes_its_type(key: str, value: Any, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "problem"),
     [
-        ("whole", None, "whole: has no value. Give one"),
-        ("text", None, "text: has no value. Give one"),
+        ("whole", None, "whole: has no value. Set one"),
+        ("text", None, "text: has no value. Set one"),
         ("whole", "x", "whole: a whole number is needed, found 'x'"),
         ("whole", True, "whole: a whole number is needed, found True"),
         ("whole", 1.5, "whole: a whole number is needed, found 1.5"),
@@ -218,7 +218,7 @@ def test_a_value_becomes_its_type(key: str, value: Any, expected: Any) -> None:
         ("wholes", [1, "x"], "wholes[1]: a whole number is needed, found 'x'"),
         ("wholes", ["x"], "wholes: a whole number is needed, found 'x'"),
         ("wholes", "x", "wholes: a whole number is needed, found 'x'"),
-        ("wholes", [], "wholes: 0 values, 1 to 16 are taken"),
+        ("wholes", [], "wholes: 0 values, expected 1 to 16"),
         ("wholes", [1] * 17, "wholes: 17 values"),
         ("wholes", "", "wholes: a whole number is needed, found ''"),
         ("text", 8, "text: text is needed, found 8. Put it in quotes"),

@@ -107,7 +107,7 @@ CASES = [
     Case(
         name="names that lead out",
         command=ONNX,
-        says="no label matches any image by name; the file has '../../../etc/passwd'",
+        says="no label matches an image by name. The file has '../../../etc/passwd'",
         files=_labels("../../../etc/passwd 0\n/etc/shadow 1\n"),
     ),
     Case(
@@ -125,7 +125,7 @@ CASES = [
     Case(
         name="a flat folder and no labels",
         command=ONNX.replace("--labels labels.txt ", ""),
-        says="no labels: the data folder holds 9 images and no class folders",
+        says="no labels: the data folder has 9 images and no class folders",
     ),
     Case(
         name="labels and a class map",
@@ -166,13 +166,13 @@ CASES = [
     Case(
         name="an archive for a folder",
         command=ONNX.replace("--data val", "--data val.tar"),
-        says="--data val.tar: an archive: unpack it and give its folder, or use --data tar://::val.tar",
+        says="--data val.tar: an archive. Unpack it and use its folder, or use --data tar://::val.tar",
         files={"val.tar": "x"},
     ),
     Case(
         name="a compressed archive for a folder",
         command=ONNX.replace("--data val", "--data val.tar.gz"),
-        says="--data val.tar.gz: an archive: unpack it and give its folder$",
+        says="--data val.tar.gz: an archive. Unpack it and use its folder$",
         files={"val.tar.gz": "x"},
     ),
     Case(name="map: absent", command=MAP, says="--class-map map: no such file", files=dict(FOLDERS)),

@@ -44,7 +44,7 @@ CASES = [
     Case(
         name="none",
         command="report val",
-        says="val/run.json: no run record here; `porter run MODEL --out val` makes one",
+        says="val/run.json: no run record. Create one with `porter run MODEL --out val` makes one",
     ),
     Case(name="empty", command=REPORT, says="out/run.json: not a run record", files=_raw("")),
     Case(name="text", command=REPORT, says="out/run.json: not a run record", files=_raw("not json")),
@@ -131,14 +131,14 @@ CASES = [
     Case(
         name="a model that no plugin offers",
         command="verify --out out",
-        says="no installed plugin offers the model 'nobody'",
+        says="unknown model 'nobody'",
         files=_record(lambda d: d["request"].update(model="nobody")),
     ),
     Case(
         name="a runtime that no plugin offers",
         command="bench --out out",
         code=3,
-        says="no installed plugin offers the runtime 'nobody'",
+        says="unknown runtime 'nobody'",
         files=_artefact("runtime", "nobody"),
     ),
     Case(

@@ -165,10 +165,10 @@ def test_uv_makes_it_where_it_is_on_the_path(
 def test_doctor_and_env_show_and_remove_it(porter: Run, requirements: Path) -> None:
     place = place_of("little", WorkerEnvironment(requirements=requirements))
     _, told, _ = porter("doctor")
-    assert f"not made yet: made at first use, in {place.folder}" in told
+    assert f"created at first use in {place.folder}" in told
     assert f"{place.name}  little   not made yet" in porter("env", "list")[1]
     code, _, problem = porter("env", "remove", place.name)
-    assert code == 2 and "no environment of that name was made" in problem
+    assert code == 2 and "no such environment" in problem
     python_of("little", WorkerEnvironment(requirements=requirements), Progress())
     assert f"{place.folder}: made, " in porter("doctor")[1]
     [found] = json.loads(porter("env", "list", "--json")[1])["environments"]
@@ -191,7 +191,7 @@ def test_env_remove_says_what_it_needs(porter: Run) -> None:
         code, _, problem = porter("env", "remove", *arguments)
         assert code == 2 and "name the environments to remove, or use --all" in problem
     code, _, problem = porter("env", "remove", "../site")
-    assert code == 2 and "no environment of that name was made" in problem
+    assert code == 2 and "no such environment" in problem
 
 
 def test_an_interpreter_that_is_absent_is_said_by_doctor(porter: Run) -> None:

@@ -18,7 +18,7 @@ from porter.records.message import Message, Text
 
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _WORDNET_OFFSET = re.compile(r"[0-9]{8}", re.ASCII)
-_WAY_OUT = "use --class-map with lines `FOLDER index`"
+_WAY_OUT = "Give a class map (lines `FOLDER index`) with --class-map"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def labels_from_folders(
     else:
         classes, source = _by_name(folders, num_classes, class_names, ids, root)
         if offset:
-            raise BadInput(f"--label-offset {offset}: the class folders have names, not numbers; {_WAY_OUT}")
+            raise BadInput(f"--label-offset {offset}: the class folders have names, not numbers. {_WAY_OUT}")
     if offset:
         source = Message("{source}, minus {offset}", source=source, offset=offset)
     doubt = numbering_warning(set(classes.values()), num_classes) if by_index and offset == 0 else None
@@ -108,10 +108,10 @@ def _by_number(folders: Sequence[str], num_classes: int, class_names: tuple[str,
         if problem := range_problem(number, num_classes, offset, numbers.values()):
             raise BadInput(f"class folder {folder!r}: {problem}")
         if seen.setdefault(number, folder) != folder:
-            raise BadInput(f"class folders {seen[number]!r} and {folder!r} have the same number; {_WAY_OUT}")
+            raise BadInput(f"class folders {seen[number]!r} and {folder!r} have the same number. {_WAY_OUT}")
         if names.get(folder, number - offset) != number - offset:
             raise BadInput(
-                f"class folder {folder!r} is both a number and the name of class {names[folder]}; {_WAY_OUT}"
+                f"class folder {folder!r} is both a number and the name of class {names[folder]}. {_WAY_OUT}"
             )
     return {folder: number - offset for folder, number in numbers.items()}
 
@@ -125,7 +125,7 @@ def _by_name(
     if all(found.values()):
         twice = next((folder for folder in folders if len(found[folder]) > 1), None)
         if twice is not None:
-            raise BadInput(f"class folder {twice!r}: the model has several classes of that name; {_WAY_OUT}")
+            raise BadInput(f"class folder {twice!r}: the model has several classes of that name. {_WAY_OUT}")
         source = Message("class folders, numbered by the model's class names")
         return {folder: found[folder][0] for folder in folders}, source
     if problem := one_level_off(root, ids):
@@ -133,11 +133,11 @@ def _by_name(
     numeric = [folder for folder in folders if _NUMBER.fullmatch(folder)]
     if numeric and len(numeric) < len(folders):
         other = next(folder for folder in folders if folder not in numeric)
-        raise BadInput(f"class folders mix numbers ({numeric[0]!r}) and names ({other!r}); {_WAY_OUT}")
+        raise BadInput(f"class folders mix numbers ({numeric[0]!r}) and names ({other!r}). {_WAY_OUT}")
     if len(folders) != num_classes:
         raise BadInput(
             f"{len(folders)} class folders ({some_of(folders)}) for a model of {num_classes} classes,"
-            f" and their names do not tell which{_unnamed(folders, found, class_names)}; {_WAY_OUT},"
+            f" and their names do not tell which{_unnamed(folders, found, class_names)}. {_WAY_OUT},"
             f" or a label file with --labels{deeper_classes(ids, num_classes)}"
         )
     source = Message(

@@ -75,7 +75,7 @@ def no_images(root: str, passed_over: Iterable[str]) -> str:
     archives = sorted(name for name in passed_over if name.lower().endswith(ARCHIVES))
     if archives:
         return (
-            f"{one_line(root)}: no images, but {len(archives)} archives ({archives[0]!r}, …): unpack them, or give"
+            f"{one_line(root)}: no images, but {len(archives)} archives ({archives[0]!r}, …): unpack them, or use"
             f" --data {_archive_url(f'{root}/{archives[0]}')}"
         )
     kinds = ", ".join(f"{count} {kind}" for kind, count in _kinds(passed_over))

@@ -12,7 +12,7 @@ from porter.errors import BadInput, one_line
 from porter.records.message import Message, Text
 
 FORMS = "imagenet_class_index.json, LOC_synset_mapping.txt, synset_words.txt or lines `NAME index`"
-_MAP = f"give a class map with --class-map ({FORMS})"
+_MAP = f"Give a class map with --class-map ({FORMS})"
 DEVKIT_CLASSES = 1000
 
 
@@ -118,8 +118,8 @@ class LabelClasses:
     def _unnamed(self, line: LabelLine) -> None:
         where = self._where(line)
         if WORDNET.fullmatch(line.label):
-            raise BadInput(f"{where} is a WordNet id, and the model has no class names; {_MAP}")
-        raise BadInput(f"{where} is not a whole number, and the model has no class names; {_MAP}")
+            raise BadInput(f"{where} is a WordNet id, and the model has no class names. {_MAP}")
+        raise BadInput(f"{where} is not a whole number, and the model has no class names. {_MAP}")
 
     def _named(self, line: LabelLine) -> int:
         assert self._names is not None
@@ -136,7 +136,7 @@ class LabelClasses:
         if self._known.map is not None:
             raise BadInput(f"{where} is not in the class map {one_line(self._known.map.path)}")
         what = "is a WordNet id" if WORDNET.fullmatch(line.label) else "is not a whole number"
-        raise BadInput(f"{where} {what}, and not a class name of the model; {_MAP}")
+        raise BadInput(f"{where} {what}, and not a class name of the model. {_MAP}")
 
     def _where(self, line: LabelLine) -> str:
         of = f" of {line.name!r}" if line.name else ""

@@ -79,7 +79,7 @@ def _lines(path: Path, text: str, layout: Layout) -> Iterator[LabelLine]:
             raise BadInput(f"{one_line(path)}, line {number}: {error}") from None
         if not label or not (name or layout.alone):
             raise BadInput(
-                f"{one_line(path)}, line {number}: {one_line(line[:80])!r} expected `NAME label` or `NAME,label`"
+                f"{one_line(path)}, line {number}: expected `NAME label` or `NAME,label`, found {one_line(line[:80])!r}"
             )
         yield LabelLine(name, label, number)
 

@@ -15,7 +15,7 @@ from porter.records.message import Message, Text
 
 _IMAGENET = re.compile(r"ILSVRC20[0-9]{2}_(?:val|test)_([0-9]{8})", re.ASCII)
 """Names of ImageNet's own images, whose numbers are those of the lines in its lists of labels."""
-_ALONE = "write the image name beside each label: `NAME label`"
+_ALONE = "Write the image name beside each label: `NAME label`"
 
 
 class Unmatched(BadInput):
@@ -54,7 +54,7 @@ def match_labels(ids: Sequence[str], file: LabelFile, known: KnownClasses) -> Ma
 def listed_labels(file: LabelFile, known: KnownClasses) -> list[tuple[str, int]]:
     """Name and class of every line, for where the images themselves are not here. Raises what `match_labels` does."""
     if file.alone:
-        raise BadInput(f"{file.at(1)}: a label without a name; {_ALONE}")
+        raise BadInput(f"{file.at(1)}: a label without a name. {_ALONE}")
     classes = LabelClasses(file, known)
     return [(line.name, classes.index(line)) for line in file.read()]
 
@@ -223,7 +223,7 @@ def _by_position(ids: Sequence[str], file: LabelFile, classes: LabelClasses) -> 
         source = Message("label file {name}, one label per line, in the order of image names", name=file.path.name)
     else:
         raise Unmatched(
-            f"{one_line(file.path)}: {count} labels without names for {len(ids)} images ({some_of(ids)}); {_ALONE}"
+            f"{one_line(file.path)}: {count} labels without names for {len(ids)} images ({some_of(ids)}). {_ALONE}"
         )
     found = {images[place]: classes.index(line) for place, line in enumerate(file.read(), 1) if place in images}
     labels = {image_id: found[image_id] for image_id in ids}
@@ -249,7 +249,7 @@ def _require_one_order(ids: Sequence[str], file: LabelFile) -> None:
             raise BadInput(
                 f"{file.at(first + 1)}: labels without names, and the order of the images is ambiguous: "
                 f"sorted {way}, image"
-                f" {first + 1} is {other[first]!r}, else {ordered[first]!r}; {_ALONE}"
+                f" {first + 1} is {other[first]!r}, else {ordered[first]!r}. {_ALONE}"
             )
 
 

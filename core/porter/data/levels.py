@@ -27,14 +27,14 @@ def one_level_off(root: str, ids: Sequence[str]) -> str:
     if len(splits) > 1 or (splits and splits == inside):
         meant = min(splits, key=_preference)
         return (
-            f"--data {one_line(root)}: {some_of(splits)} are splits, not classes:"
-            f" use --data {one_line(_below(root, [*around, meant]))}{_and_labels(ids, [*around, meant])}"
+            f"--data {one_line(root)}: {some_of(splits)} are splits, not classes."
+            f" Use --data {one_line(_below(root, [*around, meant]))}{_and_labels(ids, [*around, meant])}"
         )
     if not around:
         return ""
     return (
-        f"--data {one_line(root)}: everything lies in {'/'.join(around)!r}, which is no class:"
-        f" use --data {one_line(_below(root, around))}{_and_labels(ids, around)}"
+        f"--data {one_line(root)}: everything is in {'/'.join(around)!r}, which is not a class."
+        f" Use --data {one_line(_below(root, around))}{_and_labels(ids, around)}"
     )
 
 

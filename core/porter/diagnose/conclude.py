@@ -172,7 +172,7 @@ def of_labels(record: RunRecord, labels: Sequence[LabelFinding]) -> Found:
         finding(
             f"labels {one.name}",
             Message(
-                "labels: {fault}. Accuracy would be {accuracy:.2f}% instead of {now:.2f}%. {remedy}",
+                "labels: {fault}. Accuracy would be {accuracy:.2f}% instead of {now:.2f}%. Next: {remedy}",
                 fault=one.title,
                 accuracy=one.accuracy,
                 now=100 * one.hits_now / one.count,

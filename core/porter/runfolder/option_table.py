@@ -320,7 +320,7 @@ OPTIONS = (
     Option(
         field="provider",
         metavar="NAME",
-        help="Execution provider, e.g. CUDAExecutionProvider; fails if it is not available",
+        help="Execution provider, e.g. CUDAExecutionProvider; fails if absent",
         default="the runtime's own",
         heading=Heading.EXECUTION,
         makes=("parity", "evaluations", "performance"),

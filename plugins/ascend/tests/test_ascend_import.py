@@ -230,7 +230,7 @@ def test_an_accuracy_of_other_images_than_the_labels_is_named(tmp_path: Path, ba
 def test_predictions_without_a_label_are_named(tmp_path: Path, back: Path) -> None:
     labels = write_outputs(back, 9)
     record = imported(back, tmp_path / "out", labels=labels)
-    assert told(record)[0].startswith("inconsistent: `out_bs4` has outputs of 2 images without a label, as of image7")
+    assert told(record)[0].startswith("inconsistent: `out_bs4` has outputs of 2 images without a label (such as image7")
 
 
 def test_predictions_without_any_labels_are_refused(tmp_path: Path, back: Path) -> None:
@@ -264,7 +264,7 @@ def test_predictions_without_any_labels_are_refused(tmp_path: Path, back: Path) 
         (
             "run_bs4_summary.json",
             '{"NPU_compute_time": {"mean": 10, "count": 3}, "throughput": 400, "npu_compute_time_list": [10, 10]}',
-            "counts 3 calls and lists 2",
+            "counts 3 calls but lists 2",
         ),
         (
             "PureInfer_bs4.log",
@@ -324,7 +324,7 @@ def test_the_rate_on_the_data_set_is_held_against_pure_inference(tmp_path: Path,
         ({}, "nothing to import; looked for perf_vision"),
         ({"folder": "absent"}, "absent: no such folder"),
         ({"model": None}, "cannot tell which model this is. Use --model NAME"),
-        ({"model": "tinny"}, "no installed plugin offers the model 'tinny'. Did you mean 'tiny'"),
+        ({"model": "tinny"}, "unknown model 'tinny'. Did you mean 'tiny'"),
         ({"variant": "w18"}, "--variant w18: model 'tiny' has tiny"),
         ({"variant": "tiny", "config": Path("c.yaml")}, "--config and --variant exclude each other"),
     ],

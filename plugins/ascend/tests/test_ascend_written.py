@@ -110,8 +110,8 @@ def test_of_several_devices_the_speed_is_that_of_one(tmp_path: Path, files: dict
     [one] = record.performance
     assert one.images_per_second == 500.0
     assert record.imported is not None
-    assert any("device 1 of the same run did 400 images/s" in str(note) for note in record.imported.notes)
-    assert "device 1 of the same run did 400 images/s" in (tmp_path / "out/README.md").read_text()
+    assert any("device 1 of the same run reached 400 images/s" in str(note) for note in record.imported.notes)
+    assert "device 1 of the same run reached 400 images/s" in (tmp_path / "out/README.md").read_text()
     assert not any(one.kind == "inconsistent" for one in record.imported.findings)
 
 

@@ -141,7 +141,7 @@ def test_class_names_from_a_file_beside_the_yaml(tmp_path: Path) -> None:
         ("reference.top1", 0.768, "reference.top1: 0.768 looks like a fraction. Give percent"),
         ("reference.top1", 101, "reference.top1: '101' is not within 0..100"),
         ("reference.image_pattern", "val_(", "reference.image_pattern: not a regular expression"),
-        ("task", "segmentation", "reference: published figures are read for task classification only"),
+        ("task", "segmentation", "reference: published figures are supported for task classification only"),
     ],
 )
 def test_a_bad_value_is_named(tmp_path: Path, key: str, value: Any, problem: str) -> None:
@@ -164,7 +164,7 @@ def test_a_file_of_class_names_that_is_not_there_is_named(tmp_path: Path) -> Non
 
 def test_published_figures_belong_to_classification(tmp_path: Path) -> None:
     text = "task: depth\npreprocess: {resize: 8}\nreference: {rmse: 0.3}"
-    assert "line 3: reference: published figures are read for task classification only" in error_of(tmp_path, text)
+    assert "line 3: reference: published figures are supported for task classification only" in error_of(tmp_path, text)
 
 
 def test_a_background_class_belongs_to_classification(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_another_precision_than_the_files_own_is_refused(
     tmp_path: Path, write_model: WriteModel, write_photos: WritePhotos
 ) -> None:
     halved(write_model(), keep=False)
-    with pytest.raises(BadInput, match="--precision int8: the model comes in fp16 and is delivered as it is"):
+    with pytest.raises(BadInput, match="--precision int8: the model is fp16 and delivered as it is"):
         start(tmp_path, write_photos(TEN), precisions=("int8",)).everything()
 
 

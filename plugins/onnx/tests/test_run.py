@@ -142,7 +142,7 @@ def test_digests(tmp_path: Path, write_model: WriteModel, write_photos: WritePho
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"opset": 11}, r"--opset 11: .*tiny\.onnx has opset 13 and is delivered as it is. Leave --opset out"),
+        ({"opset": 11}, r"--opset 11: .*tiny\.onnx has opset 13 and delivered as it is. Leave --opset out"),
         ({"weights": "ema"}, r"--weights ema: an ONNX file has one set of weights"),
         ({"config": None}, r"model 'onnx' needs --config YAML"),
     ],

@@ -120,7 +120,7 @@ def test_outputs_keep_their_names_and_order(tmp_path: Path) -> None:
 
 def test_an_output_of_another_name_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
     spec = replace(SPEC, outputs=(TensorSpec(name="class", shape=("N", 5)),))
-    with pytest.raises(BadInput, match="OpenVINO reads outputs scores, the model has class"):
+    with pytest.raises(BadInput, match="OpenVINO reads the outputs scores, the model has class"):
         Built(tmp_path, spec=spec)
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["network.onnx"]
 
@@ -237,7 +237,7 @@ def test_a_session_for_one_batch_size_is_shaped_for_it(built: Built, feed: np.nd
 
 
 def test_more_threads_than_there_are_is_an_error(built: Built) -> None:
-    with pytest.raises(Missing, match=r"OpenVINO uses \d+ threads of the 4096 asked for. Use --threads \d+"):
+    with pytest.raises(Missing, match=r"OpenVINO uses \d+ threads of the 4096 threads. Use --threads \d+"):
         built.open(threads=4096)
 
 
@@ -358,7 +358,7 @@ def test_a_precision_that_one_runtime_lacks_names_the_one_that_has_it(
 ) -> None:
     run = start(tmp_path / "out", *photos, runtimes=("onnxruntime", "openvino"), precisions=("fp64",))
     with pytest.raises(
-        BadInput, match="onnxruntime offers precision fp32, int8 here, not fp64; no runtime here offers it"
+        BadInput, match="onnxruntime offers precision fp32, int8 here, not fp64; no runtime on this machine has it"
     ):
         run.everything()
     if "bf16" in OFFERED:

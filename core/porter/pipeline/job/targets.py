@@ -161,7 +161,7 @@ def _not_offered(runtime: Runtime, precision: str, registry: Registry) -> BadInp
     others = [f"`--runtime {name} --precision {precision}`" for name, known in offers.items() if precision in known]
     known = {*PRECISIONS, "auto", *(one for names in offers.values() for one in names)}
     near = "" if precision in known else did_you_mean(precision, known)
-    way_out = f"give {' or '.join(others)}" if others else f"no runtime on this machine has it{near}"
+    way_out = f"use {' or '.join(others)}" if others else f"no runtime on this machine has it{near}"
     return BadInput(
         f"{runtime.name} has no {one_line(precision)} on this machine (available: {', '.join(status.precisions)}); "
         f"{way_out}"

@@ -190,7 +190,7 @@ def speed_causes(record: RunRecord) -> tuple[Text, ...]:
 def label_cause(finding: LabelFinding) -> Message:
     """A suspect of the labels with the accuracy it would give; never applied."""
     return Message(
-        "labels: {fault}. {hits} of {count} would be correct ({accuracy:.2f}%) instead of {now}. {remedy}",
+        "labels: {fault}. {hits} of {count} would be correct ({accuracy:.2f}%) instead of {now}. Next: {remedy}",
         fault=finding.title,
         hits=finding.hits,
         count=finding.count,
