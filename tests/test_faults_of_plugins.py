@@ -162,7 +162,7 @@ def test_ints_for_a_task_that_scores_something_else(data: Path) -> None:
 
     assert error_of(Ints(), data) == (
         "plugin 'tiny': porter_postprocess returned a list with int in it, "
-        "it must return Classified, which task 'classification' scores"
+        "must return Classified, which task 'classification' scores"
     )
 
 
@@ -206,9 +206,9 @@ def test_a_session_that_fails_is_its_runtimes_fault(data: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"module": None}, "Loaded whose module is NoneType, it must return a torch.nn.Module there, or a Session as"),
-        ({"module": "net.pt"}, "Loaded whose module is str, it must return a torch.nn.Module there"),
-        ({"module": None, "reference": object()}, "Loaded whose reference is object, it must return a Session there"),
+        ({"module": None}, "Loaded whose module is NoneType, must return a torch.nn.Module there, or a Session as"),
+        ({"module": "net.pt"}, "Loaded whose module is str, must return a torch.nn.Module there"),
+        ({"module": None, "reference": object()}, "Loaded whose reference is object, must return a Session there"),
     ],
 )
 def test_a_model_that_is_none(data: Path, given: dict[str, Any], says: str) -> None:
@@ -257,7 +257,7 @@ def figures(**figure: Any) -> dict[str, Any]:
         (wrong(resize=-1), "preprocess.resize: -1; at least 1 pixel"),
         (wrong(mean=(0.5,)), "preprocess.mean: 1 values; 3, one a channel"),
         (wrong(std=(0.5, 0.5)), "preprocess.std: 2 values for 3 of preprocess.mean"),
-        (wrong(std=(0.5, 0.0, 0.5)), "preprocess.std: 0.0 among its values; which divides a channel"),
+        (wrong(std=(0.5, 0.0, 0.5)), "preprocess.std: 0.0 among its values, which divides a channel"),
         (wrong(mean=(0.5, float("nan"), 0.5)), "preprocess.mean: nan among its values"),
         (wrong(divisor=0.0), "preprocess.divisor: 0.0; the divisor of grey values"),
         (image("N", 4, 16, 16), "inputs[0].shape: N×4×16×16, 4 channels; images come as N×3×16×16"),
@@ -268,9 +268,9 @@ def figures(**figure: Any) -> dict[str, Any]:
         (image("N", 768), "inputs[0].shape: N×768; images come as N×3×16×16, four sizes (write porter_infer"),
         (
             image("N", 3, 16, 16, dtype="float"),
-            "inputs[0].dtype: 'float' is no type of ONNX by numpy's name",
+            "inputs[0].dtype: 'float' is not an ONNX type by its numpy name",
         ),
-        (image("N", 3, 16, 16, dtype="flaot32"), "did you mean 'float32'?"),
+        (image("N", 3, 16, 16, dtype="flaot32"), "Did you mean 'float32'?"),
         (image("N", 3, 16, 16, name="cl\nass"), r"inputs[0].name: 'cl\nass' cannot name a tensor of an ONNX file"),
         (image("N", 3, 16, 16, name=" "), "inputs[0].name: ' ' cannot name a tensor"),
         (image("N", 3, 16, 16, name="class"), "outputs[0].name: 'class' is the name of inputs[0], too"),

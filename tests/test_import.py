@@ -159,7 +159,7 @@ class Wrong(Elsewhere):
     ("runtime", "reason"),
     [
         (Careless(), r"plugin 'elsewhere': take_back\(\) of runtime 'elsewhere'"),
-        (Wrong(), r"take_back\(\) of runtime 'elsewhere' returned dict, it must return Returned"),
+        (Wrong(), r"take_back\(\) of runtime 'elsewhere' returned dict, must return Returned"),
     ],
 )
 def test_a_fault_names_plugin_and_method(tmp_path: Path, back: Path, runtime: Elsewhere, reason: str) -> None:

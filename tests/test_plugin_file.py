@@ -120,7 +120,7 @@ def test_two_of_one_name_cannot_be_told_apart(place: Path, run: Porter) -> None:
     (place / "other").mkdir()
     (place / "other/mine.py").write_text(HELPER)
     done = run("--plugin", "mine.py", "--plugin", "other/mine.py")
-    assert done.err == "porter: error: --plugin other/mine.py: the name 'mine.py' is taken by mine.py\n"
+    assert done.err == "porter: error: --plugin other/mine.py: the name 'mine.py' is used by mine.py\n"
 
 
 def test_the_record_has_its_content_and_going_on_notices_a_change(place: Path, run: Porter) -> None:
@@ -152,7 +152,7 @@ def test_a_plugin_without_a_model_is_one_that_a_run_is_made_from(place: Path, ru
         now = [path.read_bytes()[:200] for path in before]
         assert all(one != other for one, other in zip(now, keys, strict=True))
         keys = now
-    assert "note: plugin 'help.py' is not here: " in run("--plugin", "mine.py").err
+    assert "note: plugin 'help.py' is not here; " in run("--plugin", "mine.py").err
 
 
 def test_no_code_is_loaded_because_a_record_names_it(place: Path, run: Porter, porter: Porter) -> None:
@@ -160,7 +160,7 @@ def test_no_code_is_loaded_because_a_record_names_it(place: Path, run: Porter, p
     for command in ("verify --out out", "bench --out out", "cache out", "diagnose run out"):
         done = porter(*shlex.split(command))
         assert done.code == 2, command
-        says = "out/run.json: made with a plugin that only its file has. Use --plugin mine.py again"
+        says = "out/run.json: made with a plugin from a file. Use --plugin mine.py again"
         assert done.err == f"porter: error: {says}\n"
     assert porter("cache", "out", "--plugin", "mine.py").code == 0
     assert porter("report", "out").code == 0, "from the record alone"

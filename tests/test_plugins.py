@@ -95,12 +95,12 @@ async def yielding(request: Any) -> Any:
         (SimpleNamespace(porter_laod=lambda request: None), "porter_laod: no such hook. Did you mean 'porter_load'?"),
         (marked("prepare", lambda: None), "prepare: no such hook"),
         (SimpleNamespace(porter_models=lambda: ()), "porter_models: not marked with @porter.hookimpl"),
-        (SimpleNamespace(porter_models=["tiny"]), "porter_models: a list, it must be a function"),
+        (SimpleNamespace(porter_models=["tiny"]), "porter_models: a list, must be a function"),
         (
             marked("porter_load", lambda reqest: None),
-            "porter_load: no argument 'reqest'. Did you mean 'request'?; it takes request",
+            "porter_load: no argument 'reqest'. Did you mean 'request'? The hook takes request",
         ),
-        (marked("porter_models", lambda config: []), "porter_models: no argument 'config'; it takes none"),
+        (marked("porter_models", lambda config: []), "porter_models: no argument 'config'. The hook takes none"),
         (
             marked("porter_export", lambda loaded, request=None: None),
             "porter_export: argument 'request' has a default or is keyword-only, so it is not filled",
@@ -111,7 +111,7 @@ async def yielding(request: Any) -> Any:
         ),
         (
             marked("porter_infer", lambda session, **more: None),
-            "porter_infer: **more is not filled. Name the arguments, it takes session, batch, spec",
+            "porter_infer: **more is not filled. Name the arguments. The hook takes session, batch, spec",
         ),
         (TinyPlugin, "the plugin is a class; the entry point must name a module or an instance"),
         (
@@ -156,8 +156,8 @@ def raising() -> list[ModelOffer]:
     [
         (raising, "porter_models raised LookupError: no models today"),
         (lambda: sys.exit(3), "porter_models raised SystemExit: 3"),
-        (lambda: "tiny", "porter_models returned a value of type str, it must return a list of ModelOffer"),
-        (lambda: {"tiny": 1}, "porter_models returned a mapping (dict), it must return a list of ModelOffer"),
+        (lambda: "tiny", "porter_models returned a value of type str, must return a list of ModelOffer"),
+        (lambda: {"tiny": 1}, "porter_models returned a mapping (dict), must return a list of ModelOffer"),
         (lambda: iter(()), "porter_models returned a value of type tuple_iterator"),
         (lambda: 5, "porter_models returned a value of type int"),
         (lambda: ["tiny"], "porter_models returned a list with a value of type str in it"),
@@ -187,7 +187,7 @@ def test_a_plugin_that_fails_at_one_offer_offers_nothing() -> None:
     registry = create_registry([("half", broken)])
     assert info_of(registry, "half").reason == (
         "porter_runtimes returned a list with the class OnnxRuntime (not an instance) in it, "
-        "it must return a list of Runtime"
+        "must return a list of Runtime"
     )
     assert "half" not in registry.models()
 
@@ -231,7 +231,7 @@ def test_a_runtime_that_cannot_say_how_it_is_is_not_available(answer: Any, why: 
 
 def test_two_plugins_with_the_same_model_are_both_named() -> None:
     registry = create_registry([("one", offering("twice")), ("two", offering("twice")), ("tiny", TinyPlugin())])
-    with pytest.raises(BadInput, match=r"'twice' is offered by the plugins 'one' and 'two': switch one off"):
+    with pytest.raises(BadInput, match=r"'twice' is offered by the plugins 'one' and 'two'\. Disable one with"):
         registry.model("twice")
     assert registry.model("tiny")[1].plugin == "tiny"
     assert {info.state for info in registry.infos} == {"active"}

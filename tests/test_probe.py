@@ -163,7 +163,7 @@ class WithProbe(Book):
     ("runtime", "message"),
     [
         (Raising(), r"plugin 'book': probe\(\) of runtime 'book' raised KeyError: 'no such tensor' \(test_probe.py:"),
-        (Other(), r"plugin 'book': probe\(\) of runtime 'book' returned dict, it must return a Probe"),
+        (Other(), r"plugin 'book': probe\(\) of runtime 'book' returned dict, must return a Probe"),
         (
             WithProbe(Broken),
             r"names\(\) of the probe of runtime 'book' raised RuntimeError: driver gone",

@@ -53,7 +53,9 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f"no such command {args[0]!r}{did_you_mean(args[0], COMMANDS)}. See porter --help")
+            raise click.UsageError(
+                f"no such command {args[0]!r}{did_you_mean(args[0], COMMANDS) or '.'} See porter --help"
+            )
         return super().resolve_command(ctx, args)
 
 

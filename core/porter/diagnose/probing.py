@@ -37,7 +37,7 @@ def open_probe(registry: Registry, name: str, request: ProbeRequest) -> tuple[Pr
     if isinstance(probe, OnnxProbe):
         return probe, probe.graph
     if not isinstance(probe, Probe) or not isinstance(getattr(probe, "label", None), str):
-        raise PluginError(f"plugin {plugin!r}: {what} returned {type(probe).__name__}, it must return a Probe")
+        raise PluginError(f"plugin {plugin!r}: {what} returned {type(probe).__name__}, must return a Probe")
 
     def returned(result: Any) -> Any:
         return _arrays(result, plugin, what) if isinstance(result, Mapping) else result

@@ -23,7 +23,7 @@ def bind(graph: Graph, feed: Mapping[str, np.ndarray]) -> dict[str, OrtValue]:
     unknown = [name for name in feed if name not in graph.inputs]
     if unknown:
         near = did_you_mean(unknown[0], graph.inputs)
-        raise BadInput(f"{graph.label}: no input {one_line(unknown[0])!r}{near}. Available: {_listed(graph)}")
+        raise BadInput(f"{graph.label}: no input {one_line(unknown[0])!r}{near or '.'} Available: {_listed(graph)}")
     values = {}
     for name, declared in graph.inputs.items():
         if name not in feed:

@@ -106,14 +106,14 @@ def _check(hook: str, function: Function, mark: Mapping[str, Any], *, is_class: 
 
 
 def _check_parameter(hook: str, parameter: inspect.Parameter, offered: list[str]) -> None:
-    takes = f"it takes {', '.join(offered) or 'none'}"
+    takes = f"The hook takes {', '.join(offered) or 'none'}"
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-        raise HookFault(f"{hook}: {parameter} is not filled. Name the arguments; {takes}")
+        raise HookFault(f"{hook}: {parameter} is not filled. Name the arguments. {takes}")
     plain = parameter.default is parameter.empty and parameter.kind is not parameter.KEYWORD_ONLY
     if parameter.name in offered and not plain:
         raise HookFault(f"{hook}: argument {parameter.name!r} has a default or is keyword-only, so it is not filled")
     if parameter.name not in offered and parameter.default is parameter.empty:
-        raise HookFault(f"{hook}: no argument {parameter.name!r}{did_you_mean(parameter.name, offered)}; {takes}")
+        raise HookFault(f"{hook}: no argument {parameter.name!r}{did_you_mean(parameter.name, offered) or '.'} {takes}")
 
 
 def _mark_of_spec(spec: Function) -> Mapping[str, Any]:

@@ -148,7 +148,7 @@ class Registry:
             )
         listed = ", ".join(sorted(offers)) or "none"
         raise error(
-            f"unknown {kind} {one_line(name)!r}{did_you_mean(name, offers)}. "
+            f"unknown {kind} {one_line(name)!r}{did_you_mean(name, offers) or '.'} "
             f"Available: {listed}{self._failed(name)}{self.switched_off()}"
         )
 

@@ -146,7 +146,7 @@ class Script:
         if call["returns"] != "arrays":
             return {"value": json.loads(json.dumps(result)), "arrays": []}
         if not hasattr(result, "items"):
-            raise TypeError(f"{call['name']}() returned {type(result).__name__}, it must return arrays by name")
+            raise TypeError(f"{call['name']}() returned {type(result).__name__}, must return arrays by name")
         return {"value": None, "arrays": memory.put(dict(result), after=end_of(call["arrays"]))}
 
 
