@@ -58,19 +58,19 @@ def test_colours_in_the_wrong_order_are_named_with_both_figures(tmp_path: Path) 
     run = start(tmp_path / "out", tmp_path / "val", labels, plugin=declared(with_bgr))
     assert run.everything() is ExitCode.VERDICT_FAILED
     assert verdict(run).state is State.FAIL
-    assert "with RGB instead of BGR: Top-1 100.0 instead of 33.3 on 60 images" in said(run)
+    assert "with RGB instead of BGR: Top-1 100.0% instead of 33.3% on 60 images" in said(run)
     # An order of the classes that is learned fits as well; it is no cause ahead of colours.
     assert run.record.label_suspects == () and verdict(run, "data").state is State.PASS
     for name in ("README.md", "report.html"):
         assert "RGB instead of BGR" in (tmp_path / "out" / name).read_text()
-    assert "RGB（而非 BGR）" in (tmp_path / "out/README.zh.md").read_text()
+    assert "RGB（应为 BGR）" in (tmp_path / "out/README.zh.md").read_text()
 
 
 @pytest.mark.parametrize("count", [1, 4, 12])
 def test_of_few_images_nothing_is_said(tmp_path: Path, count: int) -> None:
     labels = write_photos(tmp_path / "val", [k % 3 for k in range(count)])
     run = scored(tmp_path / "out", tmp_path / "val", labels, plugin=declared(with_bgr))
-    assert verdict(run).state is State.PASS and "were not tried against the labels" in said(run)
+    assert verdict(run).state is State.PASS and "were not tried on labelled images" in said(run)
 
 
 def test_a_right_declaration_raises_no_alarm(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_right_declaration_raises_no_alarm(tmp_path: Path) -> None:
     labels.write_text("".join(f"{name} {label}\n" for name, label in noisy))
     run = scored(tmp_path / "out", tmp_path / "val", labels)
     assert run.record.tried is not None and not run.record.tried.better and not run.record.tried.reason
-    assert verdict(run).state is State.PASS and "none is better beyond chance" in said(run)
+    assert verdict(run).state is State.PASS and "none is significantly better" in said(run)
 
 
 def test_grey_images_cannot_tell_colours_apart(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_images_that_exif_turns(tmp_path: Path) -> None:
     labels.write_text("".join(lines))
     run = scored(tmp_path / "out", folder, labels, plugin=TinyPlugin(network=Upper().eval()))
     assert verdict(run).state is State.FAIL or run.record.label_suspects
-    assert "EXIF" in said(run) and "60 of 60 images carry an EXIF orientation" in told(verdict(run, "data"))
+    assert "EXIF" in said(run) and "60 of 60 images have an EXIF orientation" in told(verdict(run, "data"))
 
 
 def test_a_plugin_that_departs_from_its_spec_is_held_against_the_spec(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_plugin_that_departs_from_its_spec_is_held_against_the_spec(tmp_path: 
     labels = write_photos(tmp_path / "val", [k % 3 for k in range(60)])
     run = scored(tmp_path / "out", tmp_path / "val", labels, plugin=Other())
     assert verdict(run).state is State.FAIL
-    assert "with the pipeline that the spec declares: Top-1 100.0 instead of 33.3" in said(run)
+    assert "with the declared preprocessing: Top-1 100.0% instead of 33.3%" in said(run)
 
 
 def test_the_labels_of_a_sound_model_are_blamed_before_its_colours(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_something_else_in_place_of_the_index_is_named(tmp_path: Path, photos: t
     run = start(tmp_path / "out", *photos)
     run.export(), run.preprocess()
     (tmp_path / "out/tensors" / INDEX).write_bytes(b'{"key": "x"}\n')
-    with pytest.raises(BadInput, match=r"index\.jsonl: not an index; delete"):
+    with pytest.raises(BadInput, match=r"index\.jsonl: not an index. Delete"):
         run.evaluate()
     run.preprocess()
     assert len(read_index(tmp_path / "out/tensors").entries) == COUNT

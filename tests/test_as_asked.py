@@ -58,12 +58,12 @@ class Offering(TinyPlugin):
 
 
 LIES: list[tuple[dict[str, Any], str]] = [
-    ({"precision": "bf16"}, "was asked for fp32 and says that its session computes in bf16"),
-    ({"layers": {"bf16": 2, "fp32": 1}}, "was asked for fp32 and says that its session computes 2 layers in bf16"),
-    ({"threads": 7}, "was asked for 1 thread and says that its session uses 7"),
-    ({"streams": 3}, "was asked for 1 stream and says that its session has 3"),
-    ({"provider": "CUDAExecutionProvider"}, "was asked for provider cpu and says that its session runs on CUDAExecut"),
-    ({"batch": 5}, "was asked for any batch size and says that its session is fixed to batch size 5"),
+    ({"precision": "bf16"}, "requested fp32, but its session computes in bf16"),
+    ({"layers": {"bf16": 2, "fp32": 1}}, "requested fp32, but its session computes 2 layers in bf16"),
+    ({"threads": 7}, "requested 1 thread, but its session uses 7"),
+    ({"streams": 3}, "requested 1 stream, but its session has 3"),
+    ({"provider": "CUDAExecutionProvider"}, "requested provider cpu, but its session runs on CUDAExecut"),
+    ({"batch": 5}, "requested any batch size, but its session is fixed to batch size 5"),
 ]
 
 
@@ -91,7 +91,7 @@ def test_what_is_not_as_asked_ends_the_target(said: dict[str, Any], told: str, t
 def test_a_precision_that_is_another_fails_where_the_headline_would_say_it(tmp_path: Path) -> None:
     run = run_of(tmp_path, Saying(precision="fp32"), precisions=("bf16",))
     assert run.everything() is ExitCode.VERDICT_FAILED
-    assert "was asked for bf16 and says that its session computes in fp32" in (tmp_path / "out/README.md").read_text()
+    assert "requested bf16, but its session computes in fp32" in (tmp_path / "out/README.md").read_text()
 
 
 @pytest.mark.parametrize(("said", "told"), LIES[1:5], ids=lambda one: next(iter(one)) if isinstance(one, dict) else "")
@@ -115,7 +115,7 @@ def test_streams_that_nobody_asked_for_may_be_fewer(tmp_path: Path) -> None:
     artefact = run.record.artefacts[0]
     with Subject(artefact=artefact).opened(replace(run.job, request=replace(run.job.request, threads=2))) as session:
         assert session.info.streams == 1
-    with pytest.raises(NotAsAsked, match="asked for 2 streams and says that its session has 1"):
+    with pytest.raises(NotAsAsked, match="requested 2 streams, but its session has 1"):
         open_artefact(run.job, artefact, streams=2, threads=2)
 
 
@@ -124,7 +124,7 @@ def test_threads_that_streams_cannot_share_evenly_are_announced(tmp_path: Path) 
     run.export(), run.verify()
     with closing(open_artefact(run.job, run.record.artefacts[0], threads=3, streams=2)) as session:
         assert (session.info.threads, session.info.streams) == (2, 2)
-        assert str(session.info.announced["threads"]) == "each of 2 streams has the same number of threads"
+        assert str(session.info.announced["threads"]) == "all 2 streams have the same number of threads"
 
 
 def test_the_reference_is_held_to_its_threads(tmp_path: Path) -> None:
@@ -140,7 +140,9 @@ def test_the_reference_is_held_to_its_threads(tmp_path: Path) -> None:
 
     run = start(tmp_path / "out", tmp_path / "val", write_photos(tmp_path / "val", [0, 1, 2]), plugin=Reference())
     run.export()
-    with pytest.raises(PluginError, match=r"'tiny': the session of the reference was asked for 1 threads .* uses 9"):
+    with pytest.raises(
+        PluginError, match=r"'tiny': the session of the reference was requested with 1 threads .* uses 9"
+    ):
         run.verify()
 
 
@@ -210,17 +212,17 @@ def test_layers_may_be_more_exact_than_asked_and_not_less(
     if runs:
         require_as_asked(request, info)
     else:
-        with pytest.raises(NotAsAsked, match=rf"asked for {precision} and says that its session computes \d+ layers"):
+        with pytest.raises(NotAsAsked, match=rf"requested {precision}, but its session computes \d+ layers"):
             require_as_asked(request, info)
 
 
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ({"precision": "fp32"}, "at bf16, precision: was asked for bf16 and says that its session computes in fp32"),
-        ({"threads": 7}, "at fp32, threads: was asked for 1 thread and says that its session uses 7"),
-        ({"streams": 3}, "at fp32, streams: was asked for 1 stream and says that its session has 3"),
-        ({"batch": 5}, "at fp32, batch: was asked for any batch size and says that its session is fixed to batch si"),
+        ({"precision": "fp32"}, "at bf16, precision: requested bf16, but its session computes in fp32"),
+        ({"threads": 7}, "at fp32, threads: requested 1 thread, but its session uses 7"),
+        ({"streams": 3}, "at fp32, streams: requested 1 stream, but its session has 3"),
+        ({"batch": 5}, "at fp32, batch: requested any batch size, but its session is fixed to batch si"),
         ({"announced": {"speed": REASON}}, "announces 'speed', which is none of " + ", ".join(FIELDS)),
     ],
     ids=lambda one: next(iter(one)) if isinstance(one, dict) else "",

@@ -97,7 +97,7 @@ def test_a_session_with_streams_gives_each_call_its_own_outputs(tmp_path: Path, 
     pytest.importorskip(runtime)
     usable = machine.usable_threads()
     if runtime == "openvino" and streams > usable:
-        pytest.skip("OpenVINO makes no more streams than there are threads")
+        pytest.skip("OpenVINO creates at most as many streams as threads")
     run = started(tmp_path, runtimes=(runtime,), threads=usable)
     run.verify()
     job, artefact = run.job, run.record.artefacts[0]
@@ -185,5 +185,5 @@ def test_calls_in_line_are_chosen_where_they_gain_enough(
 
 def test_more_threads_than_processors_are_refused(tmp_path: Path) -> None:
     labels = write_photos(tmp_path / "val", LABELS)
-    with pytest.raises(BadInput, match=r"^--threads 999: this process may use \d+ processors?"):
+    with pytest.raises(BadInput, match=r"^--threads 999: only \d+ processors?"):
         start(tmp_path / "out", tmp_path / "val", labels, threads=999).everything()

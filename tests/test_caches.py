@@ -79,7 +79,7 @@ def test_what_an_interruption_left_is_valid_and_not_whole(tmp_path: Path, photos
     journal.write_bytes(journal.read_bytes()[:-20])
     one = look(run)["cache/predictions/reference.jsonl"]
     assert (one.state, one.entries) == (CacheState.VALID, 4)
-    assert one.reason == "4 of 12 images: the same command goes on"
+    assert one.reason == "4 of 12 images: the same command resumes"
 
 
 @pytest.mark.parametrize("what", ["another option", "another plugin", "another model"])
@@ -124,7 +124,7 @@ def test_a_corrupted_file_is_shown_as_such_and_pruned(tmp_path: Path, run: Run) 
     found = tuple(caches)
     assert {one.state for one in found} == {CacheState.DAMAGED} and all(one.reason for one in found)
     reasons = {one.path: one.reason for one in found}
-    assert reasons["tensors"] == "00000003.npz is not what was written"
+    assert reasons["tensors"] == "00000003.npz was changed after it was written"
     assert "line" in reasons["cache/predictions/reference.jsonl"]
     caches.remove(found)
     assert look(run) == {} and not (out / "cache").exists() and not (out / "outputs").exists()
@@ -149,7 +149,7 @@ def test_files_that_porter_did_not_write_stay(tmp_path: Path, run: Run) -> None:
 def test_a_link_that_leads_out_is_refused(tmp_path: Path, run: Run) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "out/outputs/away").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(BadInput, match="leads out of the run's folder"):
+    with pytest.raises(BadInput, match="leads out of the run folder"):
         Caches(run.job, run.record)
 
 
@@ -169,7 +169,7 @@ def test_what_cannot_be_told_stays_until_all_goes(tmp_path: Path, run: Run, caps
     damaged(out / "cache/tool/x/1.blob")
     code, text, _ = call(capsys, out, "--prune")
     assert code == 0 and "removed: 1, " in text and "    cache/tool/x: damaged, not what was written\n" in text
-    assert text.count("no installed plugin offers the model 'tiny'") == 6
+    assert text.count("unknown model 'tiny'") == 6
     code, text, _ = call(capsys, out, "--json")
     report = msgspec.json.decode(text, type=CacheReport)
     assert code == 0 and {one.state for one in report.kept} == {CacheState.UNKNOWN} and len(report.kept) == 6

@@ -45,7 +45,7 @@ def test_a_wrong_digest_names_both(path: Path) -> None:
     "expected", ["", "abc", "0" * 63, "0" * 65, "g" * 64, "0" * 32, "\x1b[31m" + "0" * 59, "\u0660" * 64]
 )
 def test_a_malformed_digest_is_refused(path: Path, expected: str) -> None:
-    with pytest.raises(BadInput, match="is no sha256 digest, which is 64 hex digits") as caught:
+    with pytest.raises(BadInput, match=r"is not a sha256 digest \(64 hex digits") as caught:
         require_digest(path, expected)
     assert str(caught.value).isprintable()
 

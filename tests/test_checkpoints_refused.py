@@ -72,8 +72,8 @@ def test_every_unknown_class_is_named_that_the_file_lists(tmp_path: Path, encodi
     path = save(tmp_path / "c.pth", content, **ENCODINGS[encoding])
     text = refusal(path)
     listed = {
-        "zip": "'fractions.Fraction', 'types.SimpleNamespace'; ",
-        "legacy": "'fractions.Fraction', and maybe more",
+        "zip": "'fractions.Fraction', 'types.SimpleNamespace'",
+        "legacy": "'fractions.Fraction', perhaps more",
     }
     assert listed[encoding] in text
     assert "numpy" not in text
@@ -94,7 +94,7 @@ def test_a_whole_pickled_model_is_refused_as_such(tmp_path: Path, encoding: str)
     text = refusal(path)
     assert "whole pickled model" in text
     assert "torch.nn.modules.container.Sequential" in text
-    assert "save model.state_dict()" in text
+    assert "Save model.state_dict()" in text
 
 
 def test_pickle_protocol_4_is_read_only_with_trust(tmp_path: Path) -> None:
@@ -122,18 +122,18 @@ def test_torchscript_and_exported_programs_are_named(tmp_path: Path, trust: bool
 
 
 LOOK_ALIKES: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "is empty"),
+    "empty": (b"", "empty"),
     "git lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 86\n", "Git LFS pointer"),
     "html": (b"\n<!DOCTYPE html><html><body>Sign in \xe2\x80", "web page"),
     "xml": (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "web page"),
     "json": (b'{"weight_map": {}}', "JSON"),
-    "text": (b"not found\x0c\n", "text file (it begins 'not found')"),
+    "text": (b"not found\x0c\n", "text file (begins 'not found')"),
     "random": (np.random.default_rng(0).bytes(4096), "neither a PyTorch checkpoint nor"),
     "one byte": (b"\x00", "neither a PyTorch checkpoint nor"),
     "gzip": (b"\x1f\x8b\x08" + bytes(20), "gzip"),
     "hdf5": (b"\x89HDF\r\n\x1a\n" + bytes(20), "HDF5"),
     "pickle": (pickle.dumps({"a": 1}), "plain pickle"),
-    "empty zip": (b"PK\x05\x06" + bytes(18), "nothing in it"),
+    "empty zip": (b"PK\x05\x06" + bytes(18), "is an empty zip archive"),
 }
 
 
@@ -155,7 +155,7 @@ def test_an_onnx_model_is_named(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     assert refusal(tmp_path / "none.pth") == "no such file"
-    assert refusal(tmp_path) == "is a folder, not a file"
+    assert refusal(tmp_path) == "a folder, not a file"
     os.mkfifo(tmp_path / "pipe")
     assert refusal(tmp_path / "pipe") == "is not a regular file"
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
@@ -168,14 +168,14 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
 
 def test_other_archives_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.zeros(2))
-    assert "torch.save did not write (it holds 'x.npy')" in refusal(tmp_path / "a.npz")
+    assert "torch.save did not write (contains 'x.npy')" in refusal(tmp_path / "a.npz")
     inner = save(tmp_path / "c.pth", STATE)
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
         archive.write(inner, "c.pth")
     assert "'c.pth'" in refusal(tmp_path / "b.zip")
     with tarfile.open(tmp_path / "c.tar", "w") as tar:
         tar.add(inner, "c.pth")
-    assert "is a tar archive; if the checkpoint is inside, extract it" in refusal(tmp_path / "c.tar", trust=True)
+    assert "a tar archive. If the checkpoint is inside, extract it" in refusal(tmp_path / "c.tar", trust=True)
 
 
 def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path: Path, encoding: str) -> 
         path.write_bytes(whole[:length])
         refusal(path)
     path.write_bytes(whole[: len(whole) // 2])
-    assert "copy or download it again" in refusal(path)
+    assert "Copy or download it again" in refusal(path)
 
 
 @pytest.mark.parametrize("length", [2**63, 2**40, 10**9, 500])

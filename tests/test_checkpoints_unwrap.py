@@ -127,12 +127,12 @@ def test_a_nested_set_is_chosen_by_its_dotted_key() -> None:
 @pytest.mark.parametrize("asked", ["state_dict_em", "", "epoch", "state_dict.0", "model\x1b[31m"])
 def test_an_unknown_choice_lists_what_there_is(asked: str) -> None:
     text = refusal({"state_dict": STATE, "state_dict_ema": OTHER, "epoch": 1}, weights=asked)
-    assert "there are weights under 'state_dict', 'state_dict_ema'" in text
-    assert "it holds '0.weight' (Tensor 2x3), '0.bias' (Tensor 2)" in refusal(STATE, weights="state_dict")
+    assert "Weights are under 'state_dict', 'state_dict_ema'" in text
+    assert "contains '0.weight' (Tensor 2x3), '0.bias' (Tensor 2)" in refusal(STATE, weights="state_dict")
 
 
 def test_two_equal_candidates_are_refused() -> None:
-    assert "'state_dict', 'model'; choose one with --weights" in refusal({"state_dict": STATE, "model": OTHER})
+    assert "'state_dict', 'model'. Choose one with --weights" in refusal({"state_dict": STATE, "model": OTHER})
     assert "'ema', 'model_ema'" in refusal({"ema": STATE, "model_ema": OTHER})
     assert is_state(find({"state_dict": STATE, "model": OTHER}, weights="model"), OTHER)
 
@@ -143,7 +143,7 @@ def test_one_dictionary_under_two_keys_is_no_choice() -> None:
 
 def test_unusual_keys_are_listed_and_not_guessed() -> None:
     content = {"generator": STATE, "discriminator": OTHER, "epoch": 1}
-    assert "tensors under 'generator', 'discriminator'; choose with --weights" in refusal(content)
+    assert "tensors under 'generator', 'discriminator'. Choose one with --weights" in refusal(content)
     found = find(content, weights="discriminator")
     assert is_state(found, OTHER)
     assert found.beside == ("generator", "epoch")
@@ -152,15 +152,15 @@ def test_unusual_keys_are_listed_and_not_guessed() -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ({"epoch": 3, "arch": "x", "state_dict": {}}, "it holds 'epoch' (int), 'arch' (str), 'state_dict' (dict of 0)"),
-        ({}, "it holds nothing"),
+        ({"epoch": 3, "arch": "x", "state_dict": {}}, "contains 'epoch' (int), 'arch' (str), 'state_dict' (dict of 0)"),
+        ({}, "contains nothing"),
         ({"optimizer": {"state": {0: {"m": torch.ones(1)}}}}, "'optimizer' (dict of 1)"),
         ({str(i): i for i in range(20)}, "'7' (int) and 12 more"),
         ({"a\nb\x1b[2J" + "x" * 10**6: 1}, "'a\\nb\\x1b[2Jxxx"),
         ({1: torch.ones(1), b"w": torch.ones(1)}, "'1' (Tensor 1)"),
-        (torch.ones(2, 3), "holds a Tensor 2x3, not a dictionary"),
-        ([STATE], "holds a list of 1, not a dictionary"),
-        (None, "holds a NoneType, not a dictionary"),
+        (torch.ones(2, 3), "contains a Tensor 2x3, not a state dict. Save"),
+        ([STATE], "contains a list of 1, not a state dict. Save"),
+        (None, "contains a NoneType, not a state dict. Save"),
     ],
 )
 def test_a_file_without_weights_is_described(content: Any, expected: str) -> None:

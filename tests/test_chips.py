@@ -15,9 +15,9 @@ from porter.pipeline.job.chips import require_chips_known, require_chips_used
         (("=X",), "--target =X: not "),
         (("onnxruntime=",), "--target onnxruntime=: not "),
         (("",), "--target : not "),
-        (("onxruntime=X",), "uses onnxruntime; did you mean 'onnxruntime'?"),
-        (("A", "B"), "--target B: a second chip for every runtime; give one"),
-        (("onnxruntime=A", "onnxruntime=B"), "a second chip for runtime onnxruntime; give one"),
+        (("onxruntime=X",), "uses onnxruntime. Did you mean 'onnxruntime'?"),
+        (("A", "B"), "--target B: a second chip for every runtime. Give one"),
+        (("onnxruntime=A", "onnxruntime=B"), "a second chip for runtime onnxruntime. Give one"),
     ],
 )
 def test_a_wrong_form_is_one_line(given: tuple[str, ...], reason: str) -> None:
@@ -32,7 +32,7 @@ def test_one_for_all_and_one_for_a_runtime_go_together() -> None:
 
 @pytest.mark.parametrize("given", ["A", "one=A"])
 def test_a_chip_that_nothing_is_built_for_is_refused(given: str) -> None:
-    with pytest.raises(BadInput, match=f"--target {given}: one is not built for a chip; leave it out"):
+    with pytest.raises(BadInput, match=f"--target {given}: one has no chip to choose. Omit the option"):
         require_chips_used((given,), {"one": None})
     require_chips_used((given,), {"one": "A", "two": None})
     require_chips_used(("two=A",), {"one": "A"})  # left out of the run, which says why by itself

@@ -103,9 +103,11 @@ def within(model: onnx.ModelProto) -> None:
 def test_rounded_weights_are_told_from_the_errors(tmp_path: Path, precision: str) -> None:
     run = verified(tmp_path, Changing(lambda model: round_weights(model, precision)))
     assert parity(run).state is State.FAIL
-    assert f"fp32 is claimed, and its errors are those of weights rounded to {precision}" in said(run)
+    assert f"fp32, but its errors match weights rounded to {precision}" in said(run)
     assert signs(run).alike[precision] > 0.9
-    assert "does not have the precision that it claims" in str(parity(run).advice[0])
+    assert "does not have the claimed data type: build it again, or request the type that it has" in str(
+        parity(run).advice[0]
+    )
 
 
 def test_errors_within_the_tolerance_that_fp32_never_makes_fail(tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_a_tolerance_that_was_asked_for_is_the_bound(tmp_path: Path) -> None:
 def test_an_int8_that_nobody_quantised_fails(tmp_path: Path) -> None:
     run = start_int8(tmp_path, Changing(lambda model: model.CopyFrom(onnx.load(tmp_path / "out/models/tiny.onnx"))))
     assert parity(run).state is State.FAIL
-    assert "int8 is claimed, and its errors are those of a finer precision" in said(run)
+    assert "claims int8, but its errors are those of a finer data type" in said(run)
 
 
 def test_an_int8_that_the_runtime_undid_is_counted(tmp_path: Path) -> None:
@@ -187,7 +189,7 @@ def test_a_file_whose_weights_alone_were_rounded_fails(tmp_path: Path) -> None:
     onnx.save(model, path)
     run.verify()
     assert parity(run).state is State.FAIL
-    assert "all its weights were rounded to bf16, the model's own are not" in said(run)
+    assert "all its weights were rounded to bf16; the model's own are not" in said(run)
 
 
 def judged(precision: str, *, inside: bool = True, **given: Any) -> PrecisionSigns:
@@ -211,9 +213,9 @@ def test_bf16_as_claimed_is_quiet_and_one_that_is_finer_or_coarser_is_not() -> N
         values=1000, relative_rms=4e-3, layers={"bf16": 49}
     )
     found = judged("bf16", relative_rms=1e-6)
-    assert "errors are those of a finer precision" in str(found.contradictions[0])
+    assert "errors are those of a finer data type" in str(found.contradictions[0])
     found = judged("bf16", relative_rms=4e-2, rounded={"bf16": 4e-3}, alike={"bf16": 0.1})
-    assert "10 times what weights rounded to it make" in str(found.contradictions[0])
+    assert "10 times those of weights rounded to it" in str(found.contradictions[0])
     assert not judged("bf16", relative_rms=1e-2, rounded={"bf16": 4e-3}, alike={"bf16": 0.5}).contradictions
     assert "40 of 49" in str(judged("bf16", relative_rms=4e-3, layers={"bf16": 40, "fp32": 9}).notes[0])
 

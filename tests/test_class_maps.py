@@ -78,13 +78,13 @@ def test_names_in_order(tmp_path: Path, content: str) -> None:
 def test_indices_from_one_and_orders_of_their_own(tmp_path: Path) -> None:
     path = tmp_path / "classes.txt"
     path.write_text("1 001.Black_footed_Albatross\n2 002.Laysan_Albatross\n")
-    with pytest.raises(BadInput, match=r"label 2 is outside 0..1; the labels run from 1 to 2: give --label-offset 1"):
+    with pytest.raises(BadInput, match=r"label 2 is outside 0..1; labels run from 1 to 2. Use --label-offset 1"):
         read_class_map(path, 2)
     ids = ("001.Black_footed_Albatross/a.jpg", "002.Laysan_Albatross/b.jpg")
     assert list(labels_from_folders(ids, 2, path, offset=1).labels.values()) == [0, 1]
     path.write_text("".join(f"n{place:08} {(place + 5) % 20}\n" for place in range(20)))
     found = labels_from_folders([f"n{place:08}/a.jpg" for place in range(20)], 20, path)
-    assert ["another order than sorted" in str(warning) for warning in found.warnings] == [True]
+    assert ["are not numbered in sorted order" in str(warning) for warning in found.warnings] == [True]
 
 
 def labels(
@@ -98,19 +98,19 @@ def labels(
     [
         (
             ["train/a/1.jpg", "val/a/2.jpg", "test/a/3.jpg"],
-            "'test', 'train', 'val' are splits.*give --data /data/set/val$",
+            "'test', 'train', 'val' are splits.*Use --data /data/set/val$",
         ),
         (["train/a/1.jpg", "val/a/2.jpg", "x/a/3.jpg"], "'train', 'val' are splits"),
-        (["val/a/1.jpg", "val/b/2.jpg"], "'val' are splits.*give --data /data/set/val$"),
-        (["train2017/1.jpg", "val2017/2.jpg"], "give --data /data/set/val2017 and a label file with --labels$"),
-        (["Training/a/1.jpg", "Testing/a/2.jpg"], "give --data /data/set/Testing$"),
-        (["images/a/1.jpg", "images/b/2.jpg"], "everything lies in 'images'.*give --data /data/set/images$"),
-        (["images/1.jpg", "images/2.jpg"], "give --data /data/set/images and a label file with --labels$"),
+        (["val/a/1.jpg", "val/b/2.jpg"], "'val' are splits.*Use --data /data/set/val$"),
+        (["train2017/1.jpg", "val2017/2.jpg"], "Use --data /data/set/val2017 and a label file with --labels$"),
+        (["Training/a/1.jpg", "Testing/a/2.jpg"], "Use --data /data/set/Testing$"),
+        (["images/a/1.jpg", "images/b/2.jpg"], "everything is in 'images'.*Use --data /data/set/images$"),
+        (["images/1.jpg", "images/2.jpg"], "Use --data /data/set/images and a label file with --labels$"),
         (
             ["ILSVRC/Data/CLS-LOC/train/a/1.jpg", "ILSVRC/Data/CLS-LOC/val/1.jpg"],
-            "give --data /data/set/ILSVRC/Data/CLS-LOC/val and a label file",
+            "Use --data /data/set/ILSVRC/Data/CLS-LOC/val and a label file",
         ),
-        (["1.jpg", "2.jpg"], "no labels: the data folder holds 2 images and no class folders"),
+        (["1.jpg", "2.jpg"], "no labels: the data folder has 2 images and no class folders"),
     ],
 )
 @pytest.mark.parametrize("num_classes", [2, 3, 1000])
@@ -122,12 +122,14 @@ def test_a_level_too_high_names_the_folder(ids: list[str], advice: str, num_clas
 
 def test_a_level_too_low_names_the_folder_above() -> None:
     for root, names in (("/set/val/n01440764", ()), ("/set/val/tench/", ("tench", "goldfish"))):
-        with pytest.raises(BadInput, match="the folder of one class: give --data /set/val, which holds all classes"):
+        with pytest.raises(
+            BadInput, match=r"this is the folder of a single class\. Use --data /set/val, which has all classes"
+        ):
             labels(["1.jpg", "2.jpg"], 2, names, root)
 
 
 def test_an_archive_is_named_with_the_folder_inside() -> None:
-    with pytest.raises(BadInput, match=r"give --data zip://val::/data/all\.zip"):
+    with pytest.raises(BadInput, match=r"Use --data zip://val::/data/all\.zip"):
         labels(["train/a/1.jpg", "val/a/1.jpg"], 5, root="zip://::/data/all.zip")
 
 
@@ -151,7 +153,7 @@ def test_classes_below_other_folders_are_seen() -> None:
 
 def test_folders_by_synonym_and_what_is_lacking() -> None:
     assert list(labels(["Tinca_tinca/1.jpg", "goldfish/1.jpg"], 3, WORDS).values()) == [0, 1]
-    with pytest.raises(BadInput, match=r"2 class folders .*: the model's spec has no class names; give a class map"):
+    with pytest.raises(BadInput, match=r"2 class folders .*: the model's spec has no class names. Give a class map"):
         labels(["n01440764/1.jpg", "n01443537/1.jpg"], 1000)
-    with pytest.raises(BadInput, match=r"'n01440764' is none of the model's class names; give a class map"):
+    with pytest.raises(BadInput, match=r"'n01440764' is not among the model's class names. Give a class map"):
         labels(["n01440764/1.jpg", "goldfish/1.jpg"], 3, WORDS)

@@ -35,9 +35,9 @@ def porter(*arguments: str, cwd: Path | None = None, **environment: str) -> subp
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["rnu"], 2, "no such command 'rnu'; did you mean 'run'?"),
+        (["rnu"], 2, "no such command 'rnu'. Did you mean 'run'?"),
         (["run"], 2, "Missing argument 'MODEL'"),
-        (["run", "no-such-model"], 2, "no installed plugin offers the model 'no-such-model'"),
+        (["run", "no-such-model"], 2, "unknown model 'no-such-model'"),
         (["run", "hrnte"], 2, "did you mean 'hrnet'?"),
         (["run", "hrnet", "--confg", "x"], 2, "--confg"),
         (["run", "hrnet", "--config", "nowhere.yaml", "--checkpoint", "x"], 2, "--config nowhere.yaml: no such file"),
@@ -51,7 +51,7 @@ def porter(*arguments: str, cwd: Path | None = None, **environment: str) -> subp
         (["run", "hrnet", "--max-drop", "inf"], 2, "'inf' is not a finite number"),
         (["run", "hrnet", "--atol", "nan"], 2, "'nan' is not a finite number"),
         (["run", "hrnet", "--rtol", "1e999"], 2, "'1e999' is not a finite number"),
-        (["run", "hrnet", "--runtime", "abacus"], 3, "no installed plugin offers the runtime 'abacus'"),
+        (["run", "hrnet", "--runtime", "abacus"], 3, "unknown runtime 'abacus'"),
         (["run", "hrnet", "--provider", "Abacus"], 3, "no provider 'Abacus'"),
         (["run", "hrnet", "--precision", "fp16"], 2, "onnxruntime offers precision fp32, int8 here, not fp16"),
         (["verify", "--out", "empty"], 2, "no run here to go on with"),
@@ -122,7 +122,7 @@ def test_a_signal_ends_the_command_in_one_line_and_leaves_no_half_file(
     _, stderr = process.communicate()
     assert process.returncode == code
     again = shlex.join(["porter", *(part for part in command[3:] if part != "--fresh")])
-    assert stderr.endswith(f"porter: interrupted; go on where it stopped with: {again}\n") and "Traceback" not in stderr
+    assert stderr.endswith(f"porter: interrupted. Resume with: {again}\n") and "Traceback" not in stderr
     assert list(tmp_path.rglob("*.part")) == []
 
 

@@ -173,9 +173,9 @@ def test_what_other_options_cost_is_said(photos: Path, here: Porter) -> None:
     assert done.code == 0, done.err
     notes = [line for line in done.err.splitlines() if line.startswith("note: ")]
     assert notes == [
-        "note: --threads, --streams changed: cleared parity, evaluations, comparisons, performance",
-        f"note: removed {DOCUMENTS}: they show an earlier record; `porter report {out}` writes them again",
-        "note: removed predictions.csv, result.json: they are of an evaluation that no longer holds",
+        "note: --threads, --streams changed; cleared parity, evaluations, comparisons, performance",
+        f"note: removed {DOCUMENTS}: they belong to an earlier record; `porter report {out}` writes them again",
+        "note: removed predictions.csv, result.json: they belong to an outdated evaluation",
     ]
     again = here("bench", "--plugin", ONE, "--out", str(out))
     assert "removed" not in again.err and "cleared" not in again.err, "nothing was there to remove"
@@ -188,10 +188,10 @@ def test_what_fresh_removes_is_said(photos: Path, here: Porter) -> None:
     (photos / "out/result.json").write_text("mine now")
     (photos / "out/.run.json.abcd1234.part").touch()
     done = here(*command(photos, "--fresh", "--lang", "en"))
-    assert "note: removed models/one.onnx, predictions.csv, cache/ of the earlier run: --fresh\n" in done.err
+    assert "note: removed models/one.onnx, predictions.csv, cache/ of the earlier run (--fresh)\n" in done.err
     assert "note: kept result.json: changed since the earlier run wrote it\n" in done.err
     part = photos / "out/.run.json.abcd1234.part"
-    assert f"note: removed {part}: half written by a command that was killed\n" in done.err
+    assert f"note: removed {part}: left incomplete by a command that was killed\n" in done.err
     assert "note: removed README.zh.md: the documents are in en only (--lang)\n" in done.err
     again = here("report", str(photos / "out"), "--lang", "zh")
     assert again.err == f"note: removed {photos / 'out/README.md'}: the documents are in zh only (--lang)\n"

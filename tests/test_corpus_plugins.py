@@ -111,4 +111,4 @@ def test_a_session_that_is_none_is_named(tmp_path: Path) -> None:
         return "a session"  # type: ignore[return-value]
 
     text = run(tmp_path, {}, {"open": opened})
-    assert text.endswith("open() of runtime 'odd' returned str, it must return a Session")
+    assert text.endswith("open() of runtime 'odd' returned str, must return a Session")

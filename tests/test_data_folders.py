@@ -27,7 +27,7 @@ def test_numeric_folders_are_numbers_not_text() -> None:
     """Sorted as text, folders 0..11 would give folder 10 the class 2."""
     found = labels_from_folders(images(*map(str, range(12))), 12)
     assert classes(found.labels) == {str(i): i for i in range(12)}
-    assert "names are the class indices" in str(found.source)
+    assert "named by class index" in str(found.source)
     assert found.warnings == ()
 
 
@@ -45,9 +45,9 @@ def test_numeric_folders_with_leading_zeros() -> None:
     ("folders", "num_classes", "reason"),
     [
         (["0", "5"], 5, r"class folder '5': label 5 is outside 0\.\.4"),
-        (["1", "2", "3"], 3, r"outside 0\.\.2; the labels run from 1 to 3: give --label-offset 1"),
-        (["1", "01"], 5, "class folders '01' and '1' are the same number; give a class map"),
-        (["0", "1", "cat"], 3, r"class folders mix numbers \('0'\) and names \('cat'\); give a class map"),
+        (["1", "2", "3"], 3, r"outside 0\.\.2; labels run from 1 to 3. Use --label-offset 1"),
+        (["1", "01"], 5, "class folders '01' and '1' have the same number. Give a class map"),
+        (["0", "1", "cat"], 3, r"class folders mix numbers \('0'\) and names \('cat'\). Give a class map"),
         (["cat", "dog"], 3, "2 class folders .* for a model of 3 classes.*class map"),
         (["x", "y"], 1000, r"2 class folders \('x', 'y'\) for a model of 1000 classes.*--labels"),
     ],
@@ -58,7 +58,7 @@ def test_folders_that_say_no_class_are_refused(folders: list[str], num_classes: 
 
 
 def test_flat_folder_says_how_to_give_labels() -> None:
-    with pytest.raises(BadInput, match=r"no labels: the data folder holds 2 images and no class folders; .*--labels"):
+    with pytest.raises(BadInput, match=r"no labels: the data folder has 2 images and no class folders. .*--labels"):
         labels_from_folders(("a.jpg", "b.jpg"), 1000)
 
 
@@ -84,7 +84,7 @@ def test_a_class_name_that_the_model_has_twice_is_refused() -> None:
 
 def test_a_number_that_is_also_the_name_of_another_class_is_refused() -> None:
     assert classes(labels_from_folders(images("0", "1"), 2, class_names=("0", "1")).labels) == {"0": 0, "1": 1}
-    with pytest.raises(BadInput, match="class folder '0' is a number, and also the name of class 1"):
+    with pytest.raises(BadInput, match="class folder '0' is both a number and the name of class 1"):
         labels_from_folders(images("0", "1"), 2, class_names=("1", "0"))
 
 
@@ -104,7 +104,7 @@ def test_the_first_part_of_the_path_is_the_class() -> None:
 
 def test_an_offset_counts_for_numbers_and_has_no_meaning_for_names() -> None:
     assert classes(labels_from_folders(images("1", "2"), 2, offset=1).labels) == {"1": 0, "2": 1}
-    with pytest.raises(BadInput, match="--label-offset 1: these class folders have names"):
+    with pytest.raises(BadInput, match="--label-offset 1: the class folders have names"):
         labels_from_folders(images("a", "b"), 2, offset=1)
 
 
@@ -137,18 +137,21 @@ def test_class_map_goes_before_numbers_and_takes_the_offset(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("n01 0\n", r"map: the class map lacks 1 of 2 folders \('n02'\)"),
+        ("n01 0\n", r"map: 1 of 2 folders are missing from the class map \('n02'\)"),
         ("n01 0\nn02 x\n", "map, line 2: 'n02 x' is not `FOLDER index`"),
         ("n01\n", r"map: 1 names \('n01', …\) for a model of 10 classes; .*`FOLDER index`"),
         ("n01 0\nn01 1\nn02 2\n", "map, line 2: folder 'n01' has class 1 here and 0 above"),
         ("n01 0\nn02 10\n", r"map: folder 'n02': label 10 is outside 0\.\.9"),
         ("# none\n", "only blank lines and comments"),
         ('{"n01": 0, "n02": }', "the class map is not valid JSON"),
-        ('{"n01": 0, "n02": "1.5"}', "'n02' must have a whole number"),
-        ('{"n01": 0, "n02": true}', "'n02' must have a whole number"),
+        ('{"n01": 0, "n02": "1.5"}', "'n02' needs a whole number"),
+        ('{"n01": 0, "n02": true}', "'n02' needs a whole number"),
         ('{"n01": 0, "n01": 1, "n02": 2}', "folder 'n01' has two classes"),
-        ('{"0": ["n01", "tench"], "1": ["n03", "goldfish"]}', r"lacks 1 of 2 folders \('n02'\)"),
-        ('{"0": ["n01", "tench"], "1": []}', "'1' must have a name, a list of names, or a whole number"),
+        (
+            '{"0": ["n01", "tench"], "1": ["n03", "goldfish"]}',
+            r"1 of 2 folders are missing from the class map \('n02'\)",
+        ),
+        ('{"0": ["n01", "tench"], "1": []}', "'1' needs a name, a list of names or a whole number"),
         ('{"a":' * 5000, "not valid JSON"),
         ("{}", "the class map is empty"),
         ("", "the class map is empty"),

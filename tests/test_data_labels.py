@@ -77,13 +77,13 @@ def test_lines_are_read(write: Write, content: str, expected: list[tuple[str, in
         ("a.jpg 1_0\n", "not a whole number"),
         ("a.jpg ٣\n", "not a whole number"),
         ("a.jpg " + "9" * 5000, "not a whole number"),
-        ("a.jpg\n", "line 1: 'a.jpg' is not `NAME label`"),
-        ("filename,label\n", "no labels in it, only a first line that names the columns"),
+        ("a.jpg\n", "expected `NAME label` or `NAME,label`, found 'a.jpg'"),
+        ("filename,label\n", "no labels, only a header line"),
         ("", "the label file is empty"),
         (" \n\t\n", "the label file is empty"),
-        ("# nothing\n", "no labels in it"),
+        ("# nothing\n", "no labels, only blank lines"),
         ("a.jpg 0\né.jpg 1\n".encode("latin-1"), "line 2: not UTF-8"),
-        ("a.jpg 0\n".encode("utf-16"), "UTF-16; save it as UTF-8"),
+        ("a.jpg 0\n".encode("utf-16"), "UTF-16. Save it as UTF-8"),
         (bytes(range(128, 256)), "line 1: not UTF-8"),
     ],
 )
@@ -101,7 +101,7 @@ def test_missing_file_folder_and_pipe(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="a folder; the label file must be a file"):
         read_label_file(tmp_path)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(BadInput, match="not a regular file"):
+    with pytest.raises(BadInput, match="not a regular file; the path of the file itself is needed"):
         read_label_file(tmp_path / "pipe")
 
 
@@ -133,12 +133,12 @@ def test_accents_match_however_they_are_spelt() -> None:
 @pytest.mark.parametrize(
     ("ids", "pairs", "reason"),
     [
-        (("x/a.jpg", "y/a.jpg"), [("a.jpg", 0)], "line 1: 'a.jpg' fits 2 images .*write paths relative"),
+        (("x/a.jpg", "y/a.jpg"), [("a.jpg", 0)], "line 1: 'a.jpg' fits 2 images .*Write paths relative"),
         (("x/a.jpg", "y/a.jpg"), [("x/a.jpg", 0), ("a.jpg", 1)], "line 2: 'a.jpg' fits 2 images"),
         (("a.jpg",), [("x/a.jpg", 0), ("y/a.jpg", 1)], r"line 2: 'y/a\.jpg' and 'x/a\.jpg' \(line 1\) both fit image"),
-        (("a.jpg", "b.jpg"), [("a.jpg", 0)], r"no label for 1 of 2 images \('b\.jpg'\); they could not be scored"),
+        (("a.jpg", "b.jpg"), [("a.jpg", 0)], r"no label for 1 of 2 images \('b\.jpg'\); add them to the file"),
         (tuple(f"{i}.jpg" for i in range(9)), [("0.jpg", 0)], r"8 of 9 images \('1\.jpg', '2\.jpg', '3\.jpg', …\)"),
-        (("a.jpg",), [("b.jpg", 0)], "no label matches any image by name; the file has 'b.jpg', the folder 'a.jpg'"),
+        (("a.jpg",), [("b.jpg", 0)], "no label matches an image by name. The file has 'b.jpg', the folder 'a.jpg'"),
         (("a.jpg",), [("a.jpg", 0), ("a.jpg", 1)], "line 2: 'a.jpg' has label 1 here and 0 in line 1"),
         (("a.jpg",), [("a.jpg", 0), ("./a.jpg", 1)], "line 2: './a.jpg' has label 1 here"),
         (("a.jpg",), [("a.jpg", 3)], r"labels\.txt, line 1: label 3 is outside 0\.\.2"),
@@ -180,7 +180,7 @@ def test_labels_from_1_are_suspect_where_they_fit() -> None:
     ids, file = numbered(1, 1000)
     found = match_labels(ids, file, 1001)
     assert found.labels["1.jpg"] == 1
-    assert ["no label is class 0" in w and "--label-offset 1" in w for w in map(str, found.warnings)] == [True]
+    assert ["and none is 0" in w and "--label-offset 1" in w for w in map(str, found.warnings)] == [True]
 
 
 def test_a_background_class_is_suspected() -> None:
@@ -207,7 +207,7 @@ def test_spare_labels_and_repeated_lines_are_reported() -> None:
     pairs = [("a.jpg", 0), ("a.jpg", 0), *((f"{i}.jpg", 1) for i in range(5))]
     spare, repeated = map(str, match_labels(("a.jpg",), labelfile(*pairs), 3).warnings)
     assert "5 of 6 labels have no image ('0.jpg', '1.jpg', '2.jpg', …)" in spare
-    assert "1 lines repeat an earlier one (first: line 2)" in repeated
+    assert "1 lines repeat an earlier line (first: line 2)" in repeated
 
 
 NAME = st.text(

@@ -52,23 +52,29 @@ def test_what_looks_like_an_image_is_never_lost_without_a_word(tmp_path: Path) -
     found = find_images(tmp_path)
     assert found.ids == ("a/x.JPEG.jpg", "a/y.JPEG", "b/phone", "b/phone.HEIC", "b/z.heic", "c.jxl")
     assert list(map(str, found.warnings)) == [
-        "2 .heic files are not read and count as wrong: Pillow here has no reader for them; convert them to PNG",
-        "1 .jxl files are not read and count as wrong: Pillow here has no reader for them; convert them to PNG",
-        "1 .svg files are left out: porter does not read them",
-        "1 .tga files are left out: porter does not read them",
-        "1 images are left out: their names begin with a dot",
+        (
+            "2 .heic files cannot be read and count as wrong: Pillow on this machine does not support the format. "
+            "Convert them to PNG"
+        ),
+        (
+            "1 .jxl files cannot be read and count as wrong: Pillow on this machine does not support the format. "
+            "Convert them to PNG"
+        ),
+        "1 .svg files are skipped: porter does not read the format",
+        "1 .tga files are skipped: porter does not read the format",
+        "1 images are skipped: their names begin with a dot",
     ]
 
 
 def test_a_folder_of_archives_or_of_other_pictures_says_so(tmp_path: Path) -> None:
     put(tmp_path, "t/n01440764.tar", "t/n01443537.tar", "z/val.zip", "s/a.svg", data=b"x")
     with pytest.raises(
-        BadInput, match=r"no images, but 2 archives \('n01440764\.tar', …\): unpack them, or give --data t"
+        BadInput, match=r"no images, but 2 archives \('n01440764\.tar', …\): unpack them, or use --data t"
     ):
         list_images(tmp_path / "t")
-    with pytest.raises(BadInput, match=r"or give --data zip://::.*/z/val\.zip"):
+    with pytest.raises(BadInput, match=r"or use --data zip://::.*/z/val\.zip"):
         list_images(tmp_path / "z")
-    with pytest.raises(BadInput, match=r"found 1 \.svg, which are not read; looked for"):
+    with pytest.raises(BadInput, match=r"found 1 \.svg, which porter does not read; supported:"):
         list_images(tmp_path / "s")
 
 
@@ -102,12 +108,12 @@ def test_a_name_that_is_not_unicode_is_refused_by_name(tmp_path: Path) -> None:
     put(tmp_path, "a.jpg")
     with open(os.fsencode(tmp_path) + b"/b\xff.jpg", "wb"):  # noqa: PTH123 - a name of bytes
         pass
-    with pytest.raises(BadInput, match=r"b\\udcff\.jpg: the name is not valid UTF-8; rename"):
+    with pytest.raises(BadInput, match=r"b\\udcff\.jpg: the name is not valid UTF-8. Rename"):
         list_images(tmp_path)
 
 
 def test_missing_file_and_empty_folder_each_say_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"nowhere: no such folder; give .* --data"):
+    with pytest.raises(BadInput, match=r"nowhere: no such folder. Use --data"):
         list_images(tmp_path / "nowhere")
     put(tmp_path, "file.jpg")
     with pytest.raises(BadInput, match=r"file\.jpg: not a folder"):
@@ -115,7 +121,7 @@ def test_missing_file_and_empty_folder_each_say_the_way_out(tmp_path: Path) -> N
     with pytest.raises(BadInput, match=r"file\.jpg/x: cannot be read"):
         list_images(tmp_path / "file.jpg/x")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BadInput, match=r"empty: no images in it or below it; looked for .*\.jpeg"):
+    with pytest.raises(BadInput, match=r"empty: no images found; supported: .*\.jpeg"):
         list_images(tmp_path / "empty")
     with pytest.raises(BadInput, match="cannot be read"):
         list_images(tmp_path / ("x" * 300))

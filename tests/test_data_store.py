@@ -123,7 +123,7 @@ def test_what_is_missing_is_named() -> None:
         open_store("gs://bucket/val")
     with pytest.raises(BadInput, match="--data s9://bucket: cannot be opened: Protocol not known: s9"):
         open_store("s9://bucket")
-    with pytest.raises(BadInput, match="memory://nothing: no images in it or below it"):
+    with pytest.raises(BadInput, match="memory://nothing: no images found"):
         open_store("memory://nothing").list()
     with pytest.raises(FileNotFoundError):
         open_store("memory://nothing").read("none.jpg")
@@ -139,13 +139,13 @@ def test_storage_that_fails_stops_the_run_and_counts_no_image_as_unreadable(tmp_
         whole.writestr("val/0/a.jpg", b"a picture")
     assert open_store(url).list() == ("0/a.jpg",)
     archive.write_bytes(archive.read_bytes().replace(b"a picture", b"b picture"))
-    with pytest.raises(BadInput, match=r"zip://val::.*0/a.jpg: not to be read in 3 tries: Bad CRC-32"):
+    with pytest.raises(BadInput, match=r"zip://val::.*0/a.jpg: cannot be read in 3 attempts: Bad CRC-32"):
         open_store(url).read("0/a.jpg")
 
 
 def test_a_task_that_reads_folders_says_so_of_a_url() -> None:
     request = DataRequest(root="memory://bucket/val", spec=SPEC)
-    with pytest.raises(BadInput, match="--data memory://bucket/val: this model's task reads images from a folder"):
+    with pytest.raises(BadInput, match="--data memory://bucket/val: the task of this model reads images from a folder"):
         _ = request.data
     assert DataRequest(root="val", spec=SPEC).data == Path("val")
 
@@ -154,5 +154,5 @@ def test_what_is_a_url() -> None:
     assert all(map(is_url, ("s3://b/val", "zip://::s3://b/val.zip", "simplecache::s3://b/val", "file:///val")))
     assert not any(map(is_url, ("val", "/val", "C:\\val", "C:/val", "a b://c", "")))
     require_no_password("--data", "s3://bucket/val")
-    with pytest.raises(BadInput, match="--data ftp://…@host/val: holds a password"):
+    with pytest.raises(BadInput, match="--data ftp://…@host/val: contains a password"):
         require_no_password("--data", "ftp://me:secret@host/val")

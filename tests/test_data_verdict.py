@@ -58,11 +58,11 @@ def labels(tmp_path: Path) -> Path:
 def test_a_sound_set_has_nothing_odd(tmp_path: Path, labels: Path) -> None:
     run = scored(tmp_path / "out", tmp_path / "val", labels)
     assert verdict(run).state is State.PASS and kinds(run) == {}
-    assert said(run) == "40 images and their labels looked at, 40 different files"
+    assert said(run) == "40 images and labels checked, 40 distinct files"
     run.deliver()
     for name in ("README.md", "report.html"):
-        assert "40 images and their labels looked at, 40 different files" in (tmp_path / "out" / name).read_text()
-    assert "检查了 40 张图片及其标签" in (tmp_path / "out/README.zh.md").read_text()
+        assert "40 images and labels checked, 40 distinct files" in (tmp_path / "out" / name).read_text()
+    assert "已检查 40 张图片及其标签" in (tmp_path / "out/README.zh.md").read_text()
 
 
 def test_each_oddity_is_counted_and_named(tmp_path: Path, labels: Path) -> None:
@@ -79,9 +79,9 @@ def test_each_oddity_is_counted_and_named(tmp_path: Path, labels: Path) -> None:
     assert verdict(run).state is State.PASS
     for line in (
         "1 of 40 images cannot be read: photo 000.jpg",
-        "1 of 40 images are byte for byte copies of another one: photo 004.jpg",
+        "1 of 40 images are byte-identical copies of another image: photo 004.jpg",
         "1 of 40 images are smaller than the crop: photo 006.jpg",
-        "1 of 40 images carry an EXIF orientation, which is not obeyed: photo 007.jpg",
+        "1 of 40 images have an EXIF orientation, which is not applied: photo 007.jpg",
     ):
         assert line in said(run)
 
@@ -92,7 +92,7 @@ def test_too_many_unreadable_images_fail(tmp_path: Path, labels: Path, broken: i
         (tmp_path / f"val/photo {number:03}.jpg").write_bytes(b"")
     run = scored(tmp_path / "out", tmp_path / "val", labels)
     assert verdict(run).state is state and f"{broken} of 40 images cannot be read" in said(run)
-    assert ("beyond 10 percent no figure is to be believed" in said(run)) is (state is State.FAIL)
+    assert ("above 10%, no accuracy is meaningful" in said(run)) is (state is State.FAIL)
 
 
 def test_one_image_under_two_labels_fails(tmp_path: Path, labels: Path) -> None:
@@ -106,8 +106,8 @@ def test_a_set_of_copies_fails(tmp_path: Path, labels: Path) -> None:
     for number in range(3, 40):
         shutil.copy(tmp_path / f"val/photo {number % 3:03}.jpg", tmp_path / f"val/photo {number:03}.jpg")
     run = scored(tmp_path / "out", tmp_path / "val", labels)
-    assert verdict(run).state is State.FAIL and "37 of 40 images are byte for byte copies" in said(run)
-    assert "3 different files" in said(run)
+    assert verdict(run).state is State.FAIL and "37 of 40 images are byte-identical copies" in said(run)
+    assert "3 distinct files" in said(run)
 
 
 def test_classes_without_images_and_a_single_label_are_notes(tmp_path: Path) -> None:

@@ -154,13 +154,13 @@ def test_the_script_checks_its_inputs_and_its_target(tmp_path: Path) -> None:
         return done.returncode, done.stderr
 
     code, said = reproduce(tmp_path / "new")
-    assert code == 2 and "no installed plugin offers the model 'tiny'" in said, "the inputs are right: it went on"
+    assert code == 2 and "unknown model 'tiny'" in said, "the inputs are right: it went on"
     assert reproduce() == reproduce("") == (2, "usage: reproduce.sh NEW_FOLDER\n")
-    assert reproduce(out) == (2, f"{out}: exists already; name a new folder\n")
+    assert reproduce(out) == (2, f"{out}: exists already. Name a new folder\n")
     odd.write_text("other labels")
     assert reproduce(tmp_path / "new") == (2, f"porter: error: {odd}: not the labels of the original run\n")
     odd.unlink()
-    assert "no such file; start it where the original command was started" in reproduce(tmp_path / "new")[1]
+    assert "no such file. Start it where the original command was started" in reproduce(tmp_path / "new")[1]
     bare = tmp_path / "bin"
     bare.mkdir()
     for tool in ("sh", "dirname"):

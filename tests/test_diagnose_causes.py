@@ -90,7 +90,7 @@ def test_a_fault_that_the_record_does_not_know_is_found_again(tmp_path: Path) ->
     assert run.diagnose() is ExitCode.VERDICT_FAILED
     found = run.record.diagnosis
     assert found is not None and found.findings[0].cause == "runtime shuffled-rows"
-    assert "24 of 24 rows wrong; batch 4, threads 1, streams 1" in str(found.findings[0].text)
+    assert "24 of 24 samples wrong; batch 4, threads 1, streams 1" in str(found.findings[0].text)
 
 
 def eps(network: Any) -> Callable[[], None]:
@@ -124,7 +124,7 @@ def edited(change: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...] | 
 @pytest.mark.parametrize(
     ("before", "after", "named"),
     [
-        (eps, None, "BatchNorm2d bn: its eps in the graph is 0.001, not 1e-05"),
+        (eps, None, "BatchNorm2d bn: eps is 0.001 in the graph, should be 1e-05"),
         (new_statistics, None, "BatchNorm2d bn: its statistics in the graph are those of a new BatchNorm"),
         (None, edited(lambda values: values * 0, (3, 6)), "weight head.weight of /head/Gemm"),
         (None, edited(lambda values: (values * 1.1).astype(np.float16)), "all its weights are fp16 values"),
@@ -260,7 +260,7 @@ def letterbox(pixels: np.ndarray, spec: Any) -> np.ndarray:
         (lambda pixels, spec: reference_pipeline(pixels, spec)[:, :, ::-1], "mirrored", 18),
         (lambda pixels, spec: reference_pipeline(pixels, spec)[:, ::-1], "upside down", 18),
         (lambda pixels, spec: normalised(255 * (grey_levels(pixels, spec) / 255) ** 1.7), "gamma 1.7", 18),
-        (shifted, "crop shifted by 3 down and 2 right", SIZE + 12),
+        (shifted, "crop shifted 3 pixels down and 2 pixels right", SIZE + 12),
         (letterbox, "letterbox", 18),
         (lambda pixels, spec: np.round(reference_pipeline(pixels, spec), 1), "rounded to 1 decimals", 18),
         (lambda pixels, spec: np.clip(reference_pipeline(pixels, spec), 0, 1), "cut to 0..1", 18),

@@ -93,7 +93,7 @@ def test_graphs_with_nothing_in_common() -> None:
 @pytest.mark.parametrize(
     ("feed", "text"),
     [
-        ({"imag": images()["image"]}, "a.onnx: has no input 'imag'; did you mean 'image'?; it has image"),
+        ({"imag": images()["image"]}, "a.onnx: has no input 'imag'. Did you mean 'image'?; it has image"),
         ({}, "a.onnx: its input 'image' is not fed"),
         ({"image": ones(1, 3, 8, 16)}, "a.onnx: input 'image' is ?×3×16×16, the tensor fed to it is 1×3×8×16"),
         ({"image": ones(3, 16, 16)}, "a.onnx: input 'image' is ?×3×16×16, the tensor fed to it is 3×16×16"),
@@ -117,7 +117,7 @@ def test_what_cannot_be_asked() -> None:
         diagnose_graphs(probe, probe, [images(), images()], candidate_feeds=[images()])
     with pytest.raises(BadInput, match="memory budget must be positive"):
         diagnose_graphs(probe, probe, [images()], budget_bytes=0)
-    with pytest.raises(BadInput, match=r"no node computes '/stem/Conv_output_1'; did you mean '/stem/Conv_output_0'\?"):
+    with pytest.raises(BadInput, match=r"no node computes '/stem/Conv_output_1'. Did you mean '/stem/Conv_output_0'\?"):
         probe.fetch(["/stem/Conv_output_1"], images())
 
 
@@ -127,7 +127,7 @@ def test_inputs_of_other_names_are_paired_in_order() -> None:
 
     found = diagnose(network(), edited(rename_input))
     assert found.first is None
-    assert found.notes == ("inputs have other names in the candidate and are paired in order: image is data",)
+    assert found.notes == ("input names differ in the candidate; paired in order: image is data",)
 
 
 def test_a_candidate_with_its_own_input_layout() -> None:

@@ -96,7 +96,7 @@ def test_sequences_are_passed_on_and_not_compared() -> None:
     found = diagnose(model, model, [{"x": ones(2, 3)}])
     assert [entry.name for entry in found.profile] == ["join"]
     assert found.first is None
-    assert found.notes == ("1 values are no tensors and were not compared: parts",)
+    assert found.notes == ("1 values are not tensors and were not compared: parts",)
 
 
 def test_a_node_with_several_outputs_shows_the_one_that_is_furthest_off() -> None:

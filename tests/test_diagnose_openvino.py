@@ -214,12 +214,12 @@ def porter(*arguments: object, **environment: str) -> subprocess.CompletedProces
 def test_the_command_line_compares_with_openvino(saved: Path, tmp_path: Path) -> None:
     both = ("--reference", saved, "--candidate", saved, "--candidate-runtime", "openvino")
     same = porter(*both)
-    assert (same.returncode, same.stdout.splitlines()[0]) == (0, "no node differs beyond the tolerance")
+    assert (same.returncode, same.stdout.splitlines()[0]) == (0, "no node differs by more than the tolerance")
     chart = tmp_path / "chart.svg"
     low = porter(*both, "--candidate-precision", "bf16", "--rtol", "1e-4", "--chart", chart)
     assert low.returncode == 1, low.stderr
     assert low.stdout.startswith(
-        f"model or runtime: network.onnx in OpenVINO bf16 leaves {saved} first at Conv `/stem/"
+        f"model or runtime: network.onnx in OpenVINO bf16 first differs from {saved} at Conv `/stem/"
     )
     assert "output scores: relative error 0.00" in low.stdout and "bf16 7" in low.stdout
     assert chart.read_bytes().startswith(b"<?xml")
@@ -233,7 +233,7 @@ def test_the_command_line_compares_with_openvino(saved: Path, tmp_path: Path) ->
     [
         (
             ["--candidate-precision", "bf16"],
-            "onnxruntime offers fp32, int8 here; give --candidate-runtime openvino",
+            "onnxruntime offers fp32, int8 here. Use --candidate-runtime openvino",
         ),
         (["--candidate-runtime", "tensorrt"], "'tensorrt' is not installed; those that do: onnxruntime, openvino"),
         (["--candidate-runtime", "openvino", "--candidate-precision", "fp7"], "fp7: runtime openvino offers fp32"),
@@ -326,7 +326,7 @@ def test_a_source_that_changed_is_no_graph_behind_an_artefact(tmp_path: Path, ph
     [left] = found.not_probed
     assert (left.artefact, str(left.reason)) == (
         "openvino-fp32",
-        "the ONNX file that it was built from has changed since",
+        "the ONNX file that it was built from has changed",
     )
 
 

@@ -294,7 +294,7 @@ class TestHonesty:
         broken = samples(lambda p: reference_pipeline(p, SPEC))
         broken[1].tensor[0, 0, 0] = np.nan
         finding = explain_preprocessing(broken, SPEC)
-        assert str(finding.problem) == "the tensor of `1.png` has NaN or infinite values"
+        assert str(finding.problem) == "the tensor of `1.png` contains NaN or infinite values"
         assert (finding.differing, finding.max_difference, finding.explanations) == (1, None, ())
 
     @pytest.mark.parametrize("shape", [(3, 64, 64), (1, 3, 56, 56), (3,), ()])

@@ -211,7 +211,7 @@ def test_flips_are_listed_with_their_margin(tmp_path: Path) -> None:
     run = start(tmp_path / "out", data, labels, plugin=Edited(swap))
     run.export(), run.verify(), run.evaluate()
     parity = run.record.parity[0]
-    assert parity.changes.flipped > 0 and str(parity.conclusion) == "outside the tolerance"
+    assert parity.changes.flipped > 0 and str(parity.conclusion) == "outside tolerance"
     changes = run.record.evaluations[1].changes
     assert changes is not None and changes.flipped == 8
     assert changes.flips[0].id == "photo 001.jpg" and changes.flips[0].margin is not None
@@ -261,7 +261,7 @@ def test_a_users_own_tensors_are_checked(tmp_path: Path) -> None:
     [
         (["run"], "'OUT'"),
         (["run", "nowhere"], "no run record here"),
-        (["nowhere"], "no command 'nowhere'; to diagnose a run: porter diagnose run nowhere"),
+        (["nowhere"], "no command 'nowhere'; To diagnose a run: porter diagnose run nowhere"),
         (["graph"], "did you mean 'graphs'?"),
         (["graphs", "--reference", "a.onnx"], "--candidate"),
         (["graphs", "--reference", "a.onnx", "--candidate", "b.onnx"], "a.onnx"),

@@ -126,7 +126,7 @@ def test_outputs_of_another_width_than_the_spec_says(data: Path) -> None:
     with pytest.raises(PluginError) as caught:
         run.job.hooks.postprocess(outputs, SPEC)
     assert str(caught.value) == (
-        "plugin 'tiny': porter_load gave the output 'class' as 2×7, expected N×3: one score a class"
+        "plugin 'tiny': porter_load gave the output 'class' as 2×7, expected N×3: one score per class"
     )
     assert "plugin 'tiny': porter_load: " in error_of(TinyPlugin(network=wide), data)
 
@@ -139,7 +139,7 @@ class OwnInfer(TinyPlugin):
 
 def test_an_infer_hook_that_loses_the_output(data: Path) -> None:
     text = error_of(OwnInfer(), data)
-    assert text == "plugin 'tiny': porter_infer gave no output 'class', which the spec names first; it gave scores"
+    assert text == "plugin 'tiny': porter_infer gave no output 'class', the first in the spec. It gave scores"
 
 
 class OwnPreprocess(TinyPlugin):
@@ -162,7 +162,7 @@ def test_ints_for_a_task_that_scores_something_else(data: Path) -> None:
 
     assert error_of(Ints(), data) == (
         "plugin 'tiny': porter_postprocess returned a list with int in it, "
-        "it must return Classified, which task 'classification' scores"
+        "must return Classified, which task 'classification' scores"
     )
 
 
@@ -206,9 +206,9 @@ def test_a_session_that_fails_is_its_runtimes_fault(data: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"module": None}, "Loaded whose module is NoneType, it must return a torch.nn.Module there, or a Session as"),
-        ({"module": "net.pt"}, "Loaded whose module is str, it must return a torch.nn.Module there"),
-        ({"module": None, "reference": object()}, "Loaded whose reference is object, it must return a Session there"),
+        ({"module": None}, "Loaded whose module is NoneType, must return a torch.nn.Module there, or a Session as"),
+        ({"module": "net.pt"}, "Loaded whose module is str, must return a torch.nn.Module there"),
+        ({"module": None, "reference": object()}, "Loaded whose reference is object, must return a Session there"),
     ],
 )
 def test_a_model_that_is_none(data: Path, given: dict[str, Any], says: str) -> None:
@@ -257,9 +257,9 @@ def figures(**figure: Any) -> dict[str, Any]:
         (wrong(resize=-1), "preprocess.resize: -1; at least 1 pixel"),
         (wrong(mean=(0.5,)), "preprocess.mean: 1 values; 3, one a channel"),
         (wrong(std=(0.5, 0.5)), "preprocess.std: 2 values for 3 of preprocess.mean"),
-        (wrong(std=(0.5, 0.0, 0.5)), "preprocess.std: 0.0 among its values; it divides a channel"),
+        (wrong(std=(0.5, 0.0, 0.5)), "preprocess.std: 0.0 among its values, which divides a channel"),
         (wrong(mean=(0.5, float("nan"), 0.5)), "preprocess.mean: nan among its values"),
-        (wrong(divisor=0.0), "preprocess.divisor: 0.0; it divides grey levels"),
+        (wrong(divisor=0.0), "preprocess.divisor: 0.0; the divisor of grey values"),
         (image("N", 4, 16, 16), "inputs[0].shape: N×4×16×16, 4 channels; images come as N×3×16×16"),
         (
             image("N", 16, 16, 3),
@@ -268,9 +268,9 @@ def figures(**figure: Any) -> dict[str, Any]:
         (image("N", 768), "inputs[0].shape: N×768; images come as N×3×16×16, four sizes (write porter_infer"),
         (
             image("N", 3, 16, 16, dtype="float"),
-            "inputs[0].dtype: 'float' is no type of ONNX by numpy's name",
+            "inputs[0].dtype: 'float' is not an ONNX type by its numpy name",
         ),
-        (image("N", 3, 16, 16, dtype="flaot32"), "did you mean 'float32'?"),
+        (image("N", 3, 16, 16, dtype="flaot32"), "Did you mean 'float32'?"),
         (image("N", 3, 16, 16, name="cl\nass"), r"inputs[0].name: 'cl\nass' cannot name a tensor of an ONNX file"),
         (image("N", 3, 16, 16, name=" "), "inputs[0].name: ' ' cannot name a tensor"),
         (image("N", 3, 16, 16, name="class"), "outputs[0].name: 'class' is the name of inputs[0], too"),
@@ -282,7 +282,7 @@ def figures(**figure: Any) -> dict[str, Any]:
         (scores("N", 4), "outputs[0].shape: N×4 for num_classes 3 (write porter_postprocess"),
         ({"num_classes": 0, "class_names": ()}, "num_classes: 0; at least 1"),
         ({"num_classes": None, "class_names": ()}, "num_classes: missing; task 'classification' needs it"),
-        (figures(name="top-1"), "published.metrics: task 'classification' has no metric 'top-1'; did you mean 'top1'?"),
+        (figures(name="top-1"), "published.metrics: task 'classification' has no metric 'top-1'. Did you mean 'top1'?"),
     ],
 )
 def test_a_spec_that_contradicts_itself_is_refused_when_it_is_described(

@@ -22,7 +22,7 @@ def test_a_removed_node_is_named() -> None:
         model.graph.node.remove(relu)
 
     first = said(diagnose(network(), edited(without_relu)))[0]
-    assert "only a.onnx gets there through /stage/stage.1/relu/Relu" in first
+    assert "only a.onnx passes through /stage/stage.1/relu/Relu on the way" in first
 
 
 def test_an_added_node_is_named() -> None:
@@ -33,7 +33,7 @@ def test_an_added_node_is_named() -> None:
         model.graph.node.insert(place, onnx.helper.make_node("Add", ["once", "once"], [output], "twice"))
 
     first = said(diagnose(network(), edited(doubled)))[0]
-    assert "`/stage/stage.0/conv1/Conv`" in first and "only b.onnx gets there through twice" in first
+    assert "`/stage/stage.0/conv1/Conv`" in first and "only b.onnx passes through twice on the way" in first
 
 
 def test_one_change_to_many_nodes_is_one_line() -> None:
@@ -43,7 +43,7 @@ def test_one_change_to_many_nodes_is_one_line() -> None:
                 set_attribute(one, "pads", [2, 2, 0, 0])
 
     lines = [line for line in said(diagnose(network(), edited(shifted))) if "attribute pads" in line]
-    assert len(lines) == 1 and "/stage/stage.0/conv1/Conv and of 3 more Conv nodes is [2, 2, 0, 0]" in lines[0]
+    assert len(lines) == 1 and "/stage/stage.0/conv1/Conv and 3 more Conv nodes is [2, 2, 0, 0]" in lines[0]
 
 
 def test_many_changes_are_counted() -> None:
@@ -55,7 +55,7 @@ def test_many_changes_are_counted() -> None:
     found = diagnose(network(), edited(all_weights))
     lines = said(found)
     assert sum(" weight " in line for line in lines) == STATIC_SHOWN < found.static_total
-    assert f"{found.static_total - STATIC_SHOWN} more differences show in the files" in lines[-1]
+    assert f"{found.static_total - STATIC_SHOWN} more places" in lines[-1]
 
 
 def test_differences_that_cancel_are_said_to() -> None:
@@ -65,7 +65,9 @@ def test_differences_that_cancel_are_said_to() -> None:
     plain = graph(nodes, inputs, ["y"], {"a": ones(1) * 2, "b": ones(1) * 3})
     other = graph(nodes, inputs, ["y"], {"a": ones(1) * 3, "b": ones(1) * 2})
     lines = said(diagnose(plain, other, [images()]))
-    assert "first at Mul `first`" in lines[0] and "outputs of b.onnx stay within the tolerance" in lines[1]
+    assert (
+        "first differs from a.onnx at Mul `first`" in lines[0] and "outputs of b.onnx are within tolerance" in lines[1]
+    )
 
 
 def test_the_same_nan_on_both_sides_is_no_difference() -> None:
@@ -73,4 +75,4 @@ def test_the_same_nan_on_both_sides_is_no_difference() -> None:
         change_weight(model, "fc.bias", lambda values: values * np.float32("nan"))
 
     lines = said(diagnose(edited(poisoned), edited(poisoned)))
-    assert len(lines) == 1 and "a.onnx itself has NaN, first in" in lines[0]
+    assert len(lines) == 1 and "a.onnx itself contains NaN, first in" in lines[0]

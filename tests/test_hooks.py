@@ -164,7 +164,7 @@ def test_hook_porter_load_names_a_missing_weight(data: Path) -> None:
     state = strongest_channel().state_dict()
     del state["2.bias"]
     torch.save(state, data.parent / "weights.pth")
-    with pytest.raises(BadInput, match=r"weights\.pth: lacks 1 of the model's 2 entries: '2\.bias'"):
+    with pytest.raises(BadInput, match=r"weights\.pth: missing 1 of 2 entries of the model: '2\.bias'"):
         run_of(FromCheckpoint(), data, checkpoint=str(data.parent / "weights.pth")).export()
 
 
@@ -207,9 +207,9 @@ def test_hook_porter_export_writes_the_file_that_is_delivered(data: Path) -> Non
 
 
 def test_hook_porter_export_is_not_believed(data: Path) -> None:
-    with pytest.raises(PluginError, match="its opset is 13, 11 was asked for") as caught:
+    with pytest.raises(PluginError, match="failed: opset is 13, requested is 11") as caught:
         run_of(OwnExporter(opset=13), data).export()
-    assert str(caught.value).startswith("plugin 'tiny': porter_export: the exported file is not")
+    assert str(caught.value).startswith("plugin 'tiny': porter_export: export check failed")
     assert not list((data.parent / "out").rglob("*.onnx*"))
 
 
@@ -320,7 +320,7 @@ def test_hook_porter_runtimes_adds_a_runtime_that_builds_verifies_and_scores(dat
 @pytest.mark.parametrize(
     ("build", "says"),
     [
-        (lambda *_: None, "build() of runtime 'second' returned NoneType, it must return Artefact"),
+        (lambda *_: None, "build() of runtime 'second' returned NoneType, must return Artefact"),
         (lambda *_: sys.exit(0), "build() of runtime 'second' raised SystemExit: 0 (test_hooks.py:"),
         (OnnxRuntime.build, "build() of runtime 'second' at fp32 made an artefact of onnxruntime fp32"),
     ],

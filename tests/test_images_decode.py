@@ -140,7 +140,7 @@ def test_sixteen_bit_big_endian_tiff() -> None:
 
 @pytest.mark.parametrize("pixels", [np.full((4, 4), 0.5, np.float32), np.full((4, 4), 70000, np.int32)])
 def test_pixels_without_a_white_level_are_refused(pixels: np.ndarray) -> None:
-    with pytest.raises(ImageError, match=r"^a\.tif: .*(white level|cannot be turned into RGB)"):
+    with pytest.raises(ImageError, match=r"^a\.tif: .*(white level|cannot be converted to RGB)"):
         decode(encode(Image.fromarray(pixels), "TIFF"), "a.tif")
 
 
@@ -149,17 +149,20 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "empty file"),
     "web page": (b"\n <!DOCTYPE html><html>404</html>", "web page"),
     "lfs pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS"),
-    "heic": (bytes(3) + b"\x18ftypheic" + bytes(40), "HEIC, which Pillow here has no reader for; convert it to PNG"),
-    "jpeg xl": (b"\xff\x0a" + bytes(40), "JPEG XL, which Pillow here has no reader for"),
+    "heic": (
+        bytes(3) + b"\x18ftypheic" + bytes(40),
+        "HEIC, which Pillow on this machine cannot read. Convert it to PNG",
+    ),
+    "jpeg xl": (b"\xff\x0a" + bytes(40), "JPEG XL, which Pillow on this machine cannot read"),
     "text": (b"hello", "not an image that porter reads"),
     "zeros": (bytes(4096), "not an image that porter reads"),
     "pdf": (b"%PDF-1.7\n", "not an image that porter reads"),
     "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image that porter reads"),
-    "half a jpeg": (HALF, "cannot be read whole"),
-    "half a jpeg with an end marker": (HALF + b"\xff\xd9", "cut short"),
-    "half a png": (encode(PICTURE, "PNG")[:2000], "cannot be read whole"),
-    "jpeg of its signature": (b"\xff\xd8\xff\xe0", "damaged or cut short"),
-    "png of its signature": (b"\x89PNG\r\n\x1a\n", "damaged or cut short"),
+    "half a jpeg": (HALF, "cannot be read completely"),
+    "half a jpeg with an end marker": (HALF + b"\xff\xd9", "truncated"),
+    "half a png": (encode(PICTURE, "PNG")[:2000], "cannot be read completely"),
+    "jpeg of its signature": (b"\xff\xd8\xff\xe0", "damaged or truncated"),
+    "png of its signature": (b"\x89PNG\r\n\x1a\n", "damaged or truncated"),
     "damaged png": (encode(PICTURE, "PNG").replace(b"IDAT", b"IDAX"), "PNG"),
 }
 

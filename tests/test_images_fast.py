@@ -119,7 +119,7 @@ def test_where_numba_compiles_nothing_pillow_resizes() -> None:
     script = "from porter.images import resample; print(resample.unusable())"
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == "Numba is switched off (NUMBA_DISABLE_JIT)\n"
+    assert done.stdout == "Numba is disabled (NUMBA_DISABLE_JIT)\n"
 
 
 @pytest.mark.parametrize("fault", ["no folder can be written", "what was kept is damaged"])

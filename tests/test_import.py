@@ -72,7 +72,7 @@ def test_what_is_stated_is_compared_with_the_outputs(tmp_path: Path, back: Path)
     (back / "accuracy.json").write_text('{"top1": 99.96, "top2": 90.0}')
     record = imported(back, tmp_path / "out", labels=tmp_path / "labels.txt")
     assert told(record)[1:] == [
-        "inconsistent: `accuracy.json` states Top-2 90.00, the predictions of elsewhere give 100.00"
+        "inconsistent: `accuracy.json` states Top-2 90.00%, the predictions of elsewhere give 100.00%"
     ]
     for path in (back / "outputs").iterdir():
         path.unlink()
@@ -86,8 +86,8 @@ def test_what_is_stated_is_compared_with_the_outputs(tmp_path: Path, back: Path)
 @pytest.mark.parametrize(
     ("array", "reason"),
     [
-        (np.zeros(4, np.float32), "output `class` is 4 an image, the model gives 3"),
-        (np.zeros((1, 3), np.float32), "output `class` is 1×3 an image, the model gives 3"),
+        (np.zeros(4, np.float32), "output `class` has 4 per image, should have 3"),
+        (np.zeros((1, 3), np.float32), "output `class` has 1×3 per image, should have 3"),
         (None, "image3.npy: no such file"),
     ],
 )
@@ -108,9 +108,11 @@ def test_an_output_that_does_not_fit_is_no_answer(
 
 
 def test_only_runtimes_that_take_results_back_can_be_named(tmp_path: Path, back: Path) -> None:
-    with pytest.raises(Missing, match=r"'elsewher'; did you mean .*; results are taken back by: elsewhere$"):
+    with pytest.raises(Missing, match=r"'elsewher'. Did you mean .*; runtimes that import results: elsewhere$"):
         imported(back, tmp_path / "out", runtime="elsewher")
-    with pytest.raises(BadInput, match=r"^runtime onnxruntime takes no results back; results are taken back by: else"):
+    with pytest.raises(
+        BadInput, match=r"^runtime onnxruntime cannot import results; runtimes that import results: else"
+    ):
         imported(back, tmp_path / "out", runtime="onnxruntime")
     assert not (tmp_path / "out").exists()
 
@@ -124,7 +126,7 @@ def test_the_command_names_them_on_one_line(
             main(["import", runtime, str(back), "--model", "onnx"])
         assert stopped.value.code == code
         said = capsys.readouterr()
-        assert said.out == "" and said.err.count("\n") == 1 and "results are taken back by" in said.err
+        assert said.out == "" and said.err.count("\n") == 1 and "runtimes that import results" in said.err
 
 
 @pytest.mark.parametrize(
@@ -132,9 +134,9 @@ def test_the_command_names_them_on_one_line(
     [
         ({"options": ("elsewhere.chip=gamma",)}, "chip takes one of alpha, beta"),
         ({"options": ("onnxruntime.x=1",)}, "this run does not use runtime 'onnxruntime'"),
-        ({"model": "tinny"}, "offers the model 'tinny'; did you mean 'tiny'"),
+        ({"model": "tinny"}, "offers the model 'tinny'. Did you mean 'tiny'"),
         ({"model": "tiny", "variant": "big"}, "--variant big: model 'tiny' has tiny"),
-        ({}, "outputs: predictions, and nothing to score them with: give --labels FILE"),
+        ({}, "outputs: predictions found, but no labels. Use --labels FILE"),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path: Path, back: Path, options: dict[str, Any], reason: str) -> None:
@@ -157,7 +159,7 @@ class Wrong(Elsewhere):
     ("runtime", "reason"),
     [
         (Careless(), r"plugin 'elsewhere': take_back\(\) of runtime 'elsewhere'"),
-        (Wrong(), r"take_back\(\) of runtime 'elsewhere' returned dict, it must return Returned"),
+        (Wrong(), r"take_back\(\) of runtime 'elsewhere' returned dict, must return Returned"),
     ],
 )
 def test_a_fault_names_plugin_and_method(tmp_path: Path, back: Path, runtime: Elsewhere, reason: str) -> None:

@@ -75,7 +75,7 @@ def test_every_sentence_has_its_chinese_and_no_other_is_there() -> None:
     known, wanted = set(catalogue(CHINESE)), OF_THE_RENDERER | said(CORE, TEMPLATES)
     assert len(wanted) > 200
     assert sorted(wanted - known) == [], "add them to templates/languages/zh.yaml"
-    assert sorted(known - wanted) == [], "nothing says these any more; take them out of templates/languages/zh.yaml"
+    assert sorted(known - wanted) == [], "nothing says these any more. Take them out of templates/languages/zh.yaml"
 
 
 @pytest.mark.parametrize("package", PLUGINS, ids=lambda path: path.name)
@@ -84,8 +84,8 @@ def test_every_sentence_of_a_plugin_has_its_chinese(package: Path) -> None:
     core, own = set(catalogue(CHINESE)), set(read_catalogue(package / "templates", CHINESE))
     wanted = said(package, package / "templates")
     assert sorted(wanted - core - own) == [], f"add them to {package.name}/templates/languages/zh.yaml"
-    assert sorted(own - wanted) == [], f"nothing says these; take them out of {package.name}"
-    assert sorted(own & core) == [], f"core has these; take them out of {package.name}/templates/languages/zh.yaml"
+    assert sorted(own - wanted) == [], f"nothing says these. Take them out of {package.name}"
+    assert sorted(own & core) == [], f"core has these. Take them out of {package.name}/templates/languages/zh.yaml"
 
 
 def test_the_collectors_see_what_they_must_refuse() -> None:
@@ -117,7 +117,7 @@ def test_a_catalogue_that_changes_a_placeholder_is_refused(tmp_path: Path) -> No
 def test_a_message_is_said_in_each_language() -> None:
     message = Message("{loaded} of {expected} entries loaded", loaded=3, expected=4)
     assert str(message) == say(message) == "3 of 4 entries loaded"
-    assert say(message, CHINESE) == "已加载 3 / 4 项权重"
+    assert say(message, CHINESE) == "已加载 3 个权重项，共 4 个"
     assert say("a plugin's own text", CHINESE) == "a plugin's own text"
     assert say(Message("a plugin's {what}", what="sentence"), CHINESE) == "a plugin's sentence"
 

@@ -16,7 +16,10 @@ pytest.importorskip("fcntl")
 
 def test_a_second_command_is_told_and_the_first_is_left_alone(tmp_path: Path) -> None:
     with FolderLock(tmp_path):
-        with pytest.raises(BadInput, match="another porter is at work there"), FolderLock(tmp_path):
+        with (
+            pytest.raises(BadInput, match=r"another porter uses this folder\. Wait for it, or use another"),
+            FolderLock(tmp_path),
+        ):
             pass
         code = (
             "from porter.runfolder.lock import FolderLock\nfrom pathlib import Path\n"

@@ -72,4 +72,4 @@ def test_ray_in_a_container_that_is_read_only() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     command = [*ALONE, f"{mount} && exec {sys.executable} -c '{RAY}'"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert "Missing: --executor ray: /dev/shm cannot be written, and Ray keeps its objects there" in done.stderr
+    assert "Missing: --executor ray: /dev/shm cannot be written, but Ray keeps its objects there" in done.stderr

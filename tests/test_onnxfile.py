@@ -76,7 +76,7 @@ def test_weights_outside_the_file_are_refused_wherever_they_hang(
     path.write_bytes(place(numpy_helper.from_array(np.ones(1, np.float32), "w")).SerializeToString())
     read_onnx(path)
     path.write_bytes(place(outside("w")).SerializeToString())
-    with pytest.raises(BadInput, match=r"tiny\.onnx: 1 weights lie outside the file \(first: w\)"):
+    with pytest.raises(BadInput, match=r"tiny\.onnx: 1 weights are outside the file \(first: w\)"):
         read_onnx(path)
 
 
@@ -85,11 +85,11 @@ def test_weights_outside_the_file_are_refused_wherever_they_hang(
     [
         ("gone.onnx", "no such file"),
         (".", "a folder; the ONNX file must be a file"),
-        ("/dev/zero", "not a regular file"),
+        ("/dev/zero", "not a regular file; the path of the file itself is needed"),
         ("a\0b", "cannot be read"),
         ("empty.onnx", "empty, not an ONNX file"),
-        ("text.onnx", "is a web page, which a server sent in place of the file"),
-        ("nothing.onnx", "not an ONNX model: it holds no graph"),
+        ("text.onnx", "is a web page, not the file"),
+        ("nothing.onnx", "not an ONNX model: it is not an ONNX"),
     ],
 )
 def test_what_is_no_onnx_file_is_refused_in_one_line(tmp_path: Path, name: str, problem: str) -> None:
@@ -118,5 +118,5 @@ def problems(*outputs: str) -> list[str]:
 def test_outputs_are_known_by_name_not_by_place() -> None:
     assert problems("a", "b") == []
     assert problems("b", "a") == []
-    assert problems("b") == ["its outputs are b, a, not b"]
-    assert problems("b", "c") == ["its outputs are b, a, not b, c"]
+    assert problems("b") == ["outputs are b, a, expected b"]
+    assert problems("b", "c") == ["outputs are b, a, expected b, c"]

@@ -59,11 +59,11 @@ def run(porter: Porter) -> Porter:
         ("raises.py", "raise ValueError('no licence')", "import failed: ValueError: no licence"),
         ("leaves.py", "import sys; sys.exit(0)", "import failed: SystemExit: 0"),
         ("syntax.py", "def (", "import failed: SyntaxError: invalid syntax (syntax.py, line 1)"),
-        ("idle.py", "x = 1", "implements no hook: mark its functions with @porter.hookimpl"),
+        ("idle.py", "x = 1", "implements no hook. Mark its functions with @porter.hookimpl"),
         (
             "spelt.py",
             "import porter\n@porter.hookimpl\ndef porter_modles(): return []",
-            "porter_modles: no such hook; did you mean 'porter_models'?",
+            "porter_modles: no such hook. Did you mean 'porter_models'?",
         ),
         (
             "offers.py",
@@ -71,9 +71,9 @@ def run(porter: Porter) -> Porter:
             "porter_models raised ZeroDivisionError: division by zero",
         ),
         ("missing.py", None, "no such file"),
-        ("folder.py", "folder", "not a regular file"),
+        ("folder.py", "folder", "not a regular file; the path of the file itself is needed"),
         ("dangling.py", "link", "a symbolic link to a file that is not there"),
-        ("text.txt", "x", "not a .py file; a plugin of several files is installed with pip"),
+        ("text.txt", "x", "not a .py file. Install a plugin of several files with pip"),
         ("evil\x1b.py", "raise ValueError('\x1b[2J')", r"import failed: ValueError: \x1b[2J"),
     ],
 )
@@ -120,7 +120,7 @@ def test_two_of_one_name_cannot_be_told_apart(place: Path, run: Porter) -> None:
     (place / "other").mkdir()
     (place / "other/mine.py").write_text(HELPER)
     done = run("--plugin", "mine.py", "--plugin", "other/mine.py")
-    assert done.err == "porter: error: --plugin other/mine.py: the name 'mine.py' is taken by mine.py\n"
+    assert done.err == "porter: error: --plugin other/mine.py: the name 'mine.py' is used by mine.py\n"
 
 
 def test_the_record_has_its_content_and_going_on_notices_a_change(place: Path, run: Porter) -> None:
@@ -131,11 +131,11 @@ def test_the_record_has_its_content_and_going_on_notices_a_change(place: Path, r
     assert (use.plugin, use.distribution) == ("link.py", "")
     assert use.source_sha256 == read_plugin_file("mine.py").sha256
     again = run("--plugin", "link.py")
-    assert "note: kept from the run of" in again.err and "evaluate" not in again.err
+    assert "note: reused from the run of" in again.err and "evaluate" not in again.err
     with (place / "mine.py").open("a", encoding="utf-8") as stream:
         stream.write("# another comment\n")
     changed = run("--plugin", "link.py")
-    assert "note: plugin 'link.py' changed: what was made from it is made again\n" in changed.err
+    assert "note: plugin 'link.py' changed; results that depend on it are redone\n" in changed.err
     assert "evaluate reference: 12 of 12" in changed.err
 
 
@@ -148,11 +148,11 @@ def test_a_plugin_without_a_model_is_one_that_a_run_is_made_from(place: Path, ru
     for text, says in ((HELPER, "is new"), (f"{HELPER}#", "changed")):
         (place / "help.py").write_text(text)
         done = run("--plugin", "mine.py", "--plugin", "help.py")
-        assert f"note: plugin 'help.py' {says}: what was made from it is made again\n" in done.err
+        assert f"note: plugin 'help.py' {says}; results that depend on it are redone\n" in done.err
         now = [path.read_bytes()[:200] for path in before]
         assert all(one != other for one, other in zip(now, keys, strict=True))
         keys = now
-    assert "note: plugin 'help.py' is not here: " in run("--plugin", "mine.py").err
+    assert "note: plugin 'help.py' is not here; " in run("--plugin", "mine.py").err
 
 
 def test_no_code_is_loaded_because_a_record_names_it(place: Path, run: Porter, porter: Porter) -> None:
@@ -160,7 +160,7 @@ def test_no_code_is_loaded_because_a_record_names_it(place: Path, run: Porter, p
     for command in ("verify --out out", "bench --out out", "cache out", "diagnose run out"):
         done = porter(*shlex.split(command))
         assert done.code == 2, command
-        says = "out/run.json: made with a plugin that only its file has; give --plugin mine.py again"
+        says = "out/run.json: made with a plugin from a file. Use --plugin mine.py again"
         assert done.err == f"porter: error: {says}\n"
     assert porter("cache", "out", "--plugin", "mine.py").code == 0
     assert porter("report", "out").code == 0, "from the record alone"

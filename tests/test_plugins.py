@@ -91,27 +91,27 @@ async def yielding(request: Any) -> Any:
 @pytest.mark.parametrize(
     ("broken", "why"),
     [
-        (marked("porter_modles", lambda: ()), "porter_modles: no such hook; did you mean 'porter_models'?"),
-        (SimpleNamespace(porter_laod=lambda request: None), "porter_laod: no such hook; did you mean 'porter_load'?"),
+        (marked("porter_modles", lambda: ()), "porter_modles: no such hook. Did you mean 'porter_models'?"),
+        (SimpleNamespace(porter_laod=lambda request: None), "porter_laod: no such hook. Did you mean 'porter_load'?"),
         (marked("prepare", lambda: None), "prepare: no such hook"),
         (SimpleNamespace(porter_models=lambda: ()), "porter_models: not marked with @porter.hookimpl"),
-        (SimpleNamespace(porter_models=["tiny"]), "porter_models: a list, it must be a function"),
+        (SimpleNamespace(porter_models=["tiny"]), "porter_models: a list, must be a function"),
         (
             marked("porter_load", lambda reqest: None),
-            "porter_load: no argument 'reqest'; did you mean 'request'?; it takes request",
+            "porter_load: no argument 'reqest'. Did you mean 'request'? The hook takes request",
         ),
-        (marked("porter_models", lambda config: []), "porter_models: no argument 'config'; it takes none"),
+        (marked("porter_models", lambda config: []), "porter_models: no argument 'config'. The hook takes none"),
         (
             marked("porter_export", lambda loaded, request=None: None),
-            "porter_export: argument 'request' has a default or is keyword-only, so it gets nothing",
+            "porter_export: argument 'request' has a default or is keyword-only, so it is not filled",
         ),
         (
             marked("porter_export", lambda loaded, *, request: None),
-            "porter_export: argument 'request' has a default or is keyword-only, so it gets nothing",
+            "porter_export: argument 'request' has a default or is keyword-only, so it is not filled",
         ),
         (
             marked("porter_infer", lambda session, **more: None),
-            "porter_infer: **more gets nothing; name the arguments, it takes session, batch, spec",
+            "porter_infer: **more is not filled. Name the arguments. The hook takes session, batch, spec",
         ),
         (TinyPlugin, "the plugin is a class; the entry point must name a module or an instance"),
         (
@@ -120,11 +120,17 @@ async def yielding(request: Any) -> Any:
         ),
         (
             SimpleNamespace(porter_models=hookimpl(wrapper=True)(lambda: (yield))),
-            "porter_models: cannot be wrapped, each plugin is asked for its offers alone",
+            "porter_models: cannot be wrapped: porter asks each plugin separately",
         ),
         (marked("porter_models", lambda: (yield)), "porter_models: yields, which only a wrapper does (wrapper=True)"),
-        (marked("porter_load", waiting), "porter_load: an async function; hooks are called and not awaited"),
-        (marked("porter_load", yielding), "porter_load: an async function; hooks are called and not awaited"),
+        (
+            marked("porter_load", waiting),
+            "porter_load: an async function, which porter does not await. Use a plain one",
+        ),
+        (
+            marked("porter_load", yielding),
+            "porter_load: an async function, which porter does not await. Use a plain one",
+        ),
     ],
 )
 def test_a_wrong_hook_is_reported_with_the_nearest_right_name(broken: object, why: str) -> None:
@@ -150,8 +156,8 @@ def raising() -> list[ModelOffer]:
     [
         (raising, "porter_models raised LookupError: no models today"),
         (lambda: sys.exit(3), "porter_models raised SystemExit: 3"),
-        (lambda: "tiny", "porter_models returned a value of type str, it must return a list of ModelOffer"),
-        (lambda: {"tiny": 1}, "porter_models returned a mapping (dict), it must return a list of ModelOffer"),
+        (lambda: "tiny", "porter_models returned a value of type str, must return a list of ModelOffer"),
+        (lambda: {"tiny": 1}, "porter_models returned a mapping (dict), must return a list of ModelOffer"),
         (lambda: iter(()), "porter_models returned a value of type tuple_iterator"),
         (lambda: 5, "porter_models returned a value of type int"),
         (lambda: ["tiny"], "porter_models returned a list with a value of type str in it"),
@@ -181,7 +187,7 @@ def test_a_plugin_that_fails_at_one_offer_offers_nothing() -> None:
     registry = create_registry([("half", broken)])
     assert info_of(registry, "half").reason == (
         "porter_runtimes returned a list with the class OnnxRuntime (not an instance) in it, "
-        "it must return a list of Runtime"
+        "must return a list of Runtime"
     )
     assert "half" not in registry.models()
 
@@ -189,7 +195,7 @@ def test_a_plugin_that_fails_at_one_offer_offers_nothing() -> None:
 def test_a_plugin_without_a_hook_is_told_so() -> None:
     for nothing in (None, SimpleNamespace(models=list)):
         found = info_of(create_registry([("idle", nothing)]), "idle")
-        assert (found.state, found.reason) == ("active", "implements no hook: mark its functions with @porter.hookimpl")
+        assert (found.state, found.reason) == ("active", "implements no hook. Mark its functions with @porter.hookimpl")
 
 
 def test_no_offer_at_all_is_no_failure() -> None:
@@ -225,7 +231,7 @@ def test_a_runtime_that_cannot_say_how_it_is_is_not_available(answer: Any, why: 
 
 def test_two_plugins_with_the_same_model_are_both_named() -> None:
     registry = create_registry([("one", offering("twice")), ("two", offering("twice")), ("tiny", TinyPlugin())])
-    with pytest.raises(BadInput, match=r"'twice' is offered by the plugins 'one' and 'two': switch one off"):
+    with pytest.raises(BadInput, match=r"'twice' is offered by the plugins 'one' and 'two'\. Disable one with"):
         registry.model("twice")
     assert registry.model("tiny")[1].plugin == "tiny"
     assert {info.state for info in registry.infos} == {"active"}
@@ -234,4 +240,4 @@ def test_two_plugins_with_the_same_model_are_both_named() -> None:
 def test_a_name_to_disable_that_is_no_plugins_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTER_DISABLE_PLUGINS", "onnxruntme")
     found = info_of(create_registry([]), "onnxruntme")
-    assert "no plugin has this name; did you mean 'onnxruntime'?" in found.reason
+    assert "no plugin has this name. Did you mean 'onnxruntime'?" in found.reason

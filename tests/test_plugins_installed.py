@@ -109,7 +109,7 @@ def test_a_plugin_that_raises_at_import_fails_alone(site: Site, source: str, why
     broken = info_of(registry, "broken")
     assert broken.state == "failed" and broken.reason.startswith(why)
     assert registry.model("good")[0].name == "good"
-    with pytest.raises(BadInput, match=r"offers the model 'goud'; did you mean 'good'\?.*failed to load: .*broken"):
+    with pytest.raises(BadInput, match=r"unknown model 'goud'. Did you mean 'good'\?.*failed to load: .*broken"):
         registry.model("goud")
 
 
@@ -128,7 +128,7 @@ def test_two_plugins_of_one_name_are_told_apart_by_their_distributions(site: Sit
     one, two = [info for info in registry.infos if info.name == "same"]
     assert (one.distribution, one.state) == ("porter-first", "active")
     assert (two.distribution, two.state) == ("porter-second", "failed")
-    assert two.reason == "the name 'same' is taken by porter-first"
+    assert two.reason == "the name 'same' is used by porter-first"
     assert "first" in registry.models() and "second" not in registry.models()
     assert registry.use("model", "same").distribution == "porter-first"
     assert [row["models"] for row in describe(registry) if row["name"] == "same"] == [["first"], []]
@@ -145,7 +145,7 @@ def test_switching_one_off_settles_it(site: Site, monkeypatch: pytest.MonkeyPatc
     assert info_of(registry, "two").reason == "named in PORTER_DISABLE_PLUGINS"
     assert info_of(registry, "two").state == "disabled"
     monkeypatch.setenv("PORTER_DISABLE_PLUGINS", "one,two")
-    with pytest.raises(BadInput, match=r"'twice'.* \(switched off by PORTER_DISABLE_PLUGINS: one, two\)"):
+    with pytest.raises(BadInput, match=r"'twice'.* \(disabled by PORTER_DISABLE_PLUGINS: one, two\)"):
         create_registry().model("twice")
 
 
@@ -177,7 +177,7 @@ def test_a_plugin_says_which_porter_it_was_made_for(site: Site, requires: list[s
     shown = site.porter("plugins").stdout
     if state == "failed":
         assert "good_module" not in sys.modules
-        wanted = f"made for porter-core {made_for}, this is {__version__}: install a version of the plugin for"
+        wanted = f"made for porter-core {made_for}, this is {__version__}. Install a version of the plugin for"
         assert info.reason.startswith(wanted) and wanted in shown
     elif made_for:
         assert f"  {made_for} " in shown
@@ -256,7 +256,7 @@ def test_a_run_that_needs_a_failed_plugin_says_why_it_failed(site: Site) -> None
     assert failed.startswith("zz: import failed: RuntimeError: no licence; a: import failed: OSError: aaa")
     assert "…; b: import" in failed and "; 3 more, see `porter plugins`)" in failed
     assert "failed to load: old_net: made for porter-core >=9, this is" in site.porter("run", "old-net").stderr
-    with pytest.raises(Missing, match=r"offers the runtime 'my-net'.*failed to load: zz: import failed"):
+    with pytest.raises(Missing, match=r"unknown runtime 'my-net'.*failed to load: zz: import failed"):
         create_registry().runtime("my-net")
 
 
@@ -283,10 +283,10 @@ def test_the_command_line_explains_each(bad_company: Site) -> None:
     assert (rows["good"]["distribution"], rows["good"]["version"]) == ("porter-good", "1.2")
     problems = {name: row["problems"] for name, row in rows.items()}
     assert problems["raises"] == ["import failed: RuntimeError: no licence"]
-    assert problems["spelt"] == ["porter_modles: no such hook; did you mean 'porter_models'?"]
-    assert problems["argued"] == ["porter_load: no argument 'reqest'; did you mean 'request'?; it takes request"]
+    assert problems["spelt"] == ["porter_modles: no such hook. Did you mean 'porter_models'?"]
+    assert problems["argued"] == ["porter_load: no argument 'reqest'. Did you mean 'request'? The hook takes request"]
     assert problems["unmarked"] == ["porter_models: not marked with @porter.hookimpl"]
-    assert problems["text"] == ["porter_models returned a value of type str, it must return a list of ModelOffer"]
+    assert problems["text"] == ["porter_models returned a value of type str, must return a list of ModelOffer"]
     assert "model 'twice' is also offered by two" in problems["one"][0]
     assert "model 'twice' is also offered by one" in problems["two"][0]
     shown = bad_company.porter("plugins").stdout

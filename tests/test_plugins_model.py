@@ -71,17 +71,17 @@ ROW = {"class": np.zeros((2, 3), np.float32)}
 @pytest.mark.parametrize(
     ("hook", "answer", "why"),
     [
-        ("porter_describe", "tiny", "porter_describe returned str, it must return ModelSpec"),
-        ("porter_load", 3, "porter_load returned int, it must return Loaded"),
-        ("porter_export", "model.onnx", "porter_export returned str, it must return Exported"),
-        ("porter_preprocess", [[0.0]], "porter_preprocess returned list, it must return ndarray"),
-        ("porter_infer", np.zeros(2), "porter_infer returned ndarray, it must return Mapping"),
+        ("porter_describe", "tiny", "porter_describe returned str, must return ModelSpec"),
+        ("porter_load", 3, "porter_load returned int, must return Loaded"),
+        ("porter_export", "model.onnx", "porter_export returned str, must return Exported"),
+        ("porter_preprocess", [[0.0]], "porter_preprocess returned list, must return ndarray"),
+        ("porter_infer", np.zeros(2), "porter_infer returned ndarray, must return Mapping"),
         ("porter_infer", {"class": [0.0]}, "porter_infer returned a mapping with list under 'class'"),
-        ("porter_postprocess", "ab", "porter_postprocess returned str, it must return a list of 2 predictions"),
-        ("porter_postprocess", [1], "porter_postprocess returned 1 predictions, it must return a list of 2"),
-        ("porter_postprocess", [1, 2, 3], "porter_postprocess returned 3 predictions, it must return a list of 2"),
-        ("porter_postprocess", [1, None], "porter_postprocess returned 1 predictions, it must return a list of 2"),
-        ("porter_postprocess", np.zeros(2), "porter_postprocess returned ndarray, it must return a list of 2"),
+        ("porter_postprocess", "ab", "porter_postprocess returned str, must return a list of 2 predictions"),
+        ("porter_postprocess", [1], "porter_postprocess returned 1 predictions, must return a list of 2"),
+        ("porter_postprocess", [1, 2, 3], "porter_postprocess returned 3 predictions, must return a list of 2"),
+        ("porter_postprocess", [1, None], "porter_postprocess returned 1 predictions, must return a list of 2"),
+        ("porter_postprocess", np.zeros(2), "porter_postprocess returned ndarray, must return a list of 2"),
     ],
 )
 def test_a_wrong_answer_names_plugin_and_hook(hook: str, answer: Any, why: str) -> None:
@@ -163,7 +163,7 @@ def test_a_hook_that_nobody_implements_is_named() -> None:
 
 def test_a_default_that_is_switched_off_is_named() -> None:
     registry = create_registry([("other", offering())], disabled=["defaults"])
-    with pytest.raises(PluginError, match=r"porter_infer .*\(switched off by PORTER_DISABLE_PLUGINS: defaults\)"):
+    with pytest.raises(PluginError, match=r"porter_infer .*\(disabled by PORTER_DISABLE_PLUGINS: defaults\)"):
         call(registry, "porter_infer")
 
 

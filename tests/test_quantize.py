@@ -197,7 +197,7 @@ class TestCalibration:
         (tmp_path / "calibration").mkdir()
         (tmp_path / "calibration/copy.jpg").write_bytes((photos[0] / "photo 003.jpg").read_bytes())
         run = begin(tmp_path / "out", photos, calibration=str(tmp_path / "calibration"))
-        with pytest.raises(BadInput, match=r"copy\.jpg is scored as well, as .*photo 003\.jpg"):
+        with pytest.raises(BadInput, match=r"copy\.jpg is also scored (as .*photo 003\.jpg"):
             run.everything()
 
     def test_the_folder_of_the_scored_images_is_refused(self, tmp_path: Path, photos: tuple[Path, Path]) -> None:
@@ -223,12 +223,12 @@ class TestCalibration:
     def test_only_broken_images_are_refused(self, tmp_path: Path, photos: tuple[Path, Path]) -> None:
         (tmp_path / "calibration").mkdir()
         (tmp_path / "calibration/a.jpg").write_bytes(b"\xff\xd8\xff")
-        with pytest.raises(BadInput, match="not one of the 1 calibration images can be read"):
+        with pytest.raises(BadInput, match="not one of the 1 calibration images is readable. Check --calibration"):
             begin(tmp_path / "out", photos, calibration=str(tmp_path / "calibration")).everything()
 
     def test_too_few_images_to_keep_some_apart(self, tmp_path: Path) -> None:
         labels = write_photos(tmp_path / "val", [0, 1, 2])
-        with pytest.raises(BadInput, match=r"3 images are too few to keep some apart .* give --calibration DIR"):
+        with pytest.raises(BadInput, match=r"3 images are too few to keep some apart .* use --calibration DIR"):
             begin(tmp_path / "out", (tmp_path / "val", labels)).everything()
 
     def test_changed_images_calibrate_anew(self, tmp_path: Path) -> None:
@@ -254,14 +254,14 @@ class TestCalibration:
             return plain(task, replace(request, keep_apart=0))
 
         monkeypatch.setattr(classification.Classification, "manifest", unaware)
-        with pytest.raises(BadInput, match=r"task 'classification' keeps no images apart.*: give --calibration DIR"):
+        with pytest.raises(BadInput, match=r"task 'classification' keeps no images apart.*. Use --calibration DIR"):
             begin(tmp_path / "out", photos).everything()
 
 
 class TestGraph:
     def test_an_older_opset_without_a_network_is_refused(self, tmp_path: Path, photos: tuple[Path, Path]) -> None:
         run = start(tmp_path / "out", *photos, plugin=TinyPlugin(spec=replace(SPEC, opset=11)), precisions=("int8",))
-        with pytest.raises(BadInput, match=r"--precision int8: the model comes as ONNX of opset 11, int8 needs 13"):
+        with pytest.raises(BadInput, match=r"--precision int8: the model is ONNX of opset 11, int8 needs 13"):
             run.everything()
 
     def test_a_newer_one_is_quantised_as_it_is_delivered(self, tmp_path: Path, photos: tuple[Path, Path]) -> None:
@@ -272,7 +272,7 @@ class TestGraph:
     def test_a_quantised_graph_is_refused(self, tmp_path: Path, photos: tuple[Path, Path]) -> None:
         run = begin(tmp_path / "out", photos)
         run.everything()
-        with pytest.raises(BadInput, match="quantised already, it holds DequantizeLinear, QuantizeLinear"):
+        with pytest.raises(BadInput, match="already quantised, contains DequantizeLinear, QuantizeLinear"):
             float_graph(tmp_path / "out" / run.record.quantization.path, tmp_path / "again.onnx")
 
     def test_every_node_gets_a_name_of_its_own(self, tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_a_graph_of_which_nothing_is_int8_is_no_int8(tmp_path: Path, photos: tup
     [artefact] = run.record.artefacts
     plain = tmp_path / "out" / run.record.export.path
     (tmp_path / "out" / artefact.path).write_bytes(plain.read_bytes())
-    with pytest.raises(Missing, match="runs none of 4 convolutions and matrix products in int8"):
+    with pytest.raises(Missing, match="runs none of 4 convolutions and matrix products of the graph are in int8"):
         open_artefact(run.job, artefact, check=False).info  # noqa: B018 - what runs is read back when it is asked for
 
 

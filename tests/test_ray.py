@@ -172,7 +172,7 @@ def test_a_plugin_in_a_folder_of_the_programs_own_is_found_or_named(
     del sys.modules["programs_own"]
     finds, lacks = (ray.remote(Worker).remote(path) for path in (sys.path, sys.path[1:]))
     assert ray.get(finds.arrive.remote(packed)).processor == order.installed.processor
-    with pytest.raises(Missing, match="cannot be imported there: No module named 'programs_own': install the same on"):
+    with pytest.raises(Missing, match="cannot be imported there: No module named 'programs_own': Install the same on"):
         ray.get(lacks.arrive.remote(packed))
     with pytest.raises(BadInput, match=r"plugins of this run cannot be sent to workers: .*lock"):
         _packed(ray, replace(order, plugins=(("own", threading.Lock()),)))
@@ -182,7 +182,7 @@ def test_a_machine_with_other_packages_is_refused(local: Run) -> None:
     run = order_for(work_on(local, Subject())).installed
     _require_same("here", run, run)
     older = replace(run, packages=tuple(p.replace("numpy 2", "numpy 1") for p in run.packages))
-    with pytest.raises(BadInput, match=r"worker on there: it has numpy 1\S+, the run has numpy 2\S+: install the same"):
+    with pytest.raises(BadInput, match=r"worker on there: it has numpy 1\S+, the run has numpy 2\S+: Install the same"):
         _require_same("there", run, older)
     changed = replace(run, plugins=tuple(replace(use, source_sha256="0" * 64) for use in run.plugins))
     with pytest.raises(BadInput, match="other code of the model plugin 'tiny'"):
@@ -221,7 +221,7 @@ def test_without_ray_one_line_names_the_extra_before_any_work(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("address", "says"),
-    [("127.0.0.1:1", "nothing answers there: .*refused"), ("[::1]:99999", "nothing answers"), ("x", "Invalid address")],
+    [("127.0.0.1:1", "no answer: .*refused"), ("[::1]:99999", "nothing answers"), ("x", "Invalid address")],
 )
 def test_a_cluster_that_is_not_there_is_said_at_once(address: str, says: str) -> None:
     if ray.is_initialized():
@@ -231,7 +231,7 @@ def test_a_cluster_that_is_not_there_is_said_at_once(address: str, says: str) ->
 
 
 def test_options_of_the_cluster_go_with_ray_only() -> None:
-    with pytest.raises(BadInput, match="--worker-resources goes with --executor ray only"):
+    with pytest.raises(BadInput, match="--worker-resources needs --executor ray"):
         executor_from({"executor": None, "worker_resources": {"CPU": 1.0}})
     executor, rest = executor_from({"executor": "local", "workers": None, "limit": 3})
     assert (executor.name, rest) == ("local", {"limit": 3})

@@ -104,7 +104,7 @@ def test_a_lost_node_costs_nothing_once_another_comes(
     nodes.remove_node(*came)
     assert (found, workers) == (answers(exported(Slow(), Notes()), Local())[0], 2)
     assert len(list(tmp_path.iterdir())) == 4
-    assert notes.texts[0] == "3 workers are asked for, the cluster has room for 2"
+    assert notes.texts[0] == "3 workers requested, the cluster has room for 2"
     losses = [
         text for text in notes.texts if re.match(r"a worker was lost on \S+: The actor (died|is dead) because", text)
     ]
@@ -124,6 +124,6 @@ def test_a_node_with_other_code_ends_the_run_in_one_line(
 ) -> None:
     (tmp_path / file).write_text(text)
     node = nodes.add_node(num_cpus=1, resources={"odd": 1}, env_vars={"PYTHONPATH": str(tmp_path)})
-    with pytest.raises(PorterError, match=rf"^a? ?worker on \S+ {says}: install the same on every machine$"):
+    with pytest.raises(PorterError, match=rf"^a? ?worker on \S+ {says}: Install the same on every machine$"):
         answers(exported(Slow(), Notes()), Ray(workers=1, resources={"odd": 1.0}))
     nodes.remove_node(node)

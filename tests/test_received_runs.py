@@ -129,9 +129,7 @@ def test_a_folder_that_is_a_link_is_not_written_to(here: Path, command: Porter, 
     elsewhere.mkdir()
     shutil.rmtree(here / "out" / name, ignore_errors=True)
     (here / "out" / name).symlink_to(elsewhere)
-    assert re.search(
-        f"out/{name}: a link|'{name}/.*' leads out of the run's folder", command("evaluate --out out").error
-    )
+    assert re.search(f"out/{name}: a link|'{name}/.*' leads out of the run folder", command("evaluate --out out").error)
     assert list(elsewhere.iterdir()) == []
 
 

@@ -77,9 +77,9 @@ def test_alone_it_ends_the_run(tmp_path: Path, error: PorterError) -> None:
 
 
 def test_what_was_scored_is_delivered_without_a_speed(tmp_path: Path) -> None:
-    run = run_of(tmp_path, "bench", BadInput("too little memory for a batch of 1"), "refusing")
+    run = run_of(tmp_path, "bench", BadInput("not enough memory for a batch of 1"), "refusing")
     assert run.everything() is ExitCode.VERDICT_FAILED
     assert run.record.evaluation("refusing-fp32") is not None and run.record.performance == ()
-    assert "NOT MEASURED refusing-fp32: too little memory for a batch of 1" in summary_lines(
+    assert "NOT MEASURED refusing-fp32: not enough memory for a batch of 1" in summary_lines(
         tmp_path / "out", run.record
     )

@@ -125,7 +125,7 @@ def test_a_damaged_output_is_named(tmp_path: Path) -> None:
 
 def test_a_stage_without_its_forerunner_says_which(tmp_path: Path) -> None:
     labels = write_photos(tmp_path / "val", [0, 1, 2])
-    with pytest.raises(BadInput, match=r"run `porter export tiny"):
+    with pytest.raises(BadInput, match=r"Run `porter export tiny"):
         start(tmp_path / "out", tmp_path / "val", labels).evaluate()
 
 

@@ -22,11 +22,11 @@ class Tuned(Elsewhere):
     ("given", "problem"),
     [
         (["tuned.share"], "not RUNTIME.NAME=VALUE"),
-        (["tuned.share=nan"], "share takes a finite number"),
-        (["tuned.mode=quick"], "mode takes one of fast, small"),
-        (["tuned.shares=1"], "has no option 'shares', it has share, mode"),
-        (["other.share=1"], "this run does not use runtime 'other', it uses tuned"),
-        (["tuned.share=1", "tuned.share=2"], "given before as tuned.share=1; give it once"),
+        (["tuned.share=nan"], "share must be a finite number"),
+        (["tuned.mode=quick"], "mode must be one of fast, small"),
+        (["tuned.shares=1"], "has no option 'shares', available: share, mode"),
+        (["other.share=1"], "this run does not use runtime 'other'. Runtimes: tuned"),
+        (["tuned.share=1", "tuned.share=2"], "given twice, first as tuned.share=1. Give it once"),
     ],
 )
 def test_a_wrong_one_is_named(given: list[str], problem: str) -> None:

@@ -247,7 +247,7 @@ def test_a_bad_mask_is_named_before_anything_runs(
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"labels": None}, "give --labels DIR"),
+        ({"labels": None}, "use --labels DIR"),
         ({"labels": "shapes.pth"}, r"shapes\.pth: a file; semantic segmentation takes a folder of masks"),
         ({"labels": "nowhere"}, "--labels .*nowhere: no such"),
         ({"label_offset": 1}, "--label-offset: a mask holds class indices already"),
@@ -336,7 +336,7 @@ def test_reproduce_checks_the_folder_of_masks(few: Path, tmp_path: Path) -> None
 
     unchanged = reproduce()
     assert "inputs: those of the record\n" in unchanged.stdout
-    assert "no installed plugin offers the model 'shapes'" in unchanged.stderr, "it went on to the run"
+    assert "unknown model 'shapes'" in unchanged.stderr, "it went on to the run"
     (few / "masks/shapes 000.png").rename(few / "masks/other.png")
     changed = reproduce()
     assert changed.returncode == 2

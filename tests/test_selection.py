@@ -13,7 +13,7 @@ from porter.errors import BadInput
 @given(found=st.integers(1, 2000), limit=st.none() | st.integers(1, 2500), wanted=st.integers(0, 400))
 def test_no_image_is_both(found: int, limit: int | None, wanted: int) -> None:
     if wanted and found < KEPT_SHARE:
-        with pytest.raises(BadInput, match="too few to keep some apart"):
+        with pytest.raises(BadInput, match="too few to reserve some for calibration"):
             select(found, limit, wanted)
         return
     selection = select(found, limit, wanted)

@@ -68,7 +68,7 @@ def test_a_file_of_the_tasks_own_is_delivered(few: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("task", "reason"),
     [
-        (Careless(), r"task 'semantic_segmentation': documents\(\) wrote '../run.json', which its `files` do not name"),
+        (Careless(), r"task 'semantic_segmentation': documents\(\) wrote '../run.json', which is not in its `files"),
         (Gateless(), "task 'semantic_segmentation': no metric is named 'mIoU', its gate"),
     ],
 )

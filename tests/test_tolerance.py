@@ -48,7 +48,7 @@ def test_a_half_precision_is_held_to_an_estimate(
 def test_what_the_user_asks_for_binds_at_any_precision() -> None:
     bound = bound_for(RunRequest(model="any", atol=0.5), PRECISIONS["bf16"], {"Conv": 4})
     assert bound.tolerance == Tolerance(atol=0.5, rtol=4 * 2**-8), "the other part stays that of the precision"
-    assert bound.binding and str(bound.source) == "as asked for"
+    assert bound.binding and str(bound.source) == "as requested"
 
 
 class Off(Session):
@@ -85,7 +85,7 @@ def test_a_miss_of_an_estimate_is_stated_and_fails_nothing(run: Run) -> None:
     assert parity.passed and not any(one.passed for one in parity.outputs)
     assert (
         str(parity.conclusion)
-        == "no answer changed, but the error is larger than what the precision should make; accuracy decides"
+        == "no prediction changed, but the error exceeds the rounding of the data type; accuracy decides"
     )
     verdict = judge(replace(run.record, parity=(parity,))).verdicts[1]
     assert verdict.state is State.PASS and "over the allowed" in str(verdict.evidence[1])
@@ -96,13 +96,13 @@ def test_answers_that_change_are_told(run: Run) -> None:
     assert parity.changes.flipped == 6
     assert (
         str(parity.conclusion)
-        == "an answer changed, and the error is larger than what the precision should make; accuracy decides"
+        == "some predictions changed, and the error exceeds the rounding of the data type; accuracy decides"
     )
 
 
 def test_within_an_estimate_reads_as_any_other(run: Run) -> None:
     parity = parity_of(run, ESTIMATE, 1e-4)
-    assert parity.passed and str(parity.conclusion) == "within the tolerance, every answer stands"
+    assert parity.passed and str(parity.conclusion) == "within tolerance; no prediction changed"
 
 
 def test_broken_outputs_fail_at_any_precision(run: Run) -> None:
@@ -111,5 +111,5 @@ def test_broken_outputs_fail_at_any_precision(run: Run) -> None:
 
 
 def test_a_bound_that_binds_fails(run: Run) -> None:
-    binding = Bound(tolerance=ESTIMATE.tolerance, source="as asked for", binding=True)
+    binding = Bound(tolerance=ESTIMATE.tolerance, source="as requested", binding=True)
     assert not parity_of(run, binding, 0.01).passed

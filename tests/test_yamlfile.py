@@ -81,8 +81,8 @@ def test_reading_as_text_leaves_the_other_way_alone(tmp_path: Path) -> None:
     [
         (b"", "the file is empty"),
         (b"# only a comment\n", "the file is empty"),
-        (b"- 1\n- 2\n", "a mapping of keys is needed, found list"),
-        (b"word", "a mapping of keys is needed, found str"),
+        (b"- 1\n- 2\n", "expected a mapping of keys, found list"),
+        (b"word", "expected a mapping of keys, found str"),
         (b"a: [1, 2\n", "not a plain YAML file: line"),
         (b"a: 1\nb: \tc\n d", "not a plain YAML file: line"),
         (b"a: 1\n---\nb: 2\n", "not a plain YAML file: line"),
@@ -119,11 +119,11 @@ def test_an_alias_bomb_stays_small(tmp_path: Path) -> None:
 def test_paths_that_are_no_file(tmp_path: Path) -> None:
     assert "no such file" in error_of(tmp_path / "gone.yaml")
     assert "a folder" in error_of(tmp_path)
-    assert "not a regular file" in error_of(Path("/dev/null"))
+    assert "not a regular file; the path of the file itself is needed" in error_of(Path("/dev/null"))
     assert "cannot be read" in error_of(tmp_path / ("x" * 300))
     error_of(Path("a\0b"))
     os.mkfifo(tmp_path / "pipe")
-    assert "not a regular file" in error_of(tmp_path / "pipe")
+    assert "not a regular file; the path of the file itself is needed" in error_of(tmp_path / "pipe")
 
 
 def test_a_path_cannot_forge_a_second_line(tmp_path: Path) -> None:
@@ -201,8 +201,8 @@ def test_a_value_becomes_its_type(key: str, value: Any, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "problem"),
     [
-        ("whole", None, "whole: has no value; give one"),
-        ("text", None, "text: has no value; give one"),
+        ("whole", None, "whole: has no value. Set one"),
+        ("text", None, "text: has no value. Set one"),
         ("whole", "x", "whole: a whole number is needed, found 'x'"),
         ("whole", True, "whole: a whole number is needed, found True"),
         ("whole", 1.5, "whole: a whole number is needed, found 1.5"),
@@ -218,21 +218,21 @@ def test_a_value_becomes_its_type(key: str, value: Any, expected: Any) -> None:
         ("wholes", [1, "x"], "wholes[1]: a whole number is needed, found 'x'"),
         ("wholes", ["x"], "wholes: a whole number is needed, found 'x'"),
         ("wholes", "x", "wholes: a whole number is needed, found 'x'"),
-        ("wholes", [], "wholes: 0 values, 1 to 16 are taken"),
+        ("wholes", [], "wholes: 0 values, expected 1 to 16"),
         ("wholes", [1] * 17, "wholes: 17 values"),
         ("wholes", "", "wholes: a whole number is needed, found ''"),
-        ("text", 8, "text: text is needed, found 8; put it in quotes"),
+        ("text", 8, "text: text is needed, found 8. Put it in quotes"),
         ("text", False, "text: text is needed, found False"),
         ("texts", ["a", None], "texts[1]: has no value"),
         ("texts", ["a", ["b"]], "texts[1]: text is needed, found a list"),
         ("texts", {"a": 1}, "texts: a list is needed, found a mapping"),
-        ("mode", "linaer", "mode: 'linaer' is not supported, it may be cubic or linear; did you mean 'linear'?"),
+        ("mode", "linaer", "mode: 'linaer' is not supported, expected cubic or linear. Did you mean 'linear'?"),
         ("mode", 4, "mode: 4 is not supported"),
         ("flag", "maybe", "flag: true or false is needed, found 'maybe'"),
         ("flag", 1, "flag: true or false is needed, found 1"),
         ("inner", [1], "inner: a mapping is needed, found a list"),
         ("inner", {"inner": {"number": "x"}}, "inner.inner.number: a number is needed, found 'x'"),
-        ("preproces", {}, "preproces: unknown key; did you mean 'preprocess'?"),
+        ("preproces", {}, "preproces: unknown key. Did you mean 'preprocess'?"),
         ("zzz", {}, "zzz: unknown key; known: preprocess, whole, number"),
         ("a\nb", {}, "a b: unknown key"),
         ("whole", "y" * 500, "..."),
@@ -252,7 +252,7 @@ def test_a_list_within_itself_is_shown_shortly(tmp_path: Path) -> None:
 
 
 def test_an_absent_key_is_named_with_the_one_that_was_meant() -> None:
-    with pytest.raises(BadInput, match=r"^f\.yaml: top: missing; every such file has it; did you mean 'tpo'\?$"):
+    with pytest.raises(BadInput, match=r"^f\.yaml: top: missing; every such file has it. Did you mean 'tpo'\?$"):
         from_yaml({"tpo": 1}, Outer, "f.yaml", "missing; every such file has it")
 
 

@@ -124,7 +124,7 @@ CASES = [
     Case(
         name="gzip",
         command=RUN,
-        says="is a gzip file; decompress it first",
+        says="is a gzip file. Decompress it first",
         files=_bytes(b"\x1f\x8b\x08" + bytes(20)),
         leaves=FAILED,
     ),
@@ -152,7 +152,7 @@ CASES = [
     Case(
         name="cut short",
         command=RUN,
-        says="the zip archive is damaged or cut short",
+        says="damaged or truncated zip archive",
         files=_edited(lambda d: d[:-2000]),
         leaves=FAILED,
     ),
@@ -193,7 +193,7 @@ CASES = [
     Case(
         name="code, in a tar",
         command=RUN,
-        says="is a tar archive; if the checkpoint is inside, extract it; if PyTorch before 0.2 wrote it",
+        says="is a tar archive; If the checkpoint is inside, extract it; if PyTorch before 0.2 wrote it",
         files=_bytes(tar_of_the_first_releases),
         leaves=FAILED,
     ),
@@ -249,7 +249,7 @@ CASES = [
     Case(
         name="a whole model",
         command=RUN,
-        says="holds a whole pickled model",
+        says="contains a whole pickled model",
         files=_pth(lambda s: torch.nn.Linear(2, 2)),
         leaves=FAILED,
     ),
@@ -263,7 +263,7 @@ CASES = [
     Case(
         name="a storage of four terabytes",
         command=RUN,
-        says="is damaged or cut short",
+        says="is damaged or truncated",
         files=_bytes(storage_of_terabytes),
         leaves=FAILED,
     ),
@@ -291,14 +291,14 @@ CASES = [
     Case(
         name="safetensors: a header that is no JSON",
         command=RUN,
-        says="is damaged or cut short",
+        says="is damaged or truncated",
         files=_bytes(struct.pack("<Q", 4) + b"{]]]\xff"),
         leaves=FAILED,
     ),
     Case(
         name="safetensors: offsets beyond the file",
         command=RUN,
-        says="is damaged or cut short",
+        says="is damaged or truncated",
         files=_bytes(
             safetensors({"a": {"dtype": "F32", "shape": [10**6, 10**6], "data_offsets": [0, 4 * 10**12]}}, b"\xff" * 16)
         ),
@@ -307,7 +307,7 @@ CASES = [
     Case(
         name="terminal controls in a key",
         command=RUN,
-        says=r"no weights found; it holds '\\x1b\[2J' \(int\)|no weights",
+        says=r"no weights found. It contains '\\x1b\[2J' \(int\)|no weights",
         files=_pth(lambda s: {"\x1b[2J": 1}),
         leaves=FAILED,
     ),
@@ -315,14 +315,14 @@ CASES = [
     Case(
         name="no weights",
         command=RUN,
-        says="no weights found; it holds 'epoch'",
+        says="no weights found. It contains 'epoch'",
         files=_pth(lambda s: {"epoch": 3}),
         leaves=FAILED,
     ),
     Case(
         name="several sets of weights",
         command=RUN,
-        says="holds several sets of weights.*choose one with --weights",
+        says="contains several sets of weights.*choose one with --weights",
         files=_pth(lambda s: {"model": s, "net": dict(s)}),
         leaves=FAILED,
     ),
@@ -344,7 +344,7 @@ CASES = [
     Case(
         name="a head of other classes",
         command=RUN,
-        says="its head is for 7 classes, the model is set to 3 .MODEL.NUM_CLASSES in hrnet.yaml",
+        says="the checkpoint has 7 classes, the config 3 .MODEL.NUM_CLASSES in hrnet.yaml",
         files=_pth(
             lambda s: {
                 **s,
@@ -357,7 +357,7 @@ CASES = [
     Case(
         name="NaN",
         command=RUN,
-        says="'classifier.bias' holds NaN or infinity",
+        says="'classifier.bias' contains NaN or infinity",
         files=_pth(lambda s: {**s, "classifier.bias": torch.full((3,), float("nan"))}),
         leaves=FAILED,
     ),

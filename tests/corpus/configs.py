@@ -72,8 +72,8 @@ CASES = [
     Case(
         name="a NUL", command=ONNX, says="not a plain YAML file: .*special characters", files=_more("title: 'a\0b'\n")
     ),
-    Case(name="a list", command=ONNX, says="a mapping of keys is needed, found list", files={"tiny.yaml": "- model\n"}),
-    Case(name="a scalar", command=ONNX, says="a mapping of keys is needed, found str", files={"tiny.yaml": "model\n"}),
+    Case(name="a list", command=ONNX, says="expected a mapping of keys, found list", files={"tiny.yaml": "- model\n"}),
+    Case(name="a scalar", command=ONNX, says="expected a mapping of keys, found str", files={"tiny.yaml": "model\n"}),
     Case(
         name="two documents",
         command=ONNX,
@@ -154,13 +154,13 @@ CASES = [
     Case(
         name="a mistyped key",
         command=ONNX,
-        says=r"tiny.yaml, line \d+: preproces: unknown key; did you mean 'preprocess'",
+        says=r"tiny.yaml, line \d+: preproces: unknown key. Did you mean 'preprocess'",
         files=_yaml("preprocess", "preproces"),
     ),
     Case(
         name="a mistyped nested key",
         command=ONNX,
-        says="preprocess.meen: unknown key; did you mean 'mean'",
+        says="preprocess.meen: unknown key. Did you mean 'mean'",
         files=_yaml("mean", "meen"),
     ),
     Case(
@@ -184,19 +184,19 @@ CASES = [
     Case(
         name="a key missing",
         command=ONNX,
-        says="preprocess.std: missing, and the ONNX file cannot say it",
+        says="preprocess.std: missing, and not in the ONNX file",
         files=_yaml("  std: 0.5\n", ""),
     ),
     Case(
         name="a mistyped key, in hrnet",
         command=HRNET_RUN,
-        says=r"hrnet.yaml, line \d+: MODEL.NUM_CLASES: unknown key; did you mean 'NUM_CLASSES'",
+        says=r"hrnet.yaml, line \d+: MODEL.NUM_CLASES: unknown key. Did you mean 'NUM_CLASSES'",
         files=_hrnet("NUM_CLASSES", "NUM_CLASES"),
     ),
     Case(
         name="no MODEL, in hrnet",
         command=HRNET_RUN,
-        says="hrnet.yaml: MODEL: missing; every official HRNet config has it; did you mean 'MODLE'",
+        says="hrnet.yaml: MODEL: missing; every official HRNet config has it. Did you mean 'MODLE'",
         files=_hrnet("MODEL:", "MODLE:"),
     ),
     # --- values
@@ -236,7 +236,7 @@ CASES = [
     Case(
         name="four sizes",
         command=ONNX,
-        says=r"input.size: one or two numbers are needed \(height, width\), found 4",
+        says=r"input.size: expected one or two numbers \(height, width\), found 4",
         files=_yaml("{size: [16, 16]}", "\n  size: (1, 3, 16, 16)"),
     ),
     Case(
@@ -255,13 +255,13 @@ CASES = [
         name="an unknown task",
         command=ONNX,
         code=3,
-        says="no installed plugin offers the task 'clasification'; did you mean 'classification'",
+        says="unknown task 'clasification'. Did you mean 'classification'",
         files=_more("task: clasification\n"),
     ),
     Case(
         name="an empty model",
         command=ONNX,
-        says=r"tiny.yaml, line \d+: model: empty; name the .onnx file",
+        says=r"tiny.yaml, line \d+: model: empty. Name the .onnx file",
         files=_yaml("tiny.onnx", "''"),
     ),
     Case(
@@ -291,7 +291,7 @@ CASES = [
     Case(
         name="class names from a device",
         command=ONNX,
-        says="labels.names: '/dev/zero' leads out of the folder of the yaml; copy the file there",
+        says="labels.names: '/dev/zero' leads out of the folder of the yaml. Copy the file there",
         files=_more("labels: {names: /dev/zero}\n"),
     ),
     Case(
@@ -315,7 +315,7 @@ CASES = [
     Case(
         name="no multiple of 32, in hrnet",
         command=HRNET_RUN,
-        says=r"MODEL.IMAGE_SIZE: \[33, 33\]: HRNet needs multiples of 32",
+        says=r"MODEL.IMAGE_SIZE: \[33, 33\]: must be multiples of 32",
         files=_hrnet("[32, 32]", "[33, 33]"),
     ),
     # --- what looks wrong and is right

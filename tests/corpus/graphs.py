@@ -103,13 +103,13 @@ CASES = [
     Case(
         name="cut short",
         command=ONNX,
-        says="tiny.onnx: begins as an ONNX file and does not end as one: damaged or cut short",
+        says="tiny.onnx: damaged or truncated ONNX file",
         files={"tiny.onnx": lambda p: p.write_bytes(strongest_colour().SerializeToString()[:150])},
     ),
     Case(
         name="a checkpoint",
         command=ONNX,
-        says="tiny.onnx: is a zip archive that is damaged or cut short",
+        says="tiny.onnx: is a zip archive that is damaged or truncated",
         files={"tiny.onnx": b"PK\x03\x04" + bytes(100)},
     ),
     Case(
@@ -153,28 +153,28 @@ CASES = [
     Case(
         name="an IR version of the future",
         command=ONNX,
-        says="tiny.onnx: ONNX Runtime cannot load it: .*IR version",
+        says="tiny.onnx: cannot be loaded by ONNX Runtime: .*IR version",
         files=_changed(lambda m: setattr(m, "ir_version", 99)),
         leaves=FAILED,
     ),
     Case(
         name="an unknown operator",
         command=ONNX,
-        says="ONNX Runtime cannot load it.*NoSuchOp",
+        says="cannot be loaded by ONNX Runtime.*NoSuchOp",
         files=_changed(lambda m: setattr(m.graph.node[1], "op_type", "NoSuchOp")),
         leaves=FAILED,
     ),
     Case(
         name="nodes in a circle",
         command=ONNX,
-        says="ONNX Runtime cannot load it",
+        says="cannot be loaded by ONNX Runtime",
         files=_changed(_cycle),
         leaves=FAILED,
     ),
     Case(
         name="four terabytes of weights declared",
         command=ONNX,
-        says="ONNX Runtime cannot load it|weights",
+        says="cannot be loaded by ONNX Runtime|weights",
         files=_changed(huge),
         leaves=FAILED,
     ),
@@ -182,7 +182,7 @@ CASES = [
         name="four terabytes in a node",
         command=ONNX,
         code=1,  # the only target fails, alone: the run is delivered and says so
-        says="ONNX Runtime: too little memory for a batch of 1",
+        says="ONNX Runtime: not enough memory for a batch of 1",
         files=_changed(node_of_terabytes),
         leaves=("models", "run.json"),
     ),
@@ -202,7 +202,7 @@ CASES = [
     Case(
         name="an input of int64",
         command=ONNX,
-        says="input 'image' is int64; porter feeds float32 or float16 or uint8",
+        says="input 'image' is int64; porter supports float32 or float16 or uint8",
         files=_changed(lambda m: _value(m, "input", dtype=TensorProto.INT64)),
     ),
     Case(
@@ -214,13 +214,13 @@ CASES = [
     Case(
         name="an input of three axes",
         command=ONNX,
-        says="input 'image' has shape 3×16×16; a batch of images has four axes",
+        says="input 'image' has shape 3×16×16; a batch of images has four dimensions",
         files=_changed(lambda m: _value(m, "input", shape=[3, 16, 16])),
     ),
     Case(
         name="seven channels",
         command=ONNX,
-        says="its input is N×7×16×16; porter makes images of 3 channels",
+        says="its input is N×7×16×16; porter supports images of 3 channels",
         files=_changed(lambda m: _value(m, "input", shape=["N", 7, 16, 16])),
     ),
     Case(

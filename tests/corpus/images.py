@@ -60,13 +60,13 @@ CASES = [
     Case(
         name="a folder without images",
         command=ONNX.replace("--data val", "--data empty"),
-        says="empty: no images in it or below it",
+        says="empty: no images found",
         files={"empty/notes.txt": "none"},
     ),
     Case(
         name="a name that is not UTF-8",
         command=ONNX,
-        says="the name is not valid UTF-8; rename the file",
+        says="the name is not valid UTF-8. Rename the file",
         files={"val/x\udcff.png": image},
     ),
     Case(
@@ -88,10 +88,10 @@ CASES = [
                 _one(b"version https://git-lfs.github.com/spec/v1\n"),
             ),
             ("another format", "not an image that porter reads", _one(b"%PDF-1.7")),
-            ("cut short", "PNG cannot be read whole", _one(png(24, 20, bytes(100)))),
+            ("cut short", "PNG cannot be read completely", _one(png(24, 20, bytes(100)))),
             ("a header of 65535 x 65535", "more pixels than the limit|65535x65535 pixels", _one(png(65535, 65535))),
             ("a header of 2^31 x 2^31", "PNG|more pixels", _one(png(2**31 - 1, 2**31 - 1))),
-            ("a comment of 100 MB", "PNG cannot be read whole", _one(png(4, 4, bytes(52), text_bomb(100)))),
+            ("a comment of 100 MB", "PNG cannot be read completely", _one(png(4, 4, bytes(52), text_bomb(100)))),
             (
                 "one pixel high, 300,000 wide",
                 "300000x1 pixels would become 18x5400000|300000x1 pixels would become 5400000x18",

@@ -35,13 +35,13 @@ CASES = [
     Case(
         name="only comments",
         command=ONNX,
-        says="no labels in it, only blank lines and comments",
+        says="no labels, only blank lines and comments",
         files=_labels("# 0.png 0\n"),
     ),
     Case(
         name="UTF-16",
         command=ONNX,
-        says="the label file is UTF-16; save it as UTF-8",
+        says="the label file is UTF-16. Save it as UTF-8",
         files=_labels(GOOD.encode("utf-16")),
     ),
     Case(name="Latin-1", command=ONNX, says="labels.txt, line 2: not UTF-8", files=_labels(b"0.png 0\n\xe9.png 1\n")),
@@ -72,7 +72,7 @@ CASES = [
     Case(
         name="counted from one",
         command=ONNX,
-        says="label 3 is outside 0..2; the labels run from 1 to 3: give --label-offset 1",
+        says="label 3 is outside 0..2; the labels run from 1 to 3. Use --label-offset 1",
         files=_labels("".join(f"{k}.png {k % 3 + 1}\n" for k in range(9))),
     ),
     Case(
@@ -107,7 +107,7 @@ CASES = [
     Case(
         name="names that lead out",
         command=ONNX,
-        says="no label matches any image by name; the file has '../../../etc/passwd'",
+        says="no label matches an image by name. The file has '../../../etc/passwd'",
         files=_labels("../../../etc/passwd 0\n/etc/shadow 1\n"),
     ),
     Case(
@@ -125,7 +125,7 @@ CASES = [
     Case(
         name="a flat folder and no labels",
         command=ONNX.replace("--labels labels.txt ", ""),
-        says="no labels: the data folder holds 9 images and no class folders",
+        says="no labels: the data folder has 9 images and no class folders",
     ),
     Case(
         name="labels and a class map",
@@ -153,26 +153,26 @@ CASES = [
     Case(
         name="a level too high",
         command=ONNX.replace("--labels labels.txt ", "").replace("--data val", "--data up"),
-        says="'test', 'train', 'val' are splits, not classes: give --data .*up/val",
+        says="'test', 'train', 'val' are splits, not classes. Use --data .*up/val",
         files={f"up/{split}/{name}/a.png": IMAGE for split in ("train", "val", "test") for name in ("a", "b", "c")},
     ),
     Case(
         name="a level too high, labels of one split",
         command=ONNX.replace("--data val", "--data up"),
-        says="are splits, not classes: give --data .*up/val and a label file",
+        says="are splits, not classes. Use --data .*up/val and a label file",
         files={f"up/{split}/{split}{k}.png": IMAGE for split in ("train", "val") for k in range(2)}
         | _labels("val0.png 0\nval1.png 1\n"),
     ),
     Case(
         name="an archive for a folder",
         command=ONNX.replace("--data val", "--data val.tar"),
-        says="--data val.tar: an archive: unpack it and give its folder, or give --data tar://::val.tar",
+        says="--data val.tar: an archive. Unpack it and use its folder, or use --data tar://::val.tar",
         files={"val.tar": "x"},
     ),
     Case(
         name="a compressed archive for a folder",
         command=ONNX.replace("--data val", "--data val.tar.gz"),
-        says="--data val.tar.gz: an archive: unpack it and give its folder$",
+        says="--data val.tar.gz: an archive. Unpack it and use its folder$",
         files={"val.tar.gz": "x"},
     ),
     Case(name="map: absent", command=MAP, says="--class-map map: no such file", files=dict(FOLDERS)),

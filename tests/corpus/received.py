@@ -115,7 +115,7 @@ CASES = [
     Case(
         name="an output that is a link",
         command=IMPORT,
-        says="0_0.txt: a link that leads out of the imported folder; it was not read",
+        says="0_0.txt: a link that leads out of the imported folder; ignored",
         files={"back/0_0.txt": secret_link},
     ),
     Case(

@@ -44,7 +44,7 @@ CASES = [
     Case(
         name="none",
         command="report val",
-        says="val/run.json: no run record here; `porter run MODEL --out val` makes one",
+        says="val/run.json: no run record. Create one with `porter run MODEL --out val` makes one",
     ),
     Case(name="empty", command=REPORT, says="out/run.json: not a run record", files=_raw("")),
     Case(name="text", command=REPORT, says="out/run.json: not a run record", files=_raw("not json")),
@@ -65,7 +65,7 @@ CASES = [
         Case(
             name=f"{age} schema",
             command=REPORT,
-            says=f"schema_version is {version}, this porter reads {SCHEMA_VERSION}; read it with the porter that wrote",
+            says=f"schema_version is {version}, this porter reads {SCHEMA_VERSION}. Read it with the porter that wrote",
             files=_record(lambda d, version=version: d.update(schema_version=version)),  # type: ignore[misc]
         )
         for age, version in (("an older", SCHEMA_VERSION - 1), ("a newer", SCHEMA_VERSION + 1))
@@ -98,19 +98,19 @@ CASES = [
     Case(
         name="an absolute path",
         command=REPORT,
-        says="'/etc/passwd' leads out of the run's folder",
+        says="'/etc/passwd' leads out of the run folder",
         files=_artefact("path", "/etc/passwd"),
     ),
     Case(
         name="a path that leads out",
         command=REPORT,
-        says="'models/../../tiny.onnx' leads out of the run's folder",
+        says="'models/../../tiny.onnx' leads out of the run folder",
         files=_artefact("path", "models/../../tiny.onnx"),
     ),
     Case(
         name="an artefact that is a link out",
         command="bench --out out",
-        says="models/link.onnx' leads out of the run's folder",
+        says="models/link.onnx' leads out of the run folder",
         files={
             **_artefact("path", "models/link.onnx"),
             "out/models/link.onnx": lambda p: p.symlink_to("../../tiny.onnx"),
@@ -119,26 +119,26 @@ CASES = [
     Case(
         name="a task's file that leads out",
         command=REPORT,
-        says="'../labels.txt' leads out of the run's folder",
+        says="'../labels.txt' leads out of the run folder",
         files=_record(lambda d: d.update(accuracy_files=["../labels.txt"])),
     ),
     Case(
         name="an exported file that leads out",
         command=REPORT,
-        says="'../tiny.onnx' leads out of the run's folder",
+        says="'../tiny.onnx' leads out of the run folder",
         files=_record(lambda d: d["export"].update(path="../tiny.onnx")),
     ),
     Case(
         name="a model that no plugin offers",
         command="verify --out out",
-        says="no installed plugin offers the model 'nobody'",
+        says="unknown model 'nobody'",
         files=_record(lambda d: d["request"].update(model="nobody")),
     ),
     Case(
         name="a runtime that no plugin offers",
         command="bench --out out",
         code=3,
-        says="no installed plugin offers the runtime 'nobody'",
+        says="unknown runtime 'nobody'",
         files=_artefact("runtime", "nobody"),
     ),
     Case(

@@ -131,7 +131,7 @@ def test_one_that_cannot_be_made_is_one_line_and_leaves_nothing(tmp_path: Path, 
     assert raised.value.exit_code is ExitCode.MISSING
     line, folder = str(raised.value), place_of("little", environment).folder
     assert "\n" not in line and "No matching distribution found for no-such-engine==9" in line
-    assert f"runtime little: its environment cannot be made from {requirements}" in line
+    assert f"runtime little: its environment cannot be created from {requirements}" in line
     assert str(log_of(folder)) in line and "no-such-engine" in log_of(folder).read_text()
     assert not folder.exists()
 
@@ -165,10 +165,10 @@ def test_uv_makes_it_where_it_is_on_the_path(
 def test_doctor_and_env_show_and_remove_it(porter: Run, requirements: Path) -> None:
     place = place_of("little", WorkerEnvironment(requirements=requirements))
     _, told, _ = porter("doctor")
-    assert f"not made yet: made at first use, in {place.folder}" in told
+    assert f"created at first use in {place.folder}" in told
     assert f"{place.name}  little   not made yet" in porter("env", "list")[1]
     code, _, problem = porter("env", "remove", place.name)
-    assert code == 2 and "no environment of that name was made" in problem
+    assert code == 2 and "no such environment" in problem
     python_of("little", WorkerEnvironment(requirements=requirements), Progress())
     assert f"{place.folder}: made, " in porter("doctor")[1]
     [found] = json.loads(porter("env", "list", "--json")[1])["environments"]
@@ -189,9 +189,9 @@ def test_doctor_and_env_show_and_remove_it(porter: Run, requirements: Path) -> N
 def test_env_remove_says_what_it_needs(porter: Run) -> None:
     for arguments in ((), ("a", "--all")):
         code, _, problem = porter("env", "remove", *arguments)
-        assert code == 2 and "name the environments to remove, or give --all" in problem
+        assert code == 2 and "name the environments to remove, or use --all" in problem
     code, _, problem = porter("env", "remove", "../site")
-    assert code == 2 and "no environment of that name was made" in problem
+    assert code == 2 and "no such environment" in problem
 
 
 def test_an_interpreter_that_is_absent_is_said_by_doctor(porter: Run) -> None:

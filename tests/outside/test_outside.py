@@ -207,7 +207,7 @@ def test_what_it_takes_back_is_scored_and_delivered(
     [evaluation] = record.evaluations
     assert evaluation.metric("top1").hits == evaluation.listed == 12
     assert record.imported is not None and record.imported.runtime == "fp8"
-    assert [str(one.text) for one in record.imported.findings] == ["no speed: no report that can be read"]
+    assert [str(one.text) for one in record.imported.findings] == ["no speed: no readable report"]
     assert "Top-1" in (tmp_path / "imported/README.md").read_text(encoding="utf-8")
 
 

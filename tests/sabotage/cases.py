@@ -112,7 +112,7 @@ SABOTAGED = (
     weights("ema", r"ema", checkpoint="ema.pth"),
     weights("fitting", r"0\.weight", config={"weights": "fitting", "variant": "wide"}),
     weights("zero-head", r"zero", config={}, checkpoint="zero-head.pth"),
-    weights("constant-layer", r"one value throughout", config={}, checkpoint="constant-layer.pth"),
+    weights("constant-layer", r"a single value throughout", config={}, checkpoint="constant-layer.pth"),
     weights("fresh-statistics", r"statistics|running", config={}, checkpoint="fresh-statistics.pth"),
     weights("stated", r"best_acc1", config={}, checkpoint="stated.pth"),
     declared("bgr", r"\bRGB\b|\bBGR\b", channels="BGR"),

@@ -31,7 +31,7 @@ def masked_manifest(request: DataRequest, num_classes: int) -> Manifest:
     no single-channel PNG, has another size than its image, or holds a value that is no class.
     """
     if request.labels is None:
-        raise BadInput("no masks: give --labels DIR, a folder with one PNG of class indices for each image")
+        raise BadInput("no masks. Use --labels DIR, a folder with one PNG of class indices for each image")
     if not request.labels.is_dir():
         raise BadInput(f"{request.labels}: a file; semantic segmentation takes a folder of masks with --labels")
     if request.class_map is not None or request.label_offset:

@@ -52,10 +52,10 @@ class ClassTally:
             columns=(
                 Message("class"),
                 Message("images"),
-                Message("right"),
-                Message("Top-1 (percent)"),
-                Message("interval from"),
-                Message("interval to"),
+                Message("correct"),
+                Message("Top-1 (%)"),
+                Message("interval, low"),
+                Message("interval, high"),
             ),
             rows=tuple(rows),
         )
@@ -65,7 +65,7 @@ class ClassTally:
         often.sort(key=lambda one: (-one[1], one[0]))
         return Table(
             title=Message("Most frequent confusions, those seen at least {count} times", count=FEWEST_CONFUSIONS),
-            columns=(Message("label"), Message("answer"), Message("images")),
+            columns=(Message("label"), Message("prediction"), Message("images")),
             rows=tuple((self._named(label), self._named(answer), count) for (label, answer), count in often[:ROWS]),
         )
 

@@ -119,7 +119,9 @@ class Classification(Task):
         unknown = next((figure.name for figure in figures if figure.name not in known), "")
         if unknown:
             hint = did_you_mean(unknown, known)
-            return f"published.metrics: task {self.name!r} has no metric {unknown!r}{hint}; it has {', '.join(known)}"
+            return (
+                f"published.metrics: task {self.name!r} has no metric {unknown!r}{hint}; available: {', '.join(known)}"
+            )
         return ""
 
     def chance(self, spec: ModelSpec, metrics: Sequence[Metric]) -> Text:
@@ -130,8 +132,7 @@ class Classification(Task):
         kappa = (hits / top1.count - probability) / (1 - probability) if classes > 1 else 1.0
         if classes > 1 and (p >= CHANCE_P or kappa < CHANCE_MARGIN):
             return Message(
-                "near chance: {hits} of {images} right, guessing among {classes} classes "
-                "gets at least as many with probability {p:.3g}",
+                "no better than guessing: {hits} of {images} correct among {classes} classes (p = {p:.3g})",
                 hits=hits,
                 images=top1.count,
                 classes=classes,
@@ -170,8 +171,8 @@ def num_classes(spec: ModelSpec) -> int:
         raise BadInput(f"model {one_line(spec.name)!r} declares no num_classes, which the task {NAME} needs")
     if spec.num_classes == 1:
         raise BadInput(
-            f"model {one_line(spec.name)!r}: one column is no classification of several classes: it would always be the"
-            " first. For yes or no by a threshold give the model a task of its own (docs/how-to/add-a-task.md), or"
+            f"model {one_line(spec.name)!r}: one column cannot classify several classes: it would always be the"
+            " first class. Write a task for thresholds (docs/how-to/add-a-task.md), or"
             " export two columns, [1 - p, p]"
         )
     return spec.num_classes
@@ -208,10 +209,11 @@ def porter_postprocess(outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Se
     name, classes = spec.outputs[0].name, num_classes(spec)
     if name not in outputs:
         given = ", ".join(map(one_line, outputs)) or "none"
-        raise GivenFault("porter_infer", f" gave no output {name!r}, which the spec names first; it gave {given}")
+        raise GivenFault("porter_infer", f" gave no output {name!r}, the first in the spec. It gave {given}")
     scores = outputs[name]
     if scores.ndim != 2 or scores.shape[1] != classes:
         raise GivenFault(
-            "porter_infer", f" gave the output {name!r} as {by(scores.shape)}, expected N×{classes}: one score a class"
+            "porter_infer",
+            f" gave the output {name!r} as {by(scores.shape)}, expected N×{classes}: one score per class",
         )
     return classify(scores)

@@ -78,14 +78,14 @@ class OnnxRuntimeSession(Session):
             self._session = opened()
             others = [opened() for _ in range(request.streams - 1)] if per_stream > 1 else []
         except Exception as error:  # the runtime's exceptions share no base of their own
-            raise BadInput(f"{path}: ONNX Runtime cannot load it: {one_line(error)}") from None
+            raise BadInput(f"{path}: cannot be loaded by ONNX Runtime: {one_line(error)}") from None
         used = self._session.get_providers()
         if used[0] != provider:
-            raise Missing(f"provider {provider} was asked for, ONNX Runtime uses {used[0]}: check its installation")
+            raise Missing(f"provider {provider}: not in use, ONNX Runtime runs on {used[0]}. Check its installation")
         self._placement = {} if provider == DEFAULT_PROVIDER else placement_of(self._session)
         if self._placement and not self._placement.get(provider):
             took = ", ".join(f"{name} ({count} nodes)" for name, count in self._placement.items())
-            raise Missing(f"provider {provider} was asked for and took no node of the graph; it runs on {took}")
+            raise Missing(f"provider {provider}: runs none of the graph (all on {took}). Check its installation")
         self._free: SimpleQueue[Any] = SimpleQueue()
         """One entry for each further call that can be made at once."""
         for n in range(request.streams):
@@ -106,8 +106,8 @@ class OnnxRuntimeSession(Session):
         layers = self._layers() if self._precision == INT8 and on_cpu and self._optimise else {}
         if layers and INT8 not in layers and not self._came_so:
             raise Missing(
-                f"ONNX Runtime runs none of {layers['fp32']} convolutions and matrix products in int8 here: "
-                "give --precision fp32"
+                f"ONNX Runtime runs none of {layers['fp32']} convolutions and matrix products in int8 on this CPU. "
+                "Use --precision fp32"
             )
         threads = None if provider in ELSEWHERE else settings.intra_op_num_threads * self._streams
         return SessionInfo(
@@ -137,7 +137,7 @@ class OnnxRuntimeSession(Session):
         except Exception as error:  # as above
             if re.search(r"allocat|bad_alloc", str(error)):
                 raise BadInput(
-                    f"ONNX Runtime: too little memory for a batch of {len(batch)}; give a smaller one to --batch-sizes "
+                    f"ONNX Runtime: not enough memory for a batch of {len(batch)}. Use a smaller one in --batch-sizes "
                     f"or --batch ({one_line(error)[:200]})"
                 ) from None
             raise BadInput(f"ONNX Runtime: {one_line(error)}") from None
@@ -178,9 +178,9 @@ class OnnxRuntime(Runtime):
             precision=request.precision,
             path=str(request.onnx.relative_to(request.folder.parent)),
             batch=request.spec.fixed_batch,
-            command=Message("the quantised ONNX file, as it is")
+            command=Message("the quantised ONNX file, used as it is")
             if request.precision == INT8 and request.spec.precision != INT8
-            else Message("the exported ONNX file, as it is"),
+            else Message("the exported ONNX file, used as it is"),
             sha256=file_digest(request.onnx),
             size_bytes=request.onnx.stat().st_size,
         )
@@ -205,14 +205,14 @@ def porter_runtimes() -> Sequence[Runtime]:
 
 def _evenly(streams: int) -> Message:
     """Why a session has another number of threads than was asked for."""
-    return Message("each of {streams} streams has the same number of threads", streams=streams)
+    return Message("all {streams} streams have the same number of threads", streams=streams)
 
 
 def _onnxruntime() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise Missing(f"ONNX Runtime cannot be imported ({one_line(error)}): {ADVICE}") from None
+        raise Missing(f"ONNX Runtime cannot be imported ({one_line(error)}). Run: {ADVICE}") from None
     return onnxruntime
 
 
@@ -225,5 +225,7 @@ def _provider(ort: Any, asked: str | None) -> str:
     provider = short.get(asked.lower(), asked)
     if provider not in available:
         way_out = f"; {OTHER_BUILDS}" if provider in known else did_you_mean(asked, [*available, *short])
-        raise Missing(f"this ONNX Runtime has no provider {one_line(asked)!r}, it has {', '.join(available)}{way_out}")
+        raise Missing(
+            f"provider {one_line(asked)!r}: not in this ONNX Runtime. Available: {', '.join(available)}{way_out}"
+        )
     return str(provider)

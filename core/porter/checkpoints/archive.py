@@ -32,7 +32,7 @@ def check_archive(path: Path) -> None:
     # A forged archive makes zipfile raise much besides BadZipFile: struct.error, EOFError, RuntimeError, …
     except Exception as error:
         raise BadInput(
-            f"{one_line(path)}: the zip archive is damaged or cut short ({one_line(error)}); copy or download it again"
+            f"{one_line(path)}: damaged or truncated zip archive ({one_line(error)}). Copy or download it again"
         ) from error
 
 
@@ -45,18 +45,18 @@ def _check_kind(path: Path, names: list[str]) -> None:
     tops = {name.partition("/")[2] for name in names}
     if "constants.pkl" in tops or any(top.startswith("code/") for top in tops):
         raise BadInput(
-            f"{one_line(path)}: is a TorchScript archive, not a checkpoint; "
-            "save model.state_dict() with torch.save and give that file"
+            f"{one_line(path)}: a TorchScript archive, not a checkpoint. "
+            "Save model.state_dict() with torch.save and use that file"
         )
     if "archive_format" in tops:
         raise BadInput(
-            f"{one_line(path)}: is a program of torch.export, not a checkpoint; "
-            "save model.state_dict() with torch.save and give that file"
+            f"{one_line(path)}: a torch.export program, not a checkpoint. "
+            "Save model.state_dict() with torch.save and use that file"
         )
     if len(_pickles(names)) != 1:
         raise BadInput(
-            f"{one_line(path)}: is a zip archive that torch.save did not write (it holds {some(names)}); "
-            "if the checkpoint is inside, extract it"
+            f"{one_line(path)}: a zip archive that torch.save did not write (contains {some(names)}). "
+            "If the checkpoint is inside, extract it"
         )
 
 
@@ -64,8 +64,8 @@ def _check_record(path: Path, archive: zipfile.ZipFile, record: zipfile.ZipInfo)
     # Refusing compression, which torch.save never uses, also stops archives that expand without bound.
     if record.compress_type != zipfile.ZIP_STORED:
         raise BadInput(
-            f"{one_line(path)}: its record {quoted(record.filename)} is compressed, which torch.save never does; "
-            "save the checkpoint again with torch.save"
+            f"{one_line(path)}: record {quoted(record.filename)} is compressed, which torch.save never does. "
+            "Save the checkpoint again with torch.save"
         )
     with archive.open(record) as data:  # compares the local header with the directory
         # torch.serialization.set_crc32_options(False) writes 0: there is nothing to compare.

@@ -38,16 +38,16 @@ def kind_fault(name: str, tensor: Tensor, target: Tensor) -> str:
     if tensor.is_nested:
         return "is a nested tensor"
     if tensor.is_quantized:
-        return f"is quantized ({dtype_name(tensor.dtype)}); save the model before its quantization"
+        return f"is quantised ({dtype_name(tensor.dtype)}). Save the model before quantisation"
     if tensor.layout != torch.strided:
-        return f"is sparse ({dtype_name(tensor.dtype)}); save it dense"
+        return f"is sparse ({dtype_name(tensor.dtype)}). Save it dense"
     if tensor.is_meta:
         return "has a shape but no values (device meta)"
     floats = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
     if tensor.dtype in floats and (target.dtype in floats or is_counter(name)):
         return ""
     if tensor.is_floating_point() or target.is_floating_point() or _kind(tensor) != _kind(target):
-        return f"is {dtype_name(tensor.dtype)}, the model has {dtype_name(target.dtype)} there"
+        return f"is {dtype_name(tensor.dtype)}, should be {dtype_name(target.dtype)}"
     return ""
 
 
@@ -64,11 +64,11 @@ def value_fault(tensor: Tensor, ready: Tensor) -> str:
     import torch
 
     if not torch.isfinite(tensor).all():
-        return "holds NaN or infinity"
+        return "contains NaN or infinity"
     # Averaged checkpoints hold fractional batch counts; floats only stand for integers there.
     inexact = not (tensor.is_floating_point() or tensor.is_complex()) and not torch.equal(
         ready.to(tensor.dtype), tensor
     )
     if inexact or not torch.isfinite(ready).all():
-        return f"holds values beyond the range of the model's {dtype_name(ready.dtype)}"
+        return f"contains values beyond the range of the model's {dtype_name(ready.dtype)}"
     return ""

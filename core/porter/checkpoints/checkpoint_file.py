@@ -18,13 +18,13 @@ def require_file(path: Path) -> None:
         with open_regular(path) as stream:
             empty = not stream.read(1)
         if empty:
-            raise BadInput(f"{one_line(path)}: is empty; copy or download it again")
+            raise BadInput(f"{one_line(path)}: empty file. Copy or download it again")
     except IsADirectoryError:
-        raise BadInput(f"{one_line(path)}: is a folder, not a file") from None
+        raise BadInput(f"{one_line(path)}: a folder, not a file") from None
     except FileNotFoundError as error:
         raise BadInput(f"{one_line(path)}: no such file") from error
     except (OSError, ValueError) as error:  # ValueError: the path itself is malformed, e.g. it holds a NUL.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        if reason == "not a regular file":
-            raise BadInput(f"{one_line(path)}: is {reason}") from error
+        if reason == "not a regular file; the path of the file itself is needed":
+            raise BadInput(f"{one_line(path)}: {reason}") from error
         raise BadInput(f"{one_line(path)}: cannot be read: {one_line(reason)}") from error

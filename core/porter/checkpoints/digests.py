@@ -26,12 +26,14 @@ def require_digest(path: Path, expected: str, algorithm: Algorithm = "sha256") -
     digits = _HEX_DIGITS[algorithm]
     wanted = expected.strip().lower()
     if not re.fullmatch(rf"[0-9a-f]{{{digits}}}", wanted):
-        raise BadInput(f"{one_line(path)}: {quoted(expected)} is no {algorithm} digest, which is {digits} hex digits")
+        raise BadInput(
+            f"{one_line(path)}: {quoted(expected)} is not a {algorithm} digest ({digits} hex digits expected)"
+        )
     require_file(path)
     found = file_digest(path, algorithm)
     if found != wanted:
         raise BadInput(
-            f"{one_line(path)}: its {algorithm} is {found}, expected {wanted}; "
-            "it is damaged or another file: download it again, or correct the digest"
+            f"{one_line(path)}: {algorithm} is {found}, expected {wanted}. "
+            "Download the file again, or correct the digest"
         )
     return found

@@ -137,12 +137,12 @@ def hold_against(tensors: ModelTensors, index: TensorIndex, derived: Mapping[str
 def _instead(tensor: Tensor, entry: Tensor | None) -> Text:
     """What a tensor is that no entry of the file has."""
     if entry is None:
-        return Message("the file has no such values")
+        return Message("the file does not contain these values")
     if entry.shape != tensor.shape:
-        return Message("the file has another shape of that name")
+        return Message("the file has a tensor of that name with another shape")
     off = (entry.double() - tensor.double()).abs()
     return Message(
-        "{count} of {all} values are not the file's, off by up to {error:.3g}",
+        "{count} of {all} values differ from the file, by up to {error:.3g}",
         count=int((off > 0).sum()) or tensor.numel(),
         all=tensor.numel(),
         error=float(off.max()),
@@ -155,7 +155,7 @@ def _misplaced(held: Held, tensors: ModelTensors, index: TensorIndex, own: Calla
     if len(held.pairs) - len(other) < BY_NAME * len(held.pairs):
         return {}
     return {
-        name: Message("it holds the values of {entry}", entry=entry)
+        name: Message("contains the values of {entry}", entry=entry)
         if is_learned(name, tensors.state[name])
         else _instead(tensors.state[name], index.tensors[own(name)])
         for name, entry in other.items()

@@ -51,7 +51,7 @@ def _not_finite(module: Any) -> Iterator[Suspicion]:
         if not all(math.isfinite(float(end)) for end in torch.aminmax(tensor))
     ]
     if bad:
-        what = Message("{count} tensors hold NaN or infinity: {names}", count=len(bad), names=names(bad))
+        what = Message("{count} tensors contain NaN or infinite values: {names}", count=len(bad), names=names(bad))
         yield Suspicion(what=what, fails=True)
 
 
@@ -67,15 +67,21 @@ def _classifier(module: Any, classes: int | None) -> Iterator[Suspicion]:
     name, weight = layers[-1]
     flat = weight.detach().reshape(-1).float().cpu()
     if flat.min() == flat.max():
-        what = Message("the classifier {name} is the same value everywhere: every image gets one answer", name=name)
+        what = Message(
+            "all values of the classifier {name} are equal, so every image gets the same prediction", name=name
+        )
         yield Suspicion(what=what, fails=True)
     elif len(flat) >= ENOUGH and _is_uniform(flat, weight[0].numel()):
-        what = Message("the classifier {name} is as PyTorch initialises it: uniform noise, not trained", name=name)
+        what = Message(
+            "the classifier {name} still has PyTorch's initial values (uniform noise), so it is untrained", name=name
+        )
         # A note: who tries a plugin out with drawn weights knows it, and the accuracy fails on its own.
         yield Suspicion(what=what, fails=False)
     elif len(flat) >= ENOUGH and (std := _normal_std(flat)):
         what = Message(
-            "the classifier {name} looks like normal noise of deviation {std:g}: untrained?", name=name, std=std
+            "the classifier {name} resembles normal noise with standard deviation {std:g}; it may be untrained",
+            name=name,
+            std=std,
         )
         yield Suspicion(what=what, fails=False)
 
@@ -129,20 +135,20 @@ def _alike(module: Any) -> Iterator[Suspicion]:
             before, zero = name, not bool(part.weight.any()) and getattr(part, "bias", None) is None
     if lost:
         what = Message(
-            "{count} layers are zero, while the BatchNorm behind saw other values: {names}",
+            "{count} layers are all zero, although the BatchNorm after them saw other values: {names}",
             count=len(lost),
             names=names(lost),
         )
         yield Suspicion(what=what, fails=True)
     if mixing:
         what = Message(
-            "{count} layers hold one value throughout, so that all their outputs are one: {names}",
+            "{count} layers contain a single value, so all their outputs are equal: {names}",
             count=len(mixing),
             names=names(mixing),
         )
         yield Suspicion(what=what, fails=True)
     if rest := [name for name in same if name not in (*lost, *mixing)]:
-        what = Message("{count} layers are one value everywhere: {names}", count=len(rest), names=names(rest))
+        what = Message("{count} layers contain a single value: {names}", count=len(rest), names=names(rest))
         yield Suspicion(what=what, fails=False)
 
 
@@ -159,8 +165,8 @@ def _untouched_norms(module: Any) -> Iterator[Suspicion]:
     impossible = [name for name in new if name in counted or (counted and _is_trained(norms[name]))]
     if impossible:
         what = Message(
-            "the statistics of {count} of {all} BatchNorms are those of a new one, mean 0 and variance 1, although "
-            "they were trained: {names}",
+            "{count} of {all} BatchNorms have initial statistics (mean 0, variance 1) although they were "
+            "trained: {names}",
             count=len(impossible),
             all=len(norms),
             names=names(impossible),
@@ -168,7 +174,7 @@ def _untouched_norms(module: Any) -> Iterator[Suspicion]:
         yield Suspicion(what=what, fails=True)
     elif new:
         what = Message(
-            "the statistics of {count} of {all} BatchNorms are those of a new one, mean 0 and variance 1: {names}",
+            "{count} of {all} BatchNorms have initial statistics (mean 0, variance 1): {names}",
             count=len(new),
             all=len(norms),
             names=names(new),

@@ -33,7 +33,8 @@ def choose_prefix(path: Path, names: Collection[str], expected: Collection[str],
     equal = [prefix for prefix, count in matches.items() if count == best]
     if len(equal) > 1 and best == len(expected):
         raise BadInput(
-            f"{one_line(path)}: holds the model twice, its names beginning {some(equal)}; choose one with --weights, "
+            f"{one_line(path)}: contains the weights twice, under the prefixes {some(equal)}. Choose one "
+            "with --weights, "
             f"as `--weights {min(one for one in equal if one).rstrip('.')}`"
         )
     return min(equal, key=len)

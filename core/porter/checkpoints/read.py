@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SAFE_TORCH = Version("2.10")
 """The first whose safe loader is not known to be led astray by a file."""
-_TRUST = "if you made it yourself, --trust-checkpoint unpickles it, which runs whatever code it holds"
+_TRUST = "If you trust it, use --trust-checkpoint, which runs code stored in the file"
 _UNKNOWN = re.compile(r"GLOBAL (.+?) (?:was not an allowed|whose module)", re.DOTALL)
 """Where the safe loader names the first thing that it does not load."""
 _FRAME = "Unsupported operand 149"
@@ -77,9 +77,7 @@ def _read_shards(index: Path, trust: bool) -> RawCheckpoint:
         found = shard.content if isinstance(shard.content, dict) else {}
         absent = [name for name in entries if name not in found]
         if absent:
-            raise BadInput(
-                f"{one_line(path)}: lacks {len(absent)} entries that {index.name} says are in it: {some(absent)}"
-            )
+            raise BadInput(f"{one_line(path)}: {len(absent)} entries of {index.name} are missing: {some(absent)}")
         content |= {name: found[name] for name in entries}
         read.append(shard)
     return RawCheckpoint(path=index, format=read[0].format, safe=all(shard.safe for shard in read), content=content)
@@ -126,14 +124,14 @@ def _why_refused(path: Path, format: Format, error: Exception) -> str:
     names = _foreign(path) if format == "zip" else ()
     names = names or ((met[1],) if met else ())
     if any(name.startswith("torch.nn.modules.") for name in names):
-        return f"holds a whole pickled model ({some(names, limit=8)}); save model.state_dict() instead; {_TRUST}"
+        return f"contains a whole pickled model ({some(names, limit=8)}). Save model.state_dict() instead. {_TRUST}"
     if names:
         plural = "classes or functions" if len(names) > 1 else "a class or function"
-        more = ", and maybe more, which a file of PyTorch before 1.6 does not list" if format == "legacy" else ""
-        return f"asks for {plural} that porter does not load: {some(names, limit=8)}{more}; {_TRUST}"
+        more = ", perhaps more: files of PyTorch before 1.6 do not list them" if format == "legacy" else ""
+        return f"needs {plural} that porter does not load: {some(names, limit=8)}{more}. {_TRUST}"
     if _FRAME in str(error):
-        return f"was pickled with a protocol above 2, which has no safe reader; save it with protocol 2; {_TRUST}"
-    return f"is damaged or cut short: {_reason(error)}; copy or download it again"
+        return f"pickled with a protocol above 2, which has no safe reader. Save it with protocol 2. {_TRUST}"
+    return f"is damaged or truncated: {_reason(error)}. Copy or download it again"
 
 
 def _foreign(path: Path) -> tuple[str, ...]:
@@ -160,13 +158,13 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         from safetensors.torch import load_file
     except ImportError as error:
         raise Missing(
-            f"{one_line(path)}: reading it takes torch and safetensors: pip install 'porter-core[torch]'"
+            f"{one_line(path)}: reading it needs torch and safetensors. Run: pip install 'porter-core[torch]'"
         ) from error
     try:
         tensors: dict[str, Tensor] = load_file(path, device="cpu")
     except Exception as error:
         raise BadInput(
-            f"{one_line(path)}: is damaged or cut short: {_reason(error)}; copy or download it again"
+            f"{one_line(path)}: is damaged or truncated: {_reason(error)}. Copy or download it again"
         ) from error
     return tensors
 
@@ -175,9 +173,9 @@ def _require_torch() -> None:
     try:
         import torch
     except ImportError as error:
-        raise Missing("reading a checkpoint takes torch: pip install 'porter-core[torch]'") from error
+        raise Missing("reading a checkpoint needs torch. Run: pip install 'porter-core[torch]'") from error
     if Version(torch.__version__) < SAFE_TORCH:
         raise Missing(
-            f"torch {torch.__version__} cannot read checkpoints safely (CVE-2025-32434, CVE-2026-24747): "
+            f"torch {torch.__version__} cannot read checkpoints safely (CVE-2025-32434, CVE-2026-24747). Run: "
             f"pip install 'torch>={SAFE_TORCH}'"
         )

@@ -26,14 +26,14 @@ def entries_by_shard(index: Path) -> dict[Path, list[str]]:
     for entry, name in read_json(index, "index of a checkpoint's shards", _Index).weight_map.items():
         if PurePath(name).name != name or "\\" in name or name in ("", ".", ".."):
             raise BadInput(
-                f"{one_line(index)}: {quoted(entry)} is said to be in {quoted(name)}, no file beside the index"
+                f"{one_line(index)}: {quoted(entry)} should be in {quoted(name)}, which is not beside the index"
             )
         shards.setdefault(index.parent / name, []).append(entry)
     absent = [path.name for path in shards if not path.is_file()]
     if absent:
         raise BadInput(
-            f"{one_line(index)}: {len(absent)} of its {len(shards)} shards are not beside it: {quoted(absent[0])}; "
-            "copy or download them as well"
+            f"{one_line(index)}: {len(absent)} of its {len(shards)} shards are missing (first: {quoted(absent[0])}). "
+            "Copy or download them as well"
         )
     return shards
 
@@ -49,4 +49,4 @@ def hint_lone_shard(path: Path) -> str:
     if found is None or int(found["all"]) < 2:
         return ""
     index = f"{found['stem']}{found['suffix']}{INDEX}"
-    return f"; it is shard {int(found['number'])} of {int(found['all'])}: give the index of them all, {one_line(index)}"
+    return f"; it is shard {int(found['number'])} of {int(found['all'])}. Use the index, {one_line(index)}"

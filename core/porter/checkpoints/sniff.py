@@ -19,15 +19,15 @@ _LONGEST_SAFETENSORS_HEADER = 100_000_000
 """Bytes; the limit that the safetensors library sets."""
 
 _SIGNATURES = (
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive; extract the checkpoint from it"),
-    (b"PK\x05\x06", "a zip archive with nothing in it"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive. Extract the checkpoint from it"),
+    (b"PK\x05\x06", "an empty zip archive"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras?), not a PyTorch checkpoint"),
     (b"\x93NUMPY", "a numpy array, not a PyTorch checkpoint"),
-    (b"\x80", "a plain pickle, not a file written by torch.save; save the state_dict with torch.save"),
+    (b"\x80", "a plain pickle, not a file written by torch.save. Save the state_dict with torch.save"),
 )
 
 _TAR = (
-    "a tar archive; if the checkpoint is inside, extract it; if PyTorch before 0.2 wrote it and you trust it, open it "
+    "a tar archive. If the checkpoint is inside, extract it. If PyTorch before 0.2 wrote it and you trust it, open it "
     "with any PyTorch and save it again: torch.save(torch.load(FILE, weights_only=False), NEW)"
 )
 
@@ -48,7 +48,7 @@ def detect_format(path: Path) -> Format:
     if head.startswith(b"\x80") and _LEGACY_MAGIC in head[:32]:
         return "legacy"
     if is_tar(head):  # before text, which a tar of text files seems to be
-        raise BadInput(f"{one_line(path)}: is {_TAR}")
+        raise BadInput(f"{one_line(path)}: {_TAR}")
     text = as_text(head)
     if text is not None:
         raise BadInput(f"{one_line(path)}: {_describe_text(text)}")
@@ -64,7 +64,7 @@ def _check_safetensors_header(path: Path, length: int) -> None:
     if length > min(size - 8, _LONGEST_SAFETENSORS_HEADER):
         raise BadInput(
             f"{one_line(path)}: a safetensors header of {length} bytes in a file of {size} bytes: "
-            "damaged or cut short; copy or download it again"
+            "damaged or truncated. Copy or download it again"
         )
 
 
@@ -73,16 +73,16 @@ def _describe_text(text: str) -> str:
     if what := stand_in(text):
         return what
     if start.startswith(("{", "[")):
-        return "is JSON text, not a checkpoint; an index of shards is known by its name, NAME.index.json"
-    return f"is a text file (it begins {quoted(text.strip()[:40])}), not a checkpoint"
+        return "JSON text, not a checkpoint. An index of shards must be named NAME.index.json"
+    return f"a text file (begins {quoted(text.strip()[:40])}), not a checkpoint"
 
 
 def _describe_binary(head: bytes) -> str:
     if len(head) > 2 and head[0] == 0x08 and 0 < head[1] < 0x20 and head[2] in _ONNX_FIELDS:
-        return "is an ONNX model, not a PyTorch checkpoint; give the checkpoint that it was exported from"
+        return "is an ONNX model, not a PyTorch checkpoint. Use the checkpoint that it was exported from"
     if what := packed(head):
         return f"is {what}"
     for signature, what in _SIGNATURES:
         if head.startswith(signature):
             return f"is {what}"
-    return "is neither a PyTorch checkpoint nor a safetensors file"
+    return "neither a PyTorch checkpoint nor a safetensors file"

@@ -85,7 +85,7 @@ def _require_tensors(weights: Weights, expected: Iterable[str], renamed: Mapping
     wrong = [renamed[name] for name in expected if renamed.get(name) in weights.not_tensors]
     if wrong:
         what = weights.not_tensors[wrong[0]]
-        raise BadInput(f"{one_line(weights.path)}: {some(wrong)}: not a tensor ({what}) where the model needs one")
+        raise BadInput(f"{one_line(weights.path)}: {some(wrong)}: expected a tensor, found {what}")
 
 
 def _require_all(
@@ -100,12 +100,13 @@ def _require_all(
         return
     hint = (
         hint_lone_shard(weights.path)
-        or (f"; {fits} has a place for all of them" if fits else "")
+        or (f". All of them fit {fits}: use its config" if fits else "")
         or _hint_renamed(missing, required, spare)
-        or ("; no name matches: is it another model's checkpoint?" if len(missing) == len(required) else "")
+        or (". No name matches: is it the checkpoint of another model?" if len(missing) == len(required) else "")
     )
     raise BadInput(
-        f"{one_line(weights.path)}: lacks {len(missing)} of the model's {len(required)} entries: {some(missing)}{hint}"
+        f"{one_line(weights.path)}: missing {len(missing)} of {len(required)} entries of the model: "
+        f"{some(missing)}{hint}"
     )
 
 
@@ -115,9 +116,7 @@ def _hint_renamed(missing: list[str], required: Mapping[str, Tensor], spare: Map
         shape, leaf = shape_of(required[name]), name.rpartition(".")[2]
         for other, tensor in spare.items():
             if other.rpartition(".")[2] == leaf and shape_of(tensor) == shape:
-                return (
-                    f"; the checkpoint has {quoted(other)} of the same shape as {quoted(name)}: was the layer renamed?"
-                )
+                return f". The checkpoint has {quoted(other)} with the shape of {quoted(name)}: was the layer renamed?"
     return ""
 
 
@@ -135,8 +134,8 @@ def _require_shapes(
     empty = [name for name in wrong if not found[name].numel()]
     if empty:
         raise BadInput(
-            f"{one_line(weights.path)}: {len(empty)} of its tensors are empty: {some(empty)}; DeepSpeed (ZeRO-3) keeps "
-            "their values in other files: make one file of them with its zero_to_fp32.py and give that"
+            f"{one_line(weights.path)}: {len(empty)} tensors are empty: {some(empty)}. DeepSpeed (ZeRO-3) keeps "
+            "their values in other files. Merge them with its zero_to_fp32.py and use the result"
         )
     name = wrong[0]
     given, needed = list(found[name].shape), list(expected[name].shape)
@@ -144,13 +143,13 @@ def _require_shapes(
     if in_head and given and needed and given[1:] == needed[1:]:
         setting = f" ({head_hint})" if head_hint else ""
         raise BadInput(
-            f"{one_line(weights.path)}: its head is for {given[0]} classes, the model is set to {needed[0]}{setting}; "
+            f"{one_line(weights.path)}: the checkpoint has {given[0]} classes, the config {needed[0]}{setting}; "
             f"{quoted(name)} is {given}, the model has {needed}"
         )
-    more = f", and {len(wrong) - 1} more differ" if len(wrong) > 1 else ""
+    more = f", {len(wrong) - 1} more differ" if len(wrong) > 1 else ""
     raise BadInput(
         f"{one_line(weights.path)}: {quoted(name)} is {given}, the model has {needed}{more}; "
-        + (f"{fits} has a place for all of the file" if fits else "is it the checkpoint of another variant?")
+        + (f"the whole file fits {fits}" if fits else "is it the checkpoint of another variant?")
     )
 
 
@@ -160,5 +159,5 @@ def _refuse(weights: Weights, names: Iterable[str], fault: Callable[[str], str])
     if faults:
         name, text = faults[0]
         alike = [other for other, _text in faults[1:]]
-        also = f"; {len(alike)} more are at fault: {some(alike)}" if alike else ""
+        also = f"; the same for {len(alike)} more: {some(alike)}" if alike else ""
         raise BadInput(f"{one_line(weights.path)}: {quoted(name)} {text}{also}")

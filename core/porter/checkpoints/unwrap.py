@@ -77,8 +77,8 @@ def find_weights(raw: RawCheckpoint, *, weights: str | None = None) -> Weights:
     content = _as_mapping(raw.content)
     if content is None:
         raise BadInput(
-            f"{one_line(raw.path)}: holds a {type_name(raw.content)}, not a dictionary of weights; "
-            "save model.state_dict()"
+            f"{one_line(raw.path)}: contains a {type_name(raw.content)}, not a state dict. "
+            "Save model.state_dict() instead"
         )
     sets = tuple(_sets(content))
     chosen = _preferred(raw.path, content, sets) if weights is None else _chosen(raw.path, content, sets, weights)
@@ -151,16 +151,16 @@ def _preferred(path: Path, content: Mapping[Any, Any], sets: tuple[_Set, ...]) -
         return candidates[0]
     if candidates:
         raise BadInput(
-            f"{one_line(path)}: holds several sets of weights: {some([found.key for found in candidates], 8)}; "
-            "choose one with --weights"
+            f"{one_line(path)}: contains several sets of weights: {some([found.key for found in candidates], 8)}. "
+            "Choose one with --weights"
         )
     others = [key for key, value in content.items() if _holds_tensors(_as_mapping(value) or {})]
     if others:
         raise BadInput(
-            f"{one_line(path)}: no weights under a usual key, but tensors under {some(others, 8)}; "
-            "choose with --weights"
+            f"{one_line(path)}: no weights under a usual key, but tensors under {some(others, 8)}. "
+            "Choose one with --weights"
         )
-    raise BadInput(f"{one_line(path)}: no weights found; it holds {_contents(content)}")
+    raise BadInput(f"{one_line(path)}: no weights found. It contains {_contents(content)}")
 
 
 def _chosen(path: Path, content: Mapping[Any, Any], sets: tuple[_Set, ...], weights: str) -> _Set:
@@ -179,8 +179,8 @@ def _chosen(path: Path, content: Mapping[Any, Any], sets: tuple[_Set, ...], weig
             return _Set(one.keys, {name[len(begin) :]: value for name, value in flat.items()}, weights)
     offers = some([found.key for found in sets if found.key], 8)
     raise BadInput(
-        f"{one_line(path)}: no weights under {quoted(weights)} (--weights); "
-        + (f"there are weights under {offers}" if offers else f"it holds {_contents(content)}")
+        f"{one_line(path)}: no weights under {quoted(weights)} (--weights). "
+        + (f"Weights are under {offers}" if offers else f"It contains {_contents(content)}")
     )
 
 

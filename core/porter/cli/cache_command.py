@@ -24,14 +24,16 @@ PRUNED = (CacheState.STALE, CacheState.DAMAGED)
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @options("cache")
-@click.option("--prune", is_flag=True, help="Remove cached files that are damaged or of other inputs or options.")
+@click.option(
+    "--prune", is_flag=True, help="Remove cached files that are damaged or belong to other inputs or options."
+)
 @click.option("--all", "everything", is_flag=True, help="With --prune, remove every cached file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def cache(out: Path, prune: bool, everything: bool, as_json: bool) -> None:
-    """Show what the folder of a run keeps between commands: answers, attempts, tensors, outputs, compiled models.
+    """Show the cached results of a run: predictions, int8 attempts, tensors, outputs and compiled models.
 
-    Each is held against the record in OUT by the content of all that it was made from. Artefacts, documents and files
-    of your own are never removed.
+    A result is valid if everything it was made from is unchanged. Artefacts, documents and your own files are never
+    removed.
     """
     if everything and not prune:
         raise BadInput("--all needs --prune")

@@ -20,15 +20,15 @@ from porter.runfolder.record_file import read_record
 @click.command()
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path), required=False)
-@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="HTML page to write the comparison to.")
-@click.option("--reproduce", is_flag=True, help="Treat every difference as a failure, as reproduce.sh does.")
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="HTML file for the comparison.")
+@click.option("--reproduce", is_flag=True, help="Treat any difference as a failure (used by reproduce.sh).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(first: Path, second: Path | None, html: Path | None, reproduce: bool, as_json: bool) -> int:
-    """Hold the run in SECOND against the run in FIRST: what changed, and whether it got worse.
+    """Compare the run in SECOND with the run in FIRST, and say whether anything got worse.
 
-    Accuracy is compared image by image where both scored the same images, speed with the noise of both. Exit code 1
-    where a verdict that passed no longer does, or accuracy is worse beyond the noise or no longer there; speed is
-    shown and never decides.
+    Accuracy is compared image by image if both runs scored the same images, speed with the noise of both. The exit
+    code is 1 if a verdict no longer passes, or if accuracy is significantly worse or missing. Speed is shown, but does
+    not change the exit code.
 
     With --reproduce the exit code is 1 if an input, a file that is deterministic, a verdict or the accuracy differs.
     Speed is stated and never decides. With --reproduce and FIRST alone, the inputs of that run are checked and the

@@ -22,11 +22,11 @@ class _Diagnose(click.Group):
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             near = did_you_mean(args[0], self.commands)
             raise click.UsageError(
-                f"porter diagnose has no command {args[0]!r}{near}; to diagnose a run: porter diagnose run {args[0]}"
+                f"no command {args[0]!r}{near or '.'} To diagnose a run: porter diagnose run {args[0]}"
             )
         return super().resolve_command(ctx, args)
 
 
 @click.group(cls=_Diagnose, commands=[run, graphs, tensors])
 def diagnose() -> None:
-    """Find where two versions of a model part, or what is wrong with preprocessing or labels."""
+    """Find the cause of wrong accuracy or outputs, in a run, in two graphs or in tensors."""

@@ -26,7 +26,7 @@ COLUMNS = ("runtime", "version", "devices", "precisions")
 @options("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
-    """Show this machine and its runtimes: version, devices, precisions, and what to install."""
+    """Show this machine and its runtimes: versions, devices, data types, and what to install."""
     registry = open_registry()
     environment = machine.describe(engine_packages(registry))
     runtimes = {name: offers[0][0] for name, offers in sorted(registry.runtimes().items())}
@@ -44,7 +44,7 @@ def doctor(as_json: bool) -> None:
     say(f"{environment.cpu}, {environment.threads} usable threads, {environment.memory_gib} GiB")
     say(f"{environment.os}, Python {environment.python}")
     if environment.slower_because:
-        say(f"preprocessing is not at its fastest: {environment.slower_because}")
+        say(f"preprocessing is not as fast as possible: {environment.slower_because}")
     for name, version in environment.packages.items():
         say(f"    {name} {version}")
     here = {name: status for name, status in statuses.items() if status.available}
@@ -71,6 +71,6 @@ def _cells(name: str, status: RuntimeStatus) -> tuple[str, ...]:
 def _told(one: RuntimeEnvironment) -> str:
     """One environment in words."""
     if one.state is EnvironmentState.NOT_MADE:
-        return f"Python {one.python}, not made yet: made at first use, in {one.path}"
+        return f"Python {one.python}, created at first use in {one.path}"
     size = f", {one.size_bytes} bytes" if one.size_bytes else ""
     return f"Python {one.python}, {one.path}: {one.state}, {one.packages} packages{size}"

@@ -19,9 +19,9 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.group()
 def env() -> None:
-    """Show or remove the environments of runtimes that need another interpreter or other packages than porter.
+    """Show or remove the environments of runtimes that need another interpreter or other packages.
 
-    Each is made once, when its runtime is first used, in PORTER_CACHE_HOME or else in the user's cache folder.
+    An environment is created when its runtime is first used, in PORTER_CACHE_HOME or the user's cache folder.
     """
 
 
@@ -29,25 +29,24 @@ def env() -> None:
 @options("env")
 @_json
 def list_(as_json: bool) -> None:
-    """Show every environment: those that plugins ask for, made or not, and those that none asks for any more."""
+    """Show all environments: needed by plugins (created or not), and no longer needed."""
     _show(_environments(), (), as_json)
 
 
 @env.command("remove")
 @options("env")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--all", "everything", is_flag=True, help="Remove all of them.")
+@click.option("--all", "everything", is_flag=True, help="Remove all environments.")
 @_json
 def remove_(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Remove environments by name. One that a runtime needs is made again at its next use."""
+    """Remove environments by name. An environment that is still needed is created again at its next use."""
     if everything == bool(names):
-        raise BadInput("name the environments to remove, or give --all; `porter env list` shows them")
+        raise BadInput("no environment given. Name those to remove (`porter env list` shows them), or use --all")
     there = {one.name: one for one in _environments() if one.name and one.size_bytes}
     for name in names:
         if name not in there:
             raise BadInput(
-                f"{one_line(name)}: no environment of that name was made{did_you_mean(name, there)}; "
-                "`porter env list` shows them"
+                f"{one_line(name)}: no such environment{did_you_mean(name, there) or '.'} List all: porter env list"
             )
     removed = tuple(there.values()) if everything else tuple(there[name] for name in dict.fromkeys(names))
     for one in removed:
@@ -72,7 +71,7 @@ def _show(found: tuple[RuntimeEnvironment, ...], removed: tuple[RuntimeEnvironme
             say(f"    {one.path}")
         return
     if not found:
-        say("no runtime has an environment of its own")
+        say("no runtime has its own environment")
         return
     show_table(COLUMNS, [_row(one) for one in found])
     for one in found:

@@ -24,7 +24,7 @@ def executor_from(given: Mapping[str, Any]) -> tuple[EvaluationExecutor, dict[st
     if given.get("executor") != "ray":
         for name, value in settings.items():
             if value is not None:
-                raise BadInput(f"--{name.replace('_', '-')} goes with --executor ray only")
+                raise BadInput(f"--{name.replace('_', '-')} needs --executor ray")
         return Local(), rest
     from porter.pipeline.evaluation.executors.ray import Ray
 

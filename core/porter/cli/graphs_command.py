@@ -34,25 +34,27 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command(cls=HeadedCommand)
-@click.option("--reference", type=_FILE, required=True, metavar="ONNX", help="The graph to compare with.")
-@click.option("--candidate", type=_FILE, required=True, metavar="ONNX", help="The graph to look into; may be the same.")
+@click.option("--reference", type=_FILE, required=True, metavar="ONNX", help="ONNX file of the reference.")
+@click.option(
+    "--candidate", type=_FILE, required=True, metavar="ONNX", help="ONNX file of the candidate; may be the same file."
+)
 @click.option("--candidate-runtime", metavar="NAME", help=f"Runtime of the candidate [default: {DEFAULT_RUNTIME}].")
 @click.option(
-    "--candidate-precision", metavar="NAME", help="Precision of the candidate [default: the runtime's own, fp32]."
+    "--candidate-precision", metavar="NAME", help="Data type of the candidate [default: the runtime's own, fp32]."
 )
 @options(GRAPHS)
-@click.option("--data", type=_FILE, metavar="DIR", help="Images to feed [default: random values].")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Images to feed at once [default: 1].")
-@click.option("--chart", type=_FILE, metavar="SVG", help="File for a drawing of the error along the depth.")
+@click.option("--data", type=_FILE, metavar="DIR", help="Folder of images to use as input [default: random values].")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Batch size [default: 1].")
+@click.option("--chart", type=_FILE, metavar="SVG", help="SVG file for a chart of error by layer depth.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def graphs(**given: Any) -> int:
     """Compare two ONNX files node by node.
 
-    The two may be one file, of which a runtime makes something of its own. Both are fed the same tensors, and every
-    tensor inside that both compute is compared. The reference runs in ONNX Runtime, the candidate in any installed
-    runtime that gives values inside a graph.
+    The same tensors go through both, and every inner tensor that both compute is compared. The reference runs in ONNX
+    Runtime, the candidate in any installed runtime that provides inner values. Both may be the same file, if only the
+    runtimes differ.
 
-    Exit code 1 where something was found, 0 where nothing was.
+    The exit code is 1 if a difference was found, otherwise 0.
     """
     return compare_graphs(GraphOptions(**given))
 
@@ -118,7 +120,7 @@ def compare_graphs(asked: GraphOptions) -> int:
     if asked.as_json:
         say_json(found)
     else:
-        say(*(map(one_line, lines) if lines else ["no node differs beyond the tolerance"]))
+        say(*(map(one_line, lines) if lines else ["no node differs by more than the tolerance"]))
         show_graph(found)
     return int(ExitCode.VERDICT_FAILED if lines else ExitCode.OK)
 
@@ -139,7 +141,7 @@ def show_graph(graph: GraphDiagnosis) -> None:
     alone = graph.match.only_in_reference
     if alone.count:
         names = ", ".join(alone.names[:NAMES_SHOWN]) + (", …" if alone.count > NAMES_SHOWN else "")
-        say(f"    not compared: {alone.count} tensors that the candidate does not give: {one_line(names)}")
+        say(f"    not compared: {alone.count} tensors that the candidate does not provide: {one_line(names)}")
     for note in graph.notes:
         say(f"    note: {one_line(note)}")
 
@@ -174,10 +176,10 @@ def _require_precision(precision: str, runtime: Runtime, registry: Registry) -> 
     if not status.available or precision in status.precisions:
         return
     having = [name for name in probing(registry) if precision in registry.status(name).precisions]
-    way_out = f"give --candidate-runtime {' or '.join(having)}" if having else "no runtime here that probes offers it"
+    way_out = f"use --candidate-runtime {' or '.join(having)}" if having else "no runtime on this machine can do this"
     raise BadInput(
-        f"--candidate-precision {one_line(precision)}: runtime {runtime.name} offers {', '.join(status.precisions)} "
-        f"here; {way_out}"
+        f"--candidate-precision {one_line(precision)}: {runtime.name} has {', '.join(status.precisions)} "
+        f"on this machine; {way_out}"
     )
 
 

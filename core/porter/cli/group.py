@@ -18,13 +18,13 @@ COMMANDS = {
     "infer": (STAGES, "Write the outputs for all images to outputs/."),
     "evaluate": (STAGES, "Score the reference and every artefact."),
     "bench": (STAGES, "Measure every artefact at every batch size."),
-    "diagnose": ("porter.cli.diagnose_command", "Find out why accuracy or outputs differ."),
+    "diagnose": ("porter.cli.diagnose_command", "Find why accuracy or outputs differ."),
     "import": ("porter.cli.import_command", "Import results that were measured on another machine."),
     "report": ("porter.cli.report_command", "Write the documents again from run.json."),
     "compare": ("porter.cli.compare_command", "Compare two runs and say whether anything got worse."),
     "cache": ("porter.cli.cache_command", "Show or remove the cached files of a run."),
     "env": ("porter.cli.env_command", "List or remove the environments of runtimes."),
-    "plugins": ("porter.cli.plugins_command", "Show the plugins, and why one fails."),
+    "plugins": ("porter.cli.plugins_command", "Show the plugins, and why one failed."),
     "doctor": ("porter.cli.doctor_command", "Show this machine and its runtimes."),
     "new": ("porter.cli.new_command", "Start a new project."),
 }
@@ -53,7 +53,9 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f"no such command {args[0]!r}{did_you_mean(args[0], COMMANDS)}; see porter --help")
+            raise click.UsageError(
+                f"no such command {args[0]!r}{did_you_mean(args[0], COMMANDS) or '.'} See porter --help"
+            )
         return super().resolve_command(ctx, args)
 
 

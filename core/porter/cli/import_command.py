@@ -1,4 +1,4 @@
-"""`porter import`: what was measured on another machine, into a run's record and documents."""
+"""`porter import`: results of another machine, into a run's record and documents."""
 
 from __future__ import annotations
 
@@ -24,23 +24,34 @@ from porter.runfolder.lock import FolderLock
 @click.command("import", cls=HeadedCommand)
 @click.argument("runtime")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--model", metavar="NAME", help="The model; without it, the kit's.")
-@click.option("--variant", metavar="NAME", help="One of its published variants.")
-@click.option("--config", type=click.Path(path_type=Path, exists=True), metavar="FILE", help="Or the model's config.")
-@click.option("--labels", type=click.Path(path_type=Path, exists=True), metavar="FILE", help="Lines NAME LABEL.")
+@click.option("--model", metavar="NAME", help="Name of the model [default: that of the kit].")
+@click.option("--variant", metavar="NAME", help="Published variant of the model, e.g. w18.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE",
+    help="Config file of the model, instead of --variant.",
+)
+@click.option(
+    "--labels", type=click.Path(path_type=Path, exists=True), metavar="FILE", help="Label file with lines NAME LABEL."
+)
 @click.option(
     "--data",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="DIR",
-    help="The images, where the labels are not a file of lines.",
+    help="Folder of images, if labels are given by class folders.",
 )
-@click.option("--label-offset", type=int, default=0, metavar="N", help="Subtracted from every label.")
-@click.option("--batch-sizes", type=BatchSizes(), default=(), metavar="N,N", help="Sizes that must be there.")
+@click.option(
+    "--label-offset", type=int, default=0, metavar="N", help="Number to subtract from every label [default: 0]."
+)
+@click.option(
+    "--batch-sizes", type=BatchSizes(), default=(), metavar="N,N", help="Batch sizes to look for [default: all found]."
+)
 @click.option(
     "--devices-per-card",
     type=click.IntRange(min=1, max=64),
     metavar="N",
-    help="Also give every rate times N, as the rate of a card.",
+    help="Devices per card; adds the throughput of a card, computed as N times a device.",
 )
 @click.option(
     "--max-drop",
@@ -48,17 +59,22 @@ from porter.runfolder.lock import FolderLock
     default=DEFAULT_MAX_DROP,
     show_default=True,
     metavar="X",
-    help="Points that may be lost.",
+    help="Largest accuracy drop allowed, in percentage points.",
 )
 @click.option(
     "--option",
     "options",
     multiple=True,
     metavar="RUNTIME.NAME=VALUE",
-    help="An option of the runtime's own; can be repeated.",
+    help="Option of the runtime, as `porter doctor` lists it; repeat for several.",
 )
 @options("import")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the run [default: porter-out/MODEL-RUNTIME].",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def import_(
     runtime: str,
@@ -69,10 +85,10 @@ def import_(
     host_facts: str | None,
     **given: object,
 ) -> int:
-    """Import what was measured on another machine.
+    """Import results that were measured on another machine.
 
-    RUNTIME names the runtime whose tools left the files; its plugin says which it reads. FOLDER is a kit with its
-    results, or any folder with such files. What does not fit together, and what is missing, is named.
+    RUNTIME is the runtime whose tools wrote the files. FOLDER is a kit with its results, or any folder with such
+    files. Missing and contradictory figures are reported.
     """
     command = shell_line(["porter", *sys.argv[1:]])
     registry = open_registry()

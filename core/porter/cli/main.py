@@ -63,7 +63,7 @@ def _farewell(arguments: list[str]) -> str:
     if arguments[:1] != ["run"]:
         return "porter: interrupted"
     again = shell_line(["porter", *(one for one in arguments if one != "--fresh")])
-    return f"porter: interrupted; go on where it stopped with: {one_line(again)}"
+    return f"porter: interrupted. Resume with: {one_line(again)}"
 
 
 def _report(error: Exception) -> NoReturn:
@@ -81,7 +81,7 @@ def _report(error: Exception) -> NoReturn:
         case click.ClickException():
             _fail(error.format_message(), ExitCode.BAD_INPUT, error)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            text = "the disk is full: make room, and the same command goes on where it stopped"
+            text = "the disk is full. Free some space, then repeat the command to resume"
             _fail(f"{error.filename or 'output'}: {text}", ExitCode.MISSING, error)
         case OSError():
             _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", ExitCode.BAD_INPUT, error)
@@ -96,7 +96,7 @@ def _internal(error: Exception | SystemExit) -> NoReturn:
 
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno}; PORTER_DEBUG=1 shows the traceback"
-    _fail(f"internal error, {type(error).__name__}: {error} ({place})", INTERNAL_ERROR, error)
+    _fail(f"internal error: {type(error).__name__}: {error} ({place})", INTERNAL_ERROR, error)
 
 
 def _leave_working_folder() -> None:

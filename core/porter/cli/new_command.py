@@ -60,7 +60,9 @@ PLUGIN = Kind(
 )
 RUNTIME = Kind(name="runtime", noun="runtime", step="write the project", first=("porter doctor",))
 TASK = Kind(name="task", noun="task", step="write the project", first=("porter plugins",), task="{name}")
-INTO = click.option("--into", type=click.Path(path_type=Path), metavar="DIR", help="The project's folder.")
+INTO = click.option(
+    "--into", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the new project [default: ./NAME]."
+)
 
 
 @click.group()
@@ -72,9 +74,9 @@ def new() -> None:
 @click.argument("name")
 @INTO
 def plugin(name: str, into: Path | None) -> None:
-    """Write a plugin project for a model called NAME. It installs, runs and passes its tests as it stands.
+    """Write a plugin project for a model called NAME, which runs and passes its tests as it is.
 
-    The places to change are marked "Fill in". Without --into, the project is written to ./NAME.
+    Places to change are marked "Fill in".
     """
     start(PLUGIN, name, into)
 
@@ -83,10 +85,9 @@ def plugin(name: str, into: Path | None) -> None:
 @click.argument("name")
 @INTO
 def runtime(name: str, into: Path | None) -> None:
-    """Write a plugin project for a runtime called NAME. It installs, runs and passes its tests as it stands.
+    """Write a plugin project for a runtime called NAME, which runs and passes its tests as it is.
 
-    It runs ONNX's own evaluator, with an option and a probe for diagnosis. The places to change are marked "Fill in".
-    Without --into, the project is written to ./NAME.
+    It runs ONNX's own evaluator, with an option and a probe for diagnosis. Places to change are marked "Fill in".
     """
     start(RUNTIME, name, into)
 
@@ -95,10 +96,9 @@ def runtime(name: str, into: Path | None) -> None:
 @click.argument("name")
 @INTO
 def task(name: str, into: Path | None) -> None:
-    """Write a plugin project for a task called NAME. It installs, runs and passes its tests as it stands.
+    """Write a plugin project for a task called NAME, which runs and passes its tests as it is.
 
-    It reads labels by class name and judges by the mean accuracy of the classes. The places to change are marked
-    "Fill in". Without --into, the project is written to ./NAME.
+    It reads labels by class name and scores by mean class accuracy. Places to change are marked "Fill in".
     """
     start(TASK, name, into)
 
@@ -110,7 +110,7 @@ def start(kind: Kind, name: str, into: Path | None) -> None:
     with TerminalProgress() as progress, progress.step(kind.step):
         write_project(kind, name, target)
     shown = shell_word(str(target))
-    say(f"{shown}: a {kind.name} that works as it stands. Next:")
+    say(f"{shown}: a {kind.name} that works as it is. Next:")
     say(f"    pip install -e {shown}")
     for command in kind.first:
         say(f"    {command.format(name=name)}")
@@ -122,10 +122,10 @@ def require_free(name: str) -> None:
     """Stop where a name is no plugin's name, or another plugin has it. Raises `BadInput`."""
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or len(name) > LONGEST:
         normal = re.sub("[^a-z0-9]+", "-", name.lower())[:LONGEST].strip("-")
-        advice = f"; try {normal}" if normal else ""
+        advice = f". Try {normal}" if normal else ""
         raise BadInput(
-            f"NAME {one_line(name)!r}: must be lower-case letters and digits, in parts joined by single hyphens, "
-            f"and no longer than {LONGEST} characters{advice}"
+            f"NAME {one_line(name)!r}: use lower-case letters and digits, with single hyphens between parts, "
+            f"at most {LONGEST} characters{advice}"
         )
     registry = create_registry()
     offered: dict[str, Mapping[str, Sequence[tuple[object, str]]]] = {
@@ -135,14 +135,14 @@ def require_free(name: str) -> None:
     }
     for noun, offers in offered.items():
         for _, owner in offers.get(name, ()):
-            raise BadInput(f"NAME {name!r}: the plugin {owner!r} offers a {noun} of this name; choose another")
+            raise BadInput(f"NAME {name!r}: the plugin {owner!r} offers a {noun} of this name. Choose another")
     if any(info.name == name for info in registry.infos):
-        raise BadInput(f"NAME {name!r}: a plugin of this name is installed; choose another")
+        raise BadInput(f"NAME {name!r}: a plugin of this name is installed. Choose another")
     try:
         importlib.metadata.distribution(distribution_of(name))
     except importlib.metadata.PackageNotFoundError:
         return
-    raise BadInput(f"NAME {name!r}: the distribution {distribution_of(name)} is installed; choose another")
+    raise BadInput(f"NAME {name!r}: the distribution {distribution_of(name)} is installed. Choose another")
 
 
 def write_project(kind: Kind, name: str, target: Path) -> None:
@@ -152,9 +152,9 @@ def write_project(kind: Kind, name: str, target: Path) -> None:
     torch, which is not installed.
     """
     if target.is_symlink() or target.exists():
-        raise BadInput(f"{one_line(target)}: is there already; give another folder with --into DIR")
+        raise BadInput(f"{one_line(target)}: exists already. Use --into DIR for another folder")
     if kind.sample and importlib.util.find_spec("torch") is None:
-        raise Missing("the example is trained with torch, which is not installed: pip install 'porter-core[torch]'")
+        raise Missing("training the example needs torch. Run: pip install 'porter-core[torch]'")
     try:
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{name}.", suffix=".part"))
     except OSError as error:

@@ -75,7 +75,7 @@ def request_from(model: str | None, out: Path, given: Mapping[str, Any], *, fres
     """
     known = None if fresh or not (out / RECORD_NAME).exists() else read_record(out).request
     if model is None and known is None:
-        raise BadInput(f"{out / RECORD_NAME}: no run here to go on with; name a MODEL, or run `porter export` first")
+        raise BadInput(f"{out / RECORD_NAME}: no run found. Name a MODEL, or run `porter export` first")
     plugins = given_plugins()
     if known is not None and model in (None, known.model):
         base = known
@@ -95,4 +95,4 @@ def require_plugins(known: RunRequest, plugins: tuple[str, ...], out: Path) -> N
     """Raise `BadInput` where a record was made with the file of a plugin, and no file is given now."""
     if known.plugin_files and not plugins:
         again = " ".join(f"--plugin {one_line(path)}" for path in known.plugin_files)
-        raise BadInput(f"{one_line(out / RECORD_NAME)}: made with a plugin that only its file has; give {again} again")
+        raise BadInput(f"{one_line(out / RECORD_NAME)}: made with a plugin from a file. Use {again} again")

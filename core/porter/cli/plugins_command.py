@@ -24,7 +24,7 @@ OFFERS = ("models", "runtimes", "tasks", "forms")
 @options("plugins")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plugins(as_json: bool) -> None:
-    """Show the installed plugins, with what they offer and the reason where one failed."""
+    """Show the installed plugins: models, runtimes, hooks, and why one failed."""
     rows = describe(create_registry(files=given_plugins()))
     if as_json:
         say(*json.dumps(rows, indent=1).splitlines())
@@ -71,8 +71,8 @@ def describe(registry: Registry) -> list[dict[str, Any]]:
                 others = [plugin for _, plugin in offers[name] if plugin != info.name]
                 if others:
                     row["problems"].append(
-                        f"{kind[:-1]} {one_line(name)!r} is also offered by {', '.join(others)}; "
-                        "neither can be used until one is switched off (PORTER_DISABLE_PLUGINS)"
+                        f"{kind[:-1]} {one_line(name)!r} is also offered by {', '.join(others)}. "
+                        "Disable one of them with PORTER_DISABLE_PLUGINS"
                     )
         rows.append(row)
     return rows

@@ -26,7 +26,7 @@ from porter.runfolder.record_file import read_record
 @click.argument("out", type=click.Path(path_type=Path))
 @options("report")
 def report(out: Path, **given: Any) -> None:
-    """Write the documents of the run in OUT again, from its run.json alone."""
+    """Write the documents of the run in OUT again, using only its run.json."""
     registry = open_registry()
     given["form"], templates = chosen_form(given.pop("form", None), registry)
     record = read_record(out)
@@ -48,8 +48,9 @@ def _of_plugins(record: RunRecord, registry: Registry) -> tuple[Path, ...]:
     for plugin in record.templates:
         if plugin not in here:
             say(
-                f"the run used templates of the plugin {one_line(plugin)!r}, which are not at hand (`porter plugins` "
-                "lists what is); core's own are used",
+                f"the run used templates of the plugin {one_line(plugin)!r}, which is not installed (see "
+                "`porter plugins`); "
+                "core's own templates are used",
                 error=True,
             )
     return tuple(here[plugin] for plugin in record.templates if plugin in here)

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 def run(out: Path, trust_checkpoint: bool | None, as_json: bool) -> int:
     """Diagnose the run in the folder OUT.
 
-    It starts from the verdicts that failed, on the images and in the batches on which they did. The model is exported
-    afresh and held against PyTorch module by module, every artefact against the same file in ONNX Runtime and against
-    itself on one image, in a batch, on one thread and as it was scored. Preprocessing, weights and labels are checked.
+    The failed verdicts are repeated on the same images and batches. The model is exported again and compared with
+    PyTorch, module by module. Every artefact is compared with ONNX Runtime, and with itself at batch 1 and on one
+    thread. Preprocessing, weights and labels are checked.
 
-    Each line names one cause, the likeliest first, with the next command to type.
+    Each line names one cause, most likely first, with the next command.
 
-    Exit code 1 where a verdict of the run failed or something was found, 0 where neither is so.
+    The exit code is 1 if a verdict of the run failed or a cause was found, otherwise 0.
     """
     from dataclasses import replace
 
@@ -71,10 +71,12 @@ def _show(found: Diagnosis) -> None:
         say(f"    ruled out: {one_line(one.suspect)} ({one_line(one.evidence)})")
     for form in found.forms:
         shown = ", ".join(f"{m.title} {m.value:.2f}" for m in form.metrics[:1]) or one_line(form.problem)
-        flips = "" if form.changes is None else f"; answers changed: {form.changes.flipped} of {form.changes.images}"
-        say(f"    the same {found.images} tensors through {form.name}: {shown}{flips}")
+        flips = (
+            "" if form.changes is None else f"; predictions changed: {form.changes.flipped} of {form.changes.images}"
+        )
+        say(f"    {form.name}, same {found.images} tensors: {shown}{flips}")
     for graph in found.graphs:
-        say(f"    {graph.candidate} against the model exported afresh, node by node:")
+        say(f"    {graph.candidate} compared with the re-exported model, node by node:")
         show_graph(graph)
     for artefact in found.not_probed:
-        say(f"    {artefact.artefact} was not compared node by node: {one_line(artefact.reason)}")
+        say(f"    {artefact.artefact} not compared node by node: {one_line(artefact.reason)}")

@@ -26,7 +26,9 @@ _out = click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the run [default: porter-out/MODEL]."
 )
 _json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-_fresh = click.option("--fresh", is_flag=True, help="Redo everything; files of an earlier run in DIR are removed.")
+_fresh = click.option(
+    "--fresh", is_flag=True, help="Redo everything; unmodified files of an earlier run in DIR are removed."
+)
 
 
 def _stage(
@@ -57,7 +59,7 @@ def _stage(
             templates=templates,
         )
         for swept in lock.take():
-            progress.note(f"removed {swept}: half written by a command that was killed")
+            progress.note(f"removed {swept}: left incomplete by a command that was killed")
         try:
             code = do(run)
         finally:
@@ -72,9 +74,9 @@ def _stage(
 @_fresh
 @_json
 def run(model: str, out: Path | None, fresh: bool, as_json: bool, **given: Any) -> int:
-    """All stages: load, export, verify, evaluate, bench, deliver.
+    """Run all stages: load, export, verify, evaluate, bench, deliver.
 
-    Without --config, --checkpoint and --data the model runs on the sample that its plugin ships.
+    Without --config, --checkpoint and --data, the sample shipped with the model's plugin is used.
     """
     result, code = _stage(model, out, given, Run.everything, plain=True, fresh=fresh)
     if as_json:
@@ -95,7 +97,7 @@ def _alone(name: str, text: str) -> click.Command:
             say(*stage_lines(name, result.job.folder, result.record))
         return int(code)
 
-    command.__doc__ = f"{text}\n\nGoes on with the record in --out; only what that lacks must be given."
+    command.__doc__ = f"{text}\n\nContinues the run in --out. Options that the run has already may be omitted."
     argument = click.argument("model", required=False)
     return click.command(name, cls=HeadedCommand)(argument(options(name)(_out(_json(command)))))
 

@@ -22,21 +22,27 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--tensors", type=_PATH, required=True, metavar="DIR", help="Tensors, one .npy or .bin for each image.")
-@click.option("--out", type=_PATH, metavar="OUT", help="Run whose model, config and images to take.")
-@click.option("--model", metavar="NAME", help="Model, without a run [default: the one that ships a sample].")
-@click.option("--config", metavar="FILE", help="Config of the model.")
-@click.option("--data", metavar="DIR", help="Images that the tensors were made from.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help=f"Images to compare [default: {IMAGES}].")
+@click.option(
+    "--tensors", type=_PATH, required=True, metavar="DIR", help="Folder of tensors, one .npy or .bin per image."
+)
+@click.option("--out", type=_PATH, metavar="OUT", help="Run whose model, config and images are used.")
+@click.option(
+    "--model", metavar="NAME", help="Name of the model, if no run is given [default: the one that ships a sample]."
+)
+@click.option("--config", metavar="FILE", help="Config file of the model.")
+@click.option("--data", metavar="DIR", help="Folder of the images that the tensors were made from.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help=f"Number of images to compare [default: {IMAGES}]."
+)
 @options("diagnose tensors")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def tensors(**given: Any) -> int:
     """Check tensors that another program made of images.
 
-    Compares the tensors with the reference preprocessing of a model, and names what differs: BGR for RGB, another
-    resize, a missing deviation, …
+    The tensors are compared with the reference preprocessing of a model. Likely causes of a difference are named:
+    BGR instead of RGB, another resize, a missing standard deviation, …
 
-    Exit code 1 where a tensor differs, 0 where none does.
+    The exit code is 1 if a tensor differs, otherwise 0.
     """
     return check_tensors(TensorOptions(**given))
 
@@ -108,7 +114,7 @@ def _subject(asked: TensorOptions, registry: Registry) -> _Subject:
 
     if asked.out is not None:
         if asked.model is not None or asked.config is not None:
-            raise BadInput("--out names a run, which has its model and config: leave --model and --config out")
+            raise BadInput("--out: the run has its own model and config. Omit --model and --config")
         request = read_record(asked.out).request
         files = Job(folder=asked.out, request=request, registry=registry).files
         return _Subject(request.model, files.config, _required(asked.data or files.data))
@@ -124,14 +130,15 @@ def _only_sample(registry: Registry) -> str:
     names = [name for name in registry.models() if (shipped := registry.model(name)[0].shipped) and shipped.data]
     if len(names) != 1:
         raise BadInput(
-            f"give --out OUT, the folder of a run, or --model NAME and --data DIR; {len(names)} models ship images"
+            f"no run and no model. Use --out OUT for a run, or --model NAME and --data DIR ({len(names)} "
+            "models ship images)"
         )
     return names[0]
 
 
 def _required(data: str | Path | None) -> str:
     if data is None:
-        raise BadInput("give --data DIR, the images that the tensors were made from")
+        raise BadInput("no images. Use --data DIR for the images that the tensors were made from")
     return str(data)
 
 

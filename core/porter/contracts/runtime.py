@@ -259,9 +259,11 @@ class Runtime(abc.ABC):
         """Stop before any work where this runtime cannot do what is asked. Raises `Missing` or `BadInput`."""
         status = self.status()
         if not status.available:
-            raise Missing(f"runtime {self.name} is not available: {status.advice}")
+            raise Missing(f"runtime {self.name} is not available. {status.advice}")
         if precision not in status.precisions:
-            raise BadInput(f"runtime {self.name} offers precision {', '.join(status.precisions)} here, not {precision}")
+            raise BadInput(
+                f"runtime {self.name} has no {precision} on this machine (available: {', '.join(status.precisions)})"
+            )
 
     def prepare(self, progress: Progress) -> None:  # noqa: B027 - most need nothing
         """Make ready what can take minutes, such as its environment, before the first expensive step of a run.
@@ -290,18 +292,18 @@ class Runtime(abc.ABC):
 
     def probe(self, request: ProbeRequest) -> Probe:
         """Values inside the graph. Called only where `probes` is true. Raises `Missing` or `BadInput`."""
-        raise PluginError(f"runtime {self.name!r} says that it probes, and does not")
+        raise PluginError(f"runtime {self.name!r} declares probe and does not implement it")
 
     def write_kit(self, request: KitRequest) -> Kit:
         """Write the kit, whole or not at all. Called only where `has_kit` is true."""
-        raise PluginError(f"runtime {self.name!r} says that it has a kit, and writes none")
+        raise PluginError(f"runtime {self.name!r} declares a kit and does not implement it")
 
     def take_back(self, request: TakeBackRequest) -> Returned:
         """Read what was measured elsewhere: the inverse of `write_kit`. Called only where `takes_back` is true.
 
         A file that is broken is a finding and stops nothing. Raises `BadInput` where the folder holds nothing of use.
         """
-        raise PluginError(f"runtime {self.name!r} says that it takes results back, and does not")
+        raise PluginError(f"runtime {self.name!r} declares take_back and does not implement it")
 
     def documents(self, metrics: Sequence[Metric], spec: ModelSpec) -> Mapping[str, bytes]:
         """The content of `files`, by name: the accuracy of the artefact that is delivered, in the form in which the

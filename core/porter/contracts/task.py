@@ -41,7 +41,7 @@ class DataRequest:
     def data(self) -> Path:
         """The folder of images, for a task that reads no others. Raises `BadInput` for a URL."""
         if is_url(self.root):
-            raise BadInput(f"--data {one_line(self.root)}: this model's task reads images from a folder only")
+            raise BadInput(f"--data {one_line(self.root)}: the task of this model reads images from a folder only")
         return Path(self.root)
 
 

@@ -57,12 +57,12 @@ def read_class_map(path: Path, num_classes: int, offset: int = 0) -> ClassMap:
     else:
         lines = few_entries(file.text, shown)
         if not lines:
-            raise BadInput(f"{shown}: the class map holds only blank lines and comments")
+            raise BadInput(f"{shown}: the class map has only blank lines and comments")
         devkit = _from_devkit([line for _, line in lines], num_classes)
         found = devkit or _from_lines(lines, shown, num_classes)
         if devkit:
             warning = Message(
-                "{path}: its numbers are ImageNet's ILSVRC2012_ID; classes are numbered by their WordNet ids, sorted",
+                "{path}: contains ImageNet's ILSVRC2012_ID numbers; classes are numbered by sorted WordNet id",
                 path=shown,
             )
     indices = frozenset(index for _, index in found)
@@ -84,8 +84,8 @@ def _order_warning(found: Sequence[Entry], shown: str) -> Message | None:
     if len(ids) < 10 or [index for _, index in ids] == sorted(index for _, index in ids):
         return None
     return Message(
-        "{path}: numbers WordNet ids in another order than sorted; ImageNet's devkit does so (ILSVRC2012_ID), "
-        "most models do not",
+        "{path}: WordNet ids are not numbered in sorted order. ImageNet's devkit does so "
+        "(ILSVRC2012_ID), most models do not",
         path=shown,
     )
 
@@ -207,7 +207,9 @@ def _from_json(text: str, shown: str, num_classes: int) -> list[Entry]:
         return _of_object(value, shown, num_classes)
     if isinstance(value, list) and value:
         return list(_of_list(value, shown, num_classes))
-    raise BadInput(f'{shown}: the class map lacks classes; it is an object {{"FOLDER": index}} or a list of names')
+    raise BadInput(
+        f'{shown}: the class map has no classes. It must be an object {{"FOLDER": index}} or a list of names'
+    )
 
 
 def _of_object(value: Pairs, shown: str, num_classes: int) -> list[Entry]:
@@ -223,7 +225,7 @@ def _of_object(value: Pairs, shown: str, num_classes: int) -> list[Entry]:
     classes: dict[str, int] = {}
     for (folder, _), index in zip(value, written, strict=True):
         if index is None:
-            raise BadInput(f'{shown}: class map: {folder!r} must have a whole number, as in {{"FOLDER": index}}')
+            raise BadInput(f'{shown}: class map: {folder!r} needs a whole number, as in {{"FOLDER": index}}')
         if classes.setdefault(nfc(folder), index) != index:
             raise BadInput(f"{shown}: class map: folder {folder!r} has two classes")
     if not classes:
@@ -241,7 +243,7 @@ def _names(value: Any, key: str, shown: str) -> list[str]:
         return list(value)
     if isinstance(value, str) and value:
         return [value]
-    raise BadInput(f"{shown}: class map: {key!r} must have a name, a list of names, or a whole number")
+    raise BadInput(f"{shown}: class map: {key!r} needs a name, a list of names or a whole number")
 
 
 def _of_list(value: Sequence[Any], shown: str, num_classes: int) -> Iterator[Entry]:

@@ -18,7 +18,7 @@ from porter.records.message import Message, Text
 
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _WORDNET_OFFSET = re.compile(r"[0-9]{8}", re.ASCII)
-_WAY_OUT = "give a class map (lines `FOLDER index`) with --class-map"
+_WAY_OUT = "Give a class map (lines `FOLDER index`) with --class-map"
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ def labels_from_folders(
         source = Message("class folders, by the class map {name}", name=by_map.path.name)
     elif by_index:
         classes = _by_number(folders, num_classes, class_names, offset)
-        source = Message("class folders, whose names are the class indices")
+        source = Message("class folders named by class index")
     else:
         classes, source = _by_name(folders, num_classes, class_names, ids, root)
         if offset:
-            raise BadInput(f"--label-offset {offset}: these class folders have names, not numbers; {_WAY_OUT}")
+            raise BadInput(f"--label-offset {offset}: the class folders have names, not numbers. {_WAY_OUT}")
     if offset:
         source = Message("{source}, minus {offset}", source=source, offset=offset)
     doubt = numbering_warning(set(classes.values()), num_classes) if by_index and offset == 0 else None
@@ -82,13 +82,13 @@ def _folders(ids: Sequence[str], root: str, class_names: tuple[str, ...]) -> lis
     if loose and len(loose) == len(ids):
         raise BadInput(
             one_class(root, class_names)
-            or f"no labels: the data folder holds {len(ids)} images and no class folders;"
-            " give a label file (lines `NAME label`) with --labels, or one folder for each class"
+            or f"no labels: the data folder has {len(ids)} images and no class folders."
+            " Use --labels FILE (lines `NAME label`), or one folder per class"
         )
     if loose:
         raise BadInput(
-            f"{len(loose)} images lie beside the class folders ({some_of(loose)}) and have no class;"
-            " move them into a folder, or give a label file with --labels"
+            f"{len(loose)} images lie beside the class folders ({some_of(loose)}) and have no class."
+            " Move them into a folder, or use --labels FILE"
         )
     return sorted({image_id.partition("/")[0] for image_id in ids})
 
@@ -108,10 +108,10 @@ def _by_number(folders: Sequence[str], num_classes: int, class_names: tuple[str,
         if problem := range_problem(number, num_classes, offset, numbers.values()):
             raise BadInput(f"class folder {folder!r}: {problem}")
         if seen.setdefault(number, folder) != folder:
-            raise BadInput(f"class folders {seen[number]!r} and {folder!r} are the same number; {_WAY_OUT}")
+            raise BadInput(f"class folders {seen[number]!r} and {folder!r} have the same number. {_WAY_OUT}")
         if names.get(folder, number - offset) != number - offset:
             raise BadInput(
-                f"class folder {folder!r} is a number, and also the name of class {names[folder]}; {_WAY_OUT}"
+                f"class folder {folder!r} is both a number and the name of class {names[folder]}. {_WAY_OUT}"
             )
     return {folder: number - offset for folder, number in numbers.items()}
 
@@ -125,23 +125,23 @@ def _by_name(
     if all(found.values()):
         twice = next((folder for folder in folders if len(found[folder]) > 1), None)
         if twice is not None:
-            raise BadInput(f"class folder {twice!r}: the model has several classes of that name; {_WAY_OUT}")
-        source = Message("class folders, by the model's class names")
+            raise BadInput(f"class folder {twice!r}: the model has several classes of that name. {_WAY_OUT}")
+        source = Message("class folders, numbered by the model's class names")
         return {folder: found[folder][0] for folder in folders}, source
     if problem := one_level_off(root, ids):
         raise BadInput(problem)
     numeric = [folder for folder in folders if _NUMBER.fullmatch(folder)]
     if numeric and len(numeric) < len(folders):
         other = next(folder for folder in folders if folder not in numeric)
-        raise BadInput(f"class folders mix numbers ({numeric[0]!r}) and names ({other!r}); {_WAY_OUT}")
+        raise BadInput(f"class folders mix numbers ({numeric[0]!r}) and names ({other!r}). {_WAY_OUT}")
     if len(folders) != num_classes:
         raise BadInput(
             f"{len(folders)} class folders ({some_of(folders)}) for a model of {num_classes} classes,"
-            f" and their names do not say which is which{_unnamed(folders, found, class_names)}; {_WAY_OUT},"
+            f" and their names do not tell which{_unnamed(folders, found, class_names)}. {_WAY_OUT},"
             f" or a label file with --labels{deeper_classes(ids, num_classes)}"
         )
     source = Message(
-        "class folders, the {classes} names in sorted order (the convention of torchvision's ImageFolder)",
+        "class folders, {classes} names in sorted order (as torchvision's ImageFolder)",
         classes=num_classes,
     )
     return {folder: index for index, folder in enumerate(folders)}, source
@@ -152,7 +152,7 @@ def _unnamed(folders: Sequence[str], found: dict[str, tuple[int, ...]], class_na
     if not class_names:
         return ": the model's spec has no class names"
     lacking = [folder for folder in folders if not found[folder]]
-    return f": {some_of(lacking)} is none of the model's class names"
+    return f": {some_of(lacking)} is not among the model's class names"
 
 
 def _by_map(folders: Sequence[str], by_map: ClassMap, offset: int, off: str) -> dict[str, int]:
@@ -160,7 +160,8 @@ def _by_map(folders: Sequence[str], by_map: ClassMap, offset: int, off: str) -> 
     shown = one_line(by_map.path)
     if lacking := [folder for folder in folders if not found[folder]]:
         raise BadInput(
-            off or f"{shown}: the class map lacks {len(lacking)} of {len(folders)} folders ({some_of(lacking)})"
+            off
+            or f"{shown}: {len(lacking)} of {len(folders)} folders are missing from the class map ({some_of(lacking)})"
         )
     if twice := [folder for folder in folders if len(found[folder]) > 1]:
         raise BadInput(f"{shown}: the class map has several classes named {twice[0]!r}")

@@ -55,18 +55,18 @@ def find_images(root: Path) -> Listing:
     try:
         is_folder = stat.S_ISDIR(root.stat().st_mode)
     except FileNotFoundError:
-        raise BadInput(f"{one_line(root)}: no such folder; give the folder of images with --data") from None
+        raise BadInput(f"{one_line(root)}: no such folder. Use --data DIR with the folder of images") from None
     except (OSError, ValueError) as error:
         raise BadInput(f"{one_line(root)}: cannot be read: {one_line(error)}") from None
     if not is_folder:
-        raise BadInput(f"{one_line(root)}: not a folder; --data takes the folder that holds the images")
+        raise BadInput(f"{one_line(root)}: not a folder. --data needs the folder of images")
     passed_over: list[str] = []
     ids = sorted(_walk(root, passed_over))
     if not ids:
         raise BadInput(no_images(str(root), passed_over))
     for image_id in ids:
         if not _is_unicode(image_id):
-            raise BadInput(f"{one_line(root / image_id)}: the name is not valid UTF-8; rename the file or its folder")
+            raise BadInput(f"{one_line(root / image_id)}: the name is not valid UTF-8. Rename the file or its folder")
     return Listing(ids=tuple(ids), warnings=tuple(warnings_of(ids, passed_over)))
 
 
@@ -75,14 +75,14 @@ def no_images(root: str, passed_over: Iterable[str]) -> str:
     archives = sorted(name for name in passed_over if name.lower().endswith(ARCHIVES))
     if archives:
         return (
-            f"{one_line(root)}: no images, but {len(archives)} archives ({archives[0]!r}, …): unpack them, or give"
+            f"{one_line(root)}: no images, but {len(archives)} archives ({archives[0]!r}, …): unpack them, or use"
             f" --data {_archive_url(f'{root}/{archives[0]}')}"
         )
     kinds = ", ".join(f"{count} {kind}" for kind, count in _kinds(passed_over))
-    found = f"found {kinds}, which are not read; " if kinds else ""
+    found = f"found {kinds}, which porter does not read; " if kinds else ""
     return (
-        f"{one_line(root)}: no images in it or below it; {found}looked for {', '.join(sorted(IMAGE_SUFFIXES))}"
-        " and for files that begin as an image does"
+        f"{one_line(root)}: no images found; {found}supported:  {', '.join(sorted(IMAGE_SUFFIXES))}"
+        " and files that start like an image"
     )
 
 
@@ -96,8 +96,8 @@ def archive_advice(path: Path) -> str:
     name = path.name.lower()
     if not name.endswith(ARCHIVES):
         return ""
-    url = f", or give --data {_archive_url(str(path))}" if name.endswith((".zip", ".tar")) else ""
-    return f"an archive: unpack it and give its folder{url}"
+    url = f", or use --data {_archive_url(str(path))}" if name.endswith((".zip", ".tar")) else ""
+    return f"an archive. Unpack it and use its folder{url}"
 
 
 def warnings_of(ids: Iterable[str], passed_over: Iterable[str]) -> Iterator[Message]:
@@ -110,16 +110,18 @@ def warnings_of(ids: Iterable[str], passed_over: Iterable[str]) -> Iterator[Mess
     )
     for suffix, count in sorted(lacking.items()):
         yield Message(
-            "{count} {suffix} files are not read and count as wrong: Pillow here has no reader for them; "
-            "convert them to PNG",
+            "{count} {suffix} files cannot be read and count as wrong: Pillow on this machine does not "
+            "support the format. Convert them to PNG",
             count=count,
             suffix=suffix,
         )
     for kind, count in _kinds(passed_over):
         if kind == HIDDEN:
-            yield Message("{count} images are left out: their names begin with a dot", count=count)
+            yield Message("{count} images are skipped: their names begin with a dot", count=count)
         else:
-            yield Message("{count} {suffix} files are left out: porter does not read them", count=count, suffix=kind)
+            yield Message(
+                "{count} {suffix} files are skipped: porter does not read the format", count=count, suffix=kind
+            )
 
 
 HIDDEN = "hidden"

@@ -28,7 +28,7 @@ def range_problem(label: int, num_classes: int, offset: int, labels: Collection[
         return ""
     written = f"label {label}" if offset == 0 else f"label {label} minus the offset {offset} gives {index}, which"
     way_out = (
-        f"; the labels run from 1 to {num_classes}: give --label-offset 1"
+        f"; labels run from 1 to {num_classes}. Use --label-offset 1"
         if _is_one_based(labels, num_classes, offset)
         else ""
     )
@@ -52,14 +52,13 @@ def numbering_warning(indices: Collection[int], num_classes: int) -> Message | N
         return None
     if min(distinct) == 1:
         return Message(
-            "no label is class 0 and the classes run from 1 to {last} without a gap: if the labels count from 1, "
-            "give `--label-offset 1`",
+            "classes run from 1 to {last} without a gap and none is 0. If labels start at 1, use `--label-offset 1`",
             last=max(distinct),
         )
     if min(distinct) == 0 and max(distinct) == num_classes - 2:
         return Message(
-            "the labels have {labelled} classes and the model {classes}: if its class 0 is a background class, "
-            "give `--label-offset -1`",
+            "the labels have {labelled} classes, the model {classes}. If class 0 of the model is "
+            "background, use `--label-offset -1`",
             labelled=len(distinct),
             classes=num_classes,
         )

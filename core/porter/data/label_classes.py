@@ -12,7 +12,7 @@ from porter.errors import BadInput, one_line
 from porter.records.message import Message, Text
 
 FORMS = "imagenet_class_index.json, LOC_synset_mapping.txt, synset_words.txt or lines `NAME index`"
-_MAP = f"give a class map with --class-map ({FORMS})"
+_MAP = f"Give a class map with --class-map ({FORMS})"
 DEVKIT_CLASSES = 1000
 
 
@@ -92,20 +92,20 @@ class LabelClasses:
             written = {*map(str, numbers), *([] if outside is None else [outside.label])}
             if first is None and not all(known.map.names.find(label) for label in written):
                 raise BadInput(
-                    "--labels and --class-map exclude each other here:"
-                    f" {one_line(self._file.path.name)} holds class indices already, and the map does not name them"
+                    "--labels and --class-map cannot be combined:"
+                    f" {one_line(self._file.path.name)} already has class indices, which the map does not name"
                 )
             return known.map.names, Message("classes by the class map {map}", map=known.map.path.name)
         if first is None:
             return None, ""
         if known.offset:
-            raise BadInput(f"--label-offset {known.offset}: the labels of {one_line(self._file.path)} are no numbers")
+            raise BadInput(f"--label-offset {known.offset}: the labels of {one_line(self._file.path)} are not numbers")
         if known.model and (known.model.find(first.label) or not self._are_all_ids(texts, numbers)):
             return known.model, Message("classes by the model's class names")
         if self._are_all_ids(texts, numbers):
             ids = sorted({text.lower() for text in texts})
             return ClassNames((name, index) for index, name in enumerate(ids)), Message(
-                "its {classes} WordNet ids numbered in sorted order", classes=len(ids)
+                "{classes} WordNet ids, numbered in sorted order", classes=len(ids)
             )
         self._unnamed(first)
         return None, ""
@@ -118,10 +118,8 @@ class LabelClasses:
     def _unnamed(self, line: LabelLine) -> None:
         where = self._where(line)
         if WORDNET.fullmatch(line.label):
-            raise BadInput(f"{where} is a WordNet id, and the model's spec has no class names; {_MAP}")
-        raise BadInput(
-            f"{where} is not a whole number, and the model's spec has no class names to find a name in; {_MAP}"
-        )
+            raise BadInput(f"{where} is a WordNet id, and the model has no class names. {_MAP}")
+        raise BadInput(f"{where} is not a whole number, and the model has no class names. {_MAP}")
 
     def _named(self, line: LabelLine) -> int:
         assert self._names is not None
@@ -133,12 +131,12 @@ class LabelClasses:
         where = self._where(line)
         if found:
             raise BadInput(
-                f"{where} is the name of several classes ({', '.join(map(str, found))}); write indices or WordNet ids"
+                f"{where} is the name of several classes ({', '.join(map(str, found))}). Write indices or WordNet ids"
             )
         if self._known.map is not None:
             raise BadInput(f"{where} is not in the class map {one_line(self._known.map.path)}")
         what = "is a WordNet id" if WORDNET.fullmatch(line.label) else "is not a whole number"
-        raise BadInput(f"{where} {what}, and none of the model's class names; {_MAP}")
+        raise BadInput(f"{where} {what}, and not a class name of the model. {_MAP}")
 
     def _where(self, line: LabelLine) -> str:
         of = f" of {line.name!r}" if line.name else ""

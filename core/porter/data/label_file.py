@@ -60,14 +60,14 @@ def read_label_file(path: Path) -> LabelFile:
         return _json(path, file.text, file.sha256)
     sample = [line for _, line in islice(entries(file.text, one_line(path)), SAMPLE)]
     if not sample:
-        raise BadInput(f"{one_line(path)}: no labels in it, only blank lines and comments")
+        raise BadInput(f"{one_line(path)}: no labels, only blank lines and comments")
     try:
         layout = layout_of(sample)
     except BadInput as error:
         raise BadInput(f"{one_line(path)}: {error}") from None
     found = LabelFile(path=path, sha256=file.sha256, read=lambda: _lines(path, file.text, layout), alone=layout.alone)
     if next(found.read(), None) is None:
-        raise BadInput(f"{one_line(path)}: no labels in it, only a first line that names the columns")
+        raise BadInput(f"{one_line(path)}: no labels, only a header line")
     return found
 
 
@@ -79,8 +79,7 @@ def _lines(path: Path, text: str, layout: Layout) -> Iterator[LabelLine]:
             raise BadInput(f"{one_line(path)}, line {number}: {error}") from None
         if not label or not (name or layout.alone):
             raise BadInput(
-                f"{one_line(path)}, line {number}: {one_line(line[:80])!r} is not `NAME label` with a blank between,"
-                " nor a row `NAME,label`"
+                f"{one_line(path)}, line {number}: expected `NAME label` or `NAME,label`, found {one_line(line[:80])!r}"
             )
         yield LabelLine(name, label, number)
 
@@ -90,9 +89,9 @@ def _json(path: Path, text: str, sha256: str) -> LabelFile:
     try:
         pairs = list(pairs_of(parse(text)))
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{one_line(path)}: no labels in JSON: {one_line(error)[:200]}") from None
+        raise BadInput(f"{one_line(path)}: cannot read labels from JSON: {one_line(error)[:200]}") from None
     if not pairs:
-        raise BadInput(f"{one_line(path)}: no labels in it")
+        raise BadInput(f"{one_line(path)}: no labels")
     alone = all(not name for name, _ in pairs)
 
     def read() -> Iterator[LabelLine]:

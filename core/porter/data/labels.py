@@ -15,7 +15,7 @@ from porter.records.message import Message, Text
 
 _IMAGENET = re.compile(r"ILSVRC20[0-9]{2}_(?:val|test)_([0-9]{8})", re.ASCII)
 """Names of ImageNet's own images, whose numbers are those of the lines in its lists of labels."""
-_ALONE = "write each image's name beside its label: `NAME label`"
+_ALONE = "Write the image name beside each label: `NAME label`"
 
 
 class Unmatched(BadInput):
@@ -54,7 +54,7 @@ def match_labels(ids: Sequence[str], file: LabelFile, known: KnownClasses) -> Ma
 def listed_labels(file: LabelFile, known: KnownClasses) -> list[tuple[str, int]]:
     """Name and class of every line, for where the images themselves are not here. Raises what `match_labels` does."""
     if file.alone:
-        raise BadInput(f"{file.at(1)}: a label without a name; {_ALONE}")
+        raise BadInput(f"{file.at(1)}: a label without a name. {_ALONE}")
     classes = LabelClasses(file, known)
     return [(line.name, classes.index(line)) for line in file.read()]
 
@@ -104,7 +104,7 @@ class _Matching:
             return
         if len(images) > 1:
             reason = f"{line.name!r} fits {len(images)} images ({some_of([self.ids[i] for i in images])})"
-            where = f"{self.file.unit} {line.line}: {reason}; write paths relative to the data folder"
+            where = f"{self.file.unit} {line.line}: {reason}. Write paths relative to the data folder"
             self.ambiguous.update((image, (level, where)) for image in images if image not in self.ambiguous)
             self._spare("" if any(image not in self.hits for image in images) else line.name)
             return
@@ -128,8 +128,8 @@ class _Matching:
         if path_key(old.name) == path_key(new.name):
             return f"{unit} {new.line}: {new.name!r} has label {new.label} here and {old.label} in {unit} {old.line}"
         return (
-            f"{unit} {new.line}: {new.name!r} and {old.name!r} ({unit} {old.line}) both fit image {self.ids[image]!r};"
-            " write paths relative to the data folder"
+            f"{unit} {new.line}: {new.name!r} and {old.name!r} ({unit} {old.line}) both fit image {self.ids[image]!r}."
+            " Write paths relative to the data folder"
         )
 
     def _images(self, level: int) -> dict[str, list[int]]:
@@ -162,11 +162,11 @@ class _Matching:
         if not self.hits:
             name = next(self.file.read()).name
             raise Unmatched(
-                f"{shown}: no label matches any image by name; the file has {name!r}, the folder {self.ids[0]!r}"
+                f"{shown}: no label matches an image by name. The file has {name!r}, the folder {self.ids[0]!r}"
             )
         raise Unmatched(
             f"{shown}: no label for {len(missing)} of {len(self.ids)} images ({some_of(missing)});"
-            " they could not be scored: add them to the file or take them out of the folder"
+            " add them to the file, or remove the images"
         )
 
     def warnings(self) -> Iterator[Message]:
@@ -181,7 +181,7 @@ class _Matching:
             )
         if self.repeated:
             yield Message(
-                "{path}: {repeated} lines repeat an earlier one (first: line {line})",
+                "{path}: {repeated} lines repeat an earlier line (first: line {line})",
                 path=path,
                 repeated=len(self.repeated),
                 line=self.repeated[0],
@@ -189,7 +189,8 @@ class _Matching:
         loose = [hit.line.name for hit in self.hits.values() if hit.level >= FIRST_LOOSE]
         if loose and any(suffix_of(name) for name in loose):
             yield Message(
-                "{path}: {count} names fit their images only without case, suffix, encoding or width ({first})",
+                "{path}: {count} names match their images only if case, suffix, encoding or character "
+                "width is ignored ({first})",
                 path=path,
                 count=len(loose),
                 first=some_of(loose),
@@ -215,14 +216,14 @@ def _by_position(ids: Sequence[str], file: LabelFile, classes: LabelClasses) -> 
     numbers = [_IMAGENET.match(image_id.rpartition("/")[2]) for image_id in ids]
     images = {int(found[1]): image_id for found, image_id in zip(numbers, ids, strict=True) if found}
     if len(images) == len(ids) and 1 <= min(images) <= max(images) <= count:
-        source = Message("label file {name}, by the numbers in the images' names", name=file.path.name)
+        source = Message("label file {name}, matched by the numbers in image names", name=file.path.name)
     elif count == len(ids):
         _require_one_order(ids, file)
         images = dict(enumerate(sorted(ids), 1))
-        source = Message("label file {name}, one label a line, in the order of the images' names", name=file.path.name)
+        source = Message("label file {name}, one label per line, in the order of image names", name=file.path.name)
     else:
         raise Unmatched(
-            f"{one_line(file.path)}: {count} labels without names for {len(ids)} images ({some_of(ids)}); {_ALONE}"
+            f"{one_line(file.path)}: {count} labels without names for {len(ids)} images ({some_of(ids)}). {_ALONE}"
         )
     found = {images[place]: classes.index(line) for place, line in enumerate(file.read(), 1) if place in images}
     labels = {image_id: found[image_id] for image_id in ids}
@@ -246,8 +247,9 @@ def _require_one_order(ids: Sequence[str], file: LabelFile) -> None:
         if other != ordered:
             first = next(place for place, pair in enumerate(zip(ordered, other, strict=True)) if pair[0] != pair[1])
             raise BadInput(
-                f"{file.at(first + 1)}: labels without names, and the images have no one order: sorted {way}, image"
-                f" {first + 1} is {other[first]!r}, else {ordered[first]!r}; {_ALONE}"
+                f"{file.at(first + 1)}: labels without names, and the order of the images is ambiguous: "
+                f"sorted {way}, image"
+                f" {first + 1} is {other[first]!r}, else {ordered[first]!r}. {_ALONE}"
             )
 
 
@@ -264,8 +266,8 @@ def _doubts(file: LabelFile, classes: LabelClasses) -> Iterator[Message]:
         yield Message("{path}: {doubt}", path=path, doubt=classes.doubt)
     if file.alone and classes.may_be_devkit:
         yield Message(
-            "{path}: numbers 1 to {classes} may be ImageNet's ILSVRC2012_ID, which are in another order than the "
-            "model's classes: for these give the devkit's map_clsloc.txt with `--class-map`",
+            "{path}: numbers 1 to {classes} may be ImageNet's ILSVRC2012_ID, whose order differs from "
+            "the model's classes. If so, use `--class-map` with the devkit's map_clsloc.txt",
             path=path,
             classes=1000,
         )

@@ -115,9 +115,7 @@ def layout_of(sample: Sequence[str], names: Sequence[str] = NAMES, labels: Seque
             return Layout(delimiter=delimiter)
     if tables and not suffixed:
         width = len(next(iter(tables.values()))[0])
-        raise BadInput(
-            f"{width} columns, and no first line says which are name and label; write one, such as `name,label`"
-        )
+        raise BadInput(f"{width} columns without a header line. Add one, such as `name,label`")
     return Layout(delimiter=_BLANKS, header=header)
 
 
@@ -168,5 +166,5 @@ def _label(cell: str) -> str:
         return cell
     classes = {word for word in words if WORDNET.fullmatch(word)}
     if len(classes) > 1:
-        raise ValueError(f"boxes of several classes ({', '.join(sorted(classes))}); one label is needed")
+        raise ValueError(f"boxes of several classes ({', '.join(sorted(classes))}); one label per image is needed")
     return classes.pop()

@@ -27,14 +27,14 @@ def one_level_off(root: str, ids: Sequence[str]) -> str:
     if len(splits) > 1 or (splits and splits == inside):
         meant = min(splits, key=_preference)
         return (
-            f"--data {one_line(root)}: {some_of(splits)} are splits, not classes:"
-            f" give --data {one_line(_below(root, [*around, meant]))}{_and_labels(ids, [*around, meant])}"
+            f"--data {one_line(root)}: {some_of(splits)} are splits, not classes."
+            f" Use --data {one_line(_below(root, [*around, meant]))}{_and_labels(ids, [*around, meant])}"
         )
     if not around:
         return ""
     return (
-        f"--data {one_line(root)}: everything lies in {'/'.join(around)!r}, which is no class:"
-        f" give --data {one_line(_below(root, around))}{_and_labels(ids, around)}"
+        f"--data {one_line(root)}: everything is in {'/'.join(around)!r}, which is not a class."
+        f" Use --data {one_line(_below(root, around))}{_and_labels(ids, around)}"
     )
 
 
@@ -72,7 +72,10 @@ def one_class(root: str, class_names: Sequence[str]) -> str:
     names = ClassNames((one, index) for index, one in enumerate(class_names))
     if "::" in root or not parent or not (WORDNET.fullmatch(name) or names.find(name)):
         return ""
-    return f"--data {one_line(root)}: the folder of one class: give --data {one_line(parent)}, which holds all classes"
+    return (
+        f"--data {one_line(root)}: this is the folder of a single class. Use --data "
+        f"{one_line(parent)}, which has all classes"
+    )
 
 
 def deeper_classes(ids: Sequence[str], num_classes: int) -> str:
@@ -82,4 +85,4 @@ def deeper_classes(ids: Sequence[str], num_classes: int) -> str:
         return ""
     if len(deeper) != num_classes and not all(WORDNET.fullmatch(name) for name in deeper):
         return ""
-    return f"; the {len(deeper)} folders one level deeper ({some_of(sorted(deeper))}) may be the classes: move them up"
+    return f"; the {len(deeper)} folders one level deeper ({some_of(sorted(deeper))}) may be the classes. Move them up"

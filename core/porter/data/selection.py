@@ -33,7 +33,7 @@ def select(found: int, limit: int | None = None, keep_apart: int = 0) -> Selecti
     """
     wanted = min(keep_apart, found // KEPT_SHARE)
     if keep_apart and not wanted:
-        raise BadInput(f"{found} images are too few to keep some apart for calibration: give --calibration DIR")
+        raise BadInput(f"{found} images are too few to reserve some for calibration. Use --calibration DIR")
     scored = evenly_spaced(found, found if limit is None else limit) if found else []
     rest = sorted(set(range(found)).difference(scored))
     if wanted <= len(rest):
@@ -49,15 +49,13 @@ def _words(found: int, limit: int | None, scored: int, kept: int) -> Message:
     if limit is None or limit >= found:
         if not kept:
             return Message("all")
-        return Message(
-            "{scored} of {found}; {kept} are kept apart for calibration", scored=scored, found=found, kept=kept
-        )
+        return Message("{scored} of {found}; {kept} kept for calibration", scored=scored, found=found, kept=kept)
     if not kept:
         return Message(
             "{chosen} of {found}, evenly spaced (`--limit {limit}`)", chosen=scored, found=found, limit=limit
         )
     return Message(
-        "{chosen} of {found}, evenly spaced (`--limit {limit}`); {kept} others are kept apart for calibration",
+        "{chosen} of {found}, evenly spaced (`--limit {limit}`); {kept} kept for calibration",
         chosen=scored,
         found=found,
         limit=limit,
@@ -71,7 +69,7 @@ def evenly_spaced(n: int, limit: int) -> list[int]:
     Spread over the whole list, since image lists are commonly sorted by class. Raises `BadInput` for `limit < 1`.
     """
     if limit < 1:
-        raise BadInput(f"--limit {limit}: at least one image must be taken")
+        raise BadInput(f"--limit {limit}: must be at least 1")
     if limit >= n:
         return list(range(n))
     return [i * n // limit for i in range(limit)]

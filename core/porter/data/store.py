@@ -137,8 +137,8 @@ class _Remote(ImageStore):
             except Exception as error:  # as above
                 if attempt + 1 == TRIES:
                     raise BadInput(
-                        f"{one_line(self.name(image_id))}: not to be read in {TRIES} tries: {_reason(error)}; "
-                        "the same command goes on where it stopped"
+                        f"{one_line(self.name(image_id))}: cannot be read in {TRIES} attempts: {_reason(error)}. "
+                        "Repeat the command to resume"
                     ) from None
             time.sleep(WAIT * 2**attempt)
         raise AssertionError("unreachable")
@@ -162,15 +162,15 @@ def _filesystem(url: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
     except ModuleNotFoundError:
-        raise Missing(f"--data {one_line(url)}: URLs need fsspec: pip install 'porter-core[fsspec]'") from None
+        raise Missing(f"--data {one_line(url)}: URLs need fsspec. Run: pip install 'porter-core[fsspec]'") from None
     if "reference" in re.split("://|::", url):
         raise BadInput(
-            f"--data {one_line(url)}: reference:// renders templates that lie in the data; give the images themselves"
+            f"--data {one_line(url)}: reference:// renders templates from the data. Use the images themselves"
         )
     try:
         files, folder = url_to_fs(url)
     except ImportError as error:  # fsspec names the package: "Install s3fs to access S3"
-        raise Missing(f"--data {one_line(url)}: a package is not installed: {one_line(error)}") from None
+        raise Missing(f"--data {one_line(url)}: the driver of this URL is not installed: {one_line(error)}") from None
     except Exception as error:  # every driver has errors of its own
         raise BadInput(f"--data {one_line(url)}: cannot be opened: {_reason(error)}") from None
     return files, str(folder).rstrip("/")

@@ -48,7 +48,7 @@ def concluded(record: RunRecord, parts: Iterable[Found]) -> Found:
 def _unexplained(record: RunRecord, failed: Sequence[str], found: Found) -> Found:
     titles = tuple(one.title for one in record.verdicts if one.name in failed) or tuple(failed)
     text = Message(
-        "{verdicts}: failed in the run, and no trial explains it; ruled out: {suspects}",
+        "{verdicts}: failed, but no check explains it; ruled out: {suspects}",
         verdicts=titles,
         suspects=tuple(
             Message("{suspect} ({evidence})", suspect=one.suspect, evidence=one.evidence) for one in found.ruled_out
@@ -64,7 +64,7 @@ def of_record(record: RunRecord) -> Found:
     parts = []
     if record.load is not None and record.load.skipped and failed_verdicts(record):
         text = Message(
-            "weights: {count} entries of the checkpoint have no place in the model ({some})",
+            "weights: {count} entries of the checkpoint are not in the model ({some})",
             count=len(record.load.skipped),
             some=record.load.skipped[:3],
         )
@@ -72,16 +72,18 @@ def of_record(record: RunRecord) -> Found:
     if record.load is not None:
         counts = {"loaded": record.load.loaded, "expected": record.load.expected}
         if record.load.loaded < record.load.expected:
-            text = Message("weights: {loaded} of {expected} entries of the model came out of the checkpoint", **counts)
+            text = Message(
+                "weights: only {loaded} of {expected} entries of the model came from the checkpoint", **counts
+            )
             parts.append(finding("weights missing", text, export, Surety.LOCATED))
         elif not record.load.skipped:
-            parts.append(ruled_out(Message("entries of the checkpoint"), Message("{loaded} of {expected}", **counts)))
+            parts.append(ruled_out(Message("checkpoint entries"), Message("{loaded} of {expected}", **counts)))
     if not record.request.is_auto:
         parts += [
             finding(
                 "runtime failed",
                 Message(
-                    "runtime: {artefact} did not end {stage}: {reason}",
+                    "runtime: {artefact} failed during {stage}: {reason}",
                     artefact=one.artefact,
                     stage=one.stage.value,
                     reason=one.reason,
@@ -99,7 +101,9 @@ def of_preprocessing(record: RunRecord, found: PreprocessFinding) -> Found:
     if found.identical:
         return ruled_out(
             Message("preprocessing"),
-            Message("{images} images of every kind of the data are as its spec declares", images=found.images),
+            Message(
+                "{images} images, of every kind in the data, match the declared preprocessing", images=found.images
+            ),
         )
     text = Message(
         "preprocessing: {differing} of {images} images differ: {why}",
@@ -150,7 +154,7 @@ def of_forms(record: RunRecord, forms: Sequence[SameTensors]) -> Found:
             parts.append(finding("runtime open", text, verify, Surety.LOCATED))
         if form.changes is not None and form.changes.flipped and failed:
             text = Message(
-                "model or runtime: {form} changes {flipped} of {images} answers",
+                "model or runtime: {form} changes {flipped} of {images} predictions",
                 form=name,
                 flipped=form.changes.flipped,
                 images=form.changes.images,
@@ -163,12 +167,12 @@ def of_labels(record: RunRecord, labels: Sequence[LabelFinding]) -> Found:
     """Faults of the labels under which the reference's answers would be right."""
     evaluate = record.commands.get("evaluate", "porter evaluate")
     if not labels and record.evaluations:
-        return ruled_out(Message("labels"), Message("no shift or other order of them explains the answers"))
+        return ruled_out(Message("labels"), Message("no shift or reordering of the labels explains the predictions"))
     return together(
         finding(
             f"labels {one.name}",
             Message(
-                "labels: {fault}: {accuracy:.2f} percent instead of {now:.2f}; {remedy}",
+                "labels: {fault}. Accuracy would be {accuracy:.2f}% instead of {now:.2f}%. Next: {remedy}",
                 fault=one.title,
                 accuracy=one.accuracy,
                 now=100 * one.hits_now / one.count,
@@ -183,6 +187,6 @@ def of_labels(record: RunRecord, labels: Sequence[LabelFinding]) -> Found:
 
 def _either(explanations: Sequence[Explanation]) -> Text:
     if not explanations:
-        return Message("no suspect explains it")
+        return Message("no known cause explains it")
     first, *more = (one.title for one in explanations)
     return functools.reduce(lambda one, other: Message("{one} or {other}", one=one, other=other), more, first)

@@ -63,7 +63,7 @@ def _images(data: Path, count: int, spec: PreprocessSpec) -> list[np.ndarray]:
         if len(found) == count:
             return found
     if not found:
-        raise BadInput(f"--data {data}: not one image can be read")
+        raise BadInput(f"--data {data}: none of the images can be read")
     return [found[k % len(found)] for k in range(count)]
 
 

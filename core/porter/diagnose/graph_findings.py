@@ -9,7 +9,7 @@ from porter.records.diagnosis import GraphDiagnosis, NodeFinding, OptimisationCh
 from porter.records.message import Message, Text, Value
 
 STATIC_SHOWN, NODES_SHOWN = 5, 4
-FORMS = {"reference": Message("the reference"), "exported afresh": Message("the model exported afresh")}
+FORMS = {"reference": Message("the reference"), "exported afresh": Message("the re-exported model")}
 """What sentences call the forms of a model that are no artefact, by their name in the record."""
 
 
@@ -36,7 +36,7 @@ def graph_findings(graph: GraphDiagnosis) -> Iterator[tuple[LineKind, Message]]:
         yield (
             LineKind.NAN,
             Message(
-                "model: {reference} itself has NaN, first in {tensor}",
+                "model: {reference} itself contains NaN, first in {tensor}",
                 reference=form_name(graph.reference),
                 tensor=graph.first_nan,
             ),
@@ -48,7 +48,7 @@ def graph_findings(graph: GraphDiagnosis) -> Iterator[tuple[LineKind, Message]]:
         yield (
             LineKind.WITHIN,
             Message(
-                "model: the outputs of {candidate} stay within the tolerance all the same",
+                "model: the outputs of {candidate} are within tolerance nevertheless",
                 candidate=form_name(graph.candidate),
             ),
         )
@@ -88,7 +88,7 @@ def _static_lines(graph: GraphDiagnosis) -> list[tuple[Message, bool]]:
     return [
         *lines,
         (
-            Message("model: {candidate}: {rest} more differences show in the files", candidate=candidate, rest=rest),
+            Message("model: {candidate}: the files differ in {rest} more places", candidate=candidate, rest=rest),
             False,
         ),
     ]
@@ -98,26 +98,28 @@ def _static(found: Sequence[StaticDifference]) -> Message:
     first, *more = found
     values: dict[str, Value] = {"candidate": first.candidate, "reference": first.reference}
     if first.kind == "storage":
-        return Message("{what}: kept as {candidate}, not {reference}", what=first.what, **values)
+        return Message("{what} is stored as {candidate}, should be {reference}", what=first.what, **values)
     values["what"] = first.kind if first.what == first.kind else f"{first.kind} {first.what}"
     if more:
         return Message(
-            "{what} of {node} and of {count} more {operator} nodes is {candidate}, not {reference}",
-            node=first.node or Message("the graph"),
+            "{what} of {node} and {count} more {operator} nodes is {candidate}, should be {reference}",
+            node=first.node or Message("the whole graph"),
             count=len(more),
             operator=first.op_type,
             **values,
         )
     return Message(
-        "{what} of {node} is {candidate}, not {reference}", node=first.node or Message("the graph"), **values
+        "{what} of {node} is {candidate}, should be {reference}",
+        node=first.node or Message("the whole graph"),
+        **values,
     )
 
 
 def _optimised(check: OptimisationCheck) -> Message:
     side = Message("reference") if check.side == "reference" else Message("candidate")
     if check.problem:
-        return Message("runtime: the optimised {side} graph cannot be run: {problem}", side=side, problem=check.problem)
-    return Message("runtime: the optimised {side} graph differs from the same graph node by node", side=side)
+        return Message("runtime: the optimised {side} graph fails to run: {problem}", side=side, problem=check.problem)
+    return Message("runtime: the optimised {side} graph differs from the same graph run node by node", side=side)
 
 
 def form_name(name: str) -> Text:
@@ -140,13 +142,13 @@ def _leaves(graph: GraphDiagnosis, first: NodeFinding) -> Message:
     blamed = "model or runtime" if graph.introduced_by == "growth" else "model"
     detour = _on_the_way(graph, first)
     if blamed == "model" and detour is None:
-        return Message("model: {candidate} leaves {reference} first at {node}", **values)
+        return Message("model: {candidate} first differs from {reference} at {node}", **values)
     if blamed == "model":
-        return Message("model: {candidate} leaves {reference} first at {node}; {detour}", **values, detour=detour)
+        return Message("model: {candidate} first differs from {reference} at {node}; {detour}", **values, detour=detour)
     if detour is None:
-        return Message("model or runtime: {candidate} leaves {reference} first at {node}", **values)
+        return Message("model or runtime: {candidate} first differs from {reference} at {node}", **values)
     return Message(
-        "model or runtime: {candidate} leaves {reference} first at {node}; {detour}", **values, detour=detour
+        "model or runtime: {candidate} first differs from {reference} at {node}; {detour}", **values, detour=detour
     )
 
 
@@ -172,5 +174,7 @@ def _on_the_way(graph: GraphDiagnosis, finding: NodeFinding) -> Message | None:
     only = [name for name in longer if name not in shorter]
     values: dict[str, Value] = {"form": form_name(who), "nodes": ", ".join(only[:NODES_SHOWN])}
     if len(only) <= NODES_SHOWN:
-        return Message("only {form} gets there through {nodes}", **values)
-    return Message("only {form} gets there through {nodes} and {rest} more", rest=len(only) - NODES_SHOWN, **values)
+        return Message("only {form} passes through {nodes} on the way", **values)
+    return Message(
+        "only {form} passes through {nodes} and {rest} more nodes on the way", rest=len(only) - NODES_SHOWN, **values
+    )

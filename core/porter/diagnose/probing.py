@@ -37,7 +37,7 @@ def open_probe(registry: Registry, name: str, request: ProbeRequest) -> tuple[Pr
     if isinstance(probe, OnnxProbe):
         return probe, probe.graph
     if not isinstance(probe, Probe) or not isinstance(getattr(probe, "label", None), str):
-        raise PluginError(f"plugin {plugin!r}: {what} returned {type(probe).__name__}, it must return a Probe")
+        raise PluginError(f"plugin {plugin!r}: {what} returned {type(probe).__name__}, must return a Probe")
 
     def returned(result: Any) -> Any:
         return _arrays(result, plugin, what) if isinstance(result, Mapping) else result
@@ -50,8 +50,8 @@ def require_probing(registry: Registry, name: str) -> None:
     known = probing(registry)
     if name in known:
         return
-    why = "gives no values inside a graph" if name in registry.runtimes() else "is not installed"
-    raise BadInput(f"runtime {one_line(name)!r} {why}; those that do: {', '.join(known)}")
+    why = "does not provide values inside a graph" if name in registry.runtimes() else "is not installed"
+    raise BadInput(f"runtime {one_line(name)!r} {why}. Available: {', '.join(known)}")
 
 
 def _arrays(result: Mapping[Any, Any], plugin: str, what: str) -> Mapping[str, Any]:
@@ -59,5 +59,5 @@ def _arrays(result: Mapping[Any, Any], plugin: str, what: str) -> Mapping[str, A
 
     wrong = next((value for value in result.values() if not isinstance(value, np.ndarray)), None)
     if wrong is not None:
-        raise PluginError(f"plugin {plugin!r}: {what}: fetch() gave {type(wrong).__name__} in place of an array")
+        raise PluginError(f"plugin {plugin!r}: {what}: fetch() returned {type(wrong).__name__} instead of an array")
     return result

@@ -12,10 +12,10 @@ SHOWN = 40
 
 ZIP = b"PK\x03\x04"
 PACKED = (
-    (b"\x1f\x8b", "a gzip file; decompress it first"),
-    (b"BZh", "a bzip2 file; decompress it first"),
-    (b"\xfd7zXZ\x00", "an xz file; decompress it first"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard file; decompress it first"),
+    (b"\x1f\x8b", "a gzip file. Decompress it first"),
+    (b"BZh", "a bzip2 file. Decompress it first"),
+    (b"\xfd7zXZ\x00", "an xz file. Decompress it first"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file. Decompress it first"),
 )
 """What holds one file, by how it begins."""
 
@@ -33,9 +33,9 @@ def stand_in(text: str) -> str:
     """What a text is that a server or git left in place of a file; empty where it is none of these."""
     start = text.lstrip().lower()
     if start.startswith("version https://git-lfs"):
-        return "is a Git LFS pointer, not the file itself; fetch it with `git lfs pull`"
+        return "is a Git LFS pointer, not the file itself. Fetch it with `git lfs pull`"
     if start.startswith(("<!doctype", "<html", "<head", "<?xml", "<error")):
-        return "is a web page, which a server sent in place of the file; download it again"
+        return "is a web page, not the file. Download it again"
     return ""
 
 

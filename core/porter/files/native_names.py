@@ -25,7 +25,7 @@ def require_native_name(path: Path, shown: str) -> None:
         problem = f"its name is not UTF-8, in which the runtimes read names (the locale is {one_line(given)})"
     else:
         problem = f"the locale {one_line(given)} writes this name in {encoding}, and the runtimes read names in UTF-8"
-    raise BadInput(f"{shown}: {problem}; give a name of plain letters and digits, or work in a UTF-8 locale throughout")
+    raise BadInput(f"{shown}: {problem}. Use a name of ASCII letters and digits, or a UTF-8 locale")
 
 
 def require_text(shown: str, name: str) -> None:
@@ -34,5 +34,5 @@ def require_text(shown: str, name: str) -> None:
     try:
         name.encode()
     except UnicodeEncodeError:
-        problem = "its name is not UTF-8 (GBK?); rename it, e.g. `convmv -f gbk -t utf8 -r --notest`"
+        problem = "its name is not UTF-8 (GBK?). Rename it, e.g. `convmv -f gbk -t utf8 -r --notest`"
         raise BadInput(f"{shown}: {problem}") from None

@@ -112,7 +112,7 @@ def _require_on_disk(status: os.stat_result, path: Path) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "a folder", str(path))
     if not stat.S_ISREG(status.st_mode) or status.st_dev in _pseudo_devices():
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
+        raise OSError(errno.EINVAL, "not a regular file; the path of the file itself is needed", str(path))
 
 
 @functools.cache

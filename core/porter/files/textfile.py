@@ -43,12 +43,12 @@ def read_text(path: Path, what: str) -> TextFile:
     if not data.strip():
         raise BadInput(f"{shown}: the {what} is empty")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise BadInput(f"{shown}: the {what} is UTF-16; save it as UTF-8")
+        raise BadInput(f"{shown}: the {what} is UTF-16. Save it as UTF-8")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise BadInput(f"{shown}, line {line}: not UTF-8; save the {what} as UTF-8{_chinese(data)}") from None
+        raise BadInput(f"{shown}, line {line}: not UTF-8. Save the {what} as UTF-8{_chinese(data)}") from None
     return TextFile(text, hashlib.sha256(data).hexdigest())
 
 

@@ -26,6 +26,6 @@ def require_no_password(option: str, url: str) -> None:
     if _PASSWORD.search(url):
         shown = one_line(_PASSWORD.sub("://…@", url))
         raise BadInput(
-            f"{option} {shown}: holds a password, which would go into run.json; "
-            "give it by the environment or by fsspec's configuration files"
+            f"{option} {shown}: contains a password, which would be written to run.json. "
+            "Use the environment or fsspec's configuration files"
         )

@@ -105,7 +105,7 @@ def require_no_way_out(folder: Path, names: Iterable[str]) -> None:
     for place, folders, files in chain.from_iterable(os.walk(folder / name) for name in names):
         for path in (Path(place), *(Path(place, name) for name in (*folders, *files))):
             if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):
-                raise BadInput(f"{one_line(path)}: a link that leads out of the run's folder; replace or remove it")
+                raise BadInput(f"{one_line(path)}: a link that leads out of the run folder. Replace or remove it")
 
 
 def _umask() -> int:

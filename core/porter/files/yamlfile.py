@@ -108,7 +108,7 @@ def read_yaml(path: Path, *, as_text: bool = False) -> dict[str, Any]:
     if value is None:
         raise BadInput(f"{one_line(path)}: the file is empty; a config is needed")
     if not isinstance(value, dict):
-        raise BadInput(f"{one_line(path)}: a mapping of keys is needed, found {type(value).__name__}")
+        raise BadInput(f"{one_line(path)}: expected a mapping of keys, found {type(value).__name__}")
     return value
 
 
@@ -116,7 +116,7 @@ def _read_text(path: Path) -> str:
     try:
         return read_received(path, "config").decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{one_line(path)}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+        raise BadInput(f"{one_line(path)}: not UTF-8 text (byte {error.start}). Save it as UTF-8") from None
 
 
 def _reason(error: yaml.YAMLError) -> str:

@@ -111,17 +111,17 @@ def _number(value: Any, whole: bool) -> Any:
 def _problem(text: str, value: Any, wanted: inspect.Type) -> str:
     """What is wrong with a value, where msgspec says `text` of it."""
     if value is None:
-        return "has no value; give one, or leave the key out where it is optional"
+        return "has no value. Set one, or omit the key if it is optional"
     if isinstance(wanted, inspect.LiteralType):
         words = tuple(map(str, wanted.values))
         near = did_you_mean(value, words) if isinstance(value, str) else ""
-        return f"{shown(value)} is not supported, it may be {' or '.join(words)}{near}"
+        return f"{shown(value)} is not supported, expected {' or '.join(words)}{near}"
     if found := re.match(r"Expected `([a-z |]+)`, got ", text):
         names = [WORDS.get(name, name) for name in found[1].split(" | ") if name != "null"]
-        quotes = "; put it in quotes" if names == ["text"] and not isinstance(value, list | Mapping) else ""
+        quotes = ". Put it in quotes" if names == ["text"] and not isinstance(value, list | Mapping) else ""
         return f"{' or '.join(names)} is needed, found {shown(value)}{quotes}"
     if isinstance(wanted, inspect.VarTupleType):
-        return f"{len(value)} values, {wanted.min_length} to {wanted.max_length} are taken"
+        return f"{len(value)} values, expected {wanted.min_length} to {wanted.max_length}"
     if isinstance(wanted, inspect.IntType | inspect.FloatType):
         return f"{shown(value)} is not within {wanted.ge}..{wanted.le}"
     return f"{shown(value)}: {text}"

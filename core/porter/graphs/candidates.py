@@ -97,7 +97,7 @@ class ProbeSource:
 
     def own(self, name: str, feed: int) -> Fetched:
         found = self._fetched[feed]
-        return found if isinstance(found, str) else found.get(name, "the candidate does not give this tensor")
+        return found if isinstance(found, str) else found.get(name, "the candidate does not provide this tensor")
 
     def alone(self, name: str, feed: int) -> Fetched | None:
         return None

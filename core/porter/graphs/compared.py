@@ -45,7 +45,7 @@ class Compared:
         notes = []
         if self._passed_over:
             names = list(dict.fromkeys(self._passed_over))
-            notes.append(f"{len(names)} values are no tensors and were not compared: {_first(names)}")
+            notes.append(f"{len(names)} values are not tensors and were not compared: {_first(names)}")
         nan = self.nan()
         if nan:
             notes.append(f"the reference itself has NaN in {len(nan)} tensors, first in {nan[0]}")

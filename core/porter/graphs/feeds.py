@@ -23,11 +23,11 @@ def bind(graph: Graph, feed: Mapping[str, np.ndarray]) -> dict[str, OrtValue]:
     unknown = [name for name in feed if name not in graph.inputs]
     if unknown:
         near = did_you_mean(unknown[0], graph.inputs)
-        raise BadInput(f"{graph.label}: has no input {one_line(unknown[0])!r}{near}; it has {_listed(graph)}")
+        raise BadInput(f"{graph.label}: no input {one_line(unknown[0])!r}{near or '.'} Available: {_listed(graph)}")
     values = {}
     for name, declared in graph.inputs.items():
         if name not in feed:
-            raise BadInput(f"{graph.label}: its input {one_line(name)!r} is not fed")
+            raise BadInput(f"{graph.label}: input {one_line(name)!r} has no tensor")
         values[name] = _value(graph.label, declared, feed[name])
     return values
 
@@ -44,16 +44,16 @@ def carry_over(
         theirs, notes = mine, []
     elif len(mine) == len(theirs):
         pairs = ", ".join(f"{one_line(a)} is {one_line(b)}" for a, b in zip(mine, theirs, strict=True) if a != b)
-        notes = [f"inputs have other names in the candidate and are paired in order: {pairs}"]
+        notes = [f"input names differ in the candidate; paired in order: {pairs}"]
     else:
         raise BadInput(
-            f"{candidate.label}: has the inputs {_listed(candidate)}, {reference.label} has {_listed(reference)}; "
-            "give each graph its own tensors"
+            f"{candidate.label}: has the inputs {_listed(candidate)}, {reference.label} has {_listed(reference)}. "
+            "Use separate tensors for each graph"
         )
     for old, new in zip(mine, theirs, strict=True):
         types = _type_name(reference.inputs[old]), _type_name(candidate.inputs[new])
         if types[0] != types[1]:
-            notes.append(f"input {one_line(new)} is {types[1]} in the candidate: the tensors fed to it are rounded")
+            notes.append(f"input {one_line(new)} is {types[1]} in the candidate: its tensors are rounded")
     names = dict(zip(mine, theirs, strict=True))
     return [{names[name]: array for name, array in feed.items()} for feed in feeds], notes
 

@@ -63,7 +63,7 @@ def match_graphs(reference: Graph, candidate: Graph, names: Iterable[str] | None
     fetched = candidate.producer.keys() if names is None else frozenset(names)
     tensors = {name: other for name, other in by_name.tensors.items() if other in fetched}
     if not tensors:
-        raise BadInput(f"{reference.label} and {candidate.label} have no tensor in common, by name or by structure")
+        raise BadInput(f"{reference.label} and {candidate.label} have no tensor in common, by name or structure")
     return dataclasses.replace(by_name, tensors=tensors, dequantised=by_name.dequantised & tensors.keys())
 
 

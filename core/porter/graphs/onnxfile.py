@@ -40,7 +40,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     except Exception:  # protobuf's own exception type differs between its implementations
         raise BadInput(f"{shown}: {what_it_is(data)}") from None
     if not model.graph.node or not model.opset_import:
-        raise BadInput(f"{shown}: not an ONNX model: it holds no graph; it {what_it_is(data)}")
+        raise BadInput(f"{shown}: not an ONNX model: it {what_it_is(data)}")
     check_contents(model, shown)
     return model
 
@@ -59,11 +59,11 @@ def check_contents(model: onnx.ModelProto, shown: str) -> None:
                 f"{shown}: tensor {one_line(tensor.name)!r} is of data type {tensor.data_type}, which is none"
             )
     if expanded_nodes(model) > COUNTS[EXPANDED]:
-        raise BadInput(f"{shown}: its functions call each other too often; {over_count(EXPANDED)}")
+        raise BadInput(f"{shown}: its functions are nested too deeply; {over_count(EXPANDED)}")
     if outside:
         raise BadInput(
-            f"{shown}: {len(outside)} weights lie outside the file (first: {one_line(outside[0])}); "
-            "save it as one self-contained file (torch.onnx.export: external_data=False)"
+            f"{shown}: {len(outside)} weights are outside the file (first: {one_line(outside[0])}). "
+            "Save it as one self-contained file (torch.onnx.export: external_data=False)"
         )
 
 
@@ -96,7 +96,7 @@ def facts_of(model: onnx.ModelProto, size_bytes: int) -> OnnxFacts:
 
 
 UNSORTED = (
-    "; converters to float16 leave it so: sort it with "
+    ". Some float16 converters cause this. Sort the graph with "
     "`onnxruntime.transformers.onnx_model.OnnxModel(model).topological_sort()` and save it again"
 )
 RESIZES = ("Resize", "Upsample")
@@ -166,9 +166,9 @@ def export_problems(facts: OnnxFacts, model: onnx.ModelProto, spec: ModelSpec, o
     """Every way in which an exported file differs from what was asked for; empty where it is right."""
     problems = []
     if facts.opset != opset:
-        problems.append(f"its opset is {facts.opset}, {opset} was asked for")
+        problems.append(f"opset is {facts.opset}, requested is {opset}")
     if facts.size_bytes >= SIZE_LIMIT:
-        problems.append(f"it has {facts.size_bytes} bytes, one file must stay under {SIZE_LIMIT}")
+        problems.append(f"{facts.size_bytes} bytes, the limit for one file is {SIZE_LIMIT}")
     problems += _tensor_problems("input", facts.inputs, spec.inputs, dynamic)
     # The first output of a spec is the one that is scored; every runtime returns outputs by name, in whatever order.
     outputs = {tensor.name: tensor for tensor in facts.outputs}
@@ -188,7 +188,8 @@ def check_onnx(path: Path, label: object = None) -> None:
     except Exception as error:  # the checker's own and protobuf's exceptions share no base
         unsorted = "topologically sorted" in str(error)
         raise BadInput(
-            f"{one_line(label or path)}: onnx.checker refuses it: {one_line(error)[:300]}{UNSORTED if unsorted else ''}"
+            f"{one_line(label or path)}: rejected by onnx.checker: "
+            f"{one_line(error)[:300]}{UNSORTED if unsorted else ''}"
         ) from None
 
 
@@ -215,15 +216,15 @@ def _tensor_problems(
 ) -> list[str]:
     names = [tensor.name for tensor in found], [tensor.name for tensor in asked]
     if names[0] != names[1]:
-        return [f"its {kind}s are {', '.join(names[0]) or 'none'}, not {', '.join(names[1])}"]
+        return [f"{kind}s are {', '.join(names[0]) or 'none'}, expected {', '.join(names[1])}"]
     problems = []
     for have, want in zip(found, asked, strict=True):
         if have.dtype != want.dtype:
-            problems.append(f"{kind} {have.name} is {have.dtype}, not {want.dtype}")
+            problems.append(f"{kind} {have.name} is {have.dtype}, expected {want.dtype}")
         if kind == "output" and not have.shape:
             continue  # the file does not say it, nor can it be inferred
         if len(have.shape) != len(want.shape) or not all(map(_size_fits, have.shape, want.shape)):
-            problems.append(f"{kind} {have.name} has shape {_shape(have)}, not {_shape(want)}")
+            problems.append(f"{kind} {have.name} has shape {_shape(have)}, expected {_shape(want)}")
         elif dynamic and kind == "input" and want.shape[0] == "N" and not isinstance(have.shape[0], str):
             problems.append(f"input {have.name} is fixed to batch {have.shape[0]}")
     return problems

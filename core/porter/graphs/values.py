@@ -24,7 +24,7 @@ def onnxruntime() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise Missing(f"ONNX Runtime cannot be imported ({one_line(error)}): pip install onnxruntime") from None
+        raise Missing(f"ONNX Runtime cannot be imported ({one_line(error)}). Run: pip install onnxruntime") from None
     return onnxruntime
 
 

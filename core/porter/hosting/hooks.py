@@ -55,7 +55,7 @@ def hooks_of(plugin: object) -> HookSet:
     functions: dict[str, Function] = {}
     for name, value in _candidates(plugin):
         if not callable(value) or not isinstance(value, FunctionType | MethodType):
-            raise HookFault(f"{name}: a {type(value).__name__}, it must be a function")
+            raise HookFault(f"{name}: a {type(value).__name__}, must be a function")
         mark = _mark(value)
         hook = hook_of(name, value)
         if hook in hook_names():
@@ -90,14 +90,14 @@ def _check(hook: str, function: Function, mark: Mapping[str, Any], *, is_class: 
         raise HookFault(f"{hook}: not marked with @porter.hookimpl")
     spec = getattr(hookspecs, hook)
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise HookFault(f"{hook}: an async function; hooks are called and not awaited")
+        raise HookFault(f"{hook}: an async function, which porter does not await. Use a plain one")
     if mark.get("wrapper") or mark.get("hookwrapper"):
         if not _mark_of_spec(spec).get("firstresult"):
-            raise HookFault(f"{hook}: cannot be wrapped, each plugin is asked for its offers alone")
+            raise HookFault(f"{hook}: cannot be wrapped: porter asks each plugin separately")
         if not inspect.isgeneratorfunction(function) or (mark.get("wrapper") and mark.get("hookwrapper")):
             raise HookFault(f"{hook}: a wrapper is marked wrapper=True alone, and yields once")
     elif inspect.isgeneratorfunction(function):
-        raise HookFault(f"{hook}: yields, which only a wrapper does (wrapper=True); return the answer")
+        raise HookFault(f"{hook}: yields, which only a wrapper does (wrapper=True). Return the answer")
     offered = list(inspect.signature(spec).parameters)
     for parameter in inspect.signature(function).parameters.values():
         if is_class and parameter.name == "self":
@@ -106,14 +106,14 @@ def _check(hook: str, function: Function, mark: Mapping[str, Any], *, is_class: 
 
 
 def _check_parameter(hook: str, parameter: inspect.Parameter, offered: list[str]) -> None:
-    takes = f"it takes {', '.join(offered) or 'none'}"
+    takes = f"The hook takes {', '.join(offered) or 'none'}"
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-        raise HookFault(f"{hook}: {parameter} gets nothing; name the arguments, {takes}")
+        raise HookFault(f"{hook}: {parameter} is not filled. Name the arguments. {takes}")
     plain = parameter.default is parameter.empty and parameter.kind is not parameter.KEYWORD_ONLY
     if parameter.name in offered and not plain:
-        raise HookFault(f"{hook}: argument {parameter.name!r} has a default or is keyword-only, so it gets nothing")
+        raise HookFault(f"{hook}: argument {parameter.name!r} has a default or is keyword-only, so it is not filled")
     if parameter.name not in offered and parameter.default is parameter.empty:
-        raise HookFault(f"{hook}: no argument {parameter.name!r}{did_you_mean(parameter.name, offered)}; {takes}")
+        raise HookFault(f"{hook}: no argument {parameter.name!r}{did_you_mean(parameter.name, offered) or '.'} {takes}")
 
 
 def _mark_of_spec(spec: Function) -> Mapping[str, Any]:

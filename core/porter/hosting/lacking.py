@@ -29,7 +29,7 @@ def advice(module: str, plugin: str) -> str:
     missing = f"the module {shown!r}, which is not installed"
     distribution = distribution_of(plugin)
     if distribution is None:
-        return f"{missing}; the plugin has no metadata that says which distribution it is in"
+        return f"{missing}; the plugin's metadata does not name its distribution"
     command = _command(top, distribution)
     return f"{missing}: {command}" if command else f"{missing}; the metadata of {distribution.name} does not list it"
 

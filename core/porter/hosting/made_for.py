@@ -25,4 +25,4 @@ def misfit(versions: str) -> str:
 
     if not versions or SpecifierSet(versions).contains(__version__, prereleases=True):
         return ""
-    return f"made for porter-core {versions}, this is {__version__}: install a version of the plugin for {__version__}"
+    return f"made for porter-core {versions}, this is {__version__}. Install a version of the plugin for {__version__}"

@@ -135,7 +135,7 @@ def _with_hooks(info: PluginInfo, plugin: object) -> Found:
         return _failed(info, one_line(fault))
     except Exception as error:  # an object can raise anything when it is looked at
         return _failed(info, f"cannot be inspected: {type(error).__name__}: {one_line(error)}")
-    reason = "" if hooks.names() else "implements no hook: mark its functions with @porter.hookimpl"
+    reason = "" if hooks.names() else "implements no hook. Mark its functions with @porter.hookimpl"
     return replace(info, hooks=hooks.names(), reason=reason), hooks
 
 
@@ -146,7 +146,7 @@ def _named_once(found: Iterable[Found]) -> Iterator[Found]:
     for info, hooks in found:
         if hooks is not None and info.name in first:
             holder = first[info.name].distribution or first[info.name].file or "a plugin given by hand"
-            yield _failed(info, f"the name {info.name!r} is taken by {holder}")
+            yield _failed(info, f"the name {info.name!r} is used by {holder}")
             continue
         if hooks is not None:
             first[info.name] = info

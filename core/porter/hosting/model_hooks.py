@@ -176,7 +176,7 @@ class ModelHooks:
 
     def _wrong(self, hook: str, given: str, wanted: str) -> PluginError:
         plugin = self.implementer(hook) or self.plugin
-        return PluginError(f"plugin {plugin!r}: {hook} returned {given}, it must return {wanted}")
+        return PluginError(f"plugin {plugin!r}: {hook} returned {given}, must return {wanted}")
 
 
 def _is_own(kind: type[Any]) -> bool:

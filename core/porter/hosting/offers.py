@@ -67,7 +67,7 @@ def _checked(hook: str, kind: type, function: Any) -> list[Any]:
         answer = function()
     except (Exception, SystemExit) as error:  # a plugin can raise anything
         raise OfferFault(f"{hook} raised {type(error).__name__}: {one_line(error)}") from error
-    wanted = f"it must return a list of {kind.__name__}"
+    wanted = f"must return a list of {kind.__name__}"
     if answer is None:
         return []
     if not isinstance(answer, Sequence) or isinstance(answer, str | bytes):

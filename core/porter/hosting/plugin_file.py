@@ -62,13 +62,13 @@ def read_plugin_file(path: str) -> PluginFile:
     shown = f"--plugin {one_line(path)}"
     file = Path(path)
     if file.suffix != ".py":
-        raise BadInput(f"{shown}: not a .py file; a plugin of several files is installed with pip")
+        raise BadInput(f"{shown}: not a .py file. Install a plugin of several files with pip")
     try:
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
             raise BadInput(f"{shown}: not a regular file")
         if status.st_size > LARGEST:
-            raise BadInput(f"{shown}: larger than {LARGEST} bytes; this cannot be a plugin")
+            raise BadInput(f"{shown}: larger than {LARGEST} bytes, the limit for a plugin")
         return PluginFile(path=path, place=str(file.absolute()), source=file.read_bytes())
     except FileNotFoundError:
         lost = ": a symbolic link to a file that is not there" if file.is_symlink() else ": no such file"

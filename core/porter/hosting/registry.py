@@ -144,7 +144,7 @@ class Registry:
     def switched_off(self) -> str:
         """The disabled plugins, in words that end an error which one of them may be behind; empty where none is."""
         names = [info.name for info in self.infos if info.state == "disabled"]
-        return f" (switched off by PORTER_DISABLE_PLUGINS: {', '.join(names)})" if names else ""
+        return f" (disabled by PORTER_DISABLE_PLUGINS: {', '.join(names)})" if names else ""
 
     def _one(
         self, kind: str, name: str, offers: Mapping[str, Sequence[tuple[T, str]]], error: type[PorterError]
@@ -155,12 +155,12 @@ class Registry:
         if found:
             plugins = " and ".join(repr(plugin) for _, plugin in found)
             raise BadInput(
-                f"{kind} {name!r} is offered by the plugins {plugins}: switch one off with PORTER_DISABLE_PLUGINS"
+                f"{kind} {name!r} is offered by the plugins {plugins}. Disable one with PORTER_DISABLE_PLUGINS"
             )
         listed = ", ".join(sorted(offers)) or "none"
         raise error(
-            f"no installed plugin offers the {kind} {one_line(name)!r}{did_you_mean(name, offers)}; "
-            f"offered: {listed}{self._failed(name)}{self.switched_off()}"
+            f"unknown {kind} {one_line(name)!r}{did_you_mean(name, offers) or '.'} "
+            f"Available: {listed}{self._failed(name)}{self.switched_off()}"
         )
 
     def _failed(self, wanted: str) -> str:

@@ -65,7 +65,7 @@ def _tensors(spec: ModelSpec) -> Iterator[str]:
     for field in ("inputs", "outputs"):
         tensors: tuple[TensorSpec, ...] = getattr(spec, field)
         if not tensors:
-            yield f"{field}: empty; a model has at least one"
+            yield f"{field}: empty, needs at least one"
         for place, tensor in enumerate(tensors):
             path = f"{field}[{place}]"
             if not tensor.name.strip() or not tensor.name.isprintable():
@@ -75,7 +75,10 @@ def _tensors(spec: ModelSpec) -> Iterator[str]:
             seen[tensor.name] = path
             if tensor.dtype not in DTYPES:
                 hint = did_you_mean(tensor.dtype, DTYPES)
-                yield f"{path}.dtype: {one_line(tensor.dtype)!r} is no type of ONNX by numpy's name, e.g. float32{hint}"
+                yield (
+                    f"{path}.dtype: {one_line(tensor.dtype)!r} is not an ONNX type by its numpy name, "
+                    f"e.g. float32{hint}"
+                )
             yield from _shape(f"{path}.shape", tensor.shape)
 
 
@@ -119,11 +122,11 @@ def _pixels(preprocess: PreprocessSpec, *, own: bool) -> Iterator[str]:
     if not preprocess.mean:
         yield "preprocess.mean: empty; one value a channel"
     if not math.isfinite(preprocess.divisor) or preprocess.divisor == 0:
-        yield f"preprocess.divisor: {preprocess.divisor}; it divides grey levels"
+        yield f"preprocess.divisor: {preprocess.divisor}; the divisor of grey values"
     for field, zero in (("mean", False), ("std", True)):
         for value in getattr(preprocess, field):
             if not math.isfinite(value) or (zero and value == 0):
-                yield f"preprocess.{field}: {value} among its values" + ("; it divides a channel" if zero else "")
+                yield f"preprocess.{field}: {value} among its values" + (", which divides a channel" if zero else "")
 
 
 def _input(spec: ModelSpec, *, own: bool) -> Iterator[str]:
@@ -164,7 +167,7 @@ def _published(spec: ModelSpec) -> Iterator[str]:
     if spec.published is None:
         return
     if spec.published.images < 1:
-        yield f"published.images: {spec.published.images}; the number of images behind the figures"
+        yield f"published.images: {spec.published.images}; must be the number of images measured"
     try:
         re.compile(spec.published.image_pattern)
     except (re.error, RecursionError, OverflowError) as error:

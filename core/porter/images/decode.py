@@ -66,11 +66,11 @@ def _decode(data: bytes, name: str) -> DecodedImage:
     if not kind:
         raise ImageError(_what_it_is(data))
     if lacks_reader(kind):
-        raise ImageError(f"{kind}, which Pillow here has no reader for; convert it to PNG")
+        raise ImageError(f"{kind}, which Pillow on this machine cannot read. Convert it to PNG")
     layout = read_layout(data) if kind == "JPEG" else None
     pixels, mode, animated = _quickly(data, layout) or _read(data, kind)
     if kind == "JPEG" and (lack := missing_data(data, pixels, lambda changed: _read(changed, kind)[0], layout)):
-        raise ImageError(f"JPEG is cut short: {lack}")
+        raise ImageError(f"JPEG is truncated: {lack}")
     promised = suffix_format(name)
     conversions = (
         MODE_NAMES[mode],
@@ -108,11 +108,11 @@ def _read(data: bytes, kind: str) -> tuple[NDArray[np.uint8], str, bool]:
     except Image.DecompressionBombError:  # Pillow refuses the largest itself, when opening
         raise ImageError(f"{kind} header declares more pixels than the limit of {MAX_PIXELS}") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{kind} header is damaged or cut short") from None
+        raise ImageError(f"{kind} header is damaged or truncated") from None
     except MemoryError:
-        raise ImageError(f"{kind} takes more memory than there is") from None
+        raise ImageError(f"{kind} needs more memory than is available") from None
     except Exception as error:  # Pillow's plugins raise of every kind on bad data: OSError, SyntaxError, struct.error…
-        raise ImageError(f"{kind} cannot be read whole: {one_line(error) or type(error).__name__}") from None
+        raise ImageError(f"{kind} cannot be read completely: {one_line(error) or type(error).__name__}") from None
 
 
 def _what_it_is(data: bytes) -> str:
@@ -120,9 +120,9 @@ def _what_it_is(data: bytes) -> str:
     if not data:
         return "empty file (0 bytes)"
     if kind := foreign(data[:SNIFF_BYTES]):
-        return f"{kind}, which Pillow here has no reader for; convert it to PNG"
+        return f"{kind}, which Pillow on this machine cannot read. Convert it to PNG"
     if data.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, not the image itself; run `git lfs pull`"
+        return "a Git LFS pointer, not the image itself. Run `git lfs pull`"
     if data.lstrip()[:1] == b"<":
-        return "a web page or other markup text, not an image; fetch the file again"
+        return "a web page or other markup text, not an image. Fetch the file again"
     return f"not an image that porter reads ({', '.join(READABLE)})"

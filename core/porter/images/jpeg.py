@@ -126,9 +126,9 @@ def missing_data(data: bytes, pixels: NDArray[np.uint8], decode: Decode, layout:
     if lacking := _lacking_scans(layout):
         return lacking
     if _restarts_missing(data, layout):
-        return "its compressed data stops early"
+        return "its compressed data ends early"
     if _may_stop_early(layout, pixels) and _consumes_more(data, layout, pixels, decode):
-        return "its compressed data stops early"
+        return "its compressed data ends early"
     return ""
 
 
@@ -176,10 +176,10 @@ def _lacking_scans(layout: Layout) -> str:
     """Every component must have been sent, and in a progressive file every coefficient down to its lowest bit."""
     if not layout.progressive:
         sent = {c for scan in layout.scans for c in scan.components}
-        return "" if sent >= layout.sampling.keys() else "it lacks the scan of a colour component"
+        return "" if sent >= layout.sampling.keys() else "the scan of a colour component is missing"
     refined = {(c, k) for s in layout.scans if s.low_bit == 0 for c in s.components for k in range(s.first, s.last + 1)}
     lacking = len(layout.sampling) * 64 - len(refined)
-    return f"it lacks its last scans ({lacking} of {len(layout.sampling) * 64} coefficients)" if lacking > 0 else ""
+    return f"the last scans are missing ({lacking} of {len(layout.sampling) * 64} coefficients)" if lacking > 0 else ""
 
 
 def _restarts_missing(data: bytes, layout: Layout) -> bool:

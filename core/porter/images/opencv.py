@@ -51,9 +51,7 @@ def unusable() -> Message | None:
         import cv2
 
         if not hasattr(cv2, "IMREAD_COLOR_RGB"):
-            return Message(
-                "OpenCV {version} is too old: 4.11 is the first that decodes to RGB", version=cv2.__version__
-            )
+            return Message("OpenCV {version} is too old: decoding to RGB needs 4.11", version=cv2.__version__)
     except ImportError as error:  # also where a system library is missing
         return Message("OpenCV cannot be imported ({reason})", reason=one_line(error))
     for data in _pictures():

@@ -100,18 +100,18 @@ def unusable() -> Message | None:
         import numba
     except ImportError as error:  # not installed, or none for this Python or numpy yet
         return Message(
-            "Numba cannot be imported ({reason}); `pip install 'porter-core[fast]'` installs it",
+            "Numba cannot be imported ({reason}); install the extra `fast`",
             reason=one_line(error),
         )
     if getattr(numba.config, "DISABLE_JIT", False):  # its functions would then be Python's, thousands of times slower
-        return Message("Numba is switched off (NUMBA_DISABLE_JIT)")
+        return Message("Numba is disabled (NUMBA_DISABLE_JIT)")
     noise = np.random.default_rng(7).integers(0, 256, (90, 120, 3), np.uint8)
     for (height, width), size in _CHECKED:
         pixels = noise[:height, :width]
         for name in SUPPORT:
             whole = np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling[name.upper()]))
             if not np.array_equal(resize_window(pixels, size, (3, 2), (32, 30), name), whole[3:35, 2:32]):
-                return Message("Pillow {version} resizes otherwise", version=PIL.__version__)
+                return Message("Pillow {version} resizes differently", version=PIL.__version__)
     return None
 
 

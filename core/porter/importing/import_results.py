@@ -97,13 +97,13 @@ def import_results(request: ImportRequest, out: Path, registry: Registry, progre
 def _runtime(name: str, registry: Registry) -> Runtime:
     """The runtime, which takes results back. Raises `Missing` or `BadInput` naming those that do."""
     taking = sorted(one for one, offers in registry.runtimes().items() if any(each.takes_back for each, _ in offers))
-    listed = f"results are taken back by: {', '.join(taking) or 'no installed runtime'}"
+    listed = f"runtimes that import results: {', '.join(taking) or 'no installed runtime'}"
     try:
         runtime = registry.runtime(name)
     except Missing as error:
         raise Missing(f"{error}; {listed}") from None
     if not runtime.takes_back:
-        raise BadInput(f"runtime {name} takes no results back; {listed}")
+        raise BadInput(f"runtime {name} cannot import results; {listed}")
     return runtime
 
 
@@ -117,7 +117,7 @@ def _take_back(runtime: Runtime, request: ImportRequest, registry: Registry) -> 
     returned = guarded(runtime, plugin, what).take_back(asked)
     if not isinstance(returned, Returned):
         raise PluginError(
-            f"plugin {plugin!r}: take_back() of {what} returned {type(returned).__name__}, it must return Returned"
+            f"plugin {plugin!r}: take_back() of {what} returned {type(returned).__name__}, must return Returned"
         )
     return replace(returned, outputs=tuple(guarded(one, plugin, f"outputs of {what}") for one in returned.outputs))
 
@@ -165,7 +165,7 @@ def _images(request: ImportRequest, returned: Returned, job: Job) -> tuple[Datas
         manifest = returned.sent.manifest
     elif returned.outputs:
         place = one_line(returned.outputs[0].path)
-        raise BadInput(f"{place}: predictions, and nothing to score them with: give --labels FILE")
+        raise BadInput(f"{place}: predictions found, but no labels. Use --labels FILE")
     else:
         return None, tuple(inputs)
     return Dataset(job, manifest), tuple(inputs)
@@ -245,7 +245,7 @@ def _images_counted(folder: Path, returned: Returned) -> Iterator[ImportFinding]
         for stated in returned.stated:
             if abs(run.images - stated.images) > SAME_COUNT * stated.images:
                 text = Message(
-                    "`{report}` ran {ran} images, `{file}` is about {images}",
+                    "`{report}` ran {ran} images, `{file}` covers {images}",
                     report=run.source,
                     ran=run.images,
                     file=shown(folder, stated.path),
@@ -256,17 +256,16 @@ def _images_counted(folder: Path, returned: Returned) -> Iterator[ImportFinding]
 
 def _absent(performance: tuple[Performance, ...], accuracy: ImportedAccuracy) -> Iterator[ImportFinding]:
     if not accuracy.evaluations:
-        text = Message("no accuracy: neither predictions nor a file that states one and can be read")
+        text = Message("no accuracy: no predictions and no readable file with an accuracy")
         yield ImportFinding(kind=Doubt.MISSING, text=text)
     if not performance:
-        yield ImportFinding(kind=Doubt.MISSING, text=Message("no speed: no report that can be read"))
+        yield ImportFinding(kind=Doubt.MISSING, text=Message("no speed: no readable report"))
 
 
 def _of_the_accuracy(accuracy: ImportedAccuracy) -> Iterator[Text]:
     if any(evaluation.scored is None for evaluation in accuracy.evaluations):
         yield Message(
-            "the accuracy is as the file states it, and the images behind it are known by their number alone; without "
-            "predictions it cannot be computed again"
+            "accuracy is copied from the file. The file gives only the number of images, so it cannot be recomputed"
         )
 
 
@@ -322,6 +321,6 @@ def _require_free(out: Path) -> None:
         raise BadInput(f"--out {one_line(out)}: a file")
     if (out / RECORD_NAME).exists():
         if read_record(out).imported is None:
-            raise BadInput(f"--out {one_line(out)}: holds a run that was measured here; name another folder")
+            raise BadInput(f"--out {one_line(out)}: contains a run measured on this machine. Use another folder")
     elif any(out.iterdir()):
-        raise BadInput(f"--out {one_line(out)}: holds files that no import wrote; name another folder")
+        raise BadInput(f"--out {one_line(out)}: contains files that no import wrote. Use another folder")

@@ -61,7 +61,7 @@ def accuracy_of(folder: Path, returned: Returned, job: Job, data: Dataset | None
         found.gave.setdefault(one.path, []).append(Message("accuracy"))
         if data is not None and len(data.items) != one.images:
             text = Message(
-                "`{file}` is about {images} images, {labels} are listed",
+                "`{file}` covers {images} images, the label file lists {labels}",
                 file=shown(folder, one.path),
                 images=one.images,
                 labels=len(data.items),
@@ -167,7 +167,7 @@ def _read(job: Job, outputs: ReturnedOutputs, name: str) -> Mapping[str, np.ndar
         if not fits:
             has, wanted = ("×".join(map(str, one)) or "1" for one in (shape, sizes))
             reason = Message(
-                "output `{output}` is {found} an image, the model gives {wanted}",
+                "output `{output}` has {found} per image, should have {wanted}",
                 output=spec.name,
                 found=has,
                 wanted=wanted,
@@ -191,7 +191,7 @@ def _compare_counts(found: ImportedAccuracy, place: str, outputs: ReturnedOutput
     missing, extra = outputs.missing(sent), outputs.extra(sent)
     if missing:
         text = Message(
-            "`{folder}` has outputs of {count} of {sent} images; those of {names} are missing, and count as wrong",
+            "`{folder}` contains outputs of {count} of {sent} images; missing ones (such as {names}) count as wrong",
             folder=place,
             count=len(sent) - len(missing),
             sent=len(sent),
@@ -200,7 +200,7 @@ def _compare_counts(found: ImportedAccuracy, place: str, outputs: ReturnedOutput
         found.doubt(Doubt.MISSING, text)
     if extra:
         text = Message(
-            "`{folder}` has outputs of {count} images without a label, as of {names}; they were not used",
+            "`{folder}` contains outputs of {count} images without a label (such as {names}); they are ignored",
             folder=place,
             count=len(extra),
             names=tuple(extra[:SHOWN]),
@@ -220,7 +220,7 @@ def _as_stated(stated: StatedAccuracy, job: Job, name: str, info: SessionInfo) -
     gated = any(one.name == job.task.gate for one in counted)
     return Evaluation(
         name=name,
-        title=Message("{runtime}, as `{file}` states it", runtime=info.runtime, file=one_line(stated.path.name)),
+        title=Message("{runtime}, from `{file}`", runtime=info.runtime, file=one_line(stated.path.name)),
         session=info,
         batch=info.batch,
         listed=stated.images,
@@ -240,7 +240,7 @@ def _compare(found: ImportedAccuracy, folder: Path, stated: StatedAccuracy) -> N
     for evaluation in found.evaluations:
         if evaluation.listed != stated.images:
             text = Message(
-                "`{file}` is about {images} images, {evaluation} about {listed}",
+                "`{file}` covers {images} images, {evaluation} covers {listed}",
                 file=file,
                 images=stated.images,
                 evaluation=evaluation.name,
@@ -251,7 +251,7 @@ def _compare(found: ImportedAccuracy, folder: Path, stated: StatedAccuracy) -> N
             metric = next((known for known in evaluation.metrics if known.name == one.name), None)
             if metric is not None and abs(metric.value - one.value) > stated.within + 1e-9:
                 text = Message(
-                    "`{file}` states {metric} {stated:.2f}, the predictions of {evaluation} give {value:.2f}",
+                    "`{file}` states {metric} {stated:.2f}%, the predictions of {evaluation} give {value:.2f}%",
                     file=file,
                     metric=metric.title,
                     stated=one.value,

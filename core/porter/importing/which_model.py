@@ -17,7 +17,7 @@ from porter.records.spec import ModelSpec
 def require_sense(request: ImportRequest, registry: Registry) -> None:
     """Stop before any file is read where the options contradict each other, or name an unknown model."""
     if request.config is not None and request.variant is not None:
-        raise BadInput("--config and --variant exclude each other: the config says which variant it is")
+        raise BadInput("--config and --variant cannot be combined: the config names the variant")
     if request.model is not None:
         offer, _ = registry.model(request.model)
         if request.variant is not None:
@@ -31,10 +31,10 @@ def model_of(request: ImportRequest, returned: Returned, registry: Registry, pro
     if request.config is None and request.variant is None and kit is None:
         named = _named_in(returned, registry, name)
         if named is not None:
-            progress.note(f"the reports name {named[1]!r}: taken for {named[0].name} {named[0].variant}".rstrip())
+            progress.note(f"the reports name {named[1]!r}; using {named[0].name} {named[0].variant}".rstrip())
             return named[0]
     if name is None:
-        raise BadInput(f"{one_line(request.folder)}: nothing there says which model this is: give --model NAME")
+        raise BadInput(f"{one_line(request.folder)}: cannot tell which model this is. Use --model NAME")
     offer, hooks = registry.model(name)
     if request.config is not None:
         return hooks.describe(ModelRequest(model=name, config=request.config))
@@ -48,7 +48,7 @@ def model_of(request: ImportRequest, returned: Returned, registry: Registry, pro
     if len(offer.variants) == 1:
         return offer.variants[0]
     listed = ", ".join(_by_name(offer.variants)) or "none"
-    raise BadInput(f"model {name!r} has the variants {listed}: give --variant or --config")
+    raise BadInput(f"model {name!r} has the variants {listed}. Use --variant or --config")
 
 
 def _published(name: str, variants: tuple[ModelSpec, ...], wanted: str) -> ModelSpec:

@@ -31,7 +31,7 @@ def write_accuracy_files(job: Job, record: RunRecord, evaluation: Evaluation) ->
             files = source.documents(evaluation.metrics, job.spec)
             unnamed = [name for name in files if name not in source.files]
             if unnamed:
-                raise PluginError(f"{what}: documents() wrote {unnamed[0]!r}, which its `files` do not name")
+                raise PluginError(f"{what}: documents() wrote {unnamed[0]!r}, which is not in its `files`")
         except PorterError as error:
             if source is job.task:
                 raise

@@ -55,7 +55,7 @@ def begin(
     _require_writable(folder)
     require_no_way_out(folder, (MODELS, TENSORS, OUTPUTS, CACHE, LOGS))
     if link := next((path for path in folder.glob(f"{KIT}*") if path.is_symlink()), None):
-        raise BadInput(f"{one_line(link)}: a link; what is written there would land elsewhere; replace or remove it")
+        raise BadInput(f"{one_line(link)}: a link to another place. Replace or remove it")
     is_run = (folder / RECORD_NAME).exists()
     if folder.exists() and not is_run:
         _require_free(folder, (*DOCUMENTS, PREDICTIONS, *accuracy_file_names(job)))
@@ -66,7 +66,7 @@ def begin(
         record = clear(before, stale_between(before.request, request))
         if cleared := lost(before, record):
             flags = ", ".join(changed_flags(before.request, request))
-            progress.note(f"{flags} changed: cleared {', '.join(cleared)}")
+            progress.note(f"{flags} changed; cleared {', '.join(cleared)}")
     environment = record.environment or job.environment
     record = replace(record, host_facts=_host_facts(request, before))
     if before is not None and before.request.form not in (None, request.form):
@@ -95,7 +95,7 @@ def _earlier(folder: Path, *, fresh: bool) -> RunRecord | None:
     except BadInput as error:
         if fresh:
             return None
-        raise BadInput(f"{error}; `porter run` with --fresh makes all anew") from None
+        raise BadInput(f"{error}. Use `porter run --fresh` to redo everything") from None
 
 
 def _require_writable(folder: Path) -> None:
@@ -111,4 +111,4 @@ def _require_free(folder: Path, names: tuple[str, ...]) -> None:
     """Stop where a run would write over files that no run wrote, as in a project of the user's own."""
     taken = [name for name in names if (folder / name).exists()]
     if taken:
-        raise BadInput(f"--out {one_line(folder)}: holds a {taken[0]} that no run wrote; name another folder")
+        raise BadInput(f"--out {one_line(folder)}: contains a {taken[0]} that no run wrote. Use another folder")

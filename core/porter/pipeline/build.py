@@ -41,7 +41,9 @@ def built(job: Job, record: RunRecord) -> RunRecord:
 def say_elsewhere(job: Job) -> None:
     """Say for which runtimes a stage that runs alone builds nothing."""
     for runtime, _ in job.plan.elsewhere:
-        job.progress.note(f"{runtime.name} is not here: nothing is built for it (`porter run` writes a kit)")
+        job.progress.note(
+            f"{runtime.name} is not available on this machine: nothing is built (`porter run` writes a kit)"
+        )
 
 
 def quantised(job: Job, record: RunRecord) -> tuple[RunRecord, str]:
@@ -88,7 +90,7 @@ def build(job: Job, record: RunRecord, problem: str = "") -> RunRecord:
     if not artefacts and fault is not None and not job.plan.elsewhere:
         raise fault
     if not artefacts and not job.plan.elsewhere:
-        raise BadInput(f"--precision auto: nothing could be built: {untried[0].reason}")
+        raise BadInput(f"--precision auto: no candidate could be built; first reason: {untried[0].reason}")
     return replace(record, artefacts=tuple(artefacts), untried=tuple(untried), plugins=plugins_of(job))
 
 
@@ -132,7 +134,7 @@ def _as_it_is(job: Job, artefact: Artefact) -> Artefact:
     for was, now in zip(artefact.files, (first, *parts), strict=True):
         if was.sha256 != now.sha256:
             path = job.folder / now.path
-            job.progress.note(f"{path}: changed after it was built; the changed file is verified")
+            job.progress.note(f"{path}: changed after it was built; the changed file is compared")
     return replace(artefact, sha256=first.sha256, size_bytes=first.size_bytes, parts=tuple(parts), command=CHANGED)
 
 

@@ -58,7 +58,7 @@ def export(job: Job, record: RunRecord) -> RunRecord:
             seconds=round(seconds, 3),
             facts=facts,
             checks=(
-                Message("opset {opset} as asked", opset=facts.opset),
+                Message("opset {opset} as requested", opset=facts.opset),
                 _shapes_checked(job),
                 Message("no BatchNormalization or Dropout in training mode"),
                 Message("one self-contained file under 2 GiB"),
@@ -78,7 +78,7 @@ def export_to(job: Job, path: Path, opset: int) -> tuple[Exported, OnnxFacts]:
     problems = export_problems(facts, model, job.loaded.spec, opset, dynamic=True)
     if problems:
         giver = job.hooks.giver("porter_export" if job.hooks.implementer("porter_export") else "porter_load")
-        raise PluginError(f"{giver}: the exported file is not what was asked for: {one_line('; '.join(problems))}")
+        raise PluginError(f"{giver}: export check failed: {one_line('; '.join(problems))}")
     check_onnx(path, exported.source or job.folder / MODELS / onnx_name(job))
     return exported, facts
 
@@ -86,9 +86,9 @@ def export_to(job: Job, path: Path, opset: int) -> tuple[Exported, OnnxFacts]:
 def _shapes_checked(job: Job) -> Message:
     fixed = job.loaded.spec.fixed_batch
     if fixed is None:
-        return Message("names, types and shapes of inputs and outputs as the model declares, with a free batch")
+        return Message("names, types and shapes of inputs and outputs as declared, with dynamic batch")
     return Message(
-        "names, types and shapes of inputs and outputs as the model declares, with the batch fixed to {batch}",
+        "names, types and shapes of inputs and outputs as declared, with batch fixed to {batch}",
         batch=fixed,
     )
 

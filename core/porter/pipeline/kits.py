@@ -54,14 +54,14 @@ def write_kits(job: Job, record: RunRecord) -> RunRecord:
         kits.append(kit)
         job.progress.note(
             f"nothing was measured on {runtime.name}: {kit.lacks}. Take {folder} to a host that has it, run "
-            f"{kit.script} there, bring the folder back, then: {kit.take_back}"
+            f"{kit.script} there, bring the folder back, then run: {kit.take_back}"
         )
         if not record.artefacts:
             job.progress.note(
-                f"the ONNX file in {folder} was not compared with the reference: give --runtime onnxruntime as well"
+                f"the ONNX file in {folder} was not compared with the reference. Use --runtime onnxruntime as well"
             )
         if precision not in job.request.precisions:
-            job.progress.note(f"{runtime.name} builds {precision}, since no precision was asked for")
+            job.progress.note(f"{runtime.name} builds {precision}, since no --precision was given")
     return replace(record, kits=tuple(kits))
 
 

@@ -23,10 +23,10 @@ def load(job: Job, record: RunRecord) -> RunRecord:
         job.progress.note("the checkpoint was unpickled without restriction (--trust-checkpoint)")
     if len(report.weights_offered) > 1:
         offered = ", ".join(one or "a bare set" for one in report.weights_offered)
-        job.progress.note(f"the checkpoint holds {offered}; {report.weights!r} is used (--weights chooses)")
+        job.progress.note(f"the checkpoint contains {offered}; using {report.weights!r} (see --weights)")
     if report.skipped:
         some = ", ".join(report.skipped[:3])
-        job.progress.note(f"{len(report.skipped)} entries of the checkpoint have no place in the model: {some}")
+        job.progress.note(f"{len(report.skipped)} entries of the checkpoint are not in the model: {some}")
     return replace(
         record,
         model=job.loaded.spec,
@@ -50,7 +50,7 @@ def check_digests(job: Job) -> None:
         if wanted is None:
             continue
         if job.checkpoint is None:
-            raise BadInput(f"--checkpoint-{algorithm}: there is no checkpoint to check")
+            raise BadInput(f"--checkpoint-{algorithm} needs --checkpoint")
         require_digest(job.checkpoint, wanted, algorithm)
 
 
@@ -64,10 +64,10 @@ def exported(job: Job, record: RunRecord) -> RunRecord:
     """The record as it is. Raises `BadInput` where nothing was exported, or a file of the model changed since."""
     if record.export is None or record.model is None:
         raise BadInput(
-            f"{job.folder / RECORD_NAME}: nothing was exported with these options; "
-            f"run `porter export {job.request.model} --out {job.folder}` first"
+            f"{job.folder / RECORD_NAME}: no export matches these options. "
+            f"Run `porter export {job.request.model} --out {job.folder}` first"
         )
     for entry in changed_inputs(job, record):
         if entry.role in MODEL_FILES:
-            raise BadInput(f"{entry.path}: changed since this run began; start again with `porter export`")
+            raise BadInput(f"{entry.path}: changed during this run. Start again with `porter export`")
     return record

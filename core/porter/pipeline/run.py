@@ -45,7 +45,7 @@ class Run:
             self.record = record = self._done(stage, stage.do, self._prepared(stage, record))
         failing = [one.candidate for one in record.parity if not one.passed]
         if failing and not record.evaluations:
-            self.job.progress.note(f"{', '.join(failing)} fails parity: no artefact is scored or measured")
+            self.job.progress.note(f"{', '.join(failing)} fails parity; no artefact is scored or measured")
         return exit_code(record)
 
     def alone(self, name: str) -> ExitCode:
@@ -56,7 +56,7 @@ class Run:
             say_elsewhere(self.job)
         before, self.record = self.record, self._done(stage, stage.alone or stage.do, record)
         if cleared := lost(before, self.record):
-            self.job.progress.note(f"cleared {', '.join(cleared)}: made before this {name}")
+            self.job.progress.note(f"cleared {', '.join(cleared)}: they are older than this {name}")
         if self._watched.documents and not stage.saves:
             self.record = deliver_documents(self.job, self.record)  # those that were there showed an earlier record
         return stage.code(self.record)
@@ -97,8 +97,8 @@ class Run:
         measured = self.record.finished
         record, reasons = standing(self.job, to_finish(self.record))
         for reason in reasons:
-            self.job.progress.note(f"{reason}: what was made from it is made again")
+            self.job.progress.note(f"{reason}; results that depend on it are redone")
         kept = sections_of(record)
         if kept:
-            self.job.progress.note(f"kept from the run of {measured}: {', '.join(kept)} (--fresh makes all anew)")
+            self.job.progress.note(f"reused from the run of {measured}: {', '.join(kept)} (--fresh redoes everything)")
         return replace(record, kept=kept)

@@ -83,7 +83,7 @@ def _opened_alone(job: Job, artefact: Artefact, folder: Path) -> Session:
         except PorterError:
             raise error from None
         raise BadInput(
-            f"it opens another file: it can be opened in the run's folder, not where its own files alone are: {error}"
+            f"it opens another file: it opens in the run folder, but not with its own files alone: {error}"
         ) from None
 
 
@@ -183,7 +183,7 @@ def unopened(job: Job, name: str, problem: str, bound: Bound) -> Parity:
         outputs=tuple(_broken(output.name, BATCHES[0], problem) for output in job.spec.outputs),
         changes=changes((), Answers(), Answers()),
         answer_name=job.task.answer_name,
-        conclusion=Message("it cannot be loaded"),
+        conclusion=Message("cannot be loaded"),
         passed=False,
     )
 
@@ -199,9 +199,9 @@ def compare(name: str, batch: int, wanted: np.ndarray, got: np.ndarray | None, t
         return _broken(name, batch, _misfit(name, wanted, got), 0 if got is None else len(got))
     if not (np.isfinite(got).all() and np.isfinite(wanted).all()):
         problem = (
-            Message("output `{output}` of the artefact has NaN or infinite values", output=name)
+            Message("output `{output}` of the artefact contains NaN or infinite values", output=name)
             if np.isfinite(wanted).all()
-            else Message("output `{output}` of the reference has NaN or infinite values", output=name)
+            else Message("output `{output}` of the reference contains NaN or infinite values", output=name)
         )
         return _broken(name, batch, problem, len(got), shape=True)
     a, b = wanted.astype(np.float64), got.astype(np.float64)
@@ -271,7 +271,7 @@ def _collect(job: Job, outputs: dict[str, np.ndarray], into: Answers) -> None:
 
 def _conclusion(within: bool, whole: bool, changed: Changes, bound: Bound) -> Message:
     if not changed.images:
-        return Message("no answer could be compared")
+        return Message("no comparable prediction")
     stands, changes = _CONCLUSIONS["broken" if not whole else "within" if within else "outside"]
     if whole and not within and not bound.binding:
         stands, changes = _CONCLUSIONS["estimate"]
@@ -280,18 +280,18 @@ def _conclusion(within: bool, whole: bool, changed: Changes, bound: Bound) -> Me
 
 _CONCLUSIONS = {
     "broken": (
-        Message("no answer changed where there is one; some outputs are broken"),
-        Message("an answer changed where there is one; some outputs are broken"),
+        Message("no comparable prediction changed; other outputs are broken"),
+        Message("some predictions changed; other outputs are broken"),
     ),
     "within": (
-        Message("within the tolerance, every answer stands"),
-        Message("within the tolerance, yet an answer changed: its lead was smaller than the errors allowed"),
+        Message("within tolerance; no prediction changed"),
+        Message("within tolerance, but predictions changed: their top two scores were closer than the tolerance"),
     ),
     "estimate": (
-        Message("no answer changed, but the error is larger than what the precision should make; accuracy decides"),
-        Message("an answer changed, and the error is larger than what the precision should make; accuracy decides"),
+        Message("no prediction changed, but the error exceeds the rounding of the data type; accuracy decides"),
+        Message("some predictions changed, and the error exceeds the rounding of the data type; accuracy decides"),
     ),
-    "outside": (Message("outside the tolerance, but no answer changed"), Message("outside the tolerance")),
+    "outside": (Message("outside tolerance, but no prediction changed"), Message("outside tolerance")),
 }
 """What the errors come to: where every answer stands, and where one changed."""
 
@@ -300,7 +300,7 @@ def _misfit(name: str, wanted: np.ndarray, got: np.ndarray | None) -> Message:
     if got is None:
         return Message("output `{output}` is missing", output=name)
     return Message(
-        "output `{output}` has shape {shape}, the reference {wanted}",
+        "output `{output}` has shape {shape}, the reference has {wanted}",
         output=name,
         shape=_shape(got),
         wanted=_shape(wanted),

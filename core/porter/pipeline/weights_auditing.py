@@ -25,7 +25,7 @@ def audit_weights(job: Job) -> WeightsAudit:
     """Hold every tensor of the loaded model against the file, and look at its contents."""
     module = job.loaded.module
     if not (hasattr(module, "state_dict") and hasattr(module, "named_modules")):
-        return WeightsAudit(not_compared=Message("the model is no PyTorch module"))
+        return WeightsAudit(not_compared=Message("the model is not a PyTorch module"))
     suspicions = tuple(odd_contents(module, job.spec.num_classes))
     if job.checkpoint is None:
         return WeightsAudit(not_compared=Message("there is no checkpoint file"), suspicions=suspicions)
@@ -33,11 +33,11 @@ def audit_weights(job: Job) -> WeightsAudit:
         raw = read_checkpoint(job.checkpoint, trust=job.request.trust_checkpoint)
         sets = every_set(raw.content)
     except PorterError as error:
-        reason = Message("porter does not read the file itself: {reason}", reason=str(error))
+        reason = Message("porter cannot read the file itself: {reason}", reason=str(error))
         return WeightsAudit(not_compared=reason, suspicions=suspicions)
     stated = stated_metrics(raw.content)
     if not sets:
-        reason = Message("porter finds no weights in the file")
+        reason = Message("porter found no weights in the file")
         return WeightsAudit(not_compared=reason, suspicions=suspicions, stated=stated)
     tensors = tensors_of(module)
     asked, indices = _asked(job, raw, sets), {key: TensorIndex(entries) for key, entries in sets.items()}

@@ -114,4 +114,4 @@ class Diagnosis:
         return tuple(one.text for one in self.findings) or (SOUND,)
 
 
-SOUND = Message("no fault: every verdict passes or was not asked for, and no trial found one")
+SOUND = Message("no fault: every requested verdict passes, and no check found one")

@@ -9,8 +9,8 @@ from porter.records.calibration import CalibrationData
 from porter.records.evaluation import Metric
 from porter.records.message import Message, Text
 
-WEIGHTS = Message("int8, symmetric, one scale for each output channel")
-ACTIVATIONS = Message("uint8, asymmetric, one scale for each tensor")
+WEIGHTS = Message("int8, symmetric, per output channel")
+ACTIVATIONS = Message("uint8, asymmetric, per tensor")
 
 
 class SearchEnd(enum.StrEnum):

@@ -62,7 +62,7 @@ class FolderLock:
         except BlockingIOError:
             os.close(handle)
             raise BadInput(
-                f"--out {one_line(self._folder)}: another porter is at work there; wait for it, or name another folder"
+                f"--out {one_line(self._folder)}: another porter uses this folder. Wait for it, or use another folder"
             ) from None
         except OSError:  # a file system without locks: nothing to hold
             os.close(handle)

@@ -28,27 +28,27 @@ def read_record(folder: Path) -> RunRecord:
     """Read run.json. Raises `BadInput` where it is absent, of another schema, or wrong in a field."""
     path = folder / RECORD_NAME
     if not path.exists():
-        raise BadInput(f"{path}: no run record here; `porter run MODEL --out {folder}` makes one")
+        raise BadInput(f"{path}: no run record. Create one with `porter run MODEL --out {folder}`")
     data = read_received(path, "run record")
     require_few_values(data, one_line(path))
     try:
         version = msgspec.json.decode(data, type=_Version).schema_version
         if version != SCHEMA_VERSION:
             raise BadInput(
-                f"{path}: schema_version is {version}, this porter reads {SCHEMA_VERSION}; "
-                "read it with the porter that wrote it"
+                f"{path}: schema_version is {version}, this porter reads {SCHEMA_VERSION}. "
+                "Read it with the porter that wrote it"
             )
         record = msgspec.json.decode(data, type=RunRecord)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{path}: not a run record: {one_line(error)}") from None
     for inside in _paths(record):
         if leads_out(folder, inside):
-            raise BadInput(f"{path}: {one_line(inside)!r} leads out of the run's folder")
+            raise BadInput(f"{path}: {one_line(inside)!r} leads out of the run folder")
     for said in _commands(record):
         if not is_command(said):
-            raise BadInput(f"{path}: {one_line(said)[:100]!r} is no command line of porter")
+            raise BadInput(f"{path}: {one_line(said)[:100]!r} is not a porter command")
     if record.imported is not None and record.imported.arguments[:1] != ("import",):
-        raise BadInput(f"{path}: the arguments of its import are none")
+        raise BadInput(f"{path}: its import has no arguments")
     return replace(record, commands=derived_commands(record, folder))
 
 

@@ -41,8 +41,8 @@ def _models(record: RunRecord) -> Iterator[OutputFile]:
 def _answers(folder: Path, record: RunRecord) -> Iterator[OutputFile]:
     if not record.evaluations:
         return
-    whats: dict[str, Text] = {PREDICTIONS: Message("the answer for every image, by every evaluation")}
-    whats |= {name: Message("accuracy in a format of its own") for name in record.accuracy_files}
+    whats: dict[str, Text] = {PREDICTIONS: Message("predictions for every image, by every model")}
+    whats |= {name: Message("accuracy in the scorer's own format") for name in record.accuracy_files}
     for name, what in whats.items():
         path = folder / name
         if path.exists():

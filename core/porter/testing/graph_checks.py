@@ -43,4 +43,4 @@ def _hint(parity: Parity) -> str:
     if not good:
         return ""
     sizes = ", ".join(map(str, good))
-    return f". It is right at batch {sizes} only: a batch size is baked into the graph, e.g. in a Reshape"
+    return f". It is correct at batch {sizes} only: the graph has a fixed batch size, e.g. in a Reshape"

@@ -38,7 +38,7 @@ def describe(subject: Subject) -> Iterator[Problem]:
         if not tensor.shape or tensor.shape[0] not in ("N", job.spec.fixed_batch):
             yield Problem(
                 hook,
-                f'the shape of {tensor.name!r} is {tensor.shape}; it must begin with "N", the free batch, or a size',
+                f'the shape of {tensor.name!r} is {tensor.shape}; it must begin with "N", the dynamic batch, or a size',
             )
     if job.spec.task not in job.registry.tasks():
         offered = ", ".join(sorted(job.registry.tasks()))

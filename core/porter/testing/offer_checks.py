@@ -80,8 +80,8 @@ def cheap(subject: Subject) -> Iterator[Problem]:
     if found:
         yield Problem(
             "porter_models",
-            f"{when}asking for what the plugin offers imports {', '.join(sorted(found))}; "
-            "import them inside the functions that need them, or every porter command waits for them",
+            f"{when}asking for what the plugin offers imports {', '.join(sorted(found))}. "
+            "Import them inside the functions that need them, or every porter command waits for them",
         )
 
 

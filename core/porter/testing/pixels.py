@@ -48,8 +48,8 @@ def agrees_with_spec(subject: Subject) -> Iterator[Problem]:
         by = "has another shape" if parity.max_abs_error is None else f"differs by up to {parity.max_abs_error:.3g}"
         yield Problem(
             HOOK,
-            f"the array {by} from that of the reference pipeline that the spec declares (allowed {parity.allowed:g}); "
-            "change the one or the other",
+            f"the array {by} from that of the reference pipeline that the spec declares (allowed {parity.allowed:g}). "
+            "Change the one or the other",
         )
 
 

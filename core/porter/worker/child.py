@@ -77,7 +77,7 @@ class Memory:
         for name, given in arrays.items():
             array = np.asarray(given)
             if array.dtype.kind not in KINDS:
-                raise TypeError(f"{name!r} is of type {array.dtype}, which is not passed between processes")
+                raise TypeError(f"{name!r} is of type {array.dtype}, which cannot be passed between processes")
             start = -(-after // ALIGNED) * ALIGNED
             after = start + array.nbytes
             found.append({"name": str(name), "type": array.dtype.newbyteorder("=").str, "shape": array.shape})
@@ -146,7 +146,7 @@ class Script:
         if call["returns"] != "arrays":
             return {"value": json.loads(json.dumps(result)), "arrays": []}
         if not hasattr(result, "items"):
-            raise TypeError(f"{call['name']}() returned {type(result).__name__}, it must return arrays by name")
+            raise TypeError(f"{call['name']}() returned {type(result).__name__}, must return arrays by name")
         return {"value": None, "arrays": memory.put(dict(result), after=end_of(call["arrays"]))}
 
 

@@ -68,7 +68,7 @@ def environments_folder() -> Path:
 def place_of(runtime: str, environment: WorkerEnvironment) -> Place:
     """Where it is, or will be. Raises `Missing` where its interpreter is absent, `BadInput` for its requirements."""
     if environment.requirements is None:
-        raise PluginError(f"runtime {runtime}: its environment is an interpreter, which porter does not make")
+        raise PluginError(f"runtime {runtime}: its environment is an interpreter, which porter does not create")
     interpreter = find_interpreter(environment.python)
     text = read_text(environment.requirements, "file of requirements").text
     key = digest_of(text, interpreter.version, interpreter.platform)[:KEY_LENGTH]
@@ -143,7 +143,7 @@ def _make(runtime: str, place: Place, progress: Progress) -> None:
     rmtree(place.folder, ignore_errors=True)  # what a killed porter left
     log = log_of(place.folder)
     python = f"Python {place.interpreter.version}"
-    progress.note(f"runtime {runtime}: its environment is made once, with {python}: {place.folder}")
+    progress.note(f"runtime {runtime}: creating its environment once, with {python}: {place.folder}")
     try:
         with progress.step(f"environment of {runtime}"):
             install(place.folder, place.interpreter, place.requirements, log)
@@ -154,7 +154,7 @@ def _make(runtime: str, place: Place, progress: Progress) -> None:
     except InstallFailed as error:
         rmtree(place.folder, ignore_errors=True)
         raise Missing(
-            f"runtime {runtime}: its environment cannot be made from {one_line(place.requirements)} with {python}: "
+            f"runtime {runtime}: its environment cannot be created from {one_line(place.requirements)} with {python}: "
             f"{error} (all of it: {one_line(log)})"
         ) from None
     except BaseException:
@@ -190,7 +190,7 @@ def _held(progress: Progress) -> Iterator[None]:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                progress.note(f"another porter makes an environment in {folder}: waiting for it")
+                progress.note(f"another porter creates an environment in {folder}; waiting")
                 fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:

@@ -53,7 +53,7 @@ def find_interpreter(named: str) -> Interpreter:
         named = f"python{named}"
     found = shutil.which(named)
     if found is None:
-        raise Missing(f"{one_line(named)}: there is no such Python on this machine; install it, or put it on PATH")
+        raise Missing(f"{one_line(named)}: no such Python on this machine. Install it, or put it on PATH")
     # Not resolved: a link in an environment's folder is how its Python knows where its packages are.
     path = Path(found).absolute()
     answer = ask(path, QUESTION)

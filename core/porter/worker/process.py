@@ -168,7 +168,7 @@ class Worker:
     def _hung(self, name: str, seconds: float) -> NoReturn:
         self._kill()
         self._fail(
-            f"{name}() gave no answer in {seconds:.0f} s and was ended ({PATIENCE_VARIABLE}=SECONDS allows more)"
+            f"{name}() gave no answer in {seconds:.0f} s and was stopped. Use {PATIENCE_VARIABLE}=SECONDS to allow more"
         )
 
     def _died(self, name: str) -> NoReturn:

@@ -17,8 +17,8 @@ from porter.worker.process import Worker
 if TYPE_CHECKING:
     import numpy as np
 
-ONE_PROCESS = Message("its calls go through one process, one after another")
-EVENLY = Message("each process takes an even share of the threads")
+ONE_PROCESS = Message("its calls run in one process, one after another")
+EVENLY = Message("each process takes an equal share of the threads")
 TOLD = {one.name for one in fields(SessionInfo)} - {"runtime", "streams", "environment_sha256"}
 """Fields of `SessionInfo` that a script's session tells in its `info`; the others are porter's to know."""
 

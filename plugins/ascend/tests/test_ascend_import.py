@@ -200,7 +200,7 @@ def test_predictions_are_scored_by_the_models_task(tmp_path: Path, back: Path) -
     [evaluation] = record.evaluations
     assert (evaluation.name, evaluation.batch, evaluation.scored) == ("ascend-bs4", 4, 7)
     assert evaluation.metric("top1").hits == 6
-    assert told(record) == ["missing: no speed: no report that can be read"]
+    assert told(record) == ["missing: no speed: no readable report"]
     assert (tmp_path / "out/predictions.csv").read_text().splitlines()[4].startswith("image3.JPEG,0,ascend-bs4")
 
 
@@ -212,8 +212,8 @@ def test_a_missing_prediction_counts_as_wrong_and_is_named(tmp_path: Path, back:
     assert (evaluation.listed, evaluation.scored, evaluation.unreadable) == (7, 6, 1)
     assert evaluation.metric("top1").count == 7 and evaluation.metric("top1").hits == 6
     assert told(record)[:2] == [
-        "missing: `out_bs4` has outputs of 6 of 7 images; those of image6 are missing, and count as wrong",
-        "inconsistent: `result.json` states Top-1 100.00, the predictions of ascend-bs4 give 85.71",
+        "missing: `out_bs4` contains outputs of 6 of 7 images; missing ones (such as image6) count as wrong",
+        "inconsistent: `result.json` states Top-1 100.00%, the predictions of ascend-bs4 give 85.71%",
     ]
 
 
@@ -221,21 +221,21 @@ def test_an_accuracy_of_other_images_than_the_labels_is_named(tmp_path: Path, ba
     labels = write_outputs(back)
     write_scores(back, **{"Number of images": "8", "Top1 accuracy": "100.0%"})
     record = imported(back, tmp_path / "out", labels=labels)
-    assert "inconsistent: `result.json` is about 8 images, ascend-bs4 about 7" in told(record)
+    assert "inconsistent: `result.json` covers 8 images, ascend-bs4 covers 7" in told(record)
     shutil.rmtree(back / "out_bs4")
     record = imported(back, tmp_path / "other", labels=labels)
-    assert "inconsistent: `result.json` is about 8 images, 7 are listed" in told(record)
+    assert "inconsistent: `result.json` covers 8 images, the label file lists 7" in told(record)
 
 
 def test_predictions_without_a_label_are_named(tmp_path: Path, back: Path) -> None:
     labels = write_outputs(back, 9)
     record = imported(back, tmp_path / "out", labels=labels)
-    assert told(record)[0].startswith("inconsistent: `out_bs4` has outputs of 2 images without a label, as of image7")
+    assert told(record)[0].startswith("inconsistent: `out_bs4` has outputs of 2 images without a label (such as image7")
 
 
 def test_predictions_without_any_labels_are_refused(tmp_path: Path, back: Path) -> None:
     write_outputs(back)
-    with pytest.raises(BadInput, match="predictions, and nothing to score them with: give --labels FILE"):
+    with pytest.raises(BadInput, match=r"predictions found, but no labels\. Use --labels FILE"):
         imported(back, tmp_path / "out")
 
 
@@ -244,7 +244,7 @@ def test_predictions_without_any_labels_are_refused(tmp_path: Path, back: Path) 
     [
         ("PureInfer_bs4.log", PURE.format(rate=100, latency=40), "fits 100 images/s as the time of a batch of 4"),
         ("PureInfer_bs4.log", PURE.format(rate=100, latency=5), "contradict each other"),
-        ("PureInfer.log", PURE.format(rate=100, latency=10), "`PureInfer.log` says no batch size; it was not used"),
+        ("PureInfer.log", PURE.format(rate=100, latency=10), "`PureInfer.log` states no batch size; ignored"),
         (
             "PureInfer_bs8.log",
             "[INFO] PureInfer result saved in ./result/PureInfer_perf_of_net_bs4_in_device_0.txt\n"
@@ -264,7 +264,7 @@ def test_predictions_without_any_labels_are_refused(tmp_path: Path, back: Path) 
         (
             "run_bs4_summary.json",
             '{"NPU_compute_time": {"mean": 10, "count": 3}, "throughput": 400, "npu_compute_time_list": [10, 10]}',
-            "counts 3 calls and lists 2",
+            "counts 3 calls but lists 2",
         ),
         (
             "PureInfer_bs4.log",
@@ -323,8 +323,8 @@ def test_the_rate_on_the_data_set_is_held_against_pure_inference(tmp_path: Path,
     [
         ({}, "nothing to import; looked for perf_vision"),
         ({"folder": "absent"}, "absent: no such folder"),
-        ({"model": None}, "nothing there says which model this is: give --model NAME"),
-        ({"model": "tinny"}, "no installed plugin offers the model 'tinny'; did you mean 'tiny'"),
+        ({"model": None}, "cannot tell which model this is. Use --model NAME"),
+        ({"model": "tinny"}, "unknown model 'tinny'. Did you mean 'tiny'"),
         ({"variant": "w18"}, "--variant w18: model 'tiny' has tiny"),
         ({"variant": "tiny", "config": Path("c.yaml")}, "--config and --variant exclude each other"),
     ],

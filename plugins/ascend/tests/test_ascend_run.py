@@ -140,7 +140,7 @@ def test_outputs_that_do_not_come_back_stop_the_run(
     run = ascend_run(tmp_path / "out", photos, targets=("Ascend310",), batch_sizes=(4,))
     run.export()
     monkeypatch.setenv("STUB_AIS_BENCH", "loses one")
-    with pytest.raises(BadInput, match="ais_bench: outputs of 1 of 12 images did not come back"):
+    with pytest.raises(BadInput, match="ais_bench: outputs of 1 of 12 images are missing"):
         run.evaluate()
     monkeypatch.setenv("STUB_AIS_BENCH", "fails")
     with pytest.raises(BadInput, match=r"ais_bench on tiny-ascend-fp16-bs4\.om: exit status 1; .*device 0 failed"):
@@ -161,7 +161,7 @@ def test_a_precision_that_atc_is_not_told_is_refused(
 
 def test_without_a_chip_the_run_stops_before_any_work(tmp_path: Path, photos: tuple[Path, Path]) -> None:
     run = ascend_run(tmp_path / "out", photos)
-    with pytest.raises(BadInput, match="the chip to build for is not known: give --soc-version NAME"):
+    with pytest.raises(BadInput, match=r"unknown target chip\. Use --soc-version NAME"):
         run.everything()
     assert not (tmp_path / "out/models").exists()
 
@@ -240,7 +240,7 @@ def test_a_stage_alone_says_that_nothing_is_built(tmp_path: Path, photos: tuple[
     run.job = replace(run.job, progress=notes)
     run.export()
     run.verify()
-    assert notes.said[-1] == "ascend is not here: nothing is built for it (`porter run` writes a kit)"
+    assert notes.said[-1] == "ascend is not available on this machine: nothing is built (`porter run` writes a kit)"
 
 
 def test_a_kit_that_stands_is_kept_and_one_with_results_is_not_written_over(
@@ -398,8 +398,11 @@ def test_what_is_missing_or_changed_in_the_results_is_named(tmp_path: Path, back
     record = taken_back(back, tmp_path / "imported", max_drop=50.0)
     told = "\n".join(findings(record))
     assert f"unreadable: `{report.relative_to(back)}`: no" in told
-    assert "missing: `results/predictions_bs4` has outputs of 11 of 12 images; those of photo_005_00000005" in told
-    assert "inconsistent: 3 files of the results are missing or not as the host left them" in told
+    assert (
+        "missing: `results/predictions_bs4` has outputs of 11 of 12 images; missing ones (such as photo_005_00000005"
+        in told
+    )
+    assert "inconsistent: 3 result files are missing or were changed after the run on the host" in told
     first, second = record.evaluations
     assert (first.nonfinite, second.unreadable) == (1, 2)
     assert {v.name: v.state for v in record.verdicts}["accuracy"] is State.FAIL
@@ -410,7 +413,7 @@ def test_results_of_another_kit_are_not_taken_for_these(tmp_path: Path, back: Pa
     document = read_kit(kit / "kit.json")
     (kit / "kit.json").write_text((kit / "kit.json").read_text().replace(document.created, "2020-01-01T00:00:00+00:00"))
     told = findings(taken_back(kit, tmp_path / "imported", max_drop=50.0))
-    assert told == ["inconsistent: the results are of another kit than `kit.json`"]
+    assert told == ["inconsistent: the results belong to another kit than `kit.json`"]
 
 
 def test_a_hostile_kit_breaks_nothing(tmp_path: Path, back: Path) -> None:
@@ -425,7 +428,7 @@ def test_a_hostile_kit_breaks_nothing(tmp_path: Path, back: Path) -> None:
     (kit / "kit.json").write_text(json.dumps(document))
     record = taken_back(kit, tmp_path / "imported", max_drop=50.0)
     told = "\n".join(findings(record))
-    assert "3 files of the results are missing or not as the host left them: /etc/passwd" in told
+    assert "3 result files are missing or were changed after the run on the host: /etc/passwd" in told
     assert record.evaluations[0].unreadable == 2
     document["spec"]["inputs"] = []
     (kit / "kit.json").write_text(json.dumps(document))
@@ -434,5 +437,5 @@ def test_a_hostile_kit_breaks_nothing(tmp_path: Path, back: Path) -> None:
 
 
 def test_a_kit_that_was_not_run_says_so(tmp_path: Path, kit: Path) -> None:
-    with pytest.raises(BadInput, match=r"this is the kit itself and has no results/: run its script"):
+    with pytest.raises(BadInput, match=r"this is a kit without results/: run its script"):
         taken_back(kit, tmp_path / "imported")

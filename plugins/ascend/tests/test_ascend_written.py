@@ -77,7 +77,7 @@ def test_the_speed_of_every_version(tmp_path: Path, name: str, text: str, speeds
     assert [(one.batch, one.images_per_second) for one in record.performance] == speeds
     assert record.imported is not None
     assert [str(one.text) for one in record.imported.findings] == [
-        "no accuracy: neither predictions nor a file that states one and can be read"
+        "no accuracy: no predictions and no readable file with an accuracy"
     ]
 
 
@@ -110,8 +110,8 @@ def test_of_several_devices_the_speed_is_that_of_one(tmp_path: Path, files: dict
     [one] = record.performance
     assert one.images_per_second == 500.0
     assert record.imported is not None
-    assert any("device 1 of the same run did 400 images/s" in str(note) for note in record.imported.notes)
-    assert "device 1 of the same run did 400 images/s" in (tmp_path / "out/README.md").read_text()
+    assert any("device 1 of the same run reached 400 images/s" in str(note) for note in record.imported.notes)
+    assert "device 1 of the same run reached 400 images/s" in (tmp_path / "out/README.md").read_text()
     assert not any(one.kind == "inconsistent" for one in record.imported.findings)
 
 
@@ -179,6 +179,6 @@ def test_a_log_that_is_not_understood_is_said_to_be(tmp_path: Path, content: str
     back = written(tmp_path / "back", {"pure.log": NPU + NEW, "other.log": content})
     record = imported(back, tmp_path / "out")
     assert record.imported is not None
-    assert "`other.log`: a tool's log without a line of figures that is understood; nothing was taken from it" in [
+    assert "`other.log`: a tool's log without a line of figures that porter understands; ignored" in [
         str(one.text) for one in record.imported.findings
     ]

@@ -91,7 +91,7 @@ def test_without_the_network_package_nothing_is_loaded(start: Start, monkeypatch
 
 
 def test_without_images_the_run_says_so(start: Start) -> None:
-    with pytest.raises(BadInput, match="no images: give --data DIR"):
+    with pytest.raises(BadInput, match=r"no images\. Use --data DIR"):
         start(MODEL).everything()
 
 

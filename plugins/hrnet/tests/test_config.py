@@ -109,7 +109,7 @@ def test_stage_1_needs_no_key_that_the_official_code_does_not_read(key: str) -> 
         ("MODEL", ..., "missing"),
         ("MODEL", [1], "a mapping is needed, found a list"),
         ("MODEL", None, "has no value"),
-        ("MODEL.NAME", "seg_hrnet", "'seg_hrnet' is not supported, it may be cls_hrnet"),
+        ("MODEL.NAME", "seg_hrnet", "'seg_hrnet' is not supported, expected cls_hrnet"),
         ("MODEL.NAME", ["cls_hrnet"], "a list is not supported"),
         ("MODEL.IMAGE_SIZE", ..., "missing"),
         ("MODEL.IMAGE_SIZE", [224, 224, 3], "found 3"),
@@ -132,7 +132,7 @@ def test_stage_1_needs_no_key_that_the_official_code_does_not_read(key: str) -> 
         ("MODEL.EXTRA.STAGE2.NUM_BRANCHES", 3, "2 values for NUM_BRANCHES 3"),
         ("MODEL.EXTRA.STAGE2.NUM_CHANNELS", [18, 36, 72], "3 values for NUM_BRANCHES 2"),
         ("MODEL.EXTRA.STAGE2.NUM_CHANNELS", [18, "x"], "[1]: a whole number is needed, found 'x'"),
-        ("MODEL.EXTRA.STAGE2.BLOCK", "BASICS", "'BASICS' is not supported, it may be BASIC or BOTTLENECK"),
+        ("MODEL.EXTRA.STAGE2.BLOCK", "BASICS", "'BASICS' is not supported, expected BASIC or BOTTLENECK"),
         ("MODEL.EXTRA.STAGE2.FUSE_METHOD", "CAT", "'CAT' is not supported"),
         ("MODEL.EXTRA.STAGE1.NUM_RANCHES", 2, "2 is not within 1..1"),
         ("MODEL.EXTRA.STAGE4.NUM_MODULES", 0, "not within"),
@@ -212,7 +212,7 @@ def test_paths_that_are_no_file(tmp_path: Path) -> None:
     assert "a folder" in error_of(tmp_path)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    assert "not a regular file" in error_of(pipe)
+    assert "not a regular file; the path of the file itself is needed" in error_of(pipe)
     for hostile in ("a\0b", "a\nb\x1b[2J", "a" * 5000):
         with pytest.raises(BadInput) as caught:
             read_config(hostile)

@@ -100,24 +100,24 @@ def test_class_names_from_a_file_beside_the_yaml(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "problem"),
     [
-        ("preproces", {}, "preproces: unknown key; did you mean 'preprocess'?"),
+        ("preproces", {}, "preproces: unknown key. Did you mean 'preprocess'?"),
         ("x", 1, "x: unknown key; known: model, sha256"),
         ("input.shape", [1], "input.shape: unknown key"),
-        ("preprocess.resise", 1, "preprocess.resise: unknown key; did you mean 'resize'?"),
-        ("labels.class", 1, "labels.class: unknown key; did you mean 'classes'?"),
-        ("reference.top6", 1, "reference.top6: unknown key; did you mean 'top"),
+        ("preprocess.resise", 1, "preprocess.resise: unknown key. Did you mean 'resize'?"),
+        ("labels.class", 1, "labels.class: unknown key. Did you mean 'classes'?"),
+        ("reference.top6", 1, "reference.top6: unknown key. Did you mean 'top"),
         ("model", None, "model: has no value"),
         ("model", ["a.onnx"], "model: text is needed, found a list"),
         ("sha256", "abc", "sha256: 64 hex digits are needed, found 3 characters"),
         ("input", "image", "input: a mapping is needed, found 'image'"),
-        ("input.layout", "nchw", "input.layout: 'nchw' is not supported, it may be NCHW or NHWC"),
+        ("input.layout", "nchw", "input.layout: 'nchw' is not supported, expected NCHW or NHWC"),
         ("input.dtype", "float64", "input.dtype: 'float64' is not supported"),
-        ("input.size", [224, 224, 3], "input.size: one or two numbers are needed (height, width), found 3"),
+        ("input.size", [224, 224, 3], "input.size: expected one or two numbers (height, width), found 3"),
         ("input.size", [224, 0], "input.size[1]: '0' is not within 1..8192"),
         ("input.size", "big", "input.size: a whole number is needed, found 'big'"),
         ("input.size", [], "input.size: 0 values"),
         ("preprocess", [1], "preprocess: a mapping is needed, found a list"),
-        ("preprocess.resize", ..., "preprocess.resize: missing, and the ONNX file cannot say it"),
+        ("preprocess.resize", ..., "preprocess.resize: missing, and not in the ONNX file"),
         ("preprocess.resize", 256.5, "preprocess.resize: a whole number is needed, found '256.5'"),
         ("preprocess.resize", "1_0x", "preprocess.resize: a whole number is needed"),
         ("preprocess.resize", True, "preprocess.resize: a whole number is needed, found 'true'"),
@@ -126,22 +126,22 @@ def test_class_names_from_a_file_beside_the_yaml(tmp_path: Path) -> None:
         ("preprocess.divisor", 0, "preprocess.divisor: '0' is not within"),
         ("preprocess.divisor", float("nan"), "preprocess.divisor: a number is needed, found '.nan'"),
         ("preprocess.interpolation", "bilinaer", "did you mean 'bilinear'?"),
-        ("preprocess.channels", "GRAY", "preprocess.channels: 'GRAY' is not supported, it may be BGR or RGB"),
-        ("preprocess.mean", [0.1, 0.2], "preprocess.mean: one or three numbers are needed, found 2"),
+        ("preprocess.channels", "GRAY", "preprocess.channels: 'GRAY' is not supported, expected BGR or RGB"),
+        ("preprocess.mean", [0.1, 0.2], "preprocess.mean: expected one or three numbers, found 2"),
         ("preprocess.mean", [0.1, "a", 0.2], "preprocess.mean[1]: a number is needed, found 'a'"),
         ("preprocess.std", [0.1, 0, 0.2], "preprocess.std[1]: '0' is not within"),
         ("labels.classes", 0, "labels.classes: '0' is not within"),
         ("labels.names", ["a", ["b"]], "labels.names[1]: text is needed, found a list"),
         ("labels.names", {"a": 1}, "labels.names: text or a list is needed, found a mapping"),
         ("labels.background_class", "maybe", "labels.background_class: true or false is needed, found 'maybe'"),
-        ("reference", {}, "reference.source: missing, and the ONNX file cannot say it"),
-        ("reference", {"source": "s", "dataset": "d", "images": 9}, "reference: holds no figure; give top1"),
-        ("reference.source", ..., "reference.source: missing, and the ONNX file cannot say it"),
+        ("reference", {}, "reference.source: missing, and not in the ONNX file"),
+        ("reference", {"source": "s", "dataset": "d", "images": 9}, "reference: holds no figure. Give top1"),
+        ("reference.source", ..., "reference.source: missing, and not in the ONNX file"),
         ("reference.images", ..., "reference.images: missing"),
-        ("reference.top1", 0.768, "reference.top1: 0.768 looks like a fraction; give percent"),
+        ("reference.top1", 0.768, "reference.top1: 0.768 looks like a fraction. Give percent"),
         ("reference.top1", 101, "reference.top1: '101' is not within 0..100"),
         ("reference.image_pattern", "val_(", "reference.image_pattern: not a regular expression"),
-        ("task", "segmentation", "reference: published figures are read for task classification only"),
+        ("task", "segmentation", "reference: published figures are supported for task classification only"),
     ],
 )
 def test_a_bad_value_is_named(tmp_path: Path, key: str, value: Any, problem: str) -> None:
@@ -164,7 +164,7 @@ def test_a_file_of_class_names_that_is_not_there_is_named(tmp_path: Path) -> Non
 
 def test_published_figures_belong_to_classification(tmp_path: Path) -> None:
     text = "task: depth\npreprocess: {resize: 8}\nreference: {rmse: 0.3}"
-    assert "line 3: reference: published figures are read for task classification only" in error_of(tmp_path, text)
+    assert "line 3: reference: published figures are supported for task classification only" in error_of(tmp_path, text)
 
 
 def test_a_background_class_belongs_to_classification(tmp_path: Path) -> None:

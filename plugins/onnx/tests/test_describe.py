@@ -122,7 +122,7 @@ def test_quantised_operators_are_shown(tmp_path: Path) -> None:
         (LEAST + "input: {dtype: uint8}", FACTS, "my.yaml, line 2: input.dtype: uint8, but tiny.onnx takes float32"),
         (LEAST + "input: {layout: NHWC}", FACTS, "input.layout: NHWC, but tiny.onnx takes N×3×224×192"),
         (LEAST + "input: {size: 224}", FACTS, "input.size: [224, 224], but tiny.onnx takes N×3×224×192"),
-        (LEAST + "output: clas", FACTS, "output: 'clas', but tiny.onnx has class; did you mean 'class'?"),
+        (LEAST + "output: clas", FACTS, "output: 'clas', but tiny.onnx has class. Did you mean 'class'?"),
         (
             LEAST + "labels: {classes: 999}",
             FACTS,
@@ -157,16 +157,16 @@ def test_a_contradiction_names_both(tmp_path: Path, text: str, facts: OnnxFacts,
 @pytest.mark.parametrize(
     ("text", "facts", "problem"),
     [
-        ("preprocess: {resize: 256, std: 1}", FACTS, "preprocess.mean: missing, and the ONNX file cannot say it"),
+        ("preprocess: {resize: 256, std: 1}", FACTS, "preprocess.mean: missing, and not in the ONNX file"),
         ("preprocess: {resize: 256, mean: 0}", FACTS, "preprocess.std: missing"),
-        (LEAST, taking("N", "c", "h", "w"), "input.layout: missing, and tiny.onnx takes N×c×h×w; give NCHW or NHWC"),
-        (LEAST, taking("N", 3, "h", 8), "input.size: missing, and tiny.onnx leaves it open; give [height, width]"),
+        (LEAST, taking("N", "c", "h", "w"), "input.layout: missing, and tiny.onnx takes N×c×h×w. Give NCHW or NHWC"),
+        (LEAST, taking("N", 3, "h", 8), "input.size: missing, and tiny.onnx Set [height, width]"),
         (
             LEAST,
             giving(scores(7, "a"), scores(7, "b")),
-            "output: missing, and tiny.onnx has a, b; name the one to score",
+            "output: missing, and tiny.onnx has a, b. Name the one to score",
         ),
-        (LEAST, giving(scores("?")), "labels.classes: missing, and output 'class' of tiny.onnx leaves it open"),
+        (LEAST, giving(scores("?")), "labels.classes: missing, and output 'class' of tiny.onnx is dynamic"),
         (
             LEAST,
             giving(scores(1001)),
@@ -184,13 +184,13 @@ def test_what_neither_says_is_asked_for_by_key(tmp_path: Path, text: str, facts:
         (
             LEAST,
             replace(FACTS, inputs=FACTS.inputs * 2),
-            "takes 2 inputs (image, image); one image input is what porter feeds",
+            "takes 2 inputs (image, image); porter supports one image input",
         ),
         (LEAST, replace(FACTS, inputs=()), "takes 0 inputs (none)"),
-        (LEAST, taking("N", 3, 224), "input 'image' has shape N×3×224; a batch of images has four axes"),
+        (LEAST, taking("N", 3, 224), "input 'image' has shape N×3×224; a batch of images has four dimensions"),
         (LEAST, taking(), "input 'image' has shape not declared"),
-        (LEAST, taking("N", 1, 28, 28), "its input is N×1×28×28; porter makes images of 3 channels"),
-        (LEAST, taking("N", 3, 8, 8, dtype="float64"), "input 'image' is float64; porter feeds float32 or float16"),
+        (LEAST, taking("N", 1, 28, 28), "its input is N×1×28×28; porter supports images of 3 channels"),
+        (LEAST, taking("N", 3, 8, 8, dtype="float64"), "input 'image' is float64; porter supports float32 or float16"),
         (LEAST, giving(scores(10, dtype="int64")), "output 'class' is int64 N×10; task classification needs float"),
         (LEAST, giving(TensorSpec(name="class", shape=(1, 1000, 7, 7))), "output 'class' is float32 1×1000×7×7"),
         (LEAST, replace(FACTS, opset=0), "imports no operators of the default ONNX domain"),
@@ -198,7 +198,7 @@ def test_what_neither_says_is_asked_for_by_key(tmp_path: Path, text: str, facts:
         (
             LEAST + "labels: {names: [background, a, b], background_class: true}",
             giving(scores(3)),
-            "labels.names: 3 names for 2 classes; leave the background class out",
+            "labels.names: 3 names for 2 classes. Leave the background class out",
         ),
         (
             "preprocess: {resize: 200, mean: 0, std: 1}",
@@ -208,7 +208,7 @@ def test_what_neither_says_is_asked_for_by_key(tmp_path: Path, text: str, facts:
         (
             "preprocess: {resize: 256, mean: [123.7, 116.3, 103.5], std: 58}",
             FACTS,
-            "preprocess.mean: 123.7, 116.3, 103.5 lies outside 0..1, all that divisor 255 gives",
+            "preprocess.mean: 123.7, 116.3, 103.5 lies outside 0..1, the range with divisor 255 gives",
         ),
     ],
 )

@@ -105,7 +105,7 @@ def test_another_precision_than_the_files_own_is_refused(
     tmp_path: Path, write_model: WriteModel, write_photos: WritePhotos
 ) -> None:
     halved(write_model(), keep=False)
-    with pytest.raises(BadInput, match="--precision int8: the model comes in fp16 and is delivered as it is"):
+    with pytest.raises(BadInput, match="--precision int8: the model is fp16 and delivered as it is"):
         start(tmp_path, write_photos(TEN), precisions=("int8",)).everything()
 
 
@@ -120,7 +120,7 @@ def test_nodes_out_of_order_are_laid_at_the_users_file(
     path = changed(write_model(), reverse)
     with pytest.raises(BadInput) as caught:
         start(tmp_path, write_photos(TEN)).everything()
-    assert str(caught.value).startswith(f"{path}: onnx.checker refuses it: Nodes in a graph must be topologically")
+    assert str(caught.value).startswith(f"{path}: rejected by onnx.checker: Nodes in a graph must be topologically")
     assert ".part" not in str(caught.value) and "topological_sort" in str(caught.value)
 
 
@@ -216,17 +216,17 @@ def zipped(data: bytes, name: str) -> bytes:
         (lambda _: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "is a Git LFS pointer"),
         (lambda _: b"<!DOCTYPE html><title>404</title>", "is a web page, which a server sent in place of the file"),
         (lambda _: b'{"message": "Not Found"}', "is JSON text"),
-        (lambda _: b"see the README\n", "is a text file (it begins 'see the README')"),
-        (gzip.compress, "is a gzip file; decompress it first"),
-        (tar, "is a tar archive; extract the .onnx file"),
-        (lambda data: zipped(data, "model.onnx"), "is a zip archive; extract the .onnx file"),
+        (lambda _: b"see the README\n", "a text file (begins 'see the README')"),
+        (gzip.compress, "is a gzip file. Decompress it first"),
+        (tar, "is a tar archive. Extract the .onnx file"),
+        (lambda data: zipped(data, "model.onnx"), "is a zip archive. Extract the .onnx file"),
         (lambda data: zipped(data, "archive/data.pkl"), "is a PyTorch file, not an ONNX file"),
-        (lambda data: zipped(data, "model.onnx")[:-30], "is a zip archive that is damaged or cut short"),
-        (lambda data: data[: len(data) // 2], "begins as an ONNX file and does not end as one: damaged or cut short"),
+        (lambda data: zipped(data, "model.onnx")[:-30], "is a zip archive that is damaged or truncated"),
+        (lambda data: data[: len(data) // 2], "damaged or truncated ONNX file"),
         (lambda _: b"\x1c\0\0\0TFL3" + bytes(64), "is a TensorFlow Lite file"),
         (lambda _: b"\x89HDF\r\n\x1a\n" + bytes(64), "is an HDF5 file (Keras?)"),
         (lambda _: b'\x10\0\0\0\0\0\0\0{"a":{}}' + bytes(64), "is a safetensors file"),
-        (lambda _: b"\xff" * 64, "is no ONNX file"),
+        (lambda _: b"\xff" * 64, "is not an ONNX file"),
     ],
 )
 def test_what_is_no_onnx_file_is_called_what_it_is(

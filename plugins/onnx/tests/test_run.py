@@ -126,7 +126,7 @@ def test_another_file_by_checkpoint(tmp_path: Path, write_model: WriteModel, wri
     assert run.export() is ExitCode.OK
     assert (tmp_path / "out/models/onnx_other.onnx").exists()
     without = start(tmp_path, FLOAT.split("\n", 1)[1], (tmp_path / "val", tmp_path / "labels.txt"))
-    with pytest.raises(BadInput, match=r"my\.yaml: model: missing; name the \.onnx file here, or give --checkpoint"):
+    with pytest.raises(BadInput, match=r"my\.yaml: model: missing. Name the \.onnx file here, or use --checkpoint"):
         without.export()
 
 
@@ -142,8 +142,8 @@ def test_digests(tmp_path: Path, write_model: WriteModel, write_photos: WritePho
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"opset": 11}, r"--opset 11: .*tiny\.onnx has opset 13 and is delivered as it is; leave --opset out"),
-        ({"weights": "ema"}, r"--weights ema: an ONNX file holds one set of weights"),
+        ({"opset": 11}, r"--opset 11: .*tiny\.onnx has opset 13 and delivered as it is. Leave --opset out"),
+        ({"weights": "ema"}, r"--weights ema: an ONNX file has one set of weights"),
         ({"config": None}, r"model 'onnx' needs --config YAML"),
     ],
 )
@@ -213,14 +213,14 @@ def test_files_that_cannot_be_delivered(
     ("model", "problem"),
     [
         ("gone.onnx", "gone.onnx: no such file"),
-        ("''", ": model: empty; name the .onnx file, or leave the key out"),
+        ("''", ": model: empty. Name the .onnx file, or leave the key out"),
         ("nets", "nets: a folder; the ONNX file must be a file"),
-        ("my.yaml", "my.yaml: is a text file (it begins 'model: my.yaml"),
+        ("my.yaml", "my.yaml: a text file (begins 'model: my.yaml"),
         ("empty.onnx", "empty.onnx: empty, not an ONNX file"),
-        ("half.onnx", "half.onnx: begins as an ONNX file and does not end as one: damaged or cut short"),
+        ("half.onnx", "half.onnx: damaged or truncated ONNX file"),
         (
             "/dev/zero",
-            "'/dev/zero' leads out of the folder of the yaml; a .onnx file may lie elsewhere; give any other with",
+            "'/dev/zero' leads out of the folder of the yaml; a .onnx file may lie elsewhere. Give any other with",
         ),
         (r'"a\0b.onnx"', "b.onnx' leads out of the folder"),
         ("/nowhere/net.onnx", "/nowhere/net.onnx: no such file"),

@@ -120,7 +120,7 @@ def test_outputs_keep_their_names_and_order(tmp_path: Path) -> None:
 
 def test_an_output_of_another_name_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
     spec = replace(SPEC, outputs=(TensorSpec(name="class", shape=("N", 5)),))
-    with pytest.raises(BadInput, match="OpenVINO reads outputs scores, the model has class"):
+    with pytest.raises(BadInput, match="OpenVINO reads the outputs scores, the model has class"):
         Built(tmp_path, spec=spec)
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["network.onnx"]
 
@@ -216,7 +216,7 @@ def test_a_precision_that_the_cpu_lacks_is_an_error(tmp_path: Path) -> None:
     command = [sys.executable, "-c", script, str(built.out / built.artefact.path)]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     assert "porter.errors.Missing: OpenVINO computes in " in done.stderr, done.stderr
-    assert "where fp16 was asked for; give --precision with what this CPU has: fp32" in done.stderr
+    assert "where fp16 was asked for. Use --precision with what this CPU has: fp32" in done.stderr
 
 
 # --- sessions -------------------------------------------------------------------------------------------------
@@ -237,15 +237,15 @@ def test_a_session_for_one_batch_size_is_shaped_for_it(built: Built, feed: np.nd
 
 
 def test_more_threads_than_there_are_is_an_error(built: Built) -> None:
-    with pytest.raises(Missing, match=r"OpenVINO uses \d+ threads of the 4096 asked for: give --threads \d+"):
+    with pytest.raises(Missing, match=r"OpenVINO uses \d+ threads of the 4096 threads. Use --threads \d+"):
         built.open(threads=4096)
 
 
 def test_fewer_streams_than_asked_for_are_announced(built: Built, feed: np.ndarray) -> None:
-    """OpenVINO makes no more streams than there are threads; the session says so, and takes all calls the same."""
+    """OpenVINO creates at most as many streams as threads; the session says so, and takes all calls the same."""
     info = built.open(threads=1, streams=3).info
     assert (info.threads, info.streams) == (1, 1)
-    assert str(info.announced["streams"]) == "OpenVINO makes no more streams than there are threads"
+    assert str(info.announced["streams"]) == "OpenVINO creates at most as many streams as threads"
     assert built.open(threads=1, streams=1).info.announced == {}
 
 
@@ -358,12 +358,12 @@ def test_a_precision_that_one_runtime_lacks_names_the_one_that_has_it(
 ) -> None:
     run = start(tmp_path / "out", *photos, runtimes=("onnxruntime", "openvino"), precisions=("fp64",))
     with pytest.raises(
-        BadInput, match="onnxruntime offers precision fp32, int8 here, not fp64; no runtime here offers it"
+        BadInput, match="onnxruntime offers precision fp32, int8 here, not fp64; no runtime on this machine has it"
     ):
         run.everything()
     if "bf16" in OFFERED:
         run = start(tmp_path / "out", *photos, runtimes=("onnxruntime", "openvino"), precisions=("bf16",))
-        with pytest.raises(BadInput, match="not bf16; give `--runtime openvino --precision bf16`"):
+        with pytest.raises(BadInput, match=r"not bf16\. Use `--runtime openvino --precision bf16`"):
             run.everything()
 
 

@@ -19,12 +19,12 @@ FARTHEST_ROTATION = 100
 """Lines by which a list of labels may have slipped against its images."""
 _EXAMPLES = 3
 _BACKGROUND_CLASSES = 1001
-_BY_MAP = Message("see how the classes were numbered in training; `--class-map` gives each folder its class")
+_BY_MAP = Message("check how classes were numbered in training; `--class-map` sets the class of each folder")
 _BY_ORDER = Message(
-    "see how the classes were numbered in training; `--class-map` gives each folder or label its class. ImageNet's "
-    "devkit (ILSVRC2012_ID) has an order of its own, which its map_clsloc.txt translates"
+    "check how classes were numbered in training; `--class-map` sets the class of each folder or label. "
+    "ImageNet's devkit numbers (ILSVRC2012_ID) have another order; its map_clsloc.txt translates them"
 )
-_BY_NAME = Message("write each image's name beside its label, so that no order matters")
+_BY_NAME = Message("write the image name beside each label, so that the order does not matter")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,13 +74,13 @@ def _shift(answers: Integers, labels: Integers, num_classes: int) -> Iterator[Hy
     )
     if background:
         title = Message(
-            "{shift}: class 0 of the model's {classes} is a background class", shift=title, classes=num_classes
+            "{shift}: class 0 of the model's {classes} classes is background", shift=title, classes=num_classes
         )
-    remedy = Message("`--label-offset {offset}`, counted from the offset in use", offset=-offset)
+    remedy = Message("use `--label-offset {offset}` (relative to the current offset)", offset=-offset)
     changed = _within(labels + offset, num_classes)
     if _wraps(answers, labels + offset, num_classes):
-        title = Message("{shift}, and wrapped round at class {last}", shift=title, last=num_classes - 1)
-        remedy = Message("make the labels again from their source; no offset undoes what wrapped round")
+        title = Message("{shift}, wrapping around at class {last}", shift=title, last=num_classes - 1)
+        remedy = Message("regenerate the labels from their source: an offset cannot undo labels that wrap around")
         changed = (labels + offset) % num_classes
     yield Hypothesis(
         name="background" if background else "shift",
@@ -116,7 +116,7 @@ def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
 _ORDERS: tuple[tuple[Message, Callable[[str], Any]], ...] = (
     (Message("by number (2 before 10)"), _natural),
     (Message("as text (10 before 2)"), lambda name: name),
-    (Message("as text without regard to case"), lambda name: (name.casefold(), name)),
+    (Message("as text, ignoring case"), lambda name: (name.casefold(), name)),
 )
 
 
@@ -140,12 +140,12 @@ def _folder_orders(labels: Integers, num_classes: int, names: Sequence[str]) -> 
             ranks = _ranks([str(first + c) for c in range(num_classes)], lambda name: name)
             last = first + num_classes - 1
             by_model = Message(
-                "the model numbers the classes by folders {first} to {last} sorted as text (10 before 2)",
+                "the model numbers the classes by folder names sorted as text ({first} to {last}; 10 before 2)",
                 first=first,
                 last=last,
             )
             by_labels = Message(
-                "the labels number the classes by folders {first} to {last} sorted as text (10 before 2)",
+                "labels number the classes by folder names sorted as text ({first} to {last}; 10 before 2)",
                 first=first,
                 last=last,
             )
@@ -154,9 +154,7 @@ def _folder_orders(labels: Integers, num_classes: int, names: Sequence[str]) -> 
     for words, key in _ORDERS if held else ():
         table = np.full(num_classes, -1)
         table[held] = _ranks([names[c] for c in held], key)
-        tables.append(
-            (Message("the model numbers the classes by the folders' names sorted {order}", order=words), table)
-        )
+        tables.append((Message("the model numbers the classes by folder names sorted {order}", order=words), table))
     seen = {labels.tobytes()}
     for title, table in tables:
         changed = table[labels].astype(np.int64)
@@ -177,11 +175,11 @@ def _image_orders(labels: Integers, ids: Sequence[str]) -> Iterator[Hypothesis]:
     """Labels and images listed in different orders."""
     import numpy as np
 
-    orders = [(Message("the labels are listed in reverse order of the images"), labels[::-1])]
+    orders = [(Message("labels are in reverse order of the images"), labels[::-1])]
     for words, key in _ORDERS if ids else ():
         ranks = _ranks(ids, key)
-        by_labels = Message("the labels are listed in the order of the images' names sorted {order}", order=words)
-        by_answers = Message("the answers are listed in the order of the images' names sorted {order}", order=words)
+        by_labels = Message("labels are in the order of image names sorted {order}", order=words)
+        by_answers = Message("predictions are in the order of image names sorted {order}", order=words)
         orders += [(by_labels, labels[ranks]), (by_answers, _unsorted(labels, ranks))]
     seen = {labels.tobytes()}
     for title, changed in orders:
@@ -212,9 +210,9 @@ def _rotation(answers: Integers, labels: Integers) -> Iterator[Hypothesis]:
     slip = slips[int(np.argmax(hits))]
     yield Hypothesis(
         name="rotation",
-        title=Message("each label stands too low in its list, by {lines} lines", lines=slip)
+        title=Message("labels are shifted down by {lines} lines", lines=slip)
         if slip > 0
-        else Message("each label stands too high in its list, by {lines} lines", lines=-slip),
+        else Message("labels are shifted up by {lines} lines", lines=-slip),
         remedy=_BY_NAME,
         rows=np.arange(len(labels)),
         labels=np.roll(labels, -slip),
@@ -250,8 +248,9 @@ def _permutation(answers: Integers, labels: Integers, num_classes: int) -> Itera
         yield Hypothesis(
             name="permutation",
             title=Message(
-                "the labels look like another order of the same classes: images of one label get one answer, which is "
-                "another (learned on {learned} images, scored on the other {scored})",
+                "labels seem to use another numbering of the same classes: images of one label get one "
+                "prediction, but a different one (derived from {learned} images, confirmed on {scored} "
+                "others)",
                 learned=int(learning.sum()),
                 scored=len(rows),
             ),

@@ -64,9 +64,9 @@ def _reason(module: Any, slope: np.ndarray, offset: np.ndarray, told: np.ndarray
     new = np.allclose(slope, weight, rtol=CLOSE, atol=1e-6) and np.allclose(offset, bias, rtol=CLOSE, atol=CLOSE)
     plain = np.allclose(slope, 1, rtol=CLOSE) and np.allclose(offset, 0, atol=CLOSE)
     if new and not (plain and (weight != 1).any()):
-        return Message("its statistics in the graph are those of a new BatchNorm: mean 0, variance 1")
+        return Message("the graph has initial BatchNorm statistics (mean 0, variance 1)")
     if plain:
-        return Message("it is left out of the graph")
+        return Message("missing from the graph")
     usable = (np.abs(slope) > 1e-9) & (np.abs(weight) > 1e-9)
     if not usable.any():
         return ""
@@ -76,5 +76,5 @@ def _reason(module: Any, slope: np.ndarray, offset: np.ndarray, told: np.ndarray
     again = weight / np.sqrt(variance + eps) if eps > 0 else slope * np.inf
     shifted = bias - mean * again
     if eps > 0 and np.allclose(slope, again, rtol=CLOSE) and np.allclose(offset, shifted, rtol=CLOSE, atol=CLOSE):
-        return Message("its eps in the graph is {eps:.3g}, not {own:.3g}", eps=eps, own=float(module.eps))
+        return Message("eps is {eps:.3g} in the graph, should be {own:.3g}", eps=eps, own=float(module.eps))
     return ""

@@ -131,7 +131,7 @@ def told(located: Located) -> Message:
     if located.explained:
         return Message("{kind} {module}: {why}", kind=located.kind, module=name, why=located.explained)
     return Message(
-        "{kind} {module} gives another tensor than `{tensor}` (relative error {error:.3g})",
+        "{kind} {module} differs from tensor `{tensor}` (relative error {error:.3g})",
         kind=located.kind,
         module=name,
         tensor=located.tensor,

@@ -67,13 +67,13 @@ def alternatives(
 
 def as_declared() -> Change:
     """The reference pipeline of the spec itself, where the model's plugin has another one."""
-    return _change(AS_DECLARED, Message("the pipeline that the spec declares"))
+    return _change(AS_DECLARED, Message("the declared preprocessing"))
 
 
 def _ranges(spec: PreprocessSpec) -> Iterator[Change]:
     """What a grey level becomes."""
     if spec.divisor != IMAGENET["divisor"] and max(spec.mean) <= 1.0:  # said before a family that has it as well
-        yield _change("divisor", Message("divisor 255, values 0..1 before mean and std"), divisor=IMAGENET["divisor"])
+        yield _change("divisor", Message("divisor 255 (values 0..1) before mean and std"), divisor=IMAGENET["divisor"])
     colours = slice(None, None, -1 if spec.channels == "BGR" else 1)
     yield _change("unit-range", Message("values 0..1, no mean and std"), divisor=255.0, mean=ZEROS, std=ONES)
     yield _change("byte-range", Message("values 0..255, no mean and std"), divisor=1.0, mean=ZEROS, std=ONES)
@@ -86,7 +86,7 @@ def _ranges(spec: PreprocessSpec) -> Iterator[Change]:
         yield _change(name, title, **fields)
     yield _change(
         "caffe",
-        Message("Caffe's way: BGR, values 0..255 less the mean colour"),
+        Message("Caffe preprocessing: BGR, values 0..255 minus the mean colour"),
         order=(2, 1, 0),
         divisor=1.0,
         mean=CAFFE,

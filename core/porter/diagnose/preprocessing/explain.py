@@ -74,15 +74,15 @@ def explain_preprocessing(samples: Sequence[Sample], spec: PreprocessSpec) -> Pr
     blank = next((t.sample.id for t in differing if _blank(t.sample.tensor) and not _blank(t.reference)), None)
     odd: Text = ""
     if broken is not None:
-        odd = Message("the tensor of `{image}` has NaN or infinite values", image=broken)
+        odd = Message("the tensor of `{image}` contains NaN or infinite values", image=broken)
     elif shape is not None:
         odd = Message(
-            "the shape is {shape}, the spec declares {declared}",
+            "the shape is {shape}, declared is {declared}",
             shape=_shape(shape),
             declared=_shape(trials[0].reference.shape),
         )
     elif blank is not None:
-        odd = Message("the tensor of `{image}` has the same value everywhere", image=blank)
+        odd = Message("all values in the tensor of `{image}` are equal", image=blank)
     explanations = search.explanations() if differing and broken is None and blank is None else []
     return PreprocessFinding(
         images=len(trials),

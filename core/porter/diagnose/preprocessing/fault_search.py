@@ -73,7 +73,7 @@ class Search:
     def explanations(self) -> list[Explanation]:
         """The smallest sets that explain the difference, the most usual first; empty where none does."""
         if self.base.rounding_alone(self.trials):
-            only = Suspect(name="rounding", title=Message("rounding alone: the same steps computed in another order"))
+            only = Suspect(name="rounding", title=Message("rounding only: same steps, other order of computation"))
             return self._told([replace(self.base, changes=(Change(suspect=only, fields={}),))])
         beam = found = self._singles
         for trial in self._screen:
@@ -127,7 +127,7 @@ class Search:
             change = Change(suspect=Suspect(name="other-gamma", title=title), fields={"gamma": gamma})
             yield (change,), change.apply(self.base.recipe)
         if (shift := fitted_shift(self.trials, self.base.recipe)) is not None:
-            title = Message("crop shifted by {down} down and {right} right", down=shift[0], right=shift[1])
+            title = Message("crop shifted {down} pixels down and {right} pixels right", down=shift[0], right=shift[1])
             change = Change(suspect=Suspect(name="other-shift", title=title), fields={"offset": shift})
             yield (change,), change.apply(self.base.recipe)
 

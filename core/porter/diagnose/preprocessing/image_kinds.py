@@ -78,5 +78,5 @@ def only_on(kinds: Sequence[frozenset[str]], differing: Sequence[bool]) -> Text:
             return Message("only {kind} differ", kind=title)
     for name, title in KINDS.items():
         if all(name in one for one, bad in zip(kinds, differing, strict=True) if bad):
-            return Message("all that differ are {kind}, others of which agree", kind=title)
+            return Message("all differing images are {kind}, but others of that kind agree", kind=title)
     return ""

@@ -21,9 +21,7 @@ def opencv_problem() -> Message | None:
     try:
         import cv2  # noqa: F401
     except ImportError as error:  # also where a system library is missing
-        return Message(
-            "OpenCV's resize was not tried: {reason} (`pip install opencv-python-headless`)", reason=str(error)
-        )
+        return Message("OpenCV's resize was not tried: {reason}. Install opencv-python-headless", reason=str(error))
     return None
 
 

@@ -32,7 +32,7 @@ def read_user_tensors(folder: Path, ids: Sequence[str], spec: PreprocessSpec) ->
     another size, shape or type, or values that are not finite.
     """
     if not folder.is_dir():
-        raise BadInput(f"{one_line(folder)}: no such folder; --tensors takes the folder of .npy or .bin files")
+        raise BadInput(f"{one_line(folder)}: no such folder. --tensors needs a folder of .npy or .bin files")
     paths = _paths(folder, ids)
     return [_read(path, (len(spec.mean), *spec.crop)) for path in paths]
 
@@ -57,7 +57,7 @@ def _paths(folder: Path, ids: Sequence[str]) -> list[Path]:
         fitting = _fitting(folder, image_id)
         if len(fitting) > 1:
             raise BadInput(
-                f"{one_line(fitting[0])} and {fitting[1].name} both fit image {one_line(image_id)}: keep one"
+                f"{one_line(fitting[0])} and {fitting[1].name} both fit image {one_line(image_id)}. Keep one"
             )
         if fitting:
             found.append(fitting[0])
@@ -66,13 +66,13 @@ def _paths(folder: Path, ids: Sequence[str]) -> list[Path]:
     if missing:
         raise BadInput(
             f"{one_line(folder)}: {len(missing)} of {len(ids)} tensors are missing ({_first(missing)});"
-            " each is named as its image, with .npy or .bin for the suffix"
+            " each needs the name of its image with the suffix .npy or .bin"
         )
     shared = next((path for path, count in Counter(found).items() if count > 1), None)
     if shared is not None:
         images = [image_id for image_id, path in zip(ids, found, strict=True) if path == shared]
         raise BadInput(
-            f"{one_line(shared)} fits {len(images)} images ({_first(images)}); keep the folders of the images"
+            f"{one_line(shared)} fits {len(images)} images ({_first(images)}). Keep the folders of the images"
         )
     return found
 
@@ -86,7 +86,7 @@ def _read(path: Path, shape: tuple[int, int, int]) -> NDArray[np.float32]:
     except OSError as error:
         raise BadInput(f"{one_line(path)}: cannot be read: {error.strerror or one_line(error)}") from None
     if not np.isfinite(values).all():
-        raise BadInput(f"{one_line(path)}: holds NaN or infinite values; no input of a model has them")
+        raise BadInput(f"{one_line(path)}: contains NaN or infinite values")
     return values
 
 
@@ -115,7 +115,7 @@ def _read_npy(path: Path, shape: tuple[int, int, int]) -> NDArray[np.float32]:
     except Exception as error:  # the header is a Python literal: ValueError, TokenError, SyntaxError, OverflowError…
         raise BadInput(f"{one_line(path)}: not a whole .npy file of numbers: {one_line(error)}") from None
     if values.dtype.kind not in "fiu":
-        raise BadInput(f"{one_line(path)}: values of type {values.dtype}, a tensor holds float32")
+        raise BadInput(f"{one_line(path)}: values of type {values.dtype}, expected float32")
     found = values.shape
     if values.ndim == 4 and found[0] == 1:
         values = values[0]
@@ -124,7 +124,7 @@ def _read_npy(path: Path, shape: tuple[int, int, int]) -> NDArray[np.float32]:
     if values.shape == shape:
         with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused for it
             return np.array(values, np.float32, order="C")
-    raise BadInput(f"{one_line(path)}: the shape is {_text(found)}, the model takes {_text(shape)}")
+    raise BadInput(f"{one_line(path)}: shape is {_text(found)}, expected {_text(shape)}")
 
 
 def _text(shape: tuple[int, ...]) -> str:

@@ -49,7 +49,7 @@ def _channels(spec: PreprocessSpec, base: Recipe) -> Iterator[Change]:
     yield _change("bgr", instead, order=base.order[::-1])
     yield _change(
         "planes-reversed",
-        Message("BGR for RGB after normalising: planes in reverse order, each with its own mean and std"),
+        Message("channels reversed after normalisation (RGB to BGR), each with the correct mean and std"),
         flipped=True,
     )
 
@@ -64,27 +64,27 @@ def _opencv() -> Iterator[Change]:
 def _resampling(spec: PreprocessSpec) -> Iterator[Change]:
     declared_filter = spec.interpolation
     if declared_filter in _ANTIALIASED_ELSEWHERE:
-        yield _change("no-antialias", Message("resized without antialias"), method=f"plain:{declared_filter}")
+        yield _change("no-antialias", Message("resized without antialiasing"), method=f"plain:{declared_filter}")
         yield _change(
             "no-antialias-bytes",
-            Message("resized without antialias, in bytes (as OpenCV does)"),
+            Message("resized without antialiasing, in bytes (as OpenCV does)"),
             method=f"bytes:{declared_filter}",
         )
     for name in _PILLOW:
         yield _change(
             f"pillow-{name}",
-            Message("{other} for {declared} interpolation", other=name, declared=declared_filter),
+            Message("{other} interpolation instead of {declared}", other=name, declared=declared_filter),
             method=f"pillow:{name}",
         )
     if declared_filter in _ANTIALIASED_ELSEWHERE:
         yield _change(
             "half-pixel-aligned",
-            Message("resized half a pixel off: corners aligned (align_corners), without antialias"),
+            Message("resized half a pixel off (align_corners, no antialiasing)"),
             method=f"aligned:{declared_filter}",
         )
         yield _change(
             "half-pixel-asymmetric",
-            Message("resized half a pixel off: asymmetric coordinates, without antialias"),
+            Message("resized half a pixel off (asymmetric coordinates, no antialiasing)"),
             method=f"asymmetric:{declared_filter}",
         )
     yield _change("float-resize", Message("resized in float, not rounded to bytes"), method=f"float:{declared_filter}")
@@ -95,20 +95,22 @@ def _normalising(spec: PreprocessSpec) -> Iterator[Change]:
     if spec.divisor != 1:
         yield _change(
             "divisor-missing",
-            Message("not divided by {divisor:g} (0..255 for 0..1)", divisor=spec.divisor),
+            Message("not divided by {divisor:g} (input is 0..255, should be 0..1)", divisor=spec.divisor),
             divisor=1.0,
         )
         yield _change(
             "divisor-twice", Message("divided by {divisor:g} twice", divisor=spec.divisor), divisor=spec.divisor**2
         )
     else:
-        yield _change("divisor-255", Message("divided by 255 (0..1 for 0..255)"), divisor=255.0)
+        yield _change(
+            "divisor-255", Message("divided by 255 once too often (input is 0..1, should be 0..255)"), divisor=255.0
+        )
     yield _change("mean-missing", Message("mean not subtracted"), mean=zeros)
     yield _change("std-missing", Message("not divided by std"), std=ones)
     yield _change("mean-std-missing", Message("neither mean nor std applied"), mean=zeros, std=ones)
-    yield _change("half-range", Message("v / 127.5 - 1 for mean and std"), divisor=127.5, mean=ones, std=ones)
+    yield _change("half-range", Message("v / 127.5 - 1 instead of mean and std"), divisor=127.5, mean=ones, std=ones)
     if all(spec.mean):
-        yield _change("mean-std-exchanged", Message("mean and std exchanged"), mean=spec.std, std=spec.mean)
+        yield _change("mean-std-exchanged", Message("mean and std swapped"), mean=spec.std, std=spec.mean)
     yield _change(
         "mean-std-reversed", Message("mean and std in reverse channel order"), mean=spec.mean[::-1], std=spec.std[::-1]
     )
@@ -119,28 +121,30 @@ def _sizes(spec: PreprocessSpec) -> Iterator[Change]:
     wide = round(short / _MARGIN)
     yield _change("corner-floor", Message("crop corner rounded down"), corner="floor")
     yield _change("corner-ceil", Message("crop corner rounded up"), corner="ceil")
-    yield _change("corner-zero", Message("cropped at the top left corner, not in the middle"), corner="zero")
+    yield _change("corner-zero", Message("cropped at the top left corner instead of the centre"), corner="zero")
     for name, (down, right) in _SHIFTS.items():
-        title = Message("crop shifted by {down} down and {right} right", down=down, right=right)
+        title = Message("crop shifted {down} pixels down and {right} pixels right", down=down, right=right)
         yield _change(f"crop-{name}", title, offset=(down, right))
-    yield _change("exif", Message("turned by EXIF orientation"), oriented=True)
-    yield _change("squash", Message("resized straight to the crop, aspect not kept"), short=None, stretch=spec.crop)
+    yield _change("exif", Message("rotated by EXIF orientation"), oriented=True)
+    yield _change(
+        "squash", Message("resized directly to the crop size, aspect ratio not kept"), short=None, stretch=spec.crop
+    )
     yield _change(
         "squash-crop",
-        Message("resized to {size}x{size}, aspect not kept, then cropped", size=spec.resize),
+        Message("resized to {size}×{size}, aspect ratio not kept, then cropped", size=spec.resize),
         short=None,
         stretch=(spec.resize, spec.resize),
     )
     if spec.squash is not None:
-        title = Message("short side resized to {short}, aspect kept", short=spec.resize)
+        title = Message("short side resized to {short}, aspect ratio kept", short=spec.resize)
         yield _change("aspect-kept", title, short=spec.resize, stretch=None)
-    title = Message("short side resized to {short}, the crop's own size", short=short)
+    title = Message("short side resized to {short}, the crop size", short=short)
     yield _change("no-margin", title, short=short, stretch=None)
-    title = Message("short side resized to {wide}, not {declared}", wide=wide, declared=spec.resize)
+    title = Message("short side resized to {wide}, should be {declared}", wide=wide, declared=spec.resize)
     yield _change("margin", title, short=wide, stretch=None)
     yield _change("no-resize", Message("cropped without a resize"), short=None, stretch=None)
-    yield _change("long-round", Message("long side rounded to nearest, not down"), long_side="round")
-    yield _change("long-floor", Message("long side rounded down, not to nearest"), long_side="floor")
+    yield _change("long-round", Message("long side rounded to nearest, should be down"), long_side="round")
+    yield _change("long-floor", Message("long side rounded down, should be to nearest"), long_side="floor")
 
 
 def _layouts() -> Iterator[Change]:
@@ -153,13 +157,13 @@ def _letterboxes(spec: PreprocessSpec) -> Iterator[Change]:
     mean = tuple(min(255, max(0, round(value * spec.divisor))) for value in spec.mean)
     own = mean if spec.channels == "RGB" else mean[::-1]
     for name, colour in (("0", (0,) * 3), ("114", (114,) * 3), ("128", (128,) * 3), ("255", (255,) * 3), ("mean", own)):
-        title = Message("letterbox: the whole image fitted into the crop, {colour} beside it", colour=name)
+        title = Message("letterbox: the whole image fits the crop, filled with {colour}", colour=name)
         yield _change(f"letterbox-{name}", title, letterbox=colour)
 
 
 def _pictures() -> Iterator[Change]:
-    yield _change("mirrored", Message("mirrored: left and right exchanged"), mirrored="sides")
-    yield _change("upside-down", Message("upside down: top and bottom exchanged"), mirrored="upside-down")
+    yield _change("mirrored", Message("mirrored: left and right swapped"), mirrored="sides")
+    yield _change("upside-down", Message("upside down"), mirrored="upside-down")
     for gamma in (2.2, 1 / 2.2):
         yield _change(f"gamma-{gamma:.2f}", Message("gamma {gamma:.3g} applied", gamma=gamma), gamma=gamma)
 
@@ -168,8 +172,8 @@ def _roundings() -> Iterator[Change]:
     for kind in ("float16", "bfloat16"):
         yield _change(kind, Message("rounded to {type}", type=kind), rounded=kind)
     for decimals in range(4):
-        title = Message("rounded to {decimals} decimals after normalising", decimals=decimals)
+        title = Message("rounded to {decimals} decimals after normalisation", decimals=decimals)
         yield _change(f"decimals-{decimals}", title, rounded=str(decimals))
     for low, high in ((0.0, 1.0), (-1.0, 1.0)):
-        title = Message("cut to {low:g}..{high:g} after normalising", low=low, high=high)
+        title = Message("clipped to {low:g}..{high:g} after normalisation", low=low, high=high)
         yield _change(f"clipped{low:g}", title, clip=(low, high))

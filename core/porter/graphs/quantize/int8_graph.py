@@ -29,10 +29,10 @@ def float_graph(source: Path, target: Path) -> int:
     model = read_onnx(source)
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
     if opset < MIN_OPSET:
-        raise BadInput(f"{one_line(source)}: its opset is {opset}, int8 needs {MIN_OPSET} or later")
+        raise BadInput(f"{one_line(source)}: opset is {opset}, int8 needs {MIN_OPSET} or later")
     found = sorted({node.op_type for node in all_nodes(model.graph)} & QUANTISED)
     if found:
-        raise BadInput(f"{one_line(source)}: quantised already, it holds {', '.join(found)}")
+        raise BadInput(f"{one_line(source)}: already quantised, contains {', '.join(found)}")
     with quantiser(source), tempfile.TemporaryDirectory(prefix="porter-float-") as folder:
         from onnxruntime.quantization import quant_pre_process
 

@@ -23,7 +23,7 @@ class Afresh:
         path = self._folder / str(opset) / "afresh.onnx"
         if not path.exists():
             path.parent.mkdir()
-            with self._job.progress.step(f"diagnose: export afresh at opset {opset}"):
+            with self._job.progress.step(f"diagnose: export again at opset {opset}"):
                 self._job.hooks.export(self._job.loaded, ExportRequest(path=path, opset=opset))
         return path
 

@@ -82,10 +82,10 @@ def _trials(conditions: Conditions, fresh: Afresh) -> list[Found]:
     """Each trial, in the order of the data."""
     job, artefacts = conditions.job, conditions.record.artefacts
     parts = [of_record(conditions.record), recorded_verdicts(conditions), shared_buffer(conditions)]
-    with job.progress.step("diagnose: PyTorch's modules against a fresh export"):
+    with job.progress.step("diagnose: compare PyTorch modules with a new export"):
         exported = export_trial(conditions, fresh)
         parts += [reference_trial(conditions), exported]
-    with job.progress.step("diagnose: sessions under the conditions of the run"):
+    with job.progress.step("diagnose: repeat the sessions of the run"):
         for artefact in artefacts:
             tried = session_trial(conditions, artefact)
             parts.append(with_recorded(conditions, artefact, tried))
@@ -93,7 +93,7 @@ def _trials(conditions: Conditions, fresh: Afresh) -> list[Found]:
                 parts.append(same_file_trial(conditions, artefact, sound=not exported.findings))
     labelled = conditions.record.tried
     if is_the_references(conditions.record) or (labelled is not None and contradicting(labelled)):
-        with job.progress.step("diagnose: other weights through the labels"):
+        with job.progress.step("diagnose: try other weights"):
             parts.append(weights_trial(conditions))
     return [*parts, *through_labels(conditions)]
 

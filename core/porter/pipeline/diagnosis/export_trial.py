@@ -20,7 +20,7 @@ from porter.records.diagnosed import Surety
 from porter.records.message import Message, Text
 from porter.records.parity import Tolerance
 
-CORE = "core's own export"
+CORE = "porter's own export"
 ROWS = 2
 """Images that go through the hooks."""
 
@@ -34,21 +34,21 @@ def export_trial(conditions: Conditions, fresh: Afresh) -> Found:
     batched = through_file(conditions, path, tolerance, batched=True)
     if compared.passed and not batched.passed and conditions.job.spec.fixed_batch is None:
         text = Message(
-            "exporter: a batch size is baked into the graph: one image at a time is right, a batch is not ({problem})",
+            "exporter: the graph has a fixed batch size: single images are correct, a batch is not ({problem})",
             problem=_plain(batched),
         )
         return finding("exporter batch", text, conditions.command("export"), Surety.LOCATED)
     if compared.passed and compared.worst is not None:
         evidence = Message(
-            "the model exported afresh at opset {opset} is as the reference, node by node in ONNX Runtime "
-            "(max abs error {error:.3g}, allowed {allowed:.3g})",
+            "the model re-exported at opset {opset} equals the reference, node by node in ONNX Runtime "
+            "(max abs error {error:.3g}, limit {allowed:.3g})",
             opset=job.opset,
             error=compared.worst.max_abs_error,
             allowed=compared.worst.allowed,
         )
         return ruled_out(Message("the exporter"), evidence)
     if sign := weights_sign(conditions, path):
-        text = Message("exporter: the model exported afresh: {sign}", sign=sign)
+        text = Message("exporter: the re-exported model: {sign}", sign=sign)
         return finding("exporter rounded", text, conditions.command("export"), Surety.LOCATED)
     module = located(conditions, path)
     where = _against_core(conditions, fresh, path, module) or ("" if module is None else told(module))
@@ -59,13 +59,12 @@ def export_trial(conditions: Conditions, fresh: Afresh) -> Found:
 
 def _plain(compared: Compared) -> Message:
     if compared.problem:
-        return Message("exporter: the model exported afresh cannot be run: {problem}", problem=compared.problem)
+        return Message("exporter: the re-exported model fails to run: {problem}", problem=compared.problem)
     worst = compared.worst
     if worst is not None and worst.problem:
-        return Message("exporter: the model exported afresh: {problem}", problem=worst.problem)
+        return Message("exporter: the re-exported model: {problem}", problem=worst.problem)
     return Message(
-        "exporter: the model exported afresh computes otherwise than PyTorch: max abs error {error:.3g}, "
-        "allowed {allowed:.3g}",
+        "exporter: the re-exported model differs from PyTorch: max abs error {error:.3g}, limit {allowed:.3g}",
         error=None if worst is None else worst.max_abs_error,
         allowed=None if worst is None else worst.allowed,
     )
@@ -83,10 +82,10 @@ def _against_core(conditions: Conditions, fresh: Afresh, path: Path, module: Loc
         return ""
     giver = conditions.job.hooks.giver("porter_export")
     if module is not None and module.explained:
-        return Message("{giver}: core's own export is right; {difference}", giver=giver, difference=told(module))
+        return Message("{giver}: porter's own export is correct; {difference}", giver=giver, difference=told(module))
     if not (lines := difference(conditions, own, path, CORE, AFRESH)):
-        return Message("{giver} writes a graph that is wrong where core's own export is right", giver=giver)
-    return Message("{giver}: core's own export is right; {difference}", giver=giver, difference=lines[0][1])
+        return Message("{giver} writes an incorrect graph; porter's own export is correct", giver=giver)
+    return Message("{giver}: porter's own export is correct; {difference}", giver=giver, difference=lines[0][1])
 
 
 def difference(

@@ -41,12 +41,12 @@ def looked_inside(
     try:
         runtime = job.registry.runtime(artefact.runtime)
         if not runtime.probes:
-            reason = Message("runtime {runtime} gives no values inside a graph", runtime=runtime.name)
+            reason = Message("runtime {runtime} does not provide values inside the graph", runtime=runtime.name)
             return NotProbed(artefact=artefact.id, reason=reason)
         origin = made_from(job, record, artefact)
         source = source_of(job.folder, artefact, origin)
         if source is None:
-            reason = Message("the ONNX file that it was built from has changed since")
+            reason = Message("the ONNX file that it was built from has changed")
             return NotProbed(artefact=artefact.id, reason=reason)
         request = ProbeRequest(
             onnx=source,

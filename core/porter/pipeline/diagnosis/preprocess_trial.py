@@ -49,8 +49,8 @@ def shared_buffer(conditions: Conditions) -> Found:
     if not changed:
         return Found()
     text = Message(
-        "preprocessing: porter_preprocess gives other values alone than in the run, on {count} of {images} images: it "
-        "keeps a buffer, or depends on the images before",
+        "preprocessing: `porter_preprocess` gives other values for {count} of {images} images when run "
+        "alone: it shares a buffer or depends on earlier images",
         count=len(changed),
         images=len(conditions.images[:IMAGES]),
     )

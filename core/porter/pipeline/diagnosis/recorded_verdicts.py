@@ -38,9 +38,7 @@ def _weights(conditions: Conditions) -> Iterator[Found]:
     if wrong:
         yield finding("weights stated", Message("weights: {text}", text=stated[0]), export, Surety.LIKELY)
     if not against and not audit.not_compared:
-        evidence = Message(
-            "{matched} of {tensors} hold the file's values", matched=audit.matched, tensors=audit.tensors
-        )
+        evidence = Message("{matched} of {tensors} match the file", matched=audit.matched, tensors=audit.tensors)
         yield ruled_out(Message("the model's tensors"), evidence)
 
 
@@ -59,7 +57,7 @@ def _data(conditions: Conditions) -> Iterator[Found]:
     for text in against:
         yield finding("data", Message("data: {text}", text=text), evaluate, Surety.MEASURED)
     if audit is not None and not against:
-        evidence = Message("{images} images looked at, {distinct} different files", images=audit.images,
+        evidence = Message("{images} images checked, {distinct} distinct files", images=audit.images,
                            distinct=audit.distinct)  # fmt: skip
         yield ruled_out(Message("images and labels"), evidence)
 
@@ -75,7 +73,7 @@ def through_labels(conditions: Conditions) -> Iterator[Found]:
     for one, line in zip(tried.better, lines, strict=False):
         wrong = one in contradicting(tried)
         if wrong or conditions.failed:
-            text = Message("preprocessing: what is declared is not what the model was trained with: {text}", text=line)
+            text = Message("preprocessing: the declaration differs from training: {text}", text=line)
             surety = Surety.MEASURED if wrong else Surety.HINT
             yield finding("preprocessing declared", text, conditions.command("evaluate"), surety)
 

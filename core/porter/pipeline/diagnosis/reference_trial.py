@@ -31,11 +31,13 @@ def reference_poor(conditions: Conditions) -> Found:
     gate = next((one for one in record.comparisons if one.metric), None)
     metric = next((one for one in reference.metrics if gate is None or one.name == gate.metric), None)
     if reference.chance and metric is not None and metric.value >= FEW:
-        text = Message("data: too few images to tell the result from guessing: {chance}", chance=reference.chance)
+        text = Message(
+            "data: the sample is too small to distinguish the accuracy from guessing: {chance}", chance=reference.chance
+        )
         return finding("data few", text, conditions.command("evaluate"), Surety.LIKELY)
     text = Message(
-        "reference: the model as it was loaded is poor itself ({title} {value:.2f}{why}) and the artefacts answer "
-        "as it does: labels, preprocessing or weights are at fault, not an artefact",
+        "reference: the loaded model itself has low accuracy ({title} {value:.2f}%{why}) and the "
+        "artefacts agree with it. Check labels, preprocessing and weights",
         title="" if metric is None else metric.title,
         value=None if metric is None else metric.value,
         why=_why(record, reference),
@@ -48,13 +50,13 @@ def artefacts_sound(conditions: Conditions) -> Found:
     compared = [one for one in conditions.record.evaluations if one.changes is not None]
     if not compared or any(one.changes is not None and one.changes.flipped for one in compared):
         return Found()
-    evidence = Message("answers of {names} as the reference's on {images} images",
+    evidence = Message("predictions of {names} equal the reference's on {images} images",
                        names=tuple(one.name for one in compared), images=compared[0].listed)  # fmt: skip
-    return ruled_out(Message("the artefacts' answers"), evidence)
+    return ruled_out(Message("the artefacts' predictions"), evidence)
 
 
 def _why(record: RunRecord, reference: Evaluation) -> Text:
     published = next((one for one in record.comparisons if one.against == "published" and one.passed is False), None)
     if published is not None and published.baseline is not None:
-        return Message(", published {baseline:.2f}", baseline=published.baseline)
+        return Message(", published {baseline:.2f}%", baseline=published.baseline)
     return Message("; {chance}", chance=reference.chance) if reference.chance else ""

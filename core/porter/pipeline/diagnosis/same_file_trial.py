@@ -41,7 +41,7 @@ def same_file_trial(conditions: Conditions, artefact: Artefact, *, sound: bool) 
         error = None if ours.worst is None else ours.worst.max_abs_error
         evidence = Message("{artefact}: max abs error {error:.3g} on {count} images", artefact=artefact.id, error=error,
                            count=len(conditions.truth[:4]))  # fmt: skip
-        return ruled_out(Message("the numbers of {artefact}", artefact=artefact.id), evidence)
+        return ruled_out(Message("the values of {artefact}", artefact=artefact.id), evidence)
     return _blamed(conditions, artefact, source, ours, plain, sound=sound)
 
 
@@ -77,18 +77,18 @@ def _blamed(
         surety = Surety.LOCATED if sign or built or (module is not None and module.explained) else Surety.MEASURED
         return finding("model rounded" if sign else "model module", text, conditions.command("export"), surety)
     error = "" if ours.worst is None else ours.worst.problem or Message(
-        "max abs error {error:.3g}, allowed {allowed:.3g}", error=ours.worst.max_abs_error, allowed=ours.worst.allowed
+        "max abs error {error:.3g}, limit {allowed:.3g}", error=ours.worst.max_abs_error, allowed=ours.worst.allowed
     )  # fmt: skip
     if artefact.runtime == "onnxruntime":
         text = Message(
-            "runtime: {artefact}: ONNX Runtime's optimisations are at fault: the same file node by node is right, "
-            "optimised it is not ({error})",
+            "runtime: {artefact}: ONNX Runtime's graph optimisation is at fault: the same file is "
+            "correct node by node, incorrect when optimised ({error})",
             artefact=artefact.id,
             error=error or ours.problem,
         )
         return finding("runtime optimised", text, conditions.command("verify"), Surety.LOCATED)
     text = Message(
-        "runtime: {artefact} computes otherwise than ONNX Runtime does from the same file, which is right ({error})",
+        "runtime: {artefact} differs from ONNX Runtime, which is correct with the same file ({error})",
         artefact=artefact.id,
         error=error or ours.problem,
     )
@@ -106,7 +106,7 @@ def _not_the_export(conditions: Conditions, source: Path) -> Text:
     lines = difference(conditions, conditions.job.folder / export.path, source, export.path, source.name)
     files = [line for kind, line in lines if kind is LineKind.FILE]
     return (
-        Message("it was not built from the file that was exported, or is stale: {difference}", difference=files[0])
+        Message("it was not built from the exported file, or is outdated: {difference}", difference=files[0])
         if files
         else ""
     )

@@ -37,9 +37,9 @@ def reference_trial(conditions: Conditions) -> Found:
     trials = SessionTrials(conditions.call(conditions.job.reference, []), conditions.arrays, ruler)
     size = conditions.job.request.evaluation_batch
     if (fault := trials.batches(size)) is None:
-        return ruled_out(Message("the reference's batches"), Message("rows equal at batch 1 and {size}", size=size))
+        return ruled_out(Message("the reference's batches"), Message("samples equal at batch 1 and {size}", size=size))
     text = Message(
-        "reference: the model as it was loaded: {fault} ({wrong} of {rows} rows at batch {size})",
+        "reference: the loaded model: {fault} ({wrong} of {rows} samples at batch {size})",
         fault=fault.title,
         wrong=fault.wrong,
         rows=fault.rows,
@@ -56,7 +56,7 @@ def session_trial(conditions: Conditions, artefact: Artefact) -> Found:
     try:
         return _Trial(conditions, artefact).found()
     except PorterError as error:
-        text = Message("runtime: {artefact} cannot be run: {problem}", artefact=artefact.id, problem=str(error))
+        text = Message("runtime: {artefact} fails to run: {problem}", artefact=artefact.id, problem=str(error))
         return finding("runtime open", text, conditions.command("verify"), Surety.LOCATED)
 
 
@@ -90,7 +90,7 @@ class _Trial:
             if (blamed := self._as_scored(session, few)) is not None:
                 return blamed
         evidence = Message(
-            "rows equal one at a time and at batch {sizes}, with 1 thread and with {threads} in {streams} streams",
+            "samples equal one at a time and at batch {sizes}, with 1 thread and with {threads} in {streams} streams",
             sizes=tuple(map(str, self._sizes)),
             threads=info.threads or 1,
             streams=info.streams,
@@ -145,16 +145,16 @@ class _Trial:
                 trials = SessionTrials(self._call(session), self._all.arrays[:SINGLES], self._ruler)
                 if trials.wrong_alone():
                     return self._blamed(*name, wrong, rows)
-        kept = Message("what it kept of an earlier session in the cache is stale: compiled anew it is right")
+        kept = Message("its compiled cache of an earlier session is outdated: correct when compiled again")
         return self._blamed("stale-file", kept, wrong, rows)
 
     @staticmethod
     def _settings(threads: int, streams: int) -> Iterator[tuple[tuple[str, Message], tuple[int, int]]]:
         if threads > 1:
-            title = Message("it is right with 1 thread and wrong with {threads}", threads=threads)
+            title = Message("correct with 1 thread, wrong with {threads}", threads=threads)
             yield ("more-threads", title), (threads, 1)
         if streams > 1:
-            title = Message("it is right with 1 stream and wrong with {streams}", streams=streams)
+            title = Message("correct with 1 stream, wrong with {streams}", streams=streams)
             yield ("more-streams", title), (threads, streams)
 
     def _told(self, fault: SessionFault, info: SessionInfo) -> Found:
@@ -166,7 +166,7 @@ class _Trial:
 
     def _blamed(self, name: str, title: Text, wrong: int, rows: int, where: Text = "", size: int = 1) -> Found:
         text = Message(
-            "runtime: {artefact}: {fault} ({wrong} of {rows} rows wrong; batch {size})",
+            "runtime: {artefact}: {fault} ({wrong} of {rows} samples wrong; batch {size})",
             artefact=self._artefact.id,
             fault=title,
             wrong=wrong,
@@ -175,7 +175,7 @@ class _Trial:
         )
         if where:
             text = Message(
-                "runtime: {artefact}: {fault} ({wrong} of {rows} rows wrong; batch {size}, {where})",
+                "runtime: {artefact}: {fault} ({wrong} of {rows} samples wrong; batch {size}, {where})",
                 artefact=self._artefact.id,
                 fault=title,
                 wrong=wrong,

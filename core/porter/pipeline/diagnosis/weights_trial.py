@@ -62,12 +62,9 @@ def _new_statistics(conditions: Conditions, module: Any) -> Found:
     if not count:
         return Found()
     if not named:
-        return ruled_out(
-            Message("BatchNorm statistics"), Message("none of {count} is as a new one has them", count=count)
-        )
+        return ruled_out(Message("BatchNorm statistics"), Message("none of {count} has initial values", count=count))
     text = Message(
-        "weights: the statistics of {named} of {count} BatchNorms are those of a new one, mean 0 and variance 1 "
-        "(first: {first})",
+        "weights: {named} of {count} BatchNorms have initial statistics, mean 0 and variance 1 (first: {first})",
         named=len(named),
         count=count,
         first=named[0] or Message("the model itself"),
@@ -79,7 +76,7 @@ def _alternatives(job: Job, module: Any) -> Iterator[_Alternative]:
     report = job.loaded.report
     for name in report.weights_offered:
         if name != report.weights:
-            title = Message("{name} of the checkpoint in place of {used}", name=name, used=report.weights)
+            title = Message("{name} of the checkpoint instead of {used}", name=name, used=report.weights)
             yield _Alternative(
                 cause="weights set",
                 title=title,
@@ -89,7 +86,7 @@ def _alternatives(job: Job, module: Any) -> Iterator[_Alternative]:
     own = sorted({float(one.eps) for _, one in norms(module)}) if module is not None else []
     for eps in EPS if own and job.loaded.reference is None else ():
         if own != [eps]:
-            title = Message("BatchNorm eps {eps:g} in place of {own}", eps=eps, own=tuple(f"{one:g}" for one in own))
+            title = Message("BatchNorm eps {eps:g} instead of {own}", eps=eps, own=tuple(f"{one:g}" for one in own))
             yield _Alternative(cause="weights eps", title=title, option="", session=partial(_WithEps, job, module, eps))
 
 
@@ -104,13 +101,13 @@ def _tried(
     worse = sum(b < a for a, b in zip(declared, scores, strict=True))
     figures = {"new": 100 * sum(scores) / len(scores), "now": 100 * sum(declared) / len(scores), "count": len(scores)}
     if better > worse and tried * mcnemar_exact(better, worse) <= SIGNIFICANCE:
-        text = Message("weights: with {change}: {new:.2f} instead of {now:.2f} percent on {count} images",
+        text = Message("weights: with {change}, accuracy is {new:.2f}% instead of {now:.2f}% on {count} images",
                        change=one.title, **figures)  # fmt: skip
         other = conditions.record.tried
         best = max((found.value for found in other.better), default=0.0) if other is not None else 0.0
         surety = Surety.MEASURED if figures["new"] >= best else Surety.LIKELY  # the better of two explanations
         return finding(one.cause, text, conditions.command("export") + one.option, surety)
-    evidence: Text = Message("{new:.2f} instead of {now:.2f} percent on {count} images", **figures)
+    evidence: Text = Message("{new:.2f}% instead of {now:.2f}% on {count} images", **figures)
     return ruled_out(one.title, evidence)
 
 

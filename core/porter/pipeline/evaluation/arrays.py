@@ -127,19 +127,22 @@ class ArrayFolder:
         entries = read_index(self.folder).entries
         ids = [item.id for item in self.manifest.items]
         if [entry.id for entry in entries] != ids:
-            raise BadInput(f"{self.folder}: its index lists other images than the manifest; make it again")
+            raise BadInput(f"{self.folder}: its index lists other images than the data. Run `porter preprocess` again")
         missing = [e.id for n, e in enumerate(entries) if not e.reason and not (self.folder / name_of(n)).exists()]
         if missing:
             some = ", ".join(one_line(name) for name in missing[:NAMES_SHOWN])
             more = f" and {len(missing) - NAMES_SHOWN} more" if len(missing) > NAMES_SHOWN else ""
             raise BadInput(
-                f"{self.folder}: {len(missing)} of {len(entries)} files are gone, those of {some}{more}; make it again"
+                f"{self.folder}: {len(missing)} of {len(entries)} files are missing ({some}{more}). Run "
+                "`porter preprocess` again"
             )
         for number, entry in enumerate(entries[start:], start):
             # Of an image that changed, an array would score what it no longer shows.
             if entry.digest and self._store.digest_or_empty(entry.id) != entry.digest:
                 name = self._store.name(entry.id)
-                raise BadInput(f"{one_line(name)}: changed since {self.folder} was made from it; make that again")
+                raise BadInput(
+                    f"{one_line(name)}: changed after {self.folder} was written. Run `porter preprocess` again"
+                )
             yield number, entry, None if entry.reason else self._load(number, entry)
 
     def _holds(self, number: int, entry: Entry) -> bool:
@@ -166,7 +169,7 @@ class ArrayFolder:
                 return {name: archive[name] for name in archive.files}
         except Exception as error:  # zipfile, zlib and numpy each raise their own for a damaged file
             raise BadInput(
-                f"{path}: damaged ({type(error).__name__}: {one_line(error)}); make {self.folder} again"
+                f"{path}: damaged ({type(error).__name__}: {one_line(error)}). Run `porter preprocess` again"
             ) from None
 
 
@@ -183,14 +186,14 @@ def read_index(folder: Path) -> Index:
             lines = lines_of(stream)
             head = value_of(next(lines, b""), Head)
             if head is None:
-                raise BadInput(f"{path}: not an index; delete {folder}")
+                raise BadInput(f"{path}: not an index. Delete {folder}")
             for line in lines:
                 entry = value_of(line, Entry)
                 if entry is None:
                     break
                 entries.append(entry)
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}; delete {folder}") from None
+        raise BadInput(f"{path}: cannot be read: {error.strerror}. Delete {folder}") from None
     return Index(key=head.key, settings=head.settings, entries=tuple(entries))
 
 

@@ -103,7 +103,7 @@ def evaluate(work: Work, executor: EvaluationExecutor, sink: Sink, *, reference:
             if audit is not None:
                 audit.take(batch)
     if scored is None:
-        raise PluginError(f"{subject.name}: none of {len(job.data.items)} images came out; nothing was scored")
+        raise PluginError(f"{subject.name}: none of {len(job.data.items)} images have outputs; nothing was scored")
     scored.require_all()
     evaluation = _evaluation(job, subject, scored, answering, reference)
     if isinstance(outputs, ArtefactPass) and work.bound is not None:

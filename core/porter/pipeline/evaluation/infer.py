@@ -64,7 +64,7 @@ def _checked(outputs: Mapping[str, np.ndarray], rows: int, session: Session) -> 
         have = values.shape[0] if values.ndim else 1
         if have != rows:
             raise BadInput(
-                f"{session.info.runtime}: {rows} images in, output {name!r} has {have} rows: "
-                "a batch size is baked into the model"
+                f"{session.info.runtime}: {rows} images in, but output {name!r} has {have} rows: "
+                "the model has a fixed batch size"
             )
     return dict(outputs)

@@ -92,9 +92,7 @@ class ArtefactPass:
     def _references(self, batch: JudgedBatch) -> list[Traces]:
         found = [self._file.read() for _ in batch.images]
         if any(one is None for one in found):
-            raise BadInput(
-                f"{self._file.path}: damaged while it was read; start the same command again, it makes the file anew"
-            )
+            raise BadInput(f"{self._file.path}: damaged while it was read. Repeat the command, which writes it again")
         return [one for one in found if one is not None]
 
     def _note(self, batch: JudgedBatch, references: list[Traces]) -> None:

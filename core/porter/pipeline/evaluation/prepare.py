@@ -188,6 +188,6 @@ def _check(ready: Prepared, shape: tuple[int, ...] | None, job: Job) -> tuple[in
     if found.dtype != "float32" or found.ndim != 3 or shape not in (None, found.shape):
         raise PluginError(
             f"plugin {job.hooks.plugin!r}: porter_preprocess gave {found.dtype} {'×'.join(map(str, found.shape))}, "
-            f"it must give float32 {'×'.join(map(str, shape)) if shape else 'C×H×W'}"
+            f"must give float32 {'×'.join(map(str, shape)) if shape else 'C×H×W'}"
         )
     return tuple(found.shape)

@@ -68,7 +68,9 @@ class Scoring:
     def require_all(self) -> None:
         """Raise `PluginError` unless every item of the manifest was scored."""
         if self.seen != len(self.data.items):
-            raise PluginError(f"{self.name}: {self.seen} of {len(self.data.items)} images came out; nothing was scored")
+            raise PluginError(
+                f"{self.name}: {self.seen} of {len(self.data.items)} images have outputs; nothing was scored"
+            )
 
     def _count(self, image: Judged) -> None:
         item, task = self.data.items[self.seen], self._task

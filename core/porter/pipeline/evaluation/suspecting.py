@@ -57,7 +57,7 @@ def _tried(job: Job, record: RunRecord, reference: Pass) -> Tried | None:
 def _named(gate: Metric, scores: Sequence[float]) -> Text:
     """What the mean score of an image is called: the gate's metric, where it is that."""
     same = abs(gate.value - 100 * sum(scores) / len(scores)) < ROUNDING
-    return gate.title if same else Message("mean score of an image")
+    return gate.title if same else Message("mean score per image")
 
 
 def _poor(job: Job, reference: Pass, gate: Metric) -> bool:

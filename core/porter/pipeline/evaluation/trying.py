@@ -79,9 +79,9 @@ def try_alternatives(
     least = fewest(len(changes))
     tried = Tried(alternatives=len(changes), images=0, metric=metric, poor=poor)
     if sum(_wrong(score) for score in scores) < least:
-        return replace(tried, reason=Message("fewer than {count} answers are wrong", count=least))
+        return replace(tried, reason=Message("fewer than {count} predictions are wrong", count=least))
     rendered = Rendered(data, scores)
-    with data.job.progress.step("try other preprocessing against the labels"):
+    with data.job.progress.step("try other preprocessing"):
         better = _deepened(rendered, asked, race(rendered, asked, close=poor), close=poor)
     return replace(tried, images=len(rendered.places), better=better)
 

@@ -13,7 +13,7 @@ SHOWN = 3
 """Items that a reason names."""
 MOST = 20
 """Reasons that are kept apart; what is left is counted as one."""
-OTHERS = "other reasons, which predictions.csv tells by the image"
+OTHERS = "other reasons, listed in predictions.csv"
 
 
 class Reasons:

@@ -44,7 +44,7 @@ def write_outputs(job: Job, sources: Sources, subject: Subject) -> None:
 
 def _say(job: Job, kept: int, advance: Advance) -> None:
     if kept:
-        job.progress.note(f"kept from an earlier command: {kept} of {len(job.data.items)} images")
+        job.progress.note(f"reused from an earlier command: {kept} of {len(job.data.items)} images")
     advance(kept)
 
 

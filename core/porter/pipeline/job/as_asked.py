@@ -36,7 +36,7 @@ class Difference:
     """In words, after "says that its session"."""
 
     def __str__(self) -> str:
-        return f"{self.field}: was asked for {self.asked} and says that its session {self.found}"
+        return f"{self.field}: requested {self.asked}, but its session {self.found}"
 
 
 def require_as_asked(request: OpenRequest, info: SessionInfo, *, at_most: bool = False) -> None:
@@ -48,7 +48,7 @@ def require_as_asked(request: OpenRequest, info: SessionInfo, *, at_most: bool =
         if one.field in info.announced or (at_most and one.field == "streams" and info.streams < request.streams):
             continue
         name = request.artefact.runtime
-        raise NotAsAsked(f"runtime {one_line(name)} was asked for {one.asked} and says that its session {one.found}")
+        raise NotAsAsked(f"runtime {one_line(name)} requested {one.asked}, but its session {one.found}")
 
 
 def differences(request: OpenRequest, info: SessionInfo) -> Iterator[Difference]:

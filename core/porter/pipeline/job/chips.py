@@ -15,14 +15,14 @@ def require_chips_known(given: Sequence[str], runtimes: Sequence[Runtime]) -> No
         name, chip = _parted(text)
         if name and name not in names:
             raise BadInput(
-                f"--target {one_line(text)}: this run does not use runtime {one_line(name)!r}, it uses "
+                f"--target {one_line(text)}: this run does not use runtime {one_line(name)!r}. Runtimes: "
                 f"{', '.join(names)}{did_you_mean(name, names)}"
             )
         if not chip or text.startswith("="):
             raise BadInput(f"--target {one_line(text)}: not [RUNTIME=]NAME")
         if name in seen:
             whose = f"runtime {name}" if name else "every runtime"
-            raise BadInput(f"--target {one_line(text)}: a second chip for {whose}; give one")
+            raise BadInput(f"--target {one_line(text)}: a second chip for {whose}. Use one")
         seen.add(name)
 
 
@@ -32,7 +32,7 @@ def require_chips_used(given: Sequence[str], built_for: Mapping[str, str | None]
         name, _ = _parted(text)
         asked = {one: chip for one, chip in built_for.items() if name in ("", one)}
         if asked and not any(asked.values()):
-            raise BadInput(f"--target {one_line(text)}: {', '.join(asked)} is not built for a chip; leave it out")
+            raise BadInput(f"--target {one_line(text)}: {', '.join(asked)} has no chip to choose. Omit the option")
 
 
 def _parted(text: str) -> tuple[str, str]:

@@ -55,9 +55,9 @@ def resolve_files(request: RunRequest, offer: ModelOffer) -> JobFiles:
             given = replace(given, data=None if shipped.data is None else str(shipped.data), labels=shipped.labels)
             roles += [role for role in ("data", "labels") if getattr(shipped, role) is not None]
     if given.labels is not None and given.data is None:
-        raise BadInput(f"--labels {request.labels}: give --data DIR as well")
+        raise BadInput(f"--labels {request.labels}. Use --data DIR as well")
     if offer.needs_checkpoint and given.checkpoint is None:
-        raise BadInput(f"model {offer.name!r} needs --checkpoint FILE beside --config {request.config}")
+        raise BadInput(f"model {offer.name!r} needs --checkpoint FILE with --config {request.config}")
     return replace(given, shipped=frozenset(roles))
 
 

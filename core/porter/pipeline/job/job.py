@@ -29,7 +29,7 @@ from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec
 
 DEFAULT_OPSET = 11
-ONLY_TOGETHER = " (the shipped images go only with the shipped model)"
+ONLY_TOGETHER = " (the shipped images belong to the shipped model)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +160,8 @@ class Job:
         usable = machine.usable_threads()
         if self.request.threads is not None and self.request.threads > usable:
             raise BadInput(
-                f"--threads {self.request.threads}: this process may use {usable} "
-                f"processor{'s' if usable > 1 else ''}; more threads would only hold each other up"
+                f"--threads {self.request.threads}: only {usable} "
+                f"CPU{'s are' if usable > 1 else ' is'} available. Use --threads {usable} or fewer"
             )
         return self.request.threads or usable
 
@@ -222,7 +222,7 @@ def _asked_for(job: Job) -> Dataset:
     files = job.files
     if files.data is None:
         only = "" if job.offer.shipped is None or job.offer.shipped.data is None else ONLY_TOGETHER
-        raise BadInput(f"no images: give --data DIR and --labels FILE{only}")
+        raise BadInput(f"no images. Use --data DIR and --labels FILE{only}")
     keep_apart = job.request.calibration_images if _keeps_apart(job) else 0
     manifest = job.task.manifest(
         DataRequest(
@@ -236,7 +236,7 @@ def _asked_for(job: Job) -> Dataset:
         )
     )
     if keep_apart and not manifest.kept_apart:
-        raise BadInput(f"task {job.task.name!r} keeps no images apart to calibrate int8 on: give --calibration DIR")
+        raise BadInput(f"task {job.task.name!r} cannot reserve calibration images. Use --calibration DIR")
     return Dataset(job, manifest)
 
 

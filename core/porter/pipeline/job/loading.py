@@ -50,8 +50,8 @@ def reference_of(loaded: Loaded, spec: ModelSpec, plugin: str, threads: int) -> 
     info = session_info(session, plugin, "the reference")
     if info.threads not in (None, threads) and "threads" not in info.announced:
         raise PluginError(
-            f"plugin {plugin!r}: the session of the reference was asked for {threads} threads "
-            f"(LoadRequest.threads) and says that it uses {info.threads}"
+            f"plugin {plugin!r}: the session of the reference was requested with {threads} threads "
+            f"(LoadRequest.threads) but uses {info.threads}"
         )
     return session
 

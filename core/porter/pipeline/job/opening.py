@@ -28,7 +28,7 @@ def build_artefact(job: Job, runtime: Runtime, request: BuildRequest) -> Artefac
     except (Exception, SystemExit) as error:
         raise_as_plugin_error(error, plugin, what)
     if not isinstance(artefact, Artefact):
-        raise PluginError(f"plugin {plugin!r}: {what} returned {type(artefact).__name__}, it must return Artefact")
+        raise PluginError(f"plugin {plugin!r}: {what} returned {type(artefact).__name__}, must return Artefact")
     if (artefact.runtime, artefact.precision) != (runtime.name, request.precision):
         made = one_line(f"{artefact.runtime} {artefact.precision}")
         raise PluginError(f"plugin {plugin!r}: {what} at {request.precision} made an artefact of {made}")
@@ -39,7 +39,7 @@ def require_built(job: Job, artefact: Artefact) -> None:
     """Raise `BadInput` where a file of the artefact is gone, or is not what this run built."""
     for name in changed(job.folder, artefact.files):
         file_digest(job.folder / name)  # raises where it is gone
-        raise BadInput(f"{job.folder / name}: its content is not what this run built; export it again")
+        raise BadInput(f"{job.folder / name}: changed after this run built it. Run `porter export` again")
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def open_artefact(
     except (Exception, SystemExit) as error:
         raise_as_plugin_error(error, plugin, what)
     if not isinstance(session, Session):
-        raise PluginError(f"plugin {plugin!r}: {what} returned {type(session).__name__}, it must return a Session")
+        raise PluginError(f"plugin {plugin!r}: {what} returned {type(session).__name__}, must return a Session")
     try:
         require_as_asked(request, session_info(session, plugin, f"runtime {runtime.name!r}"), at_most=at_most)
     except BaseException:

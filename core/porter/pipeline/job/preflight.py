@@ -51,6 +51,6 @@ def _require_memory(job: Job) -> None:
     for option, batch in wanted.items():
         if free is not None and batch * image > free:
             raise BadInput(
-                f"{option} {batch}: such a batch takes {batch * image / 2**30:.1f} GiB before the model is run, "
-                f"and {free / 2**30:.1f} GiB of memory are free; give a smaller one"
+                f"{option} {batch}: the input alone needs {batch * image / 2**30:.1f} GiB, "
+                f"{free / 2**30:.1f} GiB are free. Use a smaller batch"
             )

@@ -28,10 +28,12 @@ def require_known(given: Sequence[str], runtimes: Sequence[Runtime]) -> None:
     for text in given:
         name, key, _ = parted(text)
         if first.setdefault((name, key), text) != text:
-            raise BadInput(f"--option {one_line(text)}: given before as {one_line(first[name, key])}; give it once")
+            raise BadInput(
+                f"--option {one_line(text)}: given twice, first as {one_line(first[name, key])}. Give it once"
+            )
         if name not in names:
             raise BadInput(
-                f"--option {one_line(text)}: this run does not use runtime {one_line(name)!r}, it uses "
+                f"--option {one_line(text)}: this run does not use runtime {one_line(name)!r}. Runtimes: "
                 f"{', '.join(names)}{did_you_mean(name, names)}"
             )
         _declared(text, names[name], key)
@@ -49,7 +51,7 @@ def parted(text: str) -> tuple[str, str, str]:
 def _declared(text: str, runtime: Runtime, key: str) -> RuntimeOption:
     known = {option.name: option for option in runtime.options}
     if key not in known:
-        listed = f"it has {', '.join(known)}" if known else "it has none"
+        listed = f"available: {', '.join(known)}" if known else "available: none"
         raise BadInput(
             f"--option {one_line(text)}: runtime {runtime.name} has no option {one_line(key)!r}, "
             f"{listed}{did_you_mean(key, known)}"
@@ -65,8 +67,8 @@ def _value(text: str, value: str, option: RuntimeOption) -> OptionValue:
             raise ValueError
     except (KeyError, ValueError):
         wanted = {bool: "true or false", int: "a whole number", float: "a finite number"}.get(kind, "a text")
-        raise BadInput(f"--option {one_line(text)}: {option.name} takes {wanted}") from None
+        raise BadInput(f"--option {one_line(text)}: {option.name} must be {wanted}") from None
     if option.choices and found not in option.choices:
         listed = ", ".join(map(str, option.choices))
-        raise BadInput(f"--option {one_line(text)}: {option.name} takes one of {listed}")
+        raise BadInput(f"--option {one_line(text)}: {option.name} must be one of {listed}")
     return found

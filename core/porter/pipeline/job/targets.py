@@ -49,7 +49,7 @@ def targets_of(request: RunRequest, registry: Registry, spec: ModelSpec) -> Targ
     obstacle = int8_obstacle(spec)
     if request.is_auto:
         if request.precisions != ("auto",):
-            raise BadInput("--precision auto tries every precision: give it alone")
+            raise BadInput("--precision auto tries every data type. Use it alone")
         return _parted(_everything(request, registry, spec, obstacle), registry)
     pairs = _named(request, registry, spec)
     if obstacle and any(takes_int8_graph(*pair, spec) for pair in pairs):
@@ -88,8 +88,8 @@ def int8_obstacle(spec: ModelSpec) -> str:
     """Why the model cannot be quantised, in words; empty where it can."""
     if spec.opset is not None and spec.opset < MIN_OPSET:
         return (
-            f"the model comes as ONNX of opset {spec.opset}, int8 needs {MIN_OPSET} or later; "
-            "export it again at a later opset"
+            f"the model is ONNX of opset {spec.opset}, int8 needs {MIN_OPSET} or later. "
+            "Export it again at a later opset"
         )
     return ""
 
@@ -116,7 +116,7 @@ def _everything(request: RunRequest, registry: Registry, spec: ModelSpec, obstac
             else:
                 pairs.append((runtime, precision))
     if not pairs:
-        raise BadInput(f"--precision auto: nothing can be tried: {'; '.join(one.reason for one in untried)}")
+        raise BadInput(f"--precision auto: no candidate can be tried: {'; '.join(one.reason for one in untried)}")
     return Targets(pairs=tuple(pairs), untried=tuple(untried))
 
 
@@ -127,8 +127,8 @@ def _named(request: RunRequest, registry: Registry, spec: ModelSpec) -> tuple[tu
     if spec.precision != FP32:
         if named and asked != (spec.precision,):
             raise BadInput(
-                f"--precision {', '.join(map(one_line, asked))}: the model comes in {spec.precision} and is delivered "
-                "as it is; leave --precision out"
+                f"--precision {', '.join(map(one_line, asked))}: the model is {spec.precision} and delivered "
+                "as it is. Omit --precision"
             )
         asked = (spec.precision,)
     for runtime in runtimes:
@@ -155,14 +155,14 @@ def _of_file(runtime: Runtime, offered: Sequence[str], spec: ModelSpec) -> list[
 def _not_offered(runtime: Runtime, precision: str, registry: Registry) -> BadInput:
     """That a runtime lacks a precision, with the runtimes that have it."""
     if not precision:
-        return BadInput("--precision: empty; name a precision, e.g. fp32")
+        return BadInput("--precision: empty. Name a data type, e.g. fp32")
     status = registry.status(runtime.name)
     offers = {name: registry.status(name).precisions for name in sorted(registry.runtimes())}
     others = [f"`--runtime {name} --precision {precision}`" for name, known in offers.items() if precision in known]
     known = {*PRECISIONS, "auto", *(one for names in offers.values() for one in names)}
     near = "" if precision in known else did_you_mean(precision, known)
-    way_out = f"give {' or '.join(others)}" if others else f"no runtime here offers it{near}"
+    way_out = f"use {' or '.join(others)}" if others else f"no runtime on this machine has it{near}"
     return BadInput(
-        f"runtime {runtime.name} offers precision {', '.join(status.precisions)} here, not {one_line(precision)}; "
+        f"{runtime.name} has no {one_line(precision)} on this machine (available: {', '.join(status.precisions)}); "
         f"{way_out}"
     )

@@ -27,18 +27,19 @@ def weights_causes(record: RunRecord) -> tuple[Text, ...]:
     if audit is not None and audit.asked is not None:
         cause = Message("choose the set of weights with `--weights`")
     elif audit is not None and audit.homeless and not audit.strangers:
-        cause = Message("the checkpoint belongs to another variant: give the config of that one")
+        cause = Message("the checkpoint belongs to another variant: use the config of that variant")
     elif audit is not None and audit.strangers:
         cause = Message(
-            "the plugin's `porter_load` changes or leaves out weights; what it computes, `LoadReport.derived` declares"
+            "the plugin's `porter_load` changes or omits weights; computed tensors must be declared in "
+            "`LoadReport.derived`"
         )
     elif audit is not None and any(one.fails for one in audit.suspicions):
-        cause = Message("the checkpoint itself is damaged or not trained: take another one, or other weights of it")
+        cause = Message("the checkpoint is damaged or untrained: use another one, or other weights in it")
     else:
-        cause = Message("the checkpoint belongs to another config, or its entries were renamed: compare their names")
+        cause = Message("the checkpoint belongs to another config, or its entries were renamed: compare the names")
     return (
         cause,
-        Message("once that is mended, load it again: `{command}`", command=command_of(record, "export")),
+        Message("after fixing it, load the weights again: `{command}`", command=command_of(record, "export")),
     )
 
 
@@ -72,15 +73,15 @@ def parity_causes(record: RunRecord) -> tuple[Text, ...]:
         )
     if any(parity.precision is not None and parity.precision.contradictions for parity in failed):
         causes.append(
-            Message("the artefact does not have the precision that it claims: build it again, or ask for what it has")
+            Message("the artefact does not have the claimed data type: build it again, or request the type that it has")
         )
     if any(_at_one_batch(parity) for parity in failed):
-        causes.append(Message("a batch size is baked into the graph: export it with a free batch dimension"))
+        causes.append(Message("the graph has a fixed batch size: export it with a dynamic batch dimension"))
     if any(one.shape_matches and not one.finite for parity in failed for one in parity.outputs):
-        causes.append(Message("NaN or infinite values: a broken weight, or a precision that overflows"))
+        causes.append(Message("NaN or infinite values: broken weights, or a data type that overflows"))
     if any(not one.passed and not one.problem for parity in failed for one in parity.outputs):
         causes.append(
-            Message("a weight, an attribute or an operator of the graph is not the model's, or the runtime is at fault")
+            Message("a weight, attribute or operator of the graph differs from the model, or the runtime is at fault")
         )
     return (
         *causes,
@@ -95,7 +96,7 @@ def preprocessing_causes(finding: PreprocessFinding) -> tuple[Text, ...]:
     if finding.explanations:
         return tuple(_explained(one, finding.images) for one in finding.explanations)
     return (
-        Message("none of the {tried} suspects and combinations tried explains it", tried=finding.tried),
+        Message("no known cause explains it ({tried} causes and combinations tried)", tried=finding.tried),
         *blind_spots(finding),
     )
 
@@ -103,13 +104,13 @@ def preprocessing_causes(finding: PreprocessFinding) -> tuple[Text, ...]:
 def _explained(one: Explanation, images: int) -> Message:
     if one.exact:
         return Message(
-            "explained by: {fault} (on {agreeing} of {images} images, nothing but rounding is left)",
+            "likely cause: {fault} (fits {agreeing} of {images} images, only rounding is left)",
             fault=one.title,
             agreeing=one.agreeing,
             images=images,
         )
     return Message(
-        "explained by: {fault} (on {agreeing} of {images} images, mean difference left {residual:.3g})",
+        "likely cause: {fault} (fits {agreeing} of {images} images, mean difference left {residual:.3g})",
         fault=one.title,
         agreeing=one.agreeing,
         images=images,
@@ -122,13 +123,13 @@ def blind_spots(finding: PreprocessFinding) -> tuple[Text, ...]:
     if not finding.unseen:
         return finding.untried
     unseen = tuple(suspect.title for suspect in finding.unseen)
-    return (*finding.untried, Message("these images cannot tell: {faults}", faults=unseen))
+    return (*finding.untried, Message("these images cannot rule out: {faults}", faults=unseen))
 
 
 def preprocessing_advice(record: RunRecord) -> tuple[Text, ...]:
     """What to do about preprocessing that is not its spec's."""
     return (
-        Message("mend the plugin's `porter_preprocess`, or the spec that `porter_describe` declares"),
+        Message("fix the plugin's `porter_preprocess`, or the spec that `porter_describe` declares"),
         Message("then compare them again: `{command}`", command=command_of(record, "verify")),
     )
 
@@ -137,7 +138,7 @@ def declaration_advice(record: RunRecord) -> tuple[Text, ...]:
     """What to do about a declared pipeline that the labels contradict."""
     return (
         Message(
-            "check how the images were preprocessed in training, then correct what the config or the plugin declares"
+            "check how images were preprocessed in training, then correct the declaration in the config or the plugin"
         ),
         Message("then score them again: `{command}`", command=command_of(record, "evaluate")),
     )
@@ -146,7 +147,7 @@ def declaration_advice(record: RunRecord) -> tuple[Text, ...]:
 def data_advice(record: RunRecord) -> tuple[Text, ...]:
     """What to do about images or labels that leave no figure to believe."""
     return (
-        Message("correct the images and labels that are named, or take the labels from their source again"),
+        Message("correct the images and labels named above, or get the labels from their source again"),
         Message("then score them again: `{command}`", command=command_of(record, "evaluate")),
     )
 
@@ -155,15 +156,17 @@ def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Se
     """Why accuracy is lost, given the verdicts that come before it."""
     named = {"data"} if record.label_suspects else set()  # what is wrong with the labels is said below
     failed = [verdict for verdict in earlier if verdict.state is State.FAIL and verdict.name not in named]
-    causes: list[Text] = [Message("{verdict} fails: mend that first", verdict=verdict.title) for verdict in failed]
+    causes: list[Text] = [Message("fix this verdict first: {verdict}", verdict=verdict.title) for verdict in failed]
     if any(one.stage is Failing.BUILD for one in record.unfinished):
-        causes.append(Message("a target was not built: change what its runtime refuses, or leave that runtime out"))
+        causes.append(Message("a target was not built: change what its runtime rejects, or omit that runtime"))
     if any(one.stage is not Failing.BUILD for one in record.unfinished):
-        causes.append(Message("a runtime failed: what it printed is in the folder `{folder}`", folder=LOGS))
+        causes.append(Message("a runtime failed: its output is in the folder `{folder}`", folder=LOGS))
     if any(evaluation.nonfinite for evaluation in record.evaluations):
-        causes.append(Message("NaN or infinite outputs: a broken weight, or a precision that overflows"))
+        causes.append(Message("NaN or infinite outputs: broken weights, or a data type that overflows"))
     if any(evaluation.mostly_unanswered for evaluation in record.evaluations):
-        causes.append(Message("most images have no answer: mend that first, till then no figure tells of the model"))
+        causes.append(
+            Message("most images have no prediction: fix this first, since no figure is meaningful until then")
+        )
     causes += [label_cause(finding) for finding in record.label_suspects]
     if any(evaluation.chance for evaluation in record.evaluations):
         odd = () if record.weights_audit is None else record.weights_audit.suspicions
@@ -171,27 +174,25 @@ def accuracy_causes(record: RunRecord, judged: Sequence[Comparison], earlier: Se
         causes.append(
             Message(
                 "near chance: the weights are untrained, the labels belong to other images or classes, "
-                "or the images are too few"
+                "or the sample is too small"
             )
         )
     lost = {comparison.against for comparison in judged if not comparison.passed}
     if "reference" in lost:
-        causes.append(Message("the artefact answers otherwise than the reference: its precision, or its runtime"))
+        causes.append(Message("the artefact's predictions differ from the reference: check data type and runtime"))
     elif lost:
         causes.append(
-            Message(
-                "the reference itself is below the published figure: another checkpoint, or labels in another order"
-            )
+            Message("the reference itself is below the published accuracy: other weights, or labels in another order")
         )
-    return (*causes, Message("find where the accuracy goes: `{command}`", command=command_of(record, "diagnose")))
+    return (*causes, Message("find where accuracy is lost: `{command}`", command=command_of(record, "diagnose")))
 
 
 def speed_causes(record: RunRecord) -> tuple[Text, ...]:
     """What to do about figures of speed that cannot be right."""
     return (
-        Message("the runtime or its plugin does not do the work that is timed, or its tool counts it otherwise"),
+        Message("the runtime or its plugin does not do the timed work, or its tool counts differently"),
         Message(
-            "do not quote the figure; once that is mended, measure again: `{command}`",
+            "do not publish this figure; after fixing it, measure again: `{command}`",
             command=command_of(record, "bench"),
         ),
     )
@@ -200,7 +201,7 @@ def speed_causes(record: RunRecord) -> tuple[Text, ...]:
 def label_cause(finding: LabelFinding) -> Message:
     """A suspect of the labels with the accuracy it would give; never applied."""
     return Message(
-        "labels: {fault}: {hits} of {count} would be right ({accuracy:.2f} percent) instead of {now}; {remedy}",
+        "labels: {fault}. {hits} of {count} would be correct ({accuracy:.2f}%) instead of {now}. Next: {remedy}",
         fault=finding.title,
         hits=finding.hits,
         count=finding.count,

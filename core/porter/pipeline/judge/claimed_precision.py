@@ -102,7 +102,7 @@ def _layers(signs: PrecisionSigns, artefact: str, claimed: Precision) -> Iterato
         )
     if signs.graph_layers and signs.graph_int8 is not None and (not total or signs.graph_int8 < signs.graph_layers):
         yield Message(
-            "{artefact}: its graph has {count} of {total} convolutions and matrix products in {precision}",
+            "{artefact}: {count} of {total} convolutions and matrix products of the graph are in {precision}",
             artefact=artefact,
             count=signs.graph_int8,
             total=signs.graph_layers,
@@ -117,15 +117,14 @@ def _undone(signs: PrecisionSigns, artefact: str, claimed: Precision) -> Message
     figures: Mapping[str, str | int] = {"artefact": artefact, "precision": claimed.name}
     if signs.graph_layers and not signs.graph_int8:
         return Message(
-            "{artefact}: {precision} is claimed, and none of the {total} convolutions and matrix products of its graph "
-            "is quantised",
+            "{artefact}: claims {precision}, but none of its {total} convolutions and matrix products is quantised",
             **figures,
             total=signs.graph_layers,
         )
     if signs.given_int8 and signs.graph_int8 is not None and signs.graph_int8 < UNDONE_SHARE * signs.given_int8:
         return Message(
-            "{artefact}: {precision} is claimed, and of the {given} convolutions and matrix products in it that the "
-            "graph has from which it was built its own graph has {count}",
+            "{artefact}: claims {precision}; the graph that it was built from has {given} such "
+            "convolutions and matrix products, its own graph has {count}",
             **figures,
             given=signs.given_int8,
             count=signs.graph_int8,
@@ -135,8 +134,8 @@ def _undone(signs: PrecisionSigns, artefact: str, claimed: Precision) -> Message
     planned = 0.0 if not signs.graph_layers else (signs.graph_int8 or 0) / signs.graph_layers
     if total and (not running or running / total < UNDONE_SHARE * planned):
         return Message(
-            "{artefact}: {precision} is claimed, and {count} of {total} convolutions and matrix products run in it: "
-            "the runtime undid the quantisation of the others",
+            "{artefact}: claims {precision}, but only {count} of {total} convolutions and matrix "
+            "products run in it: the runtime undid the quantisation of the rest",
             **figures,
             count=running,
             total=total,
@@ -153,8 +152,8 @@ def _size(signs: PrecisionSigns, artefact: str, claimed: Precision, *, within: b
     sized = bool(best) and 1 / SIZES_WITHIN <= signs.relative_rms / (signs.rounded.get(best) or 1.0) <= SIZES_WITHIN
     if sized and signs.alike[best] >= ALIKE_FROM and signs.relative_rms >= AMPLIFIED_ALIKE * noise:
         return Message(
-            "{artefact}: {claimed} is claimed, and its errors are those of weights rounded to {precision} (correlation "
-            "{alike:.2f})",
+            "{artefact}: claims {claimed}, but its errors match weights rounded to {precision} "
+            "(correlation {alike:.2f})",
             artefact=artefact,
             claimed=claimed.name,
             precision=best,
@@ -169,8 +168,8 @@ def _size(signs: PrecisionSigns, artefact: str, claimed: Precision, *, within: b
     if not near and not within:
         return None  # too large for any rounding, or of another kind: parity says so
     return Message(
-        "{artefact}: {claimed} is claimed, and its errors have the size of {precision} rounding (root mean square "
-        "{error:.2g} of the values, of fp32 {noise:.2g})",
+        "{artefact}: claims {claimed}, but its errors have the size of {precision} rounding (root mean "
+        "square {error:.2g} of the values; fp32: {noise:.2g})",
         artefact=artefact,
         claimed=claimed.name,
         precision=nearest or "fp16",
@@ -186,8 +185,8 @@ def _finer(signs: PrecisionSigns, artefact: str, claimed: Precision) -> Message 
     if signs.relative_rms >= claimed.unit_roundoff / FINER_BELOW:
         return None
     return Message(
-        "{artefact}: {claimed} is claimed, and its errors are those of a finer precision (root mean square {error:.2g} "
-        "of the values, one step of {claimed} is {step:.2g})",
+        "{artefact}: claims {claimed}, but its errors are those of a finer data type (root mean square "
+        "{error:.2g} of the values; one step of {claimed} is {step:.2g})",
         artefact=artefact,
         claimed=claimed.name,
         error=signs.relative_rms,
@@ -201,8 +200,8 @@ def _coarser(signs: PrecisionSigns, artefact: str, claimed: Precision) -> Messag
     if not made or signs.relative_rms is None or signs.relative_rms <= COARSER_BEYOND * made:
         return None
     return Message(
-        "{artefact}: {claimed} is claimed, and its errors (root mean square {error:.2g} of the values) are {times:.0f} "
-        "times what weights rounded to it make",
+        "{artefact}: claims {claimed}, but its errors (root mean square {error:.2g} of the values) are "
+        "{times:.0f} times those of weights rounded to it",
         artefact=artefact,
         claimed=claimed.name,
         error=signs.relative_rms,
@@ -224,7 +223,7 @@ def _weights(signs: PrecisionSigns, artefact: str) -> Message | None:
             "{artefact}: all its weights are values of {precision}", artefact=artefact, precision=signs.weights
         )
     return Message(
-        "{artefact}: all its weights were rounded to {precision}, the model's own are not",
+        "{artefact}: all its weights were rounded to {precision}; the model's own are not",
         artefact=artefact,
         precision=signs.weights,
     )

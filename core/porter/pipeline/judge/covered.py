@@ -54,15 +54,15 @@ def coverage(record: RunRecord, artefact: str) -> Text:
     if compared is None or not sizes:
         images = 0 if compared is None else compared.images
         return Message(
-            "outputs of {images} images and {rows} further rows compared, {over} over the bound",
+            "outputs of {images} images and {rows} more samples compared, {over} outside tolerance",
             images=images,
             rows=sum(one.rows for one in checks),
             over=sum(one.over for one in checks) + (0 if compared is None else compared.over),
         )
     streams = max(one.streams for one in checks)
     return Message(
-        "outputs of {images} images compared, batch {low} to {high}, {streams}, "
-        "{over} over the bound; {rows} rows compared within the sessions, {off} over",
+        "outputs of {images} images compared, batch {low} to {high}, {streams}, {over} "
+        "outside tolerance; {rows} samples compared within sessions, {off} outside",
         images=compared.images,
         low=min(sizes),
         high=max(sizes),

@@ -31,7 +31,7 @@ RULES: dict[Oddity, Rule] = {
     Oddity.CONTRADICTED: Rule(
         beyond=2.0,
         say=lambda odd: Message(
-            "{count} of {of} images are byte for byte the same as one of another label: {names}",
+            "{count} of {of} images are byte-identical to an image with another label: {names}",
             count=odd.count,
             of=odd.of,
             names=_names(odd),
@@ -40,7 +40,7 @@ RULES: dict[Oddity, Rule] = {
     Oddity.COPIES: Rule(
         beyond=50.0,
         say=lambda odd: Message(
-            "{count} of {of} images are byte for byte copies of another one: {names}",
+            "{count} of {of} images are byte-identical copies of another image: {names}",
             count=odd.count,
             of=odd.of,
             names=_names(odd),
@@ -48,7 +48,7 @@ RULES: dict[Oddity, Rule] = {
     ),
     Oddity.LOOK_ALIKES: Rule(
         say=lambda odd: Message(
-            "{count} of {of} images show nearly the same picture as another one: {names}",
+            "{count} of {of} images look nearly the same as another image: {names}",
             count=odd.count,
             of=odd.of,
             names=_names(odd),
@@ -69,7 +69,7 @@ RULES: dict[Oddity, Rule] = {
     ),
     Oddity.TURNED: Rule(
         say=lambda odd: Message(
-            "{count} of {of} images carry an EXIF orientation, which is not obeyed: {names}",
+            "{count} of {of} images have an EXIF orientation, which is not applied: {names}",
             count=odd.count,
             of=odd.of,
             names=_names(odd),
@@ -78,8 +78,8 @@ RULES: dict[Oddity, Rule] = {
     Oddity.RANDOM: Rule(
         beyond=0.0,
         say=lambda odd: Message(
-            "the answers to {count} of {of} images are varied and sure, and right no more often than guesses: "
-            "the labels look random, or are those of other images or classes",
+            "predictions for {count} of {of} images are varied and confident, but no more often correct "
+            "than guesses: the labels look random, or belong to other images or classes",
             count=odd.count,
             of=odd.of,
         ),
@@ -108,7 +108,7 @@ def data_evidence(record: RunRecord) -> tuple[tuple[Text, ...], bool]:
     lines += against_data(record)
     lines.append(
         Message(
-            "{images} images and their labels looked at, {distinct} different files",
+            "{images} images and labels checked, {distinct} distinct files",
             images=record.audit.images,
             distinct=record.audit.distinct,
         )
@@ -149,7 +149,7 @@ def _failing(record: RunRecord, odd: Odd) -> Message:
     rule, beyond = RULES[odd.kind], _beyond(record, odd)
     if not beyond:
         return rule.say(odd)
-    return Message("{odd}; beyond {beyond:g} percent no figure is to be believed", odd=rule.say(odd), beyond=beyond)
+    return Message("{odd}; above {beyond:g}%, no accuracy is meaningful", odd=rule.say(odd), beyond=beyond)
 
 
 def _names(odd: Odd) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def doubts(evaluation: Evaluation) -> Iterator[Text]:
     """What makes an evaluation fail whatever it is compared with."""
     if evaluation.nonfinite:
         yield Message(
-            "{nonfinite} of {listed} images have NaN or infinite outputs, which count as wrong",
+            "{nonfinite} of {listed} images have NaN or infinite outputs and count as wrong",
             nonfinite=evaluation.nonfinite,
             listed=evaluation.listed,
         )
@@ -59,12 +59,12 @@ def objection(record: RunRecord, artefact: Artefact) -> tuple[Outcome, Text] | N
     evaluation = record.evaluation(artefact.id)
     parity = next((one for one in record.parity if one.candidate == artefact.id), None)
     if parity is not None and (not parity.passed or is_wrong(record, artefact.id)):
-        return Outcome.BROKEN, Message("it fails parity with the model as it was loaded")
+        return Outcome.BROKEN, Message("parity with the loaded model fails")
     if parity is None:
-        return Outcome.UNMEASURED, Message("it was not compared with the model as it was loaded")
+        return Outcome.UNMEASURED, Message("not compared with the loaded model")
     judged = [one for one in record.comparisons if one.evaluation == artefact.id and one.passed is not None]
     if evaluation is None or not judged:
-        return Outcome.UNMEASURED, Message("it was not scored")
+        return Outcome.UNMEASURED, Message("not scored")
     if evaluation.nonfinite:
         return Outcome.DOUBTFUL, Message("{count} images have NaN or infinite outputs", count=evaluation.nonfinite)
     failed = next((one for one in judged if not one.passed), None)
@@ -73,14 +73,14 @@ def objection(record: RunRecord, artefact: Artefact) -> tuple[Outcome, Text] | N
     if evaluation.chance:
         return Outcome.DOUBTFUL, evaluation.chance
     if impossible(record, artefact.id):
-        return Outcome.DOUBTFUL, Message("its speed cannot be right")
+        return Outcome.DOUBTFUL, Message("its speed is impossible")
     return None
 
 
 def _loss(failed: Comparison) -> Message:
     return Message(
-        "it loses {drop:.2f} against the {against} figure, {allowed:g} are allowed",
+        "drop of {drop:.2f} points from {against} (limit {allowed:g})",
         drop=failed.drop,
-        against=failed.against,
+        against=Message("the reference") if failed.against == "reference" else Message("the published figure"),
         allowed=failed.allowed,
     )

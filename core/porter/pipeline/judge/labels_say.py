@@ -22,7 +22,7 @@ def against_labels(tried: Tried | None) -> tuple[Text, ...]:
     if tried.reason:
         return (
             Message(
-                "{count} alternatives were not tried against the labels: {reason}",
+                "{count} alternatives were not tried on labelled images: {reason}",
                 count=tried.alternatives,
                 reason=tried.reason,
             ),
@@ -30,7 +30,7 @@ def against_labels(tried: Tried | None) -> tuple[Text, ...]:
     if not tried.better:
         return (
             Message(
-                "{count} alternatives tried against the labels, on up to {images} images: none is better beyond chance",
+                "{count} alternatives tried on up to {images} labelled images: none is significantly better",
                 count=tried.alternatives,
                 images=tried.images,
             ),
@@ -41,8 +41,8 @@ def against_labels(tried: Tried | None) -> tuple[Text, ...]:
 
 def _better(one: Better, metric: Text, *, fails: bool) -> Message:
     figures = Message(
-        "with {change}: {metric} {value:.1f} instead of {declared:.1f} on {images} images ({gained} wrong to right, "
-        "{lost} right to wrong, corrected p {p:.2g})",
+        "with {change}: {metric} {value:.1f}% instead of {declared:.1f}% on {images} images ({gained} "
+        "corrected, {lost} lost, adjusted p {p:.2g})",
         change=one.title,
         metric=metric,
         value=one.value,
@@ -55,7 +55,7 @@ def _better(one: Better, metric: Text, *, fails: bool) -> Message:
     if fails:
         return figures
     return Message(
-        "{figures}; a note: below {least:g} points the declaration may still be right",
+        "{figures}; below {least:g} points, the declaration may still be correct",
         figures=figures,
         least=LEAST_GAIN,
     )

@@ -105,14 +105,14 @@ def _order(latency: Latency) -> Iterator[Mark]:
     ordered = (latency.min_ms, latency.median_ms, latency.p90_ms, latency.p99_ms, latency.max_ms)
     stated = [one for one in ordered if one is not None]
     if stated != sorted(stated):
-        text = Message("its times are out of order: {times}", times=tuple(f"{one:.3g} ms" for one in stated))
+        text = Message("its times contradict each other: {times}", times=tuple(f"{one:.3g} ms" for one in stated))
         yield Mark(check="own-times", text=text, impossible=True)
 
 
 def _of_image(rate: float, ms_per_image: float | None) -> Iterator[Mark]:
     if ms_per_image and rate and not 1 / APART < rate * ms_per_image / 1000 < APART:
         text = Message(
-            "{rate:.2f} images/s are {given:.3g} ms an image, {stated:.3g} ms is stated",
+            "{rate:.2f} images/s are {given:.3g} ms per image, but {stated:.3g} ms is stated",
             rate=rate,
             given=1000 / rate,
             stated=ms_per_image,
@@ -128,8 +128,8 @@ def _flying(info: SessionInfo, batch: int, latency: Latency, rate: float, copyin
     figures: dict[str, str | int | float | None] = {"rate": rate, "latency": each, "batch": batch}
     if flying > IN_FLIGHT * max(1, info.streams):
         text = Message(
-            "{rate:.2f} images/s at {latency:.3g} ms for a batch of {batch} take {flying:.1f} batches at once, "
-            "{streams} are stated",
+            "{rate:.2f} images/s at {latency:.3g} ms for a batch of {batch} need {flying:.1f} batches in "
+            "flight, {streams} are stated",
             **figures,
             flying=flying,
             streams=max(1, info.streams),
@@ -137,7 +137,7 @@ def _flying(info: SessionInfo, batch: int, latency: Latency, rate: float, copyin
         return (Mark(check="own-latency", text=text, impossible=True),)
     if flying < LEFT_OUT:
         text = Message(
-            "{rate:.2f} images/s are {share:.0f}% of what {latency:.3g} ms for a batch of {batch} would give",
+            "{rate:.2f} images/s are only {share:.0f}% of the rate that {latency:.3g} ms for a batch of {batch} gives",
             **figures,
             share=100 * flying,
         )
@@ -160,8 +160,8 @@ def beyond_arithmetic(
     if asked <= of_processor * processors * factor:
         return ()
     text = Message(
-        "{asked:.3g} operations a second are more than this machine can do: {processors:.1f} processors of "
-        "{each:.3g} in float32, and {factor:g} times as many at most in {precision}",
+        "{asked:.3g} operations per second exceed this machine: {processors:.1f} CPUs of {each:.3g} in "
+        "fp32, and at most {factor:g} times as many in {precision}",
         asked=asked,
         processors=processors,
         each=of_processor,
@@ -180,17 +180,17 @@ def impossible(record: RunRecord, artefact: str = "") -> list[tuple[Performance,
 def _outputs(timing: Timing) -> Iterator[Mark]:
     if timing.unseen is not None:
         text = Message(
-            "a call on images that it has not seen takes {unseen:.2f} ms, on those that it has {median:.2f} ms: it "
-            "answers from memory",
+            "a call takes {unseen:.2f} ms with new images and {median:.2f} ms with earlier ones: outputs "
+            "come from a cache",
             unseen=1000 * timing.unseen,
             median=1000 * timing.median,
         )
         yield Mark(check="from-memory", text=text, impossible=True)
     if timing.is_deaf:
-        text = Message("different images give the very same outputs, of the reference they differ")
+        text = Message("different images give identical outputs, but not in the reference")
         yield Mark(check="same-outputs", text=text, impossible=True)
     if timing.is_moved:
-        text = Message("the same images give other outputs after the timed calls than before")
+        text = Message("the same images give different outputs before and after the timed calls")
         yield Mark(check="other-outputs", text=text, impossible=True)
 
 
@@ -198,7 +198,7 @@ def _levels(timing: Timing) -> Iterator[Mark]:
     if timing.levels:
         low, high = timing.levels
         text = Message(
-            "calls take {low:.2f} ms or {high:.2f} ms, {share:.0f}% of them the longer",
+            "calls take either {low:.2f} ms or {high:.2f} ms, {share:.0f}% of them the longer time",
             low=low.median_ms,
             high=high.median_ms,
             share=high.share_percent,
@@ -213,7 +213,7 @@ def _first(timing: Timing, info: SessionInfo) -> Iterator[Mark]:
         return
     if timing.callers == 1 and not timing.levels and timing.median > SLOWED * timing.first:
         text = Message(
-            "the first call took {first:.2f} ms, the timed ones {median:.2f} ms: something slowed them",
+            "the first call took {first:.2f} ms, the timed calls {median:.2f} ms: something slowed them down",
             first=1000 * timing.first,
             median=1000 * timing.median,
         )
@@ -234,18 +234,18 @@ def _threads(timing: Timing, info: SessionInfo) -> Iterator[Mark]:
     wanted = used if wanted is None else wanted
     # Of a single caller Python's own time is part of the one thread; of several it is beside them.
     if wanted > MORE_SHARE * threads + MORE and (timing.callers == 1 or timing.median >= CALL_FROM):
-        text = Message("{threads} threads are stated, {used:.1f} processors were kept busy", threads=threads, used=used)
+        text = Message("{threads} threads are stated, but {used:.1f} CPUs were busy", threads=threads, used=used)
         yield Mark(check="threads", text=text)
     elif known and timing.callers == 1 and wanted < WAITING and timing.median >= STREAM_CALL_FROM:
         text = Message("for {share:.0f}% of the time of the calls no processor worked", share=100 * (1 - wanted))
         yield Mark(check="waiting", text=text)
     elif known and threads > 1 and timing.callers > 1 and wanted < ONE and timing.median >= STREAM_CALL_FROM:
         text = Message(
-            "{streams} streams are stated, their calls do not overlap: {used:.1f} processors were kept busy",
+            "{streams} streams are stated, their calls do not overlap: {used:.1f} CPUs were busy",
             streams=info.streams,
             used=used,
         )
         yield Mark(check="threads", text=text)
     elif known and threads > 1 and wanted < ONE and timing.median >= CALL_FROM:
-        text = Message("{threads} threads are stated, {used:.1f} processors were kept busy", threads=threads, used=used)
+        text = Message("{threads} threads are stated, but {used:.1f} CPUs were busy", threads=threads, used=used)
         yield Mark(check="threads", text=text)

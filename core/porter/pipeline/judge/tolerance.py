@@ -70,7 +70,7 @@ def bound_for(request: RunRequest, precision: Precision, operators: Mapping[str,
     )
     return Bound(
         tolerance=tolerance,
-        source=Message("as asked for") if given else source,
+        source=Message("as requested") if given else source,
         binding=given or is_exact,
     )
 

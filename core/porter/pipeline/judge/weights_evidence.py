@@ -27,11 +27,11 @@ def weights_evidence(report: LoadReport, audit: WeightsAudit | None) -> tuple[li
     evidence: list[Text] = [*against]
     evidence.append(Message("{loaded} of {expected} entries loaded", loaded=report.loaded, expected=report.expected))
     if report.forgiven:
-        evidence.append(Message("{count} absent counters forgiven", count=len(report.forgiven)))
+        evidence.append(Message("{count} missing counters ignored", count=len(report.forgiven)))
     if report.prefix:
-        evidence.append(Message("prefix `{prefix}` taken off", prefix=report.prefix))
+        evidence.append(Message("prefix `{prefix}` removed", prefix=report.prefix))
     if report.skipped:
-        evidence.append(Message("{count} entries of the file without a place in the model", count=len(report.skipped)))
+        evidence.append(Message("{count} entries of the file are not in the model", count=len(report.skipped)))
     if audit is not None:
         evidence += _notes(audit)
     return evidence, complete and not against
@@ -41,13 +41,13 @@ def against_weights(audit: WeightsAudit) -> Iterator[Text]:
     """What makes the verdict fail."""
     if audit.asked is not None:
         yield Message(
-            "the model holds the weights under `{weights}`, those under `{asked}` were asked for or reported",
+            "the model contains the weights of `{weights}`; those of `{asked}` were requested or reported",
             weights=audit.weights or ".",
             asked=audit.asked or ".",
         )
     if audit.strangers:
         yield Message(
-            "{count} of the model's {tensors} tensors are not the file's: {some}",
+            "{count} of {tensors} tensors of the model differ from the file: {some}",
             count=audit.strangers_count,
             tensors=audit.tensors,
             some=_listed(
@@ -60,33 +60,33 @@ def against_weights(audit: WeightsAudit) -> Iterator[Text]:
         )
     if audit.homeless:
         yield Message(
-            "{count} of the file's {entries} tensors, of the same modules, have no place in the model: {some}",
+            "{count} of {entries} tensors of the file belong to the same modules but are not in the model: {some}",
             count=audit.homeless_count,
             entries=audit.entries,
             some=_listed(audit.homeless, audit.homeless_count),
         )
         if audit.fits:
-            yield Message("{variant} has a place for all of the file", variant=audit.fits)
+            yield Message("all tensors of the file fit {variant}", variant=audit.fits)
     yield from (one.what for one in audit.suspicions if one.fails)
 
 
 def _notes(audit: WeightsAudit) -> Iterator[Text]:
     """What was compared, and what is odd without being wrong."""
     if audit.not_compared:
-        yield Message("not compared with the file by porter: {reason}", reason=audit.not_compared)
+        yield Message("not compared with the file: {reason}", reason=audit.not_compared)
     else:
         yield Message(
-            "porter's own comparison: {matched} of {tensors} tensors hold the file's values",
+            "independent comparison: {matched} of {tensors} tensors equal the file",
             matched=audit.matched,
             tensors=audit.tensors,
         )
     if audit.folded:
-        yield Message("{count} are the file's with a BatchNorm folded in", count=audit.folded)
+        yield Message("{count} equal the file with a BatchNorm folded in", count=audit.folded)
     if audit.derived:
-        yield Message("{count} were computed by the plugin, as it declares", count=audit.derived)
+        yield Message("{count} were computed by the plugin, as declared", count=audit.derived)
     if audit.constants:
         yield Message(
-            "buffers that the network's code made: {names}", names=_listed(audit.constants, len(audit.constants))
+            "buffers made by the network's code: {names}", names=_listed(audit.constants, len(audit.constants))
         )
     yield from (one.what for one in audit.suspicions if not one.fails)
 
@@ -110,17 +110,19 @@ def stated_evidence(record: RunRecord) -> tuple[list[Text], bool]:
     published = record.model.published if record.model is not None else None
     if published is not None and reference.listed == published.images:
         text = Message(
-            "the checkpoint states `{key}` {stated:.2f}, measured on as many images as are published: {measured:.2f}",
+            "the checkpoint states `{key}` {stated:.2f}; {measured:.2f} was measured, on as many images as published",
             key=key,
             stated=stated,
             measured=top1.value,
         )
         return [text], stated - top1.value > STATED_MARGIN
     if top1.interval is None or stated - top1.interval.high <= OTHER_IMAGES:
-        return [Message("the checkpoint states `{key}` {stated:.2f}, on images unknown", key=key, stated=stated)], False
+        return [
+            Message("the checkpoint states `{key}` {stated:.2f}; its images are unknown", key=key, stated=stated)
+        ], False
     text = Message(
-        "the checkpoint states `{key}` {stated:.2f}, measured {measured:.2f}, at most {high:.2f} beyond chance: "
-        "more than {margin:g} points apart, as images of another kind are or another model is",
+        "the checkpoint states `{key}` {stated:.2f}, but {measured:.2f} was measured (at most {high:.2f} "
+        "with 95% confidence). More than {margin:g} points apart: other images or another model?",
         key=key,
         stated=stated,
         measured=top1.value,

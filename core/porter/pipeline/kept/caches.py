@@ -56,7 +56,7 @@ class Caches:
             job.data.manifest  # noqa: B018 - needed for every key; without images, plugin or config none can be told
             self._obstacle = ""
         except PorterError as error:
-            self._obstacle = f"cannot be told: {one_line(error)}"
+            self._obstacle = f"cannot be checked: {one_line(error)}"
 
     def __iter__(self) -> Iterator[Cached]:
         folder = self._job.folder
@@ -129,7 +129,7 @@ class Caches:
             return Found(state=CacheState.STALE, reason=OTHERWISE, entries=count)
         for number, entry in enumerate(index.entries):
             if not entry.reason and digest_or_empty(path / name_of(number)) != entry.file_sha256:
-                reason = f"{name_of(number)} is not what was written"
+                reason = f"{name_of(number)} was changed after it was written"
                 return Found(state=CacheState.DAMAGED, reason=reason, entries=count)
         return self._counted(count)
 
@@ -172,12 +172,12 @@ class Caches:
             return Found(state=CacheState.STALE, reason="the search is over")
         count = len(log.attempts)
         made = f"{count} attempt{'s' if count != 1 else ''}"
-        return Found(state=CacheState.UNKNOWN, reason=f"{made}: whether they fit, the search sees when it goes on")
+        return Found(state=CacheState.UNKNOWN, reason=f"{made}: whether they fit is checked on resume")
 
     def _counted(self, images: int) -> Found:
         """Valid; an interruption leaves less than the whole."""
         total = len(self._job.data.items)
-        reason = "" if images == total else f"{images} of {total} images: the same command goes on"
+        reason = "" if images == total else f"{images} of {total} images: the same command resumes"
         return Found(state=CacheState.VALID, reason=reason, entries=images)
 
     def _names(self) -> set[str]:

@@ -33,8 +33,8 @@ class Watched:
         """What is gone and why."""
         again = shell_line(["porter", "report", str(self._folder)])
         for names, reason in (
-            (DOCUMENTS, f"they show an earlier record; `{again}` writes them again"),
-            (self._scores, "they are of an evaluation that no longer holds"),
+            (DOCUMENTS, f"they belong to an earlier record; `{again}` writes them again"),
+            (self._scores, "they belong to an outdated evaluation"),
         ):
             gone = [name for name in names if name in self._found and not (self._folder / name).exists()]
             if gone:
@@ -48,6 +48,6 @@ def remove_earlier(folder: Path, files: tuple[OutputFile, ...]) -> Iterator[str]
         rmtree(folder / CACHE, ignore_errors=True)
         removed.append(f"{CACHE}/")
     if removed:
-        yield f"removed {', '.join(map(one_line, removed))} of the earlier run: --fresh"
+        yield f"removed {', '.join(map(one_line, removed))} of the earlier run (--fresh)"
     if changed:
         yield f"kept {', '.join(map(one_line, changed))}: changed since the earlier run wrote it"

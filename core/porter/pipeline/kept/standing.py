@@ -82,10 +82,10 @@ def _inputs(job: Job, record: RunRecord) -> Changed:
 
 def _files(job: Job, record: RunRecord) -> Changed:
     if record.export is not None and not has_digest(job.folder / record.export.path, record.export.sha256):
-        yield "export", f"{record.export.path} is not what was exported"
+        yield "export", f"{record.export.path} was changed after the export"
     if record.quantization is not None:
         if not has_digest(job.folder / record.quantization.path, record.quantization.sha256):
-            yield "quantization", f"{record.quantization.path} is not what was quantised"
+            yield "quantization", f"{record.quantization.path} was changed after quantisation"
         if content_of(job, record.quantization.calibration) != record.quantization.calibration.content_sha256:
             yield "quantization", "the calibration images changed"
     for artefact in record.artefacts:
@@ -93,14 +93,14 @@ def _files(job: Job, record: RunRecord) -> Changed:
         if lock is not None and artefact.environment not in (None, lock):
             yield "artefacts", f"the environment of {artefact.runtime} has other packages"
         for path in changed(job.folder, artefact.files):
-            yield "artefacts", f"{path} is not what was built"
+            yield "artefacts", f"{path} was changed after it was built"
     for kit in record.kits:
         if not has_digest(job.folder / kit.list, kit.sha256):
-            yield "kits", f"{kit.path} is not what was written"
+            yield "kits", f"{kit.path} was changed after it was written"
     if record.evaluations:
         models = {file.path for artefact in record.artefacts for file in artefact.files}
         for path in changed(job.folder, (file for file in record.files if file.path not in models)):
-            yield "evaluations", f"{path} is not what was written"
+            yield "evaluations", f"{path} was changed after it was written"
 
 
 def remove_replaced_models(job: Job, record: RunRecord, before: tuple[OutputFile, ...]) -> None:
@@ -117,9 +117,9 @@ def remove_replaced_models(job: Job, record: RunRecord, before: tuple[OutputFile
             continue
         if has_digest(path, file.sha256):
             path.unlink()
-            job.progress.note(f"removed {file.path}: an earlier run built it, for what this one does not ask for")
+            job.progress.note(f"removed {file.path}: built by an earlier run and not part of this one")
         else:
-            job.progress.note(f"left {file.path}: no file of this run, and changed since an earlier one built it")
+            job.progress.note(f"left {file.path}: not part of this run, and changed since an earlier one built it")
 
 
 def lock_of(job: Job, runtime: str) -> EnvironmentLock | None:

@@ -63,7 +63,10 @@ def calibrate_on(job: Job, manifest: Manifest) -> tuple[list[dict[str, np.ndarra
             advance(1)
     good = [one for one in prepared if one.array is not None]
     if not good:
-        raise BadInput(f"{one_line(manifest.root)}: not one of the {len(prepared)} calibration images can be read")
+        raise BadInput(
+            f"{one_line(manifest.root)}: none of the {len(prepared)} calibration images is readable. "
+            "Check --calibration"
+        )
     whole = hashlib.sha256()
     for one in good:
         whole.update(one.digest)
@@ -135,8 +138,8 @@ def _require_apart(folder: str, ids: tuple[str, ...], scored: Manifest) -> None:
         twin = next((other for other in others if digest and _digest(store, other) == digest), None)
         if twin is not None:
             raise BadInput(
-                f"--calibration {one_line(folder)}: {one_line(name)} is scored as well, as {one_line(twin)}: int8 must "
-                "be calibrated on images that are not scored; give others, or leave --calibration out"
+                f"--calibration {one_line(folder)}: image {one_line(name)} is also scored (as {one_line(twin)}). "
+                "Use other images, or omit --calibration"
             )
 
 

@@ -73,7 +73,7 @@ def _candidate(record: RunRecord, artefact: Artefact) -> Candidate:
     )
     against_it = objection(record, artefact)
     if against_it is None and best is None:
-        against_it = Outcome.UNMEASURED, Message("it was not timed")
+        against_it = Outcome.UNMEASURED, Message("not timed")
     outcome, reason = against_it or (Outcome.SLOWER, "")  # until one is chosen
     return Candidate(
         artefact=artefact.id,
@@ -116,17 +116,18 @@ def _placed(one: Candidate, chosen: str, candidates: Sequence[Candidate]) -> Can
 def _reason(candidates: Sequence[Candidate]) -> Message:
     winner = next((one for one in candidates if one.outcome is Outcome.CHOSEN), None)
     if winner is None:
-        return Message("none of {count} candidates is right: nothing was chosen", count=len(candidates))
+        return Message("none of {count} candidates passes: nothing was chosen", count=len(candidates))
     others = [one for one in candidates if one.outcome is Outcome.SLOWER]
     if not others:
         return Message(
-            "`{chosen}` is the only one of {count} candidates that is right: {speed:.1f} images/s",
+            "`{chosen}` is the only candidate that passes ({count} tried): {speed:.1f} images/s",
             chosen=winner.artefact,
             count=len(candidates),
             speed=_speed(winner),
         )
     return Message(
-        "`{chosen}` is the fastest of {right} that are right, of {count}: {speed:.1f} images/s, the next {next:.1f}",
+        "`{chosen}` is the fastest of {right} candidates that pass ({count} tried): {speed:.1f} "
+        "images/s; next {next:.1f}",
         chosen=winner.artefact,
         right=len(others) + 1,
         count=len(candidates),

@@ -63,7 +63,7 @@ def quantize(job: Job, record: RunRecord) -> RunRecord:
         search = Search(searched, graph, feeds, attempts, runtimes, started + job.request.search_seconds)
         end = search.run()
         if not search.best.attempt.quantised_nodes:
-            raise BadInput(search.best.attempt.problem or f"{source}: it has no node that int8 could compute")
+            raise BadInput(search.best.attempt.problem or f"{source}: no node can be quantised to int8")
         target = job.folder / MODELS / f"{source.stem}-{INT8}.onnx"
         with whole_file(target) as temporary:
             shutil.copyfile(search.best.path, temporary)
@@ -91,7 +91,9 @@ def quantize(job: Job, record: RunRecord) -> RunRecord:
         seconds=round(time.monotonic() - started + sum(one.seconds for one in search.resumed), 3),
     )
     if not quantization.passed:
-        job.progress.note(f"no int8 passes the gate of {job.request.max_drop:g}: the one that loses least is kept")
+        job.progress.note(
+            f"no int8 attempt stays within --max-drop {job.request.max_drop:g}; the one with the smallest drop is used"
+        )
     return replace(record, quantization=quantization)
 
 
@@ -113,7 +115,7 @@ def _reference(data: Dataset, attempts: Attempts) -> Metric:
     """The gate metric of the model as it was loaded; with it the attempts begin."""
     scored = score(data, {"reference": data.job.reference}, "score the reference for int8")["reference"]
     if scored.metric is None:
-        raise BadInput(f"the model cannot be run as it was loaded: {scored.problem}")
+        raise BadInput(f"the loaded model fails to run: {scored.problem}")
     attempts.begin(scored.metric, scored.content_sha256)
     return scored.metric
 

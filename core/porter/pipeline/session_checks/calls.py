@@ -76,14 +76,14 @@ def in_turn(
     later = copied(run(second))
     alone.append(later)
     if differs(alone[0], held):
-        yield finding(ONE_BUFFER, Message("the outputs of one call change when the next is made"))
+        yield finding(ONE_BUFFER, Message("the outputs of one call change with the next call"))
     again = copied(run(second))
     if not differs(later, again):
         return
     if rows_off(later, again, EXACT).any():
         back, same = copied(run(first)), copied(run(first))
         if not rows_off(again, back, EXACT).any() and not rows_off(later, same, EXACT).any():
-            yield finding(BATCH_BEFORE, Message("each call returns the outputs of the one before"))
+            yield finding(BATCH_BEFORE, Message("each call returns the outputs of the previous call"))
             return
         beyond = bool(rows_off(later, again, tolerance).any())
         detail = Message("largest difference {error:.3g}", error=largest(later, again))
@@ -142,7 +142,7 @@ def _of_the_batch(
     else:
         check = PLACE if rows_off(rows, again, tolerance).any() else BATCH_SIZE
     figures = {"wrong": wrong, "rows": len(batch)}
-    return finding(check, Message("{wrong} rows of a batch of {rows} are not those of the images alone", **figures))
+    return finding(check, Message("{wrong} samples of a batch of {rows} differ from the single images", **figures))
 
 
 def at_once(
@@ -193,8 +193,8 @@ def swallowed(run: Run, image: np.ndarray) -> Iterator[SessionFinding]:
     same = arrays.keys() == before.keys() and not differs(before, arrays)
     constant = bool(arrays) and all((values == values.ravel()[:1]).all() for values in arrays.values() if values.size)
     if same or constant:
-        what = Message("those of the call before") if same else Message("one value throughout")
-        yield finding(SWALLOWED, Message("an input without a number is answered: {what}", what=what))
+        what = Message("outputs of the previous call") if same else Message("a single value throughout")
+        yield finding(SWALLOWED, Message("a non-finite input gives outputs without an error: {what}", what=what))
 
 
 def joined(alone: Sequence[Rows]) -> dict[str, np.ndarray]:

@@ -48,7 +48,7 @@ class InSession:
         self.add(len(off), int(off.sum()))
         if off.any():
             detail = Message(
-                "{wrong} of {rows} rows of the same batch are others after the timed calls",
+                "{wrong} of {rows} samples of the same batch changed after the timed calls",
                 wrong=int(off.sum()),
                 rows=len(off),
             )

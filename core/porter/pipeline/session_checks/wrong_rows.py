@@ -31,7 +31,7 @@ def named(wanted: Rows, got: Rows, off: np.ndarray, tolerance: Tolerance, before
 
     rows, wrong = len(off), [int(row) for row in np.flatnonzero(off)]
     figures = {"wrong": len(wrong), "rows": rows}
-    detail = Message("{wrong} of {rows} rows", **figures)
+    detail = Message("{wrong} of {rows} samples", **figures)
     if not same_shapes(wanted, got):
         return finding(OUTPUTS, Message("an output is missing or has another shape"))
     if _not_finite(wanted, got, wrong):
@@ -39,13 +39,15 @@ def named(wanted: Rows, got: Rows, off: np.ndarray, tolerance: Tolerance, before
     if rows > 2 and wrong == [rows - 1]:
         return finding(LAST_ROW, Message("row {row} of {rows}, and no other", row=rows, rows=rows))
     if _constant(wanted, got, wrong):
-        return finding(SWALLOWED, Message("{wrong} of {rows} rows hold one value throughout", **figures))
+        return finding(SWALLOWED, Message("{wrong} of {rows} samples contain a single value", **figures))
     if before is not None and _all_among(got, before, wrong, tolerance):
         return finding(BATCH_BEFORE, detail)
     if rows > 1 and wrong == [rows - 1]:
-        return finding(LAST_ROW, Message("row {row} of {rows}, and no other", row=rows, rows=rows))
+        return finding(LAST_ROW, Message("only sample {row} of {rows}", row=rows, rows=rows))
     if len(wrong) > 1 and _all_among(got, wanted, wrong, tolerance):
-        return finding(SHUFFLED, Message("{wrong} of {rows} rows are those of other images of the batch", **figures))
+        return finding(
+            SHUFFLED, Message("{wrong} of {rows} samples have the outputs of other images in the batch", **figures)
+        )
     return finding(OUTPUTS, detail)
 
 

@@ -47,7 +47,7 @@ def bench(job: Job, artefact: Artefact, fed: Fed, bound: Bound, tuning: Tuning |
     runtime = job.registry.runtime(artefact.runtime)
     if artefact.batch is not None and sizes != (artefact.batch,):
         if not runtime.fixed_batch:  # else every size has an artefact of its own
-            job.progress.note(f"{artefact.id} is fixed to batch {artefact.batch}: measured at that batch size only")
+            job.progress.note(f"{artefact.id} has fixed batch size {artefact.batch}; measured at that batch size only")
         sizes = (artefact.batch,)
     settings = [Setting(threads=job.threads, streams=job.streams, batch=batch) for batch in sizes]
     if tuning is not None:

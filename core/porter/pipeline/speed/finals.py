@@ -39,7 +39,7 @@ def time_finalists(job: Job, finalists: Sequence[str], record: RunRecord) -> dic
             session = sessions.enter_context(closing(open_for(job, artefacts[name], setting)))
             call = cycling(job, session, images, setting.batch)
             calls[name, setting] = call, setting.callers
-        with job.progress.step("time the finalists in turns", ROUNDS, "rounds") as advance:
+        with job.progress.step("time the finalists alternately", ROUNDS, "rounds") as advance:
             seconds = max(job.request.bench_seconds / ROUNDS, MIN_SECONDS)
             turns = in_turns(calls, ROUNDS, seconds, advance=advance)
     timings = {entry: _summary(found, entry[1].batch) for entry, found in turns.items()}

@@ -47,7 +47,7 @@ def tune(job: Job, artefact: Artefact, images: Sequence[np.ndarray], *, seconds:
         trials = [_try(job, artefact, images, setting, seconds) for setting in _settings(job, artefact)]
         ran = [trial for trial in trials if not trial.problem]
         if not ran:
-            raise BadInput(f"{artefact.id}: no setting of threads and streams runs here: {trials[0].problem}")
+            raise BadInput(f"{artefact.id}: no setting of threads and streams runs: {trials[0].problem}")
         ranked = sorted(ran, key=lambda trial: trial.images_per_second or 0.0, reverse=True)
         fastest = _fastest(job, artefact, images, [trial.setting for trial in ranked[:FINALISTS]], seconds)
         if job.registry.runtime(artefact.runtime).queues and _is_short(ran, fastest):

@@ -113,7 +113,7 @@ def read_logs(path: Path) -> tuple[AisBench, ...]:
     text = read_text(path, "log of ais_bench").text
     rates = list(_THROUGHPUT.finditer(text))
     if not rates:
-        raise BadInput(f"{one_line(path)}: not a whole log of {TOOL}: no throughput")
+        raise BadInput(f"{one_line(path)}: not a complete log of {TOOL}: no throughput")
     devices = _devices(text)
     begins = [0, *(rate.end() for rate in rates)]
     return tuple(

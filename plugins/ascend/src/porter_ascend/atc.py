@@ -77,30 +77,31 @@ def convert(toolkit: Toolkit, wanted: Conversion, target: Path, log: Path) -> No
             return
     what = f"exit status {status}" if status else f"exit status 0, but {_lack(made)}"
     said = read_log(log.read_text(encoding="utf-8", errors="replace")).summary()
-    raise BadInput(f"atc, batch {wanted.batch}: {what}{f'; {said}' if said else ''}; all it said is in {one_line(log)}")
+    raise BadInput(f"atc, batch {wanted.batch}: {what}{f'; {said}' if said else ''}. Full log: {one_line(log)}")
 
 
 def _lack(made: Sequence[Path]) -> str:
     if not made:
         return "no .om was written"
-    return "the .om is empty" if len(made) == 1 else f"{len(made)} .om files were written, one was asked for"
+    return "the .om is empty" if len(made) == 1 else f"{len(made)} .om files were written, expected one"
 
 
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise BadInput(f"input {one_line(name)!r}: atc's --input_shape cannot hold this name; rename it at export")
+        raise BadInput(f"input {one_line(name)!r}: atc's --input_shape cannot express this name. Rename it at export")
     return name
 
 
 def _sizes(tensor: TensorSpec, batch: int) -> tuple[int, ...]:
     if not tensor.shape:
-        raise BadInput(f"input {one_line(tensor.name)}: it has no batch dimension, which atc's --input_shape needs")
+        raise BadInput(f"input {one_line(tensor.name)}: no batch dimension, which atc's --input_shape needs")
     first, *rest = tensor.shape
     if isinstance(first, int) and first not in (batch, 0):
         raise BadInput(f"input {one_line(tensor.name)} is fixed to batch {first}, not {batch}")
     free = [str(size) for size in rest if not isinstance(size, int) or size < 1]
     if free:
         raise BadInput(
-            f"input {one_line(tensor.name)}: {', '.join(map(one_line, free))} is free; only the batch may be"
+            f"input {one_line(tensor.name)}: dimension {', '.join(map(one_line, free))} is dynamic; atc "
+            "allows only a dynamic batch"
         )
     return (batch, *(int(size) for size in rest))

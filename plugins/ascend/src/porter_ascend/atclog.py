@@ -20,11 +20,11 @@ _UNNAMED = re.compile(r"Op ?type \[?(?P<type>[^\]\s]+)\]? of Ops kernel \[?[^\]\
 _SHAPE = ("E10001", "E10002", "E10011", "E10012", "E10018", "E10031")
 ADVICE = {
     "E10016": "the name in --input_shape is not an input of the ONNX file",
-    **dict.fromkeys(_SHAPE, "a value on the command line is wrong; with -1 in it, a dimension was left free"),
-    "E19010": "export at an opset that this CANN knows, or replace the operator",
-    "EZ9010": "export at an opset that this CANN knows, or replace the operator",
-    "EZ3002": "the chip has no kernel for it at this precision",
-    "EZ3003": "the chip has no kernel for it at this precision",
+    **dict.fromkeys(_SHAPE, "a value on the command line is wrong; -1 means a dynamic dimension"),
+    "E19010": "export at an opset that this CANN supports, or replace the operator",
+    "EZ9010": "export at an opset that this CANN supports, or replace the operator",
+    "EZ3002": "the chip has no kernel for it in this data type",
+    "EZ3003": "the chip has no kernel for it in this data type",
 }
 """The way out, by code. Codes and texts are those of the graph engine's own table of errors."""
 
@@ -69,7 +69,7 @@ class AtcLog:
         ]
         code = next((error.code for error in self.errors if error.code in ADVICE), "")
         listed = ", ".join(named) + _more(len(self.refused))
-        return one_line(f"{code} {len(self.refused)} operators refused: {listed}; by type: {counted}{_advice(code)}")
+        return one_line(f"{code} {len(self.refused)} operators rejected: {listed}; by type: {counted}{_advice(code)}")
 
 
 def read_log(text: str) -> AtcLog:

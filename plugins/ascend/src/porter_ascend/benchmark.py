@@ -98,10 +98,10 @@ def read_perf_vision(path: Path) -> PerfVision:
     for line in _MODULE.finditer(text):
         name = one_line(line["name"])
         if name in modules:
-            raise BadInput(f"{one_line(path)}: two lines [{name}]; one report must hold one run")
+            raise BadInput(f"{one_line(path)}: two lines [{name}]. Use a report of a single run")
         modules[name] = _module(name, line["rest"].strip(), path)
     if END_TO_END not in modules:
-        raise BadInput(f"{one_line(path)}: not a whole report of {TOOL}: no line [{END_TO_END}] throughputRate")
+        raise BadInput(f"{one_line(path)}: not a complete report of {TOOL}: no line [{END_TO_END}] throughputRate")
     return PerfVision(end_to_end=modules.pop(END_TO_END), modules=tuple(modules.values()), batch=batch_in(path.name))
 
 
@@ -110,8 +110,8 @@ def read_pure_infer(path: Path) -> PureInfer:
     text = read_text(path, "PureInfer report").text
     found = list(_PURE.finditer(text))
     if len(found) != 1:
-        lack = f"{len(found)} times ave_throughputRate, one run was expected" if found else "no ave_throughputRate"
-        raise BadInput(f"{one_line(path)}: not a whole PureInfer report: {lack}")
+        lack = f"{len(found)} times ave_throughputRate, expected one run" if found else "no ave_throughputRate"
+        raise BadInput(f"{one_line(path)}: not a complete PureInfer report: {lack}")
     saved = _SAVED.search(text) or _SAVED.search(path.name)
     rounds = [int(number) for number in _ROUND.findall(text)]
     model = one_line(saved["model"]) if saved else ""
@@ -129,7 +129,7 @@ def read_pure_infer(path: Path) -> PureInfer:
 def _module(name: str, rest: str, path: Path) -> Module:
     parts = _PARTS.match(rest)
     if parts is None:
-        raise BadInput(f"{one_line(path)}: line [{name}] is broken: {one_line(rest[:80])!r}")
+        raise BadInput(f"{one_line(path)}: line [{name}] is malformed: {one_line(rest[:80])!r}")
     interface = parts["interface"]
     where = f"{one_line(path)}, line [{name}]"
     return Module(

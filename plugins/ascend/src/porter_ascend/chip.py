@@ -10,7 +10,7 @@ from porter import BadInput, one_line
 
 PREFIX = "Ascend"
 WAY_OUT = (
-    "give --soc-version NAME, e.g. Ascend310 or Ascend310P3: the word Ascend and the name "
+    "Use --soc-version NAME, e.g. Ascend310 or Ascend310P3: Ascend and the name "
     "that `npu-smi info` shows on the NPU host"
 )
 _SOC = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,39}")
@@ -50,13 +50,13 @@ def soc_version(given: str | None) -> str:
     if given is None:
         kinds = sorted(set(chips_here()))
         if not kinds:
-            raise BadInput(f"the chip to build for is not known: {WAY_OUT}")
+            raise BadInput(f"unknown target chip. {WAY_OUT}")
         if len(kinds) > 1:
             named = ", ".join(PREFIX + kind for kind in kinds)
-            raise BadInput(f"this machine has chips of {len(kinds)} kinds ({named}): give one with --soc-version")
+            raise BadInput(f"this machine has {len(kinds)} kinds of chips ({named}). Choose one with --soc-version")
         return PREFIX + kinds[0]
     if re.fullmatch(r"[0-9][0-9A-Za-z_]{0,15}", given):
-        raise BadInput(f"--soc-version {given}: atc wants {PREFIX}{given}")
+        raise BadInput(f"--soc-version {given}: atc expects {PREFIX}{given}")
     if not _SOC.fullmatch(given):
-        raise BadInput(f"--soc-version {one_line(given)!r} cannot be a chip's name; {WAY_OUT}")
+        raise BadInput(f"--soc-version {one_line(given)!r}: not a chip name. {WAY_OUT}")
     return given

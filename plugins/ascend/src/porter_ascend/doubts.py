@@ -41,18 +41,18 @@ def _of_the_kit(found: Found) -> Iterator[ImportFinding]:
         return
     if found.results is None:
         if found.outputs or found.summaries or found.pure_infer:
-            text = Message("the kit left no `results.json`: its script did not come to its end")
+            text = Message("the kit has no `results.json`: its script did not finish")
             yield _finding(Doubt.MISSING, text)
         return
     results, digest = found.results.content, file_digest(found.kit.path)
     if results.kit_sha256 != digest:
-        text = Message("the results are of another kit than `{file}`", file=found.name(found.kit.path))
+        text = Message("the results belong to another kit than `{file}`", file=found.name(found.kit.path))
         yield _finding(Doubt.INCONSISTENT, text)
     for one in results.batches:
         steps = (
             (Message("the conversion by atc"), one.built),
             (Message("pure inference"), one.pure),
-            (Message("the run of the data set"), one.dataset),
+            (Message("inference over the data set"), one.dataset),
         )
         for step, done in steps[:1] if not one.built else steps:
             if done is False:
@@ -68,7 +68,7 @@ def _changed(results: Path) -> Iterator[ImportFinding]:
             raise BadInput(f"{SUMS}: a link that leads out of the folder")
         lines = read_text(results / SUMS, "list of sums").text.splitlines()
     except BadInput:
-        text = Message("`{file}` is missing: whether the results are whole is not known", file=SUMS)
+        text = Message("`{file}` is missing: the results may be incomplete", file=SUMS)
         yield _finding(Doubt.MISSING, text)
         return
     wrong = []
@@ -79,7 +79,7 @@ def _changed(results: Path) -> Iterator[ImportFinding]:
             wrong.append(one_line(parts[2] if parts else line)[:80])
     if wrong:
         text = Message(
-            "{count} files of the results are missing or not as the host left them: {names}",
+            "{count} result files are missing or were changed after the run on the host: {names}",
             count=len(wrong),
             names=tuple(wrong[:3]),
         )

@@ -23,7 +23,7 @@ _TOOLS = re.compile(
 )
 """What only a log of an inference tool holds."""
 LOGS = ("", ".log", ".txt", ".out")
-NOT_UNDERSTOOD = Message("a tool's log without a line of figures that is understood; nothing was taken from it")
+NOT_UNDERSTOOD = Message("a tool's log without a line of figures that porter understands; ignored")
 _BEGUN = re.compile(rb"\s*[-+]?[.0-9naif]")
 """How a text of scores begins."""
 
@@ -195,7 +195,7 @@ def _read_results(path: Path) -> KitResults:
 def _is_own(found: Found, path: Path) -> bool:
     """Whether a file lies in the imported folder; a link that leads out of it is noted as broken, and not looked at."""
     if leads_out(found.folder, path):
-        found.broken.append((path, "a link that leads out of the imported folder; it was not read"))
+        found.broken.append((path, "a link that leads out of the imported folder; ignored"))
         return False
     return is_regular(path)
 

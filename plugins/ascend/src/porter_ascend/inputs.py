@@ -47,7 +47,7 @@ def write_bin(path: Path, array: np.ndarray) -> None:
     """
     if str(array.dtype) != "float32" or array.ndim != 3:
         shape = "×".join(map(str, array.shape))
-        raise BadInput(f"{one_line(path)}: a .bin holds float32 C×H×W, not {array.dtype} {shape}")
+        raise BadInput(f"{one_line(path)}: a .bin must be float32 C×H×W, not {array.dtype} {shape}")
     path.write_bytes(array.astype("<f4", copy=False).tobytes())
 
 

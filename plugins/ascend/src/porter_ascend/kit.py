@@ -206,11 +206,11 @@ def _require_own(folder: Path) -> None:
     if not folder.exists():
         return
     if not (folder / DOCUMENT).is_file():
-        raise BadInput(f"{one_line(folder)}: something that is no kit lies there; move it away")
+        raise BadInput(f"{one_line(folder)}: contains something other than a kit. Move it away")
     if (folder / RESULTS).exists():
         raise BadInput(
-            f"{one_line(folder / RESULTS)}: results that came back lie there; `porter import ascend {folder}` takes "
-            "them; move them away before another kit is written"
+            f"{one_line(folder / RESULTS)}: contains results. Import them with `porter import ascend {folder}`, "
+            "or move them before writing a new kit"
         )
 
 
@@ -222,6 +222,6 @@ def _require_room(folder: Path, kit: KitDocument, count: int) -> None:
         free = shutil.disk_usage(there).free
         if free < needed:
             raise BadInput(
-                f"{one_line(folder)}: the preprocessed images take {needed / 1e6:.1f} MB, {free / 1e6:.1f} MB are "
+                f"{one_line(folder)}: the preprocessed images need {needed / 1e6:.1f} MB, {free / 1e6:.1f} MB are "
                 "free: give another --out, or fewer images with --limit"
             )

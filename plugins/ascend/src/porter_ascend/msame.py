@@ -40,7 +40,7 @@ def read_logs(path: Path) -> tuple[Msame, ...]:
     text = read_text(path, "log of msame").text
     ends = list(_LATER.finditer(text)) or list(_ALL.finditer(text))
     if not ends:
-        raise BadInput(f"{one_line(path)}: not a whole log of {TOOL}: no Inference average time")
+        raise BadInput(f"{one_line(path)}: not a complete log of {TOOL}: no Inference average time")
     begins = [0, *(end.end() for end in ends)]
     return tuple(_run(end, text[start : end.start()], path) for start, end in zip(begins, ends, strict=False))
 

@@ -66,7 +66,7 @@ class OutputFolder(ReturnedOutputs):
                 numbers = self._files.setdefault(found["image"], {})
                 number = int(found["output"])
                 if number in numbers:
-                    raise BadInput(f"{one_line(folder / name)}: a second file for the same output of one image")
+                    raise BadInput(f"{one_line(folder / name)}: a second file for the same output of an image")
                 numbers[number] = folder / name
 
     @property
@@ -120,7 +120,7 @@ def read_array(path: Path, spec: TensorSpec) -> np.ndarray:
 
     shape = [size for size in spec.shape[1:] if isinstance(size, int)]
     if leads_out(path.parent, path):
-        raise Unusable(path, Message("a link that leads out of its folder; it was not read"))
+        raise Unusable(path, Message("a link that leads out of its folder; ignored"))
     try:
         data = read_received(path, KIND)
     except BadInput as error:
@@ -133,9 +133,9 @@ def read_array(path: Path, spec: TensorSpec) -> np.ndarray:
             reason = Message("{size} bytes, {wanted} float32 values expected: float16?", size=size, wanted=count)
             raise Unusable(path, reason) from None
         text = one_line(error)[:120]
-        raise Unusable(path, Message("not the output of a model: {reason}", reason=text)) from None
+        raise Unusable(path, Message("not a model output: {reason}", reason=text)) from None
     if values.dtype.kind not in "fiu":
-        raise Unusable(path, Message("holds {kind}, not numbers", kind=one_line(values.dtype)))
+        raise Unusable(path, Message("contains {kind}, not numbers", kind=one_line(values.dtype)))
     if len(shape) != len(spec.shape) - 1:  # a size is free: the file's own shape stands, where it has one
         return values.astype(np.float32).reshape(values.shape[1:] if values.ndim == len(spec.shape) else values.shape)
     if values.size != math.prod(shape):
@@ -154,7 +154,7 @@ def _misfit(found: int, wanted: int, raw: bool) -> Message:
         return Message("{found} values, {wanted} expected: a model with a background class?", **counts)
     if found and found % wanted == 0:
         return Message("{found} values, {wanted} expected: a whole batch in one file?", **counts)
-    return Message("{found} values, {wanted} expected: another model, or another of its outputs?", **counts)
+    return Message("{found} values, {wanted} expected: another model, or another output?", **counts)
 
 
 def _text(data: bytes) -> np.ndarray:

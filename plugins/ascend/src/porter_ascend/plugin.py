@@ -45,7 +45,7 @@ from porter_ascend.toolkit import Toolkit
 NAME = "ascend"
 LOGS = "logs"
 """Folder of what the tools print, in the run's folder."""
-KIT_ADVICE = "a run with --soc-version NAME writes a kit for a host that has them"
+KIT_ADVICE = "a run with --soc-version NAME writes a kit for such a host"
 
 
 class Ascend(Runtime):
@@ -82,7 +82,7 @@ class Ascend(Runtime):
 
     def build(self, request: BuildRequest) -> Artefact:
         if request.batch is None:
-            raise BadInput(f"runtime {NAME} builds for one batch size: give --batch-sizes")
+            raise BadInput(f"runtime {NAME} builds for a fixed batch size. Use --batch-sizes")
         inputs = _inputs(request.onnx)
         soc = self.target(request.target)
         wanted = atc.Conversion(
@@ -187,7 +187,7 @@ def device_of(provider: str | None) -> int:
     if provider is None:
         return 0
     if not (provider.isascii() and provider.isdecimal() and len(provider) <= 4):
-        raise BadInput(f"--provider {one_line(provider)!r}: runtime {NAME} takes the number of a device, e.g. 0")
+        raise BadInput(f"--provider {one_line(provider)!r}: runtime {NAME} needs a device number, e.g. 0")
     return int(provider)
 
 
@@ -195,10 +195,10 @@ def _inputs(onnx: Path) -> tuple[TensorSpec, ...]:
     """The one input of the file, by its own account: the tools are fed one file an image."""
     inputs = _facts(onnx).inputs
     if len(inputs) != 1:
-        raise BadInput(f"{one_line(onnx)}: {len(inputs)} inputs; runtime {NAME} feeds models of one")
+        raise BadInput(f"{one_line(onnx)}: {len(inputs)} inputs; runtime {NAME} supports models with one input")
     if inputs[0].dtype != "float32":
         name = one_line(inputs[0].name)
-        raise BadInput(f"{one_line(onnx)}: input {name!r} is {inputs[0].dtype}; runtime {NAME} feeds float32")
+        raise BadInput(f"{one_line(onnx)}: input {name!r} is {inputs[0].dtype}; runtime {NAME} supports float32")
     return inputs
 
 

@@ -75,10 +75,10 @@ def read_scores(path: Path) -> Scores:
     values = {entry.key: entry.value for entry in document.value}
     top = {int(found[1]): _percent(text, key, path) for key, text in values.items() if (found := _TOP.fullmatch(key))}
     if 1 not in top:
-        raise BadInput(f"{one_line(path)}: no accuracy file: no `Top1 accuracy`")
+        raise BadInput(f"{one_line(path)}: not an accuracy file: no `Top1 accuracy`")
     ordered = [top[k] for k in sorted(top)]
     if any(later < earlier for earlier, later in itertools.pairwise(ordered)):
-        raise BadInput(f"{one_line(path)}: the accuracies fall as k grows, which they cannot")
+        raise BadInput(f"{one_line(path)}: Top-k accuracy decreases with k, which is impossible")
     images = _count(values.get("Number of images", ""), "Number of images", path)
     classes = values.get("Number of classes")
     return Scores(

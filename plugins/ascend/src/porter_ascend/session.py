@@ -25,8 +25,8 @@ ROWS, BYTES = 2048, 512 * 2**20
 """Images of one run of the tool, which loads the model each time: at most so many, in at most so many bytes."""
 TAIL = 3
 """Lines of a failed tool that a message shows."""
-ZEROS = Message("zeros, which the tool makes")
-MADE_UP = Message("values that the tool makes up")
+ZEROS = Message("zeros made by the tool")
+MADE_UP = Message("random values made by the tool")
 
 
 class AscendSession(Session):
@@ -55,7 +55,7 @@ class AscendSession(Session):
 
         if str(batch.dtype) != "float32" or batch.shape[1:] != self._shape:
             shapes = "×".join(map(str, batch.shape[1:])), "×".join(map(str, self._shape))
-            raise BadInput(f"ascend: the model takes float32 {shapes[1]}, was fed {batch.dtype} {shapes[0]}")
+            raise BadInput(f"ascend: model input is float32 {shapes[1]}, got {batch.dtype} {shapes[0]}")
         with tempfile.TemporaryDirectory(prefix="porter-ascend-") as place:
             folder = Path(place)
             names = self._write(folder / "in", batch)
@@ -63,7 +63,7 @@ class AscendSession(Session):
             outputs = OutputFolder(found)
             missing = outputs.missing(names)
             if missing:
-                raise BadInput(f"{self._tool}: outputs of {len(missing)} of {len(names)} images did not come back")
+                raise BadInput(f"{self._tool}: outputs of {len(missing)} of {len(names)} images are missing")
             rows = [outputs.read(name, self._tensors.outputs) for name in names]
         return {one.name: np.stack([row[one.name] for row in rows]) for one in self._tensors.outputs}
 
@@ -119,7 +119,7 @@ def measured_by_ais_bench(found: aisbench.AisBench, batch: int) -> Measured:
     npu = found.npu
     calls = (None if npu is None else npu.count) or len(found.calls_ms) or None
     middle = None if npu is None else npu.mean if npu.median is None else npu.median
-    copies = ((Message("to the device"), found.h2d), (Message("from the device"), found.d2h))
+    copies = ((Message("host to device"), found.h2d), (Message("device to host"), found.d2h))
     return Measured(
         tool=aisbench.TOOL,
         input=ZEROS,

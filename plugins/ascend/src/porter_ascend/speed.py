@@ -55,14 +55,14 @@ def _by_benchmark(found: Found, speed: Speed) -> Iterator[StatedSpeed]:
     for report in found.pure_infer:
         content, name = report.content, found.name(report.path)
         if content.batch is None:
-            _doubt(speed, Doubt.MISSING, Message("`{file}` says no batch size; it was not used", file=name))
+            _doubt(speed, Doubt.MISSING, Message("`{file}` states no batch size; ignored", file=name))
             continue
         if content.batch_of_name not in (None, content.batch):
             _doubt(
                 speed,
                 Doubt.INCONSISTENT,
                 Message(
-                    "`{file}` is named for batch {named} and holds the model `{model}`; {model} was believed",
+                    "`{file}` is named for batch {named} but contains the model `{model}`; the content was used",
                     file=name,
                     named=content.batch_of_name,
                     model=content.model,
@@ -70,9 +70,7 @@ def _by_benchmark(found: Found, speed: Speed) -> Iterator[StatedSpeed]:
             )
         yield StatedSpeed(path=report.path, batch=content.batch, measured=_times_fit(content, name, speed))
     if found.pure_infer:
-        speed.notes.append(
-            Message("what benchmark calls ave_latency is the time of one image; of a batch it gives no time")
-        )
+        speed.notes.append(Message("ave_latency of benchmark is the time of one image; it gives no time of a batch"))
 
 
 def _times_fit(content: benchmark.PureInfer, name: str, speed: Speed) -> Measured:
@@ -90,8 +88,8 @@ def _times_fit(content: benchmark.PureInfer, name: str, speed: Speed) -> Measure
         return measured
     if batch > 1 and abs(product / batch - 1) <= MEANS:
         text = Message(
-            "`{file}`: ave_latency {latency:g} ms fits {rate:g} images/s as the time of a batch of {batch}, not of one "
-            "image, as the tool means it",
+            "`{file}`: ave_latency {latency:g} ms fits {rate:g} images/s as the time of a batch of "
+            "{batch}, not of one image as the tool defines it",
             **figures,
         )
         measured = replace(
@@ -99,8 +97,8 @@ def _times_fit(content: benchmark.PureInfer, name: str, speed: Speed) -> Measure
         )
     else:
         text = Message(
-            "`{file}`: {rate:g} images/s and ave_latency {latency:g} ms contradict each other, for an image as for a "
-            "batch of {batch}",
+            "`{file}`: {rate:g} images/s and ave_latency {latency:g} ms contradict each other, per image "
+            "and per batch of {batch}",
             **figures,
         )
     _doubt(speed, Doubt.INCONSISTENT, text)
@@ -124,9 +122,7 @@ def _by_ais_bench(found: Found, speed: Speed) -> Iterator[StatedSpeed]:
         measured = replace(measured_by_ais_bench(content, batch), input=fed, warmup_runs=None)
         yield StatedSpeed(path=report.path, batch=batch, measured=measured)
     if found.summaries or found.logs:
-        speed.notes.append(
-            Message("the latency of ais_bench is that of the chip alone; copying to it and back is not in it")
-        )
+        speed.notes.append(Message("latency of ais_bench covers the chip only, without copies between host and device"))
 
 
 def _batch_of(path: Path, content: aisbench.AisBench | msame.Msame, name: str, speed: Speed) -> int | None:
@@ -134,9 +130,11 @@ def _batch_of(path: Path, content: aisbench.AisBench | msame.Msame, name: str, s
     named = batch_in(path.name) or batch_in(Path(content.model).stem)
     batch = (content.batch if isinstance(content, aisbench.AisBench) else None) or named
     if batch is None:
-        _doubt(speed, Doubt.MISSING, Message("`{file}` says no batch size; it was not used", file=name))
+        _doubt(speed, Doubt.MISSING, Message("`{file}` states no batch size; ignored", file=name))
     elif named not in (None, batch):
-        text = Message("`{file}` was run at batch {batch}, the name says {named}", file=name, batch=batch, named=named)
+        text = Message(
+            "`{file}` was run at batch {batch}, but its name says {named}", file=name, batch=batch, named=named
+        )
         _doubt(speed, Doubt.INCONSISTENT, text)
     return batch
 
@@ -144,8 +142,8 @@ def _batch_of(path: Path, content: aisbench.AisBench | msame.Msame, name: str, s
 def _another_device(speed: Speed, path: Path, name: str, content: aisbench.AisBench, batch: int, first: int) -> None:
     """Several devices ran at once: the speed is that of one, the others are told beside it."""
     note = Message(
-        "`{file}`: device {device} of the same run did {rate:g} images/s at batch {batch}; the speed is that of device "
-        "{first} alone",
+        "`{file}`: device {device} of the same run reached {rate:g} images/s at batch {batch}; only the "
+        "speed of device {first} was used",
         file=name,
         device=content.device,
         rate=content.images_per_second,
@@ -171,7 +169,7 @@ def _figures_fit(content: aisbench.AisBench, batch: int, name: str, speed: Speed
         _doubt(speed, Doubt.INCONSISTENT, text)
     if content.npu.count and content.calls_ms and len(content.calls_ms) != content.npu.count:
         text = Message(
-            "`{file}` counts {count} calls and lists {listed}; its summary was taken",
+            "`{file}` states {count} calls but lists {listed}; its summary was used",
             file=name,
             count=content.npu.count,
             listed=len(content.calls_ms),
@@ -185,7 +183,7 @@ def _by_msame(found: Found, speed: Speed) -> Iterator[StatedSpeed]:
         if batch is not None:
             yield StatedSpeed(path=report.path, batch=batch, measured=measured_by_msame(report.content, batch))
     if found.msame:
-        speed.notes.append(Message("msame gives the mean time of a call; the rate is computed from it"))
+        speed.notes.append(Message("msame gives the mean time of a call; throughput is computed from it"))
 
 
 def _by_interface(found: Found, speed: Speed) -> Iterator[StatedSpeed]:
@@ -193,13 +191,13 @@ def _by_interface(found: Found, speed: Speed) -> Iterator[StatedSpeed]:
     for report in found.perf_vision:
         content, name = report.content, found.name(report.path)
         speed.dataset_runs.append(_dataset_run(content, name))
-        _gave(speed, report.path, Message("the rates of the whole path and its modules"))
+        _gave(speed, report.path, Message("throughput end to end and by module"))
         for module in content.modules:
             rate = module.interface_images_per_second
             if rate is None:
                 continue
             if content.batch is None:
-                _doubt(speed, Doubt.MISSING, Message("`{file}` says no batch size; it was not used", file=name))
+                _doubt(speed, Doubt.MISSING, Message("`{file}` states no batch size; ignored", file=name))
                 continue
             measured = Measured(
                 tool=benchmark.TOOL,
@@ -214,7 +212,7 @@ def _by_interface(found: Found, speed: Speed) -> Iterator[StatedSpeed]:
     if found.perf_vision:
         speed.notes.append(
             Message(
-                "what benchmark calls latency on its line [e2e] is the time of the whole data set; Interface "
+                "latency on benchmark's [e2e] line is the time of the whole data set; Interface "
                 "throughputRate is the rate of the device alone"
             )
         )
@@ -243,10 +241,10 @@ def _each_once(found: Found, figures: Sequence[StatedSpeed], speed: Speed) -> It
             kept.append(figure)
             yield figure
         elif _agree(first, figure):
-            _gave(speed, figure.path, Message("speed at batch {batch}, again", batch=figure.batch))
+            _gave(speed, figure.path, Message("speed at batch {batch} (duplicate)", batch=figure.batch))
         else:
             text = Message(
-                "batch {batch}: `{first}` says {one:g} images/s and `{second}` {other:g}; the first was taken",
+                "batch {batch}: `{first}` states {one:g} images/s, `{second}` {other:g}; the first was used",
                 batch=figure.batch,
                 first=found.name(first.path),
                 second=found.name(figure.path),

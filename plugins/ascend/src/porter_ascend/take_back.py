@@ -123,16 +123,16 @@ def _named(found: Found) -> tuple[str, ...]:
 
 
 def _of_the_scores(found: Found) -> tuple[Text, ...]:
-    return (Message("the scoring script rounds an accuracy to two places"),) if found.scores else ()
+    return (Message("the scoring script rounds accuracy to two decimals"),) if found.scores else ()
 
 
 def _nothing(found: Found) -> str:
     """That nothing was found, with the first reason where a file is broken."""
     broken = [f"{found.name(path)}: {reason}" for path, reason in found.broken]
     looked = (
-        "looked for perf_vision_*.txt and PureInfer reports of benchmark, *_summary.json and logs of ais_bench, "
+        "supported: perf_vision_*.txt and PureInfer reports of benchmark, *_summary.json and logs of ais_bench, "
         "logs of msame, result.json, and outputs IMAGE_0.txt, .bin or .npy"
     )
     if found.kit is not None and not (found.folder / RESULTS).exists() and (found.folder / DOCUMENT).is_file():
-        looked = f"this is the kit itself and has no {RESULTS}/: run its script on the NPU host first"
+        looked = f"this is a kit without {RESULTS}/. Run its script on the NPU host first"
     return f"{one_line(found.folder)}: nothing to import; {broken[0] if broken else looked}"

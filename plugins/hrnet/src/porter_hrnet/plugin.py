@@ -62,7 +62,7 @@ def porter_describe(request: ModelRequest) -> ModelSpec:
     from porter_hrnet.variants import variant_of
 
     if request.config is None:
-        raise BadInput(f"model {NAME!r} needs --config YAML beside --checkpoint")
+        raise BadInput(f"model {NAME!r} needs --config YAML with --checkpoint")
     config = read_config(request.config)
     names = _class_names() if request.config.resolve() == (SAMPLE / "config.yaml").resolve() else ()
     return spec_for(variant_of(config), config.image_size, config.num_classes, names)

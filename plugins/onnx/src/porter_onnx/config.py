@@ -39,7 +39,7 @@ MOST_PIXELS = 8192
 """Longest side of an input image."""
 ABOUT_KEYS = ("name", "title", "description", "paper", "code", "licence")
 METRICS = tuple(f"top{k}" for k in range(1, 6))
-ABSENT = "missing, and the ONNX file cannot say it"
+ABSENT = "missing, and not in the ONNX file"
 
 Pixels = Annotated[int, Meta(ge=1, le=MOST_PIXELS)]
 Size = Annotated[tuple[Pixels, ...], Meta(min_length=1, max_length=16)]
@@ -72,7 +72,7 @@ class PreprocessConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 WAYS = {
-    "model": "a .onnx file may lie elsewhere; give any other with --checkpoint FILE, or copy it there",
+    "model": "a .onnx file may lie elsewhere. Give any other with --checkpoint FILE, or copy it there",
     "labels.names": "copy the file there, or write the names into the yaml",
 }
 """The way out for a path that leads out of the folder of the yaml, which may be somebody else's."""
@@ -156,7 +156,7 @@ def read_config(path: Path) -> OnnxConfig:
     # As text: a hash, a class or a licence that looks like a number must stay as it is written.
     document, where = read_yaml(path, as_text=True), one_line(path)
     if "reference" in document and (task := document.get("task", CLASSIFICATION)) != CLASSIFICATION:
-        problem = f"published figures are read for task {CLASSIFICATION} only, not {one_line(task)!r}"
+        problem = f"published figures are supported for task {CLASSIFICATION} only, not {one_line(task)!r}"
         raise yaml_fault(document, where, "reference", problem)
     found = from_yaml(document, Document, where, ABSENT)
     for key, problem in _faults(found):
@@ -201,25 +201,25 @@ def _is_onnx(path: Path, name: str) -> bool:
 def _faults(found: Document) -> Iterator[tuple[str, str]]:
     """What no type says of one key, and what two keys say of each other: the key, and the problem."""
     if found.model is not None and not found.model.strip():
-        yield "model", "empty; name the .onnx file, or leave the key out and give --checkpoint FILE"
+        yield "model", "empty. Name the .onnx file, or leave the key out and use --checkpoint FILE"
     if found.sha256 is not None and not re.fullmatch("[0-9A-Fa-f]{64}", found.sha256):
         yield "sha256", f"64 hex digits are needed, found {len(found.sha256)} characters"
     sizes = {"input.size": found.input.size, "preprocess.crop": found.preprocess.crop}
     for key, size in {**sizes, "preprocess.resize": found.preprocess.resize}.items():
         if size is not None and len(size) > 2:
-            yield key, f"one or two numbers are needed (height, width), found {len(size)}"
+            yield key, f"expected one or two numbers (height, width), found {len(size)}"
     for key, values in (("preprocess.mean", found.preprocess.mean), ("preprocess.std", found.preprocess.std)):
         if values is not None and len(values) not in (1, 3):
-            yield key, f"one or three numbers are needed, found {len(values)}"
+            yield key, f"expected one or three numbers, found {len(values)}"
     if found.labels.background_class and found.task != CLASSIFICATION:
         yield "labels.background_class", f"is for task {CLASSIFICATION} only, not {one_line(found.task)!r}"
     if found.reference is not None:
         figures = [(key, value) for key in METRICS if (value := getattr(found.reference, key)) is not None]
         for key, value in figures:
             if 0 < value <= 1:
-                yield f"reference.{key}", f"{value:g} looks like a fraction; give percent, e.g. 76.8"
+                yield f"reference.{key}", f"{value:g} looks like a fraction. Use percent, e.g. 76.8"
         if not figures:
-            yield "reference", f"holds no figure; give top1 (or another of {', '.join(METRICS)})"
+            yield "reference", f"has no figure. Set top1 (or another of {', '.join(METRICS)})"
         try:
             re.compile(found.reference.image_pattern)
         except (re.error, RecursionError, OverflowError) as error:

@@ -72,7 +72,7 @@ def _input(both: _Both) -> TensorSpec:
     inputs, asked = both.facts.inputs, both.config.input
     if len(inputs) != 1:
         names = ", ".join(one_line(tensor.name) for tensor in inputs) or "none"
-        raise BadInput(f"{both.file}: takes {len(inputs)} inputs ({names}); one image input is what porter feeds")
+        raise BadInput(f"{both.file}: has {len(inputs)} inputs ({names}); porter supports one image input")
     (tensor,) = inputs
     name = one_line(tensor.name)
     if asked.name is not None and asked.name != tensor.name:
@@ -80,9 +80,9 @@ def _input(both: _Both) -> TensorSpec:
     if asked.dtype is not None and asked.dtype != tensor.dtype:
         raise both.clash("input.dtype", asked.dtype, f"takes {tensor.dtype}")
     if tensor.dtype not in DTYPES:
-        raise BadInput(f"{both.file}: input {name!r} is {tensor.dtype}; porter feeds {' or '.join(DTYPES)}")
+        raise BadInput(f"{both.file}: input {name!r} is {tensor.dtype}; porter supports {' or '.join(DTYPES)}")
     if len(tensor.shape) != 4:
-        raise BadInput(f"{both.file}: input {name!r} has shape {_dims(tensor)}; a batch of images has four axes")
+        raise BadInput(f"{both.file}: input {name!r} has shape {_dims(tensor)}; a batch of images has four dimensions")
     return _free_batch(tensor)
 
 
@@ -92,7 +92,7 @@ def _layout(both: _Both, tensor: TensorSpec) -> Layout:
     found = {layout: tensor.shape[axis] for layout, axis in CHANNEL_AXIS.items()}
     possible = [layout for layout, count in found.items() if count == CHANNELS or isinstance(count, str)]
     if not possible:
-        raise BadInput(f"{both.file}: its input is {_dims(tensor)}; porter makes images of {CHANNELS} channels")
+        raise BadInput(f"{both.file}: its input is {_dims(tensor)}; porter supports images of {CHANNELS} channels")
     if asked is not None:
         if asked not in possible:
             raise both.clash("input.layout", asked, f"takes {_dims(tensor)}")
@@ -100,7 +100,7 @@ def _layout(both: _Both, tensor: TensorSpec) -> Layout:
     likely = [layout for layout in possible if found[layout] == CHANNELS] or possible
     if len(likely) > 1:
         choices = " or ".join(LAYOUTS)
-        raise both.config.error("input.layout", f"missing, and {both.file} takes {_dims(tensor)}; give {choices}")
+        raise both.config.error("input.layout", f"missing, and {both.file} has {_dims(tensor)}. Set {choices}")
     return likely[0]
 
 
@@ -111,7 +111,7 @@ def _size(both: _Both, tensor: TensorSpec, layout: Layout) -> tuple[int, int]:
     axes = tensor.shape[2:] if layout == "NCHW" else tensor.shape[1:3]
     if wanted is None:
         if any(isinstance(n, str) for n in axes):
-            raise both.config.error("input.size", f"missing, and {both.file} leaves it open; give [height, width]")
+            raise both.config.error("input.size", f"missing, and dynamic in {both.file}. Set [height, width]")
         wanted = (0, 0)
     height, width = (n if isinstance(n, int) else wanted[axis] for axis, n in enumerate(axes))
     if asked not in (None, (height, width)):
@@ -127,7 +127,7 @@ def _outputs(both: _Both) -> tuple[TensorSpec, tuple[TensorSpec, ...]]:
     outputs, asked = {tensor.name: tensor for tensor in both.facts.outputs}, both.config.output
     names = ", ".join(map(one_line, outputs))
     if asked is None and len(outputs) != 1:
-        raise both.config.error("output", f"missing, and {both.file} has {names or 'none'}; name the one to score")
+        raise both.config.error("output", f"missing, and {both.file} has {names or 'none'}. Name the one to score")
     if asked is not None and asked not in outputs:
         near = did_you_mean(asked, outputs)
         raise both.clash("output", repr(asked), f"has {names or 'none'}{near}")
@@ -152,12 +152,12 @@ def _classes(both: _Both, scored: TensorSpec) -> tuple[int | None, TensorSpec]:
         )
     [columns] = wide
     if columns == IMAGENET_WITH_BACKGROUND and labels.background_class is None and labels.classes is None:
-        problem = f"missing, and output {name!r} of {both.file} has {columns} columns; is the first one a background?"
+        problem = f"missing, and output {name!r} of {both.file} has {columns} columns. Is the first one background?"
         raise config.error("labels.background_class", f"{problem} true or false")
     background = int(labels.background_class or False)
     if isinstance(columns, str):
         if labels.classes is None:
-            raise config.error("labels.classes", f"missing, and output {name!r} of {both.file} leaves it open")
+            raise config.error("labels.classes", f"missing, and output {name!r} of {both.file} is dynamic")
         columns = labels.classes + background
     classes = columns - background
     if classes < 1 or labels.classes not in (None, classes):
@@ -173,7 +173,7 @@ def _named(both: _Both, classes: int | None) -> int | None:
     """`classes`, where there are as many names, or none."""
     names = both.config.names
     if names and classes is not None and len(names) != classes:
-        hint = "; leave the background class out" if len(names) == classes + 1 else ""
+        hint = ". Leave the background class out" if len(names) == classes + 1 else ""
         raise both.config.error("labels.names", f"{len(names)} names for {classes} classes{hint}")
     return classes
 
@@ -205,13 +205,13 @@ def _scaling(both: _Both) -> tuple[float, tuple[float, ...], tuple[float, ...]]:
     for key, values in (("mean", given.mean), ("std", given.std)):
         if values is None:
             usual = "[0.485, 0.456, 0.406]" if key == "mean" else "[0.229, 0.224, 0.225]"
-            problem = f"missing, and the ONNX file cannot say it; many ImageNet models take {usual}"
+            problem = f"missing, and not in the ONNX file. Many ImageNet models use {usual}"
             raise both.config.error(f"preprocess.{key}", problem)
         found.append(values)
     mean, std = found
     if not all(0 <= value <= 255 / divisor for value in mean):
         shown, top = ", ".join(f"{value:g}" for value in mean), f"{255 / divisor:g}"
-        raise both.config.error("preprocess.mean", f"{shown} lies outside 0..{top}, all that divisor {divisor:g} gives")
+        raise both.config.error("preprocess.mean", f"{shown} is outside 0..{top}, the range with divisor {divisor:g}")
     return divisor, mean, std
 
 

@@ -34,7 +34,7 @@ NAME = "onnx"
 @hookimpl
 def porter_models() -> Sequence[ModelOffer]:
     """One name for every ONNX file; the yaml says which."""
-    return [ModelOffer(name=NAME, title="An ONNX file that exists already", variants=(), needs_checkpoint=False)]
+    return [ModelOffer(name=NAME, title="Existing ONNX file", variants=(), needs_checkpoint=False)]
 
 
 @hookimpl
@@ -49,7 +49,7 @@ def porter_describe(request: ModelRequest) -> ModelSpec:
     config = read_config(request.config)
     path = request.checkpoint or config.model
     if path is None:
-        raise config.error("model", "missing; name the .onnx file here, or give --checkpoint FILE")
+        raise config.error("model", "missing. Name the .onnx file here, or use --checkpoint FILE")
     if config.sha256 is not None and request.checkpoint is None:
         require_digest(path, config.sha256)
     model = read_onnx(path)
@@ -67,7 +67,7 @@ def porter_load(request: LoadRequest) -> Loaded:
 
     path = Path(request.spec.checkpoint)
     if request.weights is not None:
-        raise BadInput(f"--weights {one_line(request.weights)}: an ONNX file holds one set of weights")
+        raise BadInput(f"--weights {one_line(request.weights)}: an ONNX file has one set of weights")
     model = read_onnx(path)
     tensors = list(all_tensors(model))
     report = LoadReport(
@@ -106,13 +106,13 @@ def porter_export(loaded: Loaded, request: ExportRequest) -> Exported:
     source: Path = loaded.module
     if request.opset != spec.opset:
         raise BadInput(
-            f"--opset {request.opset}: {one_line(source)} has opset {spec.opset} and is delivered as it is; "
-            "leave --opset out"
+            f"--opset {request.opset}: {one_line(source)} has opset {spec.opset} and is delivered as it is. "
+            "Leave --opset out"
         )
     model = read_onnx(source)
     if done := mended(model):
         request.path.write_bytes(model.SerializeToString())
-        how, call = f"the file as it was given, {done}", f"mend what {source} declares"
+        how, call = f"the file as it was given, {done}", f"correct what {source} declares"
     else:
         shutil.copyfile(source, request.path)
         how, call = "the file as it was given", f"copy {source}"

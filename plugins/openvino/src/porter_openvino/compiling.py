@@ -54,7 +54,7 @@ def import_openvino() -> Any:
     try:
         import openvino
     except ImportError as error:
-        raise Missing(f"OpenVINO cannot be imported ({one_line(error)}): {ADVICE}") from None
+        raise Missing(f"OpenVINO cannot be imported ({one_line(error)}). Run: {ADVICE}") from None
     return openvino
 
 
@@ -64,7 +64,7 @@ def cpu_precisions() -> tuple[str, ...]:
     try:
         found = core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
     except RuntimeError as error:
-        raise Missing(f"OpenVINO has no CPU device here: {reason(error)}") from None
+        raise Missing(f"OpenVINO has no CPU device on this machine: {reason(error)}") from None
     return tuple(precision for precision, capability in CAPABILITIES.items() if capability in found)
 
 
@@ -122,7 +122,7 @@ def compile_model(
     )
     _require_precision(found, precision, everywhere)
     if used != threads:
-        raise Missing(f"OpenVINO uses {used} threads of the {threads} asked for: give --threads {used}")
+        raise Missing(f"OpenVINO uses only {used} of {threads} threads. Use --threads {used}")
     return found
 
 
@@ -154,8 +154,8 @@ def _require_precision(found: Compiled, asked: str, everywhere: Counter[str]) ->
     else:
         return
     raise Missing(
-        f"OpenVINO computes in {used} where {asked} was asked for; "
-        f"give --precision with what this CPU has: {', '.join(cpu_precisions())}"
+        f"OpenVINO computes in {used} where {asked} was asked for. "
+        f"Use --precision with what this CPU has: {', '.join(cpu_precisions())}"
     )
 
 

@@ -29,7 +29,7 @@ def require_wide(model: Any, onnx: Path, precision: str) -> None:
     if half:
         raise BadInput(
             f"{onnx}: {one_line(', '.join(half))} is float16, around which OpenVINO computes in float16 and not in the "
-            f"{precision} that this CPU offers for it; give the model float32 inputs and outputs"
+            f"{precision} that this CPU offers for it. Give the model float32 inputs and outputs"
         )
 
 
@@ -43,7 +43,7 @@ def name_outputs(model: Any, names: Sequence[str], onnx: Path) -> None:
     own = _in_order(found, names)
     if own is None:
         shown = ", ".join("/".join(sorted(known)) for known in found)
-        raise BadInput(f"{onnx}: OpenVINO reads outputs {one_line(shown)}, the model has {', '.join(names)}")
+        raise BadInput(f"{onnx}: OpenVINO reads the outputs {one_line(shown)}, the model has {', '.join(names)}")
     for result, name in zip(results, own, strict=True):
         result.set_friendly_name(name)
 

@@ -101,13 +101,13 @@ class OpenVinoProbe(Probe):
         import numpy as np
 
         if set(feed) != set(self._inputs):
-            raise BadInput(f"OpenVINO takes the inputs {_listed(self._inputs)}, was fed {_listed(feed)}")
+            raise BadInput(f"OpenVINO has the inputs {_listed(self._inputs)}, got {_listed(feed)}")
         fed = {}
         for name, port in self._inputs.items():
             wanted, array = port.get_element_type(), np.asarray(feed[name])
             if (array.dtype.kind != "f") if wanted.is_real() else (array.dtype != wanted.to_dtype()):
                 title = one_line(name)
-                raise BadInput(f"OpenVINO takes the input {title!r} as {wanted.get_type_name()}, was fed {array.dtype}")
+                raise BadInput(f"OpenVINO: input {title!r} is {wanted.get_type_name()}, got {array.dtype}")
             fed[name] = np.ascontiguousarray(array, np.float32) if wanted.is_real() else np.ascontiguousarray(array)
         return fed
 

@@ -46,7 +46,7 @@ class OpenVinoSession(Session):
         import numpy as np
 
         if batch.dtype != self._dtype:  # OpenVINO would cast it
-            raise BadInput(f"OpenVINO: the model takes {self._dtype}, was fed {batch.dtype}")
+            raise BadInput(f"OpenVINO: model input is {self._dtype}, got {batch.dtype}")
         # `infer`, given the array, takes 0.2 ms more to do the same, and with one thread it loses what the layers
         # raise and gives stale outputs.
         fed = self._tensor(np.require(batch, requirements=("C", "W")), shared_memory=True)
@@ -78,7 +78,7 @@ def require_cpu(provider: str | None) -> None:
 
 def _info(compiled: Compiled, streams: int) -> SessionInfo:
     """What OpenVINO says of the compiled model; of what was asked for only that it was not given."""
-    fewer = Message("OpenVINO makes no more streams than there are threads")
+    fewer = Message("OpenVINO creates at most as many streams as threads")
     shape = compiled.model.inputs[0].get_partial_shape()
     return SessionInfo(
         runtime=NAME,

@@ -79,7 +79,7 @@ class Bundle:
 def needed(origin: Path, place: str, sha256: str) -> Needed:
     """A file as it goes into a bundle. Raises `BadInput` for a place outside of it."""
     if PurePosixPath(place).is_absolute() or ".." in PurePosixPath(place).parts:
-        raise BadInput(f"{one_line(place)}: leads out of the run's folder")
+        raise BadInput(f"{one_line(place)}: leads out of the run folder")
     return Needed(origin=str(origin.absolute()), place=place, sha256=sha256)
 
 
@@ -91,7 +91,7 @@ def _write(path: Path, pieces: Iterable[bytes], sha256: str) -> None:
                 digest.update(piece)
                 stream.write(piece)
         if digest.hexdigest() != sha256:
-            raise BadInput(f"{one_line(path)}: not what was sent; the file changed while it was read, or on the way")
+            raise BadInput(f"{one_line(path)}: differs from what was sent: it changed while it was read or on the way")
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def _alone(folder: Path) -> Iterator[None]:
     folder.parent.mkdir(mode=0o700, exist_ok=True)
     status = folder.parent.lstat()
     if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
-        raise BadInput(f"{folder.parent}: belongs to somebody else, or others can write there; remove it")
+        raise BadInput(f"{folder.parent}: belongs to another user, or others can write to it. Remove it")
     folder.mkdir(exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:

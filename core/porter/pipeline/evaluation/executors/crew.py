@@ -116,7 +116,7 @@ class Crew(Answering):
             self._told = now
         elif now - self._told > PATIENCE:
             self._told = now
-            self._progress.note("no worker is there: the cluster may be busy, or starting machines")
+            self._progress.note("no worker yet: the cluster may be busy or starting machines")
         return back
 
     def _feed(self) -> None:
@@ -160,8 +160,7 @@ class Crew(Answering):
         if arrived.processor not in self._processors:
             self._processors.add(arrived.processor)
             self._progress.note(
-                f"worker on {arrived.node}: another processor ({arrived.processor}); "
-                "the last digits of its scores may be others than those of a run on one machine"
+                f"worker on {arrived.node}: another CPU ({arrived.processor}); the last digits of its scores may differ"
             )
         self._calls[member.actor.open.remote(self._contents() if arrived.lacks_files else None)] = member, None
 
@@ -178,7 +177,7 @@ class Crew(Answering):
             self._plan = Plan(shards(self._work.start, total, opened.batch, self._count))
         elif opened.info != self.info:
             raise PluginError(
-                f"worker on {member.node}: its session is another than that of the first worker "
+                f"worker on {member.node}: its session differs from that of the first worker "
                 f"({one_line(opened.info)}, not {one_line(self.info)})"
             )
         member.opened, self._unopened = True, 0
@@ -190,8 +189,8 @@ class Crew(Answering):
             told = str(error)
             where = re.search(r"\bip=([^,)]+)", told)
             raise Missing(
-                f"a worker on {where[1] if where else 'a machine of the cluster'} cannot start: {_last_line(told)}: "
-                "install the same on every machine"
+                f"a worker on {where[1] if where else 'a machine of the cluster'} cannot start: {_last_line(told)}. "
+                "Install the same on every machine"
             )
         reason = _reason(error)
         self._members.remove(member)
@@ -206,10 +205,12 @@ class Crew(Answering):
             if shard is not None and self._plan.losses[shard.number] >= LOSSES:
                 items = self._work.job.data.items
                 raise PluginError(
-                    f"{self._name}: {LOSSES} workers ended while they answered the images "
+                    f"{self._name}: {LOSSES} workers ended while they processed the images "
                     f"{one_line(items[shard.start].id)} to {one_line(items[shard.stop - 1].id)}; {reason}"
                 )
-        self._progress.note(f"a worker was lost{f' on {member.node}' * bool(member.node)}: {reason}; another starts")
+        self._progress.note(
+            f"a worker was lost{f' on {member.node}' * bool(member.node)}: {reason}. Another is starting"
+        )
         self._hire()
 
     @property

@@ -102,8 +102,8 @@ class Ray(EvaluationExecutor):
             raise BadInput(f"--ray-address {one_line(self._address or 'local')}: {one_line(error)}") from None
         except Exception as error:  # Ray's own, which share no base, of a node that does not come up
             raise Missing(
-                f"--executor ray: Ray does not start on this machine: {one_line(error)[:300]}; "
-                "give --ray-address of a cluster that runs, or leave --executor out"
+                f"--executor ray: Ray does not start on this machine: {one_line(error)[:300]}. "
+                "Use --ray-address of a running cluster, or omit --executor"
             ) from None
         finally:
             if handler is not None and signal.getsignal(signal.SIGTERM) is not handler:
@@ -119,11 +119,11 @@ class Ray(EvaluationExecutor):
         if not room:
             wants = ", ".join(f"{name} {amount:g}" for name, amount in asked.items())
             raise Missing(
-                f"no machine of the Ray cluster has room for a worker ({wants}): "
-                "give fewer --threads, or other --worker-resources"
+                f"no machine of the Ray cluster has room for a worker ({wants}). "
+                "Use fewer --threads, or other --worker-resources"
             )
         if self._workers is not None and self._workers > room:
-            work.job.progress.note(f"{self._workers} workers are asked for, the cluster has room for {room}")
+            work.job.progress.note(f"{self._workers} workers requested, the cluster has room for {room}")
         return self._workers or room
 
 
@@ -154,7 +154,7 @@ def _require_answer(address: str) -> None:
     try:
         socket.create_connection((match["host"].strip("[]"), int(match["port"])), timeout=PATIENCE).close()
     except (OSError, OverflowError, UnicodeError) as error:
-        raise BadInput(f"--ray-address {one_line(address)}: nothing answers there: {one_line(error)}") from None
+        raise BadInput(f"--ray-address {one_line(address)}: no answer: {one_line(error)}") from None
 
 
 def _require_places() -> None:
@@ -164,8 +164,8 @@ def _require_places() -> None:
     for place, what in places.items():
         if Path(place).is_dir() and not os.access(place, os.W_OK | os.X_OK):
             raise Missing(
-                f"--executor ray: {one_line(place)} cannot be written, and Ray keeps {what} there; make it writable "
-                "(of a container: --tmpfs, --shm-size), give --ray-address of a cluster, or leave --executor out"
+                f"--executor ray: {one_line(place)} cannot be written, but Ray keeps {what} there. Make it writable "
+                "(of a container: --tmpfs, --shm-size), use --ray-address of a cluster, or omit --executor"
             )
 
 
@@ -175,6 +175,6 @@ def _imported() -> Any:
         import ray
     except ImportError as error:
         raise Missing(
-            f"--executor ray: Ray cannot be imported ({one_line(error)}): pip install 'porter-core[ray]'"
+            f"--executor ray: Ray cannot be imported ({one_line(error)}). Run: pip install 'porter-core[ray]'"
         ) from None
     return ray

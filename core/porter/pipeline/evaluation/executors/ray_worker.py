@@ -208,8 +208,8 @@ def _unpacked(node: str, packed: bytes) -> Order:
         order: Order = pickle.loads(packed)
     except Exception as error:  # a module can raise anything while it is imported
         raise Missing(
-            f"worker on {node}: what the run uses cannot be imported there: {one_line(error)}: "
-            "install the same on every machine"
+            f"worker on {node}: the run's modules cannot be imported: {one_line(error)}. "
+            "Install the same on every machine"
         ) from None
     return order
 
@@ -221,7 +221,7 @@ def _require_same(node: str, run: Installed, here: Installed) -> None:
     others = [use for use in run.plugins if uses.get(use.role) != use]
     differs += [f"other code of the {use.role} plugin {use.plugin!r}" for use in others]
     if differs:
-        raise BadInput(f"worker on {node}: it has {'; '.join(differs)}: install the same on every machine")
+        raise BadInput(f"worker on {node}: it has {'; '.join(differs)}. Install the same on every machine")
 
 
 def _pairs(run: tuple[str, ...], here: tuple[str, ...]) -> list[tuple[str, str]]:
