@@ -21,6 +21,7 @@ from porter.documents.languages import CHINESE, ENGLISH
 from porter.documents.placeholders import without_paths
 from porter.documents.templates import Templates
 from porter.errors import BadInput
+from porter.pipeline.judge.overall_state import overall
 from porter.records.record import RunRecord
 from porter.records.spec import Published, PublishedMetric
 from porter.runfolder.record_file import read_record, write_record
