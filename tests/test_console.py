@@ -21,7 +21,8 @@ from test_cli import porter
 from tiny import write_photos
 
 from porter.cli.progress_columns import LeftColumn, RateColumn
-from porter.cli.result_table import result_rows
+from porter.documents.results import Result, results
+from porter.pipeline.judge.overall_state import artefact_states
 from porter.records.choice import Choice
 from porter.records.record import RunRecord
 from porter.runfolder.record_file import read_record
@@ -29,7 +30,6 @@ from porter.runfolder.record_file import read_record
 Porter = Callable[..., Ended]
 ONE = str(Path(__file__).with_name("one_file.py"))
 QUICK = ("--batch-sizes", "1,4", "--bench-seconds", "0")
-DOCUMENTS = "README.md, README.zh.md, reproduce.sh, report.html"
 
 
 def command(folder: Path, *more: str) -> list[str]:
@@ -72,23 +72,21 @@ def test_porter_is_a_module_as_well(tmp_path: Path) -> None:
 def test_a_run_on_a_terminal_ends_with_one_coloured_table(photos: Path) -> None:
     shown = on_terminal(*command(photos))
     assert shown.code == 0
-    verdicts, _, after = shown.text.partition("artefact ")
-    assert "PASS     Accuracy" in verdicts and "images/s, median" not in shown.text
-    head, _rule, row, *rest = [line.strip() for line in after.splitlines() if line.strip()]
-    assert head.split("  ")[0] == "accuracy" and "best images/s" in head
-    cells = [cell for cell in row.split("   ") if cell]
-    assert cells[0] == "onnxruntime-fp32" and cells[1].startswith("Top-1 100.00%")
-    assert " at batch " in row and row.endswith(" MiB") and " pass " in row
+    progress, _, after = shown.text.partition("UNPROVEN: ")
+    assert "PASS     Accuracy" in after and "evaluate reference" in progress and "12/12" in progress
+    table, _, _rest = after.partition("Shipped" if "Shipped" in after else "PASS     Weights")
+    head, _rule, reference, row = [line.strip() for line in table.splitlines() if line.strip()][-4:]
+    assert "Top-1 (%)" in head and "images/s" in head and reference.startswith("pytorch fp32 (reference)")
+    cells = row.split()
+    assert cells[:4] == ["onnxruntime-fp32", "pass", "100.00", "0.00"]
     assert "\x1b[32m" in shown.raw, "a row that passes is green"
-    assert rest[0].startswith("Record: ")
-    assert "evaluate reference" in verdicts and " images/s" in verdicts and "12/12" in verdicts
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_who_wants_no_colours_gets_lines(finished: Path, environment: dict[str, str]) -> None:
     shown = on_terminal(*command(finished), **environment)
     assert shown.code == 0 and "\x1b" not in shown.raw
-    assert "onnxruntime-fp32 at batch 4: " in shown.text and "best images/s" not in shown.text
+    assert "onnxruntime-fp32 at batch 4: " in shown.text
 
 
 def test_json_is_the_same_on_a_terminal(finished: Path) -> None:
@@ -99,32 +97,37 @@ def test_json_is_the_same_on_a_terminal(finished: Path) -> None:
 
 def test_a_pipe_gets_lines(finished: Path) -> None:
     done = porter(*command(finished))
-    assert "onnxruntime-fp32 at batch 1: " in done.stdout and "best images/s" not in done.stdout
-    assert done.stdout.index("PASS     Accuracy") < done.stdout.index("Record: ")
+    assert "onnxruntime-fp32 at batch 1: " in done.stdout and "┃" not in done.stdout
+    places = [done.stdout.index(part) for part in ("UNPROVEN: ", "artefact ", "PASS     Accuracy", "Record: ")]
+    assert places == sorted(places), "what it comes to, the table, the verdicts"
 
 
 def test_a_row_says_what_speaks_against_an_artefact(finished: Path) -> None:
     record = read_record(finished / "out")
-    [row] = result_rows(record)
-    assert row.cells[2:4] == ("0.00 (limit 1.00)", "pass") and row.style == "green"
+    row = _row(record)
+    assert row.passed is True and row.compared is not None and row.compared.drop == 0 and row.size_mib
     [parity], (reference, scored) = record.parity, record.evaluations
     failing = replace(record, parity=(replace(parity, passed=False),), comparisons=())
-    assert _verdict(failing) == ("fail: parity", "red")
+    assert _state(failing) == ("parity", False)
     lost = tuple(replace(one, passed=False) for one in record.comparisons)
-    assert _verdict(replace(record, comparisons=lost)) == ("fail: accuracy", "red")
-    guessed = replace(scored, chance="no better than guessing")
-    assert _verdict(replace(record, evaluations=(reference, guessed)))[0] == "fail: accuracy"
+    assert _state(replace(record, comparisons=lost)) == ("accuracy", False)
+    guessed = replace(scored, chance="3 of 3")
+    assert _state(replace(record, evaluations=(reference, guessed))) == ("no better than guessing", False)
     unscored = replace(record, evaluations=(), comparisons=(), performance=())
-    [row] = result_rows(unscored)
-    assert row.cells[1:5] == ("not measured", "–", "not scored", "not measured") and row.style == "yellow"
-    choice = Choice(baseline="", allowed=1, candidates=(), chosen=row.cells[0], reason="", measured="")
-    [row] = result_rows(replace(record, choice=choice))
-    assert row.cells[0] == "onnxruntime-fp32 (chosen)" and row.style == "bold green"
+    assert _state(unscored) == ("not scored", None)
+    choice = Choice(baseline="", allowed=1, candidates=(), chosen=row.name, reason="", measured="")
+    assert _row(replace(record, choice=choice)).chosen
 
 
-def _verdict(record: RunRecord) -> tuple[str, str]:
-    [row] = result_rows(record)
-    return row.cells[3], row.style
+def _row(record: RunRecord) -> Result:
+    judged = replace(record, states=artefact_states(record))
+    [row] = [one for one in results(judged) if one.name == "onnxruntime-fp32"]
+    return row
+
+
+def _state(record: RunRecord) -> tuple[str, bool | None]:
+    row = _row(record)
+    return str(row.state), row.passed
 
 
 def test_progress_says_how_fast_and_how_much_is_left() -> None:
@@ -153,7 +156,7 @@ def test_a_stage_alone_prints_what_it_found(photos: Path, here: Porter) -> None:
     lines = {
         "export": "PASS     Weights loaded",
         "verify": "PASS     Model parity",
-        "evaluate": "Top-1 100.00 percent",
+        "evaluate": "Top-1 100.00% on 12 images",
         "bench": "onnxruntime-fp32 at batch 1: ",
         "infer": "outputs/onnxruntime-fp32: 12 images",
         "preprocess": "tensors/: 12 of 12 images, 0 not readable",
@@ -174,13 +177,14 @@ def test_what_other_options_cost_is_said(photos: Path, here: Porter) -> None:
     notes = [line for line in done.err.splitlines() if line.startswith("note: ")]
     assert notes == [
         "note: --threads, --streams changed; cleared parity, evaluations, comparisons, performance",
-        f"note: removed {DOCUMENTS}: they belong to an earlier record; `porter report {out}` writes them again",
         "note: removed predictions.csv, result.json: they belong to an outdated evaluation",
     ]
     again = here("bench", "--plugin", ONE, "--out", str(out))
-    assert "removed" not in again.err and "cleared" not in again.err, "nothing was there to remove"
+    assert (out / "README.md").exists() and "cleared" not in again.err, "nothing was there to remove"
     exported = here("export", "--plugin", ONE, "--out", str(out))
-    assert "note: cleared artefacts, data, preprocessing, performance: made before this export\n" in exported.err
+    assert (
+        "note: cleared artefacts, data, preprocessing, performance: they are older than this export\n" in exported.err
+    )
 
 
 def test_what_fresh_removes_is_said(photos: Path, here: Porter) -> None:
@@ -192,6 +196,5 @@ def test_what_fresh_removes_is_said(photos: Path, here: Porter) -> None:
     assert "note: kept result.json: changed since the earlier run wrote it\n" in done.err
     part = photos / "out/.run.json.abcd1234.part"
     assert f"note: removed {part}: left incomplete by a command that was killed\n" in done.err
-    assert "note: removed README.zh.md: the documents are in en only (--lang)\n" in done.err
     again = here("report", str(photos / "out"), "--lang", "zh")
-    assert again.err == f"note: removed {photos / 'out/README.md'}: the documents are in zh only (--lang)\n"
+    assert again.err == "" and "## 验证项" in (photos / "out/README.md").read_text(), "nothing is removed"

@@ -12,7 +12,7 @@ from tiny import start, write_photos
 from porter.documents.deliver import render
 from porter.documents.grid import Column, grid
 from porter.documents.languages import CHINESE, ENGLISH
-from porter.documents.markdown import table
+from porter.documents.markdown import table, when
 from porter.records.evaluation import Execution
 from porter.records.kit import Kit
 from porter.records.message import Message
@@ -45,7 +45,7 @@ def test_figures_of_an_earlier_run_are_dated(record: RunRecord) -> None:
     assert all("earlier run" not in document for document in documents(record))
     speed = tuple(replace(one, measured=WHEN) for one in record.performance)
     for document in documents(replace(record, performance=speed, kept=("load", "parity", "performance"))):
-        assert f"not measured again by the last command: parity, speed (measured {WHEN})." in document
+        assert f"not measured again by the last command: parity, speed (measured {when(WHEN)})." in document
 
 
 def test_images_answered_elsewhere_or_before_are_counted(record: RunRecord) -> None:
@@ -56,8 +56,8 @@ def test_images_answered_elsewhere_or_before_are_counted(record: RunRecord) -> N
     )
     for document in documents(replace(record, evaluations=spread)):
         told = "pytorch fp32 (reference), onnxruntime fp32: "
-        assert document.count(f"{told}8 images were answered by 3 workers of ray") == 1
-        assert document.count(f"{told}an earlier command had answered 4 of the 12 images") == 1
+        assert document.count(f"{told}8 images were inferred by 3 workers of ray") == 1
+        assert document.count(f"{told}4 of the 12 predictions come from an earlier command") == 1
         assert "workers of local" not in document
 
 
@@ -85,7 +85,7 @@ def test_speed_is_shown_with_its_conditions(record: RunRecord) -> None:
 def test_calls_that_waited_in_line_are_told(record: RunRecord) -> None:
     first = record.performance[0]
     waited = replace(first, queued=2, session=replace(first.session, streams=2, threads=2))
-    told = "Queued calls wait in line"
+    told = "With queued calls a stream always has the next batch ready"
     assert not any(told in document for document in documents(record))
     english, report = documents(replace(record, performance=(*record.performance, waited)))
     assert told in english and told in report
@@ -123,7 +123,7 @@ def test_tuning_and_kits_are_told(record: RunRecord) -> None:
     english, report = documents(replace(record, tunings=(tuning,), kits=(kit,)))
     assert "| onnxruntime-fp32 | most images/s | 1 | 1 | 4 | 120.50 | 100.25 | 20.2 | -1.5 |" in english
     for document in (english, report):
-        assert "Everything on the runtime device (Chip1): this machine lacks it." in document and "4321" in document
+        assert "Everything on the runtime device (Chip1): this machine lacks it." in document
 
 
 def test_a_column_in_which_nothing_is_known_is_left_out() -> None:

@@ -94,7 +94,7 @@ def test_an_import_says_where_its_figures_come_from(finished: RunRecord) -> None
     assert "inconsistent one.log and <b> differ" in page
     assert "whole.txt – 50000 399.70 125.08 data read 132.70" in page
     assert "computed from one device, not measured" in page and "device-bs4 4 224.600 4 898.400" in page
-    assert "Times of a tool are those of the tool" in page and "Latency is the wall time" not in page
+    assert "Throughput and latency of a tool are the tool" in page and "Latency: wall time" not in page
 
 
 def test_artefacts_for_one_batch_size_each_make_one_line(finished: RunRecord) -> None:

@@ -40,7 +40,7 @@ def readme(tmp_path: Path, record: RunRecord, template: str) -> str:
 
 
 def test_a_block_is_overridden_and_the_rest_stays(tmp_path: Path, finished: Path, record: RunRecord) -> None:
-    block = "{% block verdict %}\nChecked by {{ m.overall(run) }} for {{ model.title | text }}.\n{% endblock %}\n"
+    block = "{% block verdict %}\nChecked by {{ m.standing(run.overall) }} for {{ model.title }}.\n{% endblock %}\n"
     own = readme(tmp_path, record, EXTENDS + block)
     assert "Checked by PASS" in own or "Checked by FAIL" in own
     assert "for Strongest channel." in own

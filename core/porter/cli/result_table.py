@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from porter.cli.table import show_table
-from porter.documents.grid import Cell, Grid
+import shutil
+from dataclasses import replace
+
+from porter.cli.table import is_terminal, show_table
+from porter.documents.grid import Cell
 from porter.documents.languages import say_from
 from porter.documents.markdown import num
 from porter.documents.page import Page
@@ -14,21 +17,18 @@ from porter.records.record import RunRecord
 PASS, FAIL = "pass", "fail"
 
 
+WIDE = 160
+"""Columns of a terminal from which intervals fit into the table."""
+
+
 def show_results(record: RunRecord) -> None:
     """Print the table; nothing where the record has no row."""
     found = Tables(record, Page(record)).results()
-    if found.lines:
-        show_table(titles(found), cells(found), [_style(row) for row in results(record)])
-
-
-def titles(found: Grid) -> list[str]:
-    """The headings as a terminal shows them."""
-    return [say_from({}, column.title) for column in found.columns]
-
-
-def cells(found: Grid) -> list[list[str]]:
-    """The rows as a terminal shows them."""
-    return [[_shown(cell) for cell in line.cells] for line in found.lines]
+    narrow = is_terminal() and shutil.get_terminal_size().columns < WIDE
+    cells = [[_shown(replace(cell, interval=None) if narrow else cell) for cell in line.cells] for line in found.lines]
+    if cells:
+        titles = [say_from({}, column.title) for column in found.columns]
+        show_table(titles, cells, [_style(row) for row in results(record)])
 
 
 def _shown(cell: Cell) -> str:

@@ -118,7 +118,7 @@ def _digest(given: InputFile) -> str:
             return file_digest(path)
     except (OSError, ValueError) as error:
         raise BadInput(f"{one_line(given.path)}: not a usable path: {one_line(error)}") from None
-    raise BadInput(f"{one_line(given.path)}: no such file; start it where the original command was started")
+    raise BadInput(f"{one_line(given.path)}: no such file. Start it where the original command was started")
 
 
 def _installed(distribution: str) -> str:

@@ -50,7 +50,7 @@ def result_columns(gate: Text) -> tuple[Column[Result], ...]:
             form="",
             shown=lambda rows: in_streams([one.best for one in rows if one.best is not None]),
         ),
-        Column(title=Message("latency, median ms"), read=speed(lambda one: one.latency.median_ms), form=".2f"),
+        Column(title=Message("median ms"), read=speed(lambda one: one.latency.median_ms), form=".2f"),
         Column(
             title=Message("size, MiB"),
             read=lambda one: one.size_mib,

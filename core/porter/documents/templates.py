@@ -70,7 +70,7 @@ class Voice:
             raise jinja2.TemplateRuntimeError(f"the placeholders of {sentence!r} are not the values given to it")
         if self.language != ENGLISH and sentence not in self.known:
             raise jinja2.TemplateRuntimeError(
-                f"{sentence!r} has no translation; add it to languages/{self.language}.yaml beside the template"
+                f"{sentence!r} has no translation. Add it to languages/{self.language}.yaml beside the template"
             )
         return self.text(Message(sentence, **values))
 

@@ -25,13 +25,13 @@ UNDONE = {
 
 def overall(record: RunRecord) -> Overall:
     """The state of the whole, from verdicts and artefact states that are there already."""
-    failed = [one for one in record.verdicts if one.state is State.FAIL]
+    failed = [one for one in record.verdicts if one.state == State.FAIL]
     if failed:
         return _failing(record, failed)
     fastest = _fastest(record)
     if record.imported is not None:
         return Overall(standing=Standing.IMPORTED, sentences=(*_accuracy(record), *fastest))
-    if all(one.state is State.NOT_RUN for one in record.verdicts):
+    if all(one.state == State.NOT_RUN for one in record.verdicts):
         return Overall(standing=Standing.NOT_VERIFIED, sentences=(Message("Nothing was checked"),))
     missing, command = _missing(record)
     if missing:
@@ -112,7 +112,7 @@ def _sound(record: RunRecord) -> tuple[Text, ...]:
     """That the conversion is not at fault, where every artefact computes what the reference does and loses nothing."""
     states = {one.name: one.state for one in record.verdicts}
     lost = any(one.passed is False for one in record.comparisons if one.against == REFERENCE)
-    if states.get("parity") is not State.PASS or lost or not record.comparisons:
+    if states.get("parity") != State.PASS or lost or not record.comparisons:
         return ()
     return (Message("The conversion is sound: the artefacts compute what the reference does"),)
 
@@ -128,7 +128,7 @@ def _missing(record: RunRecord) -> tuple[tuple[Text, ...], str]:
         )
         for kit in record.kits
     ]
-    unchecked = tuple(one.title for one in record.verdicts if one.state is State.NOT_RUN)
+    unchecked = tuple(one.title for one in record.verdicts if one.state == State.NOT_RUN)
     lines += [Message("Not checked: {verdicts}", verdicts=unchecked)] if unchecked else []
     lines += [] if record.performance or not record.artefacts else [Message("Speed was not measured")]
     lines += [] if record.artefacts or record.kits or not record.evaluations else [Message("No artefact was built")]
