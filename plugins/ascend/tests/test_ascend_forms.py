@@ -16,7 +16,8 @@ import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from porter import create_registry, main, read_record
+from porter import create_registry, main, read_record, testing
+from porter_ascend import plugin
 
 FORMS = ("ascend-guide", "ascend-modelzoo")
 SECTIONS = (22, 8)
@@ -349,6 +350,10 @@ def test_a_model_without_code_of_its_own_is_published_as_its_onnx_file(sample: P
         check_document(text)
         assert "交付的源文件为 ONNX 文件" in text and "_pth2onnx.py" not in text
         assert not list((out / form).glob("*_pth2onnx.py"))
+
+
+def test_the_plugin_conforms(tmp_path: Path) -> None:
+    testing.check_conformance(plugin, images=testing.write_image_set(tmp_path), folder=tmp_path / "run")
 
 
 def test_porter_lists_the_forms_and_refuses_another_name(sample: Path, capsys: pytest.CaptureFixture[str]) -> None:
