@@ -31,6 +31,7 @@ driver: 1.2
 versions: {SDK: 7.0}
 code: {commit: abcdef0123}
 checkpoint: {file: best.pth}
+licence: MIT
 opset: 11
 """
 
@@ -188,9 +189,12 @@ def test_the_model_card_has_what_is_known_and_says_what_is_not(finished: Path, t
     form = create_registry().form("huggingface")
     [path] = write_form(tmp_path, form, record, Templates())
     card = path.read_text()
-    assert broken_rows(card) == [] and "| Licence | not recorded: fill in |" in card
-    bare = replace(record, evaluations=(), performance=(), comparisons=(), load=None, export=None, files=())
+    assert broken_rows(card) == [] and "| Licence | MIT |" in card and "\nlicense: mit\n" in card
+    bare = replace(
+        record, evaluations=(), performance=(), comparisons=(), load=None, export=None, files=(), host_facts=None
+    )
     write_form(tmp_path, form, bare, Templates())
+    assert "| Licence | not recorded: fill in |" in path.read_text() and "license" not in path.read_text()
     assert "Accuracy: not measured." in path.read_text() and "Throughput: not measured." in path.read_text()
 
 
