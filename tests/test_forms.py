@@ -105,8 +105,8 @@ def test_another_name_lists_the_forms(finished: Path, capsys: pytest.CaptureFixt
             main([*line, "--template", "hugingface"])
         said = capsys.readouterr().err
         assert stopped.value.code == 2 and said.count("\n") == 1
-        assert "--template hugingface: no such folder; no installed plugin offers the form" in said
-        assert "'huggingface'" in said and "offered: " in said
+        assert "--template hugingface: no such folder; " in said and "form 'hugingface'" in said
+        assert "id you mean 'huggingface'?" in said
 
 
 def test_a_form_without_files_of_its_own_is_the_readme_in_its_languages(finished: Path, tmp_path: Path) -> None:

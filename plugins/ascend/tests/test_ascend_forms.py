@@ -359,7 +359,8 @@ def test_the_plugin_conforms(tmp_path: Path) -> None:
 def test_porter_lists_the_forms_and_refuses_another_name(sample: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(FORMS) <= set(create_registry().forms())
     assert porter("plugins", "--json") == 0
-    assert json.loads(capsys.readouterr().out)[3]["forms"] == list(FORMS)
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["ascend"]["forms"] == list(FORMS)
     assert porter("report", str(sample), "--template", "ascend-guild") == 2
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "ascend-guide, ascend-modelzoo, huggingface" in said and "did you mean" in said
+    assert said.count("\n") == 1 and "ascend-guide, ascend-modelzoo, huggingface" in said and "id you mean" in said
