@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import numpy as np
 import onnxruntime
 import pytest
+from ascend_tools import Host
 from markdown_it import MarkdownIt
 from PIL import Image
 
@@ -170,6 +171,32 @@ def test_the_scripts_do_the_same_where_weights_and_network_are_packages(tmp_path
         1,
     )
     as_the_run(out, out / FORMS[0], ("--input", weights), images, labels)
+
+
+@pytest.mark.parametrize("tool", ["ais_bench", "benchmark"])
+def test_what_a_host_gave_back_is_scored_to_the_same_bytes(
+    sample: Path, tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the kit to the form of the import, whose document names what the kit was made from."""
+    kit, out, form = shutil.copytree(sample / "kit", tmp_path / "kit"), tmp_path / "out", FORMS[tool == "ais_bench"]
+    with monkeypatch.context() as patch:
+        Host(tmp_path, patch, tool=tool).chips("310P3")
+        assert subprocess.run(["sh", kit / "run.sh"], capture_output=True, check=False).returncode == 0
+    assert porter("import", "ascend", str(kit), "--template", form, "--out", str(out)) == 0
+    hrnet, folder = own("hrnet") / "sample", out / form
+    [read, weights] = read_record(out).made_from
+    assert (read.path, weights.path) == ("config.yaml", "checkpoint.pth.tar")
+    text = (folder / "README.md").read_text()
+    check_document(text)
+    assert weights.sha256 in text and "opset 为 11" in text and "--cfg ./config.yaml" in text
+    assert (folder / "config.yaml").read_bytes() == (hrnet / "config.yaml").read_bytes()
+    script(
+        folder, "hrnet_pth2onnx.py", "--cfg", "config.yaml", "--input", hrnet / weights.path, "--output", "made.onnx"
+    )
+    assert (folder / "made.onnx").read_bytes() == (sample / "models/hrnet_custom.onnx").read_bytes()
+    results = kit / "results/predictions_bs1"
+    script(folder, "imagenet_acc_eval.py", results, hrnet / "val_label.txt", tmp_path, "result.json")
+    assert (tmp_path / "result.json").read_bytes() == (out / "result.json").read_bytes()
 
 
 def odd_images(folder: Path) -> None:
