@@ -31,6 +31,7 @@ driver: 1.2
 versions: {SDK: 7.0}
 code: {commit: abcdef0123}
 checkpoint: {file: best.pth}
+licence: MIT
 opset: 11
 """
 
@@ -104,8 +105,8 @@ def test_another_name_lists_the_forms(finished: Path, capsys: pytest.CaptureFixt
             main([*line, "--template", "hugingface"])
         said = capsys.readouterr().err
         assert stopped.value.code == 2 and said.count("\n") == 1
-        assert "--template hugingface: no such folder; no installed plugin offers the form" in said
-        assert "'huggingface'" in said and "offered: " in said
+        assert "--template hugingface: no such folder; " in said and "form 'hugingface'" in said
+        assert "id you mean 'huggingface'?" in said
 
 
 def test_a_form_without_files_of_its_own_is_the_readme_in_its_languages(finished: Path, tmp_path: Path) -> None:
@@ -188,9 +189,12 @@ def test_the_model_card_has_what_is_known_and_says_what_is_not(finished: Path, t
     form = create_registry().form("huggingface")
     [path] = write_form(tmp_path, form, record, Templates())
     card = path.read_text()
-    assert broken_rows(card) == [] and "| Licence | not recorded: fill in |" in card
-    bare = replace(record, evaluations=(), performance=(), comparisons=(), load=None, export=None, files=())
+    assert broken_rows(card) == [] and "| Licence | MIT |" in card and "\nlicense: mit\n" in card
+    bare = replace(
+        record, evaluations=(), performance=(), comparisons=(), load=None, export=None, files=(), host_facts=None
+    )
     write_form(tmp_path, form, bare, Templates())
+    assert "| Licence | not recorded: fill in |" in path.read_text() and "license" not in path.read_text()
     assert "Accuracy: not measured." in path.read_text() and "Throughput: not measured." in path.read_text()
 
 

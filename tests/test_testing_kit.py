@@ -18,6 +18,7 @@ from porter import hookimpl
 from porter.builtin import defaults
 from porter.builtin.classification import Classified, classify
 from porter.builtin.onnxruntime import OnnxRuntime, OnnxRuntimeSession
+from porter.contracts.form import Form, FormRequest
 from porter.contracts.probe import Probe
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelOffer, ModelRequest
 from porter.contracts.runtime import (
@@ -383,7 +384,50 @@ class OffersProbingRuntime(Good):
         return [ProbingRuntime()]
 
 
+class FastestForm(Form):
+    name, title = "fastest", "The fastest figure alone"
+
+    def files(self, request: FormRequest) -> Mapping[str, bytes]:
+        best = max(request.record.performance, key=lambda one: one.images_per_second)
+        return {"README.md": f"{best.images_per_second}".encode()}
+
+
+class OffersFragileForm(Good):
+    @hookimpl
+    def porter_forms(self) -> Sequence[Form]:
+        return [FastestForm()]
+
+
+class TextForm(Form):
+    name, title = "text", "Text in place of bytes"
+
+    def files(self, request: FormRequest) -> Mapping[str, bytes]:
+        return {"README.md": "text"}  # type: ignore[dict-item]
+
+
+class OffersTextForm(Good):
+    @hookimpl
+    def porter_forms(self) -> Sequence[Form]:
+        return [TextForm()]
+
+
+class DatedForm(Form):
+    name, title = "dated", "Another text each time"
+
+    def files(self, request: FormRequest) -> Mapping[str, bytes]:
+        return {"README.md": f"{id(request)} {{{{ x }}}}".encode()}
+
+
+class OffersDatedForm(Good):
+    @hookimpl
+    def porter_forms(self) -> Sequence[Form]:
+        return [DatedForm()]
+
+
 BAD: list[tuple[type, str]] = [
+    (OffersFragileForm, "porter_forms: ValueError: max() "),
+    (OffersTextForm, "porter_forms: form 'text': its file 'README.md' is str, it must be bytes"),
+    (OffersDatedForm, "porter_forms: form 'dated': README.md holds an unfilled place"),
     (OffersNamelessOption, "porter_runtimes: 'optional': option 'two words': letters, digits, _ and - make a name"),
     (OffersProbingRuntime, "porter_runtimes: probe() of 'probing': the value of 'flat' is not the graph's"),
     (WrongType, "porter_preprocess: the array is float64, it must be float32 (image alpha.png)"),

@@ -77,6 +77,7 @@ class ModelCard(Form):
             files=tuple(file for file in record.files if file.path.startswith(f"{MODELS}/")),
             gate=next((one.metric for one in record.comparisons), ""),
             usable=_usable(record),
+            licence=licence_of(record),
         )
         return {DOCUMENT: card.encode()}
 
@@ -138,8 +139,14 @@ def _dataset(record: RunRecord) -> str:
     return one_line(PurePath(root).name or root) if root else f"{one_line(record.request.model)} sample"
 
 
+def licence_of(record: RunRecord) -> str:
+    """Licence of the weights: as the model's plugin names it, else as the user states it; empty: nobody said."""
+    own = record.model.licence if record.model is not None else ""
+    return one_line(own or (record.host_facts.licence if record.host_facts is not None else ""))
+
+
 def _licence(record: RunRecord) -> dict[str, Any]:
-    given = one_line(record.model.licence) if record.model is not None else ""
+    given = licence_of(record)
     if not given:
         return {}
     known = given.lower().replace(" ", "-")

@@ -25,11 +25,14 @@ OFFERS = ("models", "runtimes", "tasks", "forms")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plugins(as_json: bool) -> None:
     """Show the installed plugins: models, runtimes, hooks, and why one failed."""
-    rows = describe(create_registry(files=given_plugins()))
+    registry = create_registry(files=given_plugins())
+    rows = describe(registry)
     if as_json:
         say(*json.dumps(rows, indent=1).splitlines())
         return
     show_table(COLUMNS, [_cells(row) for row in rows])
+    for name, offered in sorted(registry.forms().items()):
+        say(f"--template {name}: {one_line(offered[0][0].title)}")
     for row in rows:
         for problem in row["problems"]:
             say(f"{one_line(row['name'])}: {problem}")

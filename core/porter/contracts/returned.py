@@ -18,6 +18,7 @@ from porter.records.evaluation import Metric
 from porter.records.imported import DatasetRun, ImportFinding
 from porter.records.manifest import Manifest
 from porter.records.message import Text
+from porter.records.record import InputFile
 from porter.records.spec import ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ class Returned:
     """What the files call the model, without batch size and suffix: `MODEL_VARIANT`, parted by anything or nothing."""
     spec: ModelSpec | None = None
     """The model as the kit has it; None: there was no kit."""
+    made_from: tuple[InputFile, ...] = ()
+    """Config and checkpoint of the model as the kit has them, by name alone."""
     sent: SentImages | None = None
     """The images as the kit has them; None: there was no kit."""
     kit: Path | None = None

@@ -23,6 +23,7 @@ from porter.records.evaluation import Metric
 from porter.records.kit import Kit
 from porter.records.manifest import Manifest
 from porter.records.precision import Precision
+from porter.records.record import InputFile
 from porter.records.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -121,6 +122,8 @@ class KitRequest:
     """Every image of the manifest, in order."""
     created: str
     """Local time with offset, ISO 8601."""
+    made_from: tuple[InputFile, ...] = ()
+    """Config and checkpoint of the model, by name alone, for whoever reads the results."""
     options: Options = field(default_factory=dict)
     """The runtime's own options."""
 

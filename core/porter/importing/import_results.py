@@ -83,6 +83,7 @@ def import_results(request: ImportRequest, out: Path, registry: Registry, progre
         plugins=plugins_of(job),
         host_facts=facts,
         inputs=inputs,
+        made_from=returned.made_from,
         data=None if data is None else replace(data.report, root="not here: outputs were imported"),
         evaluations=tuple(accuracy.evaluations),
         performance=performance,

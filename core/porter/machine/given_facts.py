@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, structs
 
-from porter.errors import one_line
+from porter.errors import BadInput, one_line
 from porter.files.urls import is_web_address
 from porter.files.yamlfile import read_yaml
 from porter.files.yamltyped import from_yaml, yaml_fault
@@ -39,12 +39,16 @@ class _Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     versions: dict[Line, Line] = {}
     code: _Code = _Code()
     checkpoint: _Checkpoint = _Checkpoint()
+    licence: Line = ""
     opset: Annotated[int, Meta(ge=1, le=99)] | None = None
 
 
 def read_host_facts(path: Path) -> HostFacts:
     """Read the file, every key of which may be left out. Raises `BadInput` naming file, line and key."""
-    document, where = read_yaml(path, as_text=True), one_line(path)
+    where = one_line(path)
+    if not path.exists():
+        raise BadInput(f"--host-facts {where}: no such file")
+    document = read_yaml(path, as_text=True)
     found = from_yaml(document, _Document, where)
     code, checkpoint = found.code, found.checkpoint
     if checkpoint.url and not is_web_address(checkpoint.url):

@@ -28,7 +28,7 @@ def deliver_form(folder: Path, record: RunRecord, registry: Registry, templates:
 
 def _config(record: RunRecord, offer: ModelOffer) -> Path | None:
     """The model's config, where it is at hand and what the run read."""
-    read = next((file for file in record.inputs if file.role == "config"), None)
+    read = next((file for file in (*record.inputs, *record.made_from) if file.role == "config"), None)
     if read is None:
         return None
     path = offer.shipped.config if read.shipped and offer.shipped is not None else Path(read.path)

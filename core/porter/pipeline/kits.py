@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import replace
+from pathlib import PurePath
 
 from porter.contracts.runtime import KitRequest, Preprocessed, Runtime
 from porter.hosting.plugin_faults import raise_as_plugin_error
@@ -12,10 +13,11 @@ from porter.machine.clock import now
 from porter.pipeline.evaluation.prepare import prepare
 from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.failing import REFUSALS, failed
+from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.runtime_options import options_of
 from porter.records.kit import Kit
-from porter.records.record import RunRecord
+from porter.records.record import InputFile, RunRecord
 from porter.records.unfinished import Failing
 from porter.runfolder.layout import KIT
 
@@ -42,6 +44,7 @@ def write_kits(job: Job, record: RunRecord) -> RunRecord:
                 manifest=job.data.manifest,
                 images=images,
                 created=now(),
+                made_from=_made_from(record),
                 options=options_of(runtime, job.request.options),
             )
             try:
@@ -63,6 +66,12 @@ def write_kits(job: Job, record: RunRecord) -> RunRecord:
         if precision not in job.request.precisions:
             job.progress.note(f"{runtime.name} builds {precision}, since no --precision was given")
     return replace(record, kits=tuple(kits))
+
+
+def _made_from(record: RunRecord) -> tuple[InputFile, ...]:
+    """Config and checkpoint without the folders of this machine."""
+    files = (file for file in record.inputs if file.role in MODEL_FILES)
+    return tuple(replace(file, path=PurePath(file.path).name) for file in files)
 
 
 def _written(job: Job, runtime: Runtime, request: KitRequest) -> Kit:

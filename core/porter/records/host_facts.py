@@ -37,6 +37,8 @@ class HostFacts:
     """MD5 of that file, as model zoos publish it."""
     checkpoint_url: str = ""
     """Address from which that file can be had."""
+    licence: str = ""
+    """Licence of the weights, where the model's plugin names none."""
     opset: int | None = None
     """Opset of the ONNX file that was converted."""
 

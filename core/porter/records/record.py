@@ -200,6 +200,8 @@ class RunRecord:
     """Which version of which plugin answered."""
     inputs: tuple[InputFile, ...] = ()
     """What the run read, by content."""
+    made_from: tuple[InputFile, ...] = ()
+    """Config and checkpoint of an imported model as its kit names them; the import did not read them."""
     environment: Environment | None = None
     """The machine that ran the last stage."""
     host_facts: HostFacts | None = None

@@ -45,16 +45,18 @@ def forms_of_a_run(subject: Subject) -> Iterator[Problem]:
 
 
 def _problems(form: Form, record: RunRecord) -> Iterator[Problem]:
-    with tempfile.TemporaryDirectory(prefix="porter-form-") as first, tempfile.TemporaryDirectory() as second:
-        written = [write_form(Path(place), form, record, Templates()) for place in (first, second)]
-        if not written[0]:
-            yield Problem(HOOK, f"form {form.name!r} writes no file")
-        contents = [
-            {path.relative_to(place): path.read_bytes() for path in paths}
-            for place, paths in zip((first, second), written, strict=True)
-        ]
-        if contents[0] != contents[1]:
-            yield Problem(HOOK, f"form {form.name!r} writes other files when the same record fills it again")
-        for name, content in contents[0].items():
-            if name.suffix == ".md" and any(mark in content.decode(errors="replace") for mark in UNFILLED):
-                yield Problem(HOOK, f"form {form.name!r}: {name} holds an unfilled place")
+    contents = _filled(form, record)
+    if not contents:
+        yield Problem(HOOK, f"form {form.name!r} writes no file")
+    if contents != _filled(form, record):
+        yield Problem(HOOK, f"form {form.name!r} writes other files when the same record fills it again")
+    for name, content in contents.items():
+        if name.endswith(".md") and any(mark in content.decode(errors="replace") for mark in UNFILLED):
+            yield Problem(HOOK, f"form {form.name!r}: {name} holds an unfilled place")
+
+
+def _filled(form: Form, record: RunRecord) -> dict[str, bytes]:
+    """The content of every file of the form's folder, by its path there."""
+    with tempfile.TemporaryDirectory(prefix="porter-form-") as place:
+        paths = write_form(Path(place), form, record, Templates())
+        return {str(path.relative_to(Path(place, form.name))): path.read_bytes() for path in paths}

@@ -13,10 +13,12 @@ from urllib.parse import unquote
 import numpy as np
 import onnxruntime
 import pytest
+from ascend_tools import Host
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from porter import create_registry, main, read_record
+from porter import create_registry, main, read_record, testing
+from porter_ascend import plugin
 
 FORMS = ("ascend-guide", "ascend-modelzoo")
 SECTIONS = (22, 8)
@@ -169,6 +171,32 @@ def test_the_scripts_do_the_same_where_weights_and_network_are_packages(tmp_path
         1,
     )
     as_the_run(out, out / FORMS[0], ("--input", weights), images, labels)
+
+
+@pytest.mark.parametrize("tool", ["ais_bench", "benchmark"])
+def test_what_a_host_gave_back_is_scored_to_the_same_bytes(
+    sample: Path, tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the kit to the form of the import, whose document names what the kit was made from."""
+    kit, out, form = shutil.copytree(sample / "kit", tmp_path / "kit"), tmp_path / "out", FORMS[tool == "ais_bench"]
+    with monkeypatch.context() as patch:
+        Host(tmp_path, patch, tool=tool).chips("310P3")
+        assert subprocess.run(["sh", kit / "run.sh"], capture_output=True, check=False).returncode == 0
+    assert porter("import", "ascend", str(kit), "--template", form, "--out", str(out)) == 0
+    hrnet, folder = own("hrnet") / "sample", out / form
+    [read, weights] = read_record(out).made_from
+    assert (read.path, weights.path) == ("config.yaml", "checkpoint.pth.tar")
+    text = (folder / "README.md").read_text()
+    check_document(text)
+    assert weights.sha256 in text and "opset 为 11" in text and "--cfg ./config.yaml" in text
+    assert (folder / "config.yaml").read_bytes() == (hrnet / "config.yaml").read_bytes()
+    script(
+        folder, "hrnet_pth2onnx.py", "--cfg", "config.yaml", "--input", hrnet / weights.path, "--output", "made.onnx"
+    )
+    assert (folder / "made.onnx").read_bytes() == (sample / "models/hrnet_custom.onnx").read_bytes()
+    results = kit / "results/predictions_bs1"
+    script(folder, "imagenet_acc_eval.py", results, hrnet / "val_label.txt", tmp_path, "result.json")
+    assert (tmp_path / "result.json").read_bytes() == (out / "result.json").read_bytes()
 
 
 def odd_images(folder: Path) -> None:
@@ -351,10 +379,15 @@ def test_a_model_without_code_of_its_own_is_published_as_its_onnx_file(sample: P
         assert not list((out / form).glob("*_pth2onnx.py"))
 
 
+def test_the_plugin_conforms(tmp_path: Path) -> None:
+    testing.check_conformance(plugin, images=testing.write_image_set(tmp_path), folder=tmp_path / "run")
+
+
 def test_porter_lists_the_forms_and_refuses_another_name(sample: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(FORMS) <= set(create_registry().forms())
     assert porter("plugins", "--json") == 0
-    assert json.loads(capsys.readouterr().out)[3]["forms"] == list(FORMS)
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["ascend"]["forms"] == list(FORMS)
     assert porter("report", str(sample), "--template", "ascend-guild") == 2
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "ascend-guide, ascend-modelzoo, huggingface" in said and "did you mean" in said
+    assert said.count("\n") == 1 and "ascend-guide, ascend-modelzoo, huggingface" in said and "id you mean" in said

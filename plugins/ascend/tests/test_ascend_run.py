@@ -314,6 +314,7 @@ def test_a_form_has_the_figures_that_came_back(tmp_path: Path, back: Path, form:
     record = taken_back(back, tmp_path / "out", devices_per_card=4, max_drop=50.0, form=form)
     text = (tmp_path / "out" / form / "README.md").read_text()
     assert record.model is not None and record.model.opset == 11
+    assert record.made_from == ()  # this model has neither config nor checkpoint
     shown = tool.replace("_", r"\_")
     assert "Ascend310" in text and f"{shown} 测得" in text and "--precision_mode=force_fp16" in text
     for one in record.performance:

@@ -109,7 +109,7 @@ class Delivery:
         return "" if read is None else read.sha256
 
     def _input(self, role: str) -> InputFile | None:
-        return next((file for file in self.run.inputs if file.role == role), None)
+        return next((file for file in (*self.run.inputs, *self.run.made_from) if file.role == role), None)
 
     # --- the model --------------------------------------------------------------------------------------------
 

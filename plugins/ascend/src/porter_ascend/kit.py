@@ -13,6 +13,7 @@ import msgspec
 
 from porter import (
     BadInput,
+    InputFile,
     Item,
     Manifest,
     ModelSpec,
@@ -73,6 +74,8 @@ class KitDocument:
     """Those of them that run the whole data set."""
     manifest: Manifest
     """The images that accuracy divides by, without their items."""
+    made_from: tuple[InputFile, ...] = ()
+    """Config and checkpoint of the model, by name."""
     items: tuple[KitItem, ...] = ()
     """The images, in order."""
 

@@ -130,6 +130,7 @@ class Ascend(Runtime):
             batches=request.batches,
             scored=request.scored,
             manifest=replace(request.manifest, items=()),
+            made_from=request.made_from,
         )
         host = Host.find()
         built = self._built_here(request) if host.has_atc else ()

@@ -51,6 +51,7 @@ def returned_from(folder: Path, runtime: str) -> Returned:
         gave=speed.gave,
         model_names=_model_names(found),
         spec=None if kit is None else kit.spec,
+        made_from=() if kit is None else kit.made_from,
         sent=_sent(found),
         kit=None if found.kit is None else found.kit.path,
         kit_sha256="" if results is None else results.kit_sha256,
