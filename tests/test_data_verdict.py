@@ -86,11 +86,16 @@ def test_each_oddity_is_counted_and_named(tmp_path: Path, labels: Path) -> None:
         assert line in said(run)
 
 
-@pytest.mark.parametrize(("broken", "state"), [(4, State.PASS), (5, State.FAIL)])
-def test_too_many_unreadable_images_fail(tmp_path: Path, labels: Path, broken: int, state: State) -> None:
+@pytest.mark.parametrize(
+    ("broken", "drop", "state"),
+    [(1, 1.0, State.PASS), (2, 1.0, State.FAIL), (2, 5.0, State.PASS), (4, 100.0, State.PASS), (5, 100.0, State.FAIL)],
+)
+def test_more_unreadable_images_than_the_allowed_drop_fail(
+    tmp_path: Path, labels: Path, broken: int, drop: float, state: State
+) -> None:
     for number in range(broken):
         (tmp_path / f"val/photo {number:03}.jpg").write_bytes(b"")
-    run = scored(tmp_path / "out", tmp_path / "val", labels)
+    run = scored(tmp_path / "out", tmp_path / "val", labels, max_drop=drop)
     assert verdict(run).state is state and f"{broken} of 40 images cannot be read" in said(run)
     assert ("beyond 10 percent no figure is to be believed" in said(run)) is (state is State.FAIL)
 
