@@ -269,7 +269,14 @@ def test_the_meter_sees_work_and_children() -> None:
 
 @pytest.mark.parametrize(
     ("rate", "streams", "check"),
-    [(400.0, 1, ""), (410.0, 1, ""), (4000.0, 1, "impossible"), (1500.0, 4, ""), (150.0, 1, "low"), (20.0, 1, "impossible")],
+    [
+        (400.0, 1, ""),
+        (410.0, 1, ""),
+        (4000.0, 1, "impossible"),
+        (1500.0, 4, ""),
+        (150.0, 1, "low"),
+        (20.0, 1, "impossible"),
+    ],
 )
 def test_a_tools_throughput_must_fit_its_latency(rate: float, streams: int, check: str) -> None:
     found = marks_of_tool(replace(INFO, streams=streams), 4, Latency(mean_ms=10.0), rate, 1000 / rate)

@@ -33,11 +33,9 @@ def early_findings(run: Run, image: np.ndarray, wanted: Rows, tolerance: Toleran
         return
     time.sleep(SETTLED)
     if differs(first, copied(held)):
-        yield finding(UNFINISHED, Message("they change after the call has returned, without another call"))
+        yield finding(UNFINISHED, Message("the outputs change after the call returned, without another call"))
         return
     for number in range(2, CALLS + 1):
         if not rows_off(wanted, copied(run(image)), tolerance).any():
-            yield finding(
-                FIRST_CALL, Message("the same call is right when it is made for the {number}. time", number=number)
-            )
+            yield finding(FIRST_CALL, Message("call {number} on the same image is right", number=number))
             return
