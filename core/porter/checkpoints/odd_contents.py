@@ -24,7 +24,7 @@ ENOUGH, ENOUGH_DRAWN = 2048, 512
 SEEN = 1e-3
 """Variance of a channel that a BatchNorm saw, above which the layer before it was not zero then."""
 FAR = 1e4
-"""How many times as large as nine tenths of a layer's values its largest may be: 12 times in EfficientNet-Lite."""
+"""How many times as large as nine tenths of a layer's values its largest may be: 12 times in small trained networks."""
 KOLMOGOROV, KOLMOGOROV_RARE = 1.63, 2.23
 """√n times the greatest distance between two distributions, at one percent and at one in ten thousand. A trained layer
 that ends exactly at the bound of the uniform one lies at 4 or more."""
