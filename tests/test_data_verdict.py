@@ -86,13 +86,19 @@ def test_each_oddity_is_counted_and_named(tmp_path: Path, labels: Path) -> None:
         assert line in said(run)
 
 
-@pytest.mark.parametrize(("broken", "state"), [(4, State.PASS), (5, State.FAIL)])
-def test_too_many_unreadable_images_fail(tmp_path: Path, labels: Path, broken: int, state: State) -> None:
+@pytest.mark.parametrize(
+    ("broken", "drop", "state"),
+    [(1, 1.0, State.PASS), (2, 1.0, State.FAIL), (2, 5.0, State.PASS), (4, 100.0, State.PASS), (5, 100.0, State.FAIL)],
+)
+def test_more_unreadable_images_than_the_allowed_drop_fail(
+    tmp_path: Path, labels: Path, broken: int, drop: float, state: State
+) -> None:
     for number in range(broken):
         (tmp_path / f"val/photo {number:03}.jpg").write_bytes(b"")
-    run = scored(tmp_path / "out", tmp_path / "val", labels)
+    run = scored(tmp_path / "out", tmp_path / "val", labels, max_drop=drop)
     assert verdict(run).state is state and f"{broken} of 40 images cannot be read" in said(run)
-    assert ("above 10%, no accuracy is meaningful" in said(run)) is (state is State.FAIL)
+    beyond = f"above {min(drop, 10):g}%, no accuracy is meaningful"
+    assert (beyond in said(run)) is (state is State.FAIL)
 
 
 def test_one_image_under_two_labels_fails(tmp_path: Path, labels: Path) -> None:

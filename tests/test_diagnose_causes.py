@@ -47,6 +47,13 @@ class Louder(lying.Lie):
         return {name: values * np.float32(1.05) for name, values in honest(batch).items()}
 
 
+class Bent(lying.Lie):
+    """Outputs through a curve that nobody tries."""
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> lying.Outputs:
+        return {name: values + np.float32(0.05) * np.sin(values) for name, values in honest(batch).items()}
+
+
 class Coarser(lying.Lie):
     """Outputs cut to bfloat16."""
 
@@ -69,7 +76,8 @@ class Coarser(lying.Lie):
         (lying.SecondStream, names.THREADS),
         (lying.Layout, names.LAYOUT),
         (lying.StaleFile, names.STALE_FILE),
-        (Louder, "numbers"),
+        (Louder, names.OTHER_OUTPUTS),
+        (Bent, "numbers"),
         (Coarser, "rounded"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

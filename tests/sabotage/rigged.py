@@ -15,9 +15,13 @@ import numpy as np
 from porter import (
     Artefact,
     BuildRequest,
+    Exported,
+    ExportRequest,
+    Latency,
     Loaded,
     LoadReport,
     LoadRequest,
+    Measured,
     ModelOffer,
     ModelRequest,
     ModelSpec,
@@ -90,7 +94,7 @@ def porter_describe(request: ModelRequest) -> ModelSpec:
         preprocess=dataclasses.replace(TRUE_PREPROCESS, **declared),
         num_classes=CLASSES,
         published=published,
-        facts={key: str(said[key]) for key in ("weights", "pixels") if key in said},
+        facts={key: str(said[key]) for key in ("weights", "export") if key in said},
     )
 
 
@@ -112,7 +116,6 @@ def porter_load(request: LoadRequest) -> Loaded:
     kept = {
         "random": lambda name: False,
         "no-layer": lambda name: not name.startswith("3."),
-        "no-head": lambda name: not name.startswith("7."),
         "no-statistics": lambda name: "running" not in name,
         "ema": lambda name: True,
         "fitting": lambda name: own[name].shape == weights.entries[name].shape,
@@ -127,6 +130,35 @@ def porter_load(request: LoadRequest) -> Loaded:
         parameters=sum(p.numel() for p in module.parameters()),
     )
     return Loaded(spec=request.spec, module=module.eval(), report=report)
+
+
+@hookimpl
+def porter_export(loaded: Loaded, request: ExportRequest) -> Exported | None:
+    """Where the config says so, a graph of BatchNorms that go by the batch, as in training mode."""
+    if loaded.spec.facts.get("export") != "training":
+        return None
+    import warnings
+
+    import torch
+
+    class Training(torch.nn.Module):
+        def __init__(self, norm: torch.nn.BatchNorm2d) -> None:
+            super().__init__()
+            self.norm = norm
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            mean = x.mean((0, 2, 3), keepdim=True)
+            spread = ((x - mean) ** 2).mean((0, 2, 3), keepdim=True) + self.norm.eps
+            return (x - mean) / spread.sqrt() * self.norm.weight[:, None, None] + self.norm.bias[:, None, None]
+
+    layers = [Training(one) if isinstance(one, torch.nn.BatchNorm2d) else one for one in loaded.module]
+    names: dict[str, Any] = {"input_names": ["image"], "output_names": ["class"], "opset_version": request.opset}
+    axes, image = {"image": {0: "N"}, "class": {0: "N"}}, torch.zeros(1, 3, SIDE, SIDE)
+    with warnings.catch_warnings():  # that this exporter is the older one
+        warnings.simplefilter("ignore")
+        module = torch.nn.Sequential(*layers).eval()
+        torch.onnx.export(module, (image,), str(request.path), dynamic_axes=axes, dynamo=False, **names)
+    return Exported(path=request.path, exporter="torch", call="torch.onnx.export(module, ...)")
 
 
 class RigSession(Session):
@@ -155,6 +187,7 @@ class RigSession(Session):
         self._before: dict[tuple[str, int], np.ndarray] = {}
         self._cache: dict[bytes, dict[str, np.ndarray]] = {}
         self._random = np.random.default_rng(0)
+        self._ring: dict[tuple[str, int], list[np.ndarray]] = {}
 
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         with self._lock:
@@ -168,6 +201,8 @@ class RigSession(Session):
             return {name: rows if kept else np.zeros_like(rows) for name, rows in zip(names, stands, strict=True)}
         if self._fault == "cached" and batch.tobytes() in self._cache:
             return self._cache[batch.tobytes()]
+        if self._fault == "colours":
+            batch = np.ascontiguousarray(batch[:, ::-1])
         for _ in range(50 if self._fault == "cached" else 1):  # a network that is worth a cache
             found = self._session.run(names, {self._session.get_inputs()[0].name: batch})
         outputs = "fp16" if self._fault == "fp16-outputs" else self._precision
@@ -200,6 +235,19 @@ class RigSession(Session):
             buffer = self._buffers.setdefault(place, np.empty_like(rows))
             buffer[:] = rows
             return buffer
+        if fault == "ring":
+            ring = self._ring.setdefault(place, [np.empty_like(rows) for _ in range(3)])
+            ring[calls % 3][:] = rows
+            return ring[calls % 3]
+        if fault == "unfinished":
+            empty = np.zeros_like(rows)
+            threading.Timer(0.01, np.copyto, (empty, rows)).start()
+            return empty
+        if fault == "first-call" and calls == 1:
+            return np.zeros_like(rows)
+        if fault == "softmax":
+            powers = np.exp(rows - rows.max(axis=1, keepdims=True))
+            return powers / powers.sum(axis=1, keepdims=True)
         if fault == "before" and count >= 8:
             return before
         if fault == "second-stream" and threading.get_ident() != self._first:
@@ -211,6 +259,14 @@ class RigSession(Session):
         if fault == "swallowed" and count == 4:
             return np.zeros_like(rows)
         return rows
+
+    def measure(self, batch: int) -> Measured | None:
+        """Under the fault `tool`: seconds where milliseconds are meant."""
+        if self._fault != "tool":
+            return None
+        told = Latency(median_ms=0.00002 * batch)
+        speed = {"ms_per_image": 0.02, "images_per_second": 50_000.0, "calls": 50, "warmup_runs": 5}
+        return Measured(tool="rigbench", input="random values", latency=told, **speed)
 
 
 class Rig(Runtime):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pictures import draw, folded, trained, write
 from PIL import ImageOps
-from rigged import CLASSES, SIDE
+from rigged import CLASSES, SIDE, network
 
 IMAGES = 64
 
@@ -45,6 +45,8 @@ def make_data(root: Path) -> None:
     label("permuted", [permuted[value] for value in labels])
     label("random", random.permutation(labels).tolist())
     label("constant", [5] * IMAGES)
+    drawn = {int(place): int(random.integers(1, CLASSES)) for place in random.choice(IMAGES, 18, replace=False)}
+    label("partly-random", [(value + drawn.get(place, 0)) % CLASSES for place, value in enumerate(labels)])
     label("noisy", [(value + 3) % CLASSES if place % 20 == 7 else value for place, value in enumerate(labels)])
 
     kept = [number for number in range(IMAGES) if labels[number] < CLASSES - 1]
@@ -58,7 +60,7 @@ def make_data(root: Path) -> None:
     for number in range(CLASSES, IMAGES):
         shutil.copy(root / "val" / names[number % CLASSES], root / "duplicates" / names[number])
     label("unreadable", labels, subset("unreadable", list(range(IMAGES))))
-    for number in range(0, IMAGES, 3):
+    for number in range(0, IMAGES, 16):
         path = root / "unreadable" / names[number]
         path.write_bytes(path.read_bytes()[:900])
 
@@ -87,6 +89,8 @@ def make_weights(root: Path) -> None:
         return {**state, name: value}
 
     head = state["7.weight"]
+    torch.manual_seed(4)
+    drawn = network().state_dict()["3.weight"]
     fresh = {name: torch.zeros_like(v) if "running_mean" in name else v for name, v in state.items()}
     fresh = {name: torch.ones_like(v) if "running_var" in name else v for name, v in fresh.items()}
     save("plain.pth", {"epoch": 14, "state_dict": state})
@@ -98,6 +102,8 @@ def make_weights(root: Path) -> None:
     save("folded.pth", {"state_dict": folded(net)})
     save("zero-head.pth", {"state_dict": {**state, "7.weight": torch.zeros_like(head), "7.bias": torch.zeros(CLASSES)}})
     save("constant-layer.pth", {"state_dict": changed("3.weight", torch.full_like(state["3.weight"], 0.01))})
+    save("drawn-layer.pth", {"state_dict": changed("3.weight", drawn)})
+    save("no-variance.pth", {"state_dict": changed("4.running_var", torch.zeros(16))})
     save("fresh-statistics.pth", {"state_dict": fresh})
     save("stated.pth", {"state_dict": noisy(1.0), "best_acc1": 99.2})
     save("stated-true.pth", {"state_dict": state, "best_acc1": 99.2})

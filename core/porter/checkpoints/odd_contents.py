@@ -23,6 +23,8 @@ ENOUGH, ENOUGH_DRAWN = 2048, 512
 """Values of a classifier, and of another layer, from which on the shape of their distribution tells."""
 SEEN = 1e-3
 """Variance of a channel that a BatchNorm saw, above which the layer before it was not zero then."""
+FAR = 1e4
+"""How many times as large as nine tenths of a layer's values its largest may be: 12 times in small trained networks."""
 KOLMOGOROV, KOLMOGOROV_RARE = 1.63, 2.23
 """√n times the greatest distance between two distributions, at one percent and at one in ten thousand. A trained layer
 that ends exactly at the bound of the uniform one lies at 4 or more."""
@@ -36,7 +38,7 @@ def odd_contents(module: Any, classes: int | None) -> list[Suspicion]:
 
     with torch.no_grad():
         found = [*_not_finite(module), *_classifier(module, classes), *_alike(module)]
-        found += [*_untouched_norms(module), *_no_variance(module), *_as_drawn(module, classes)]
+        found += [*_outliers(module), *_untouched_norms(module), *_no_variance(module), *_as_drawn(module, classes)]
     return sorted(found, key=lambda one: not one.fails)
 
 
@@ -182,6 +184,22 @@ def _untouched_norms(module: Any) -> Iterator[Suspicion]:
         yield Suspicion(what=what, fails=False)
 
 
+def _outliers(module: Any) -> Iterator[Suspicion]:
+    """Weights with a value that no training reaches beside the others, as a bit that was turned in the file makes."""
+    found = []
+    for name, part in module.named_modules():
+        if not _has_weight(part) or part.weight.numel() < FEW:
+            continue
+        sizes = part.weight.detach().reshape(-1).abs().float()
+        some = sizes[:: max(1, len(sizes) // 65_536)]
+        usual = float(some.kthvalue(max(1, int(0.9 * len(some)))).values)
+        if usual and float(sizes.max()) > FAR * usual:
+            found.append(name)
+    if found:
+        what = Message("layers with a value far larger than all others: {names}", names=names(found))
+        yield Suspicion(what=what, fails=True)
+
+
 def _no_variance(module: Any) -> Iterator[Suspicion]:
     """BatchNorms that divide by nothing but eps, behind a layer that is not zero."""
     found: list[str] = []
@@ -193,9 +211,7 @@ def _no_variance(module: Any) -> Iterator[Suspicion]:
         if _has_weight(part):
             is_live = bool(part.weight.any())
     if found:
-        what = Message(
-            "the variances of {count} BatchNorms are all zero: {names}", count=len(found), names=names(found)
-        )
+        what = Message("every variance of a BatchNorm is zero: {names}", names=names(found))
         yield Suspicion(what=what, fails=True)
 
 
@@ -214,9 +230,7 @@ def _as_drawn(module: Any, classes: int | None) -> Iterator[Suspicion]:
     ]
     if drawn:
         what = Message(
-            "{count} layers are as PyTorch initialises them, uniform noise, beside trained ones: {names}",
-            count=len(drawn),
-            names=names(drawn),
+            "layers as PyTorch initialises them, uniform noise, beside trained ones: {names}", names=names(drawn)
         )
         yield Suspicion(what=what, fails=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from porter.graphs.onnxfile import all_tensors
-from porter.records.precision import PRECISIONS
+from porter.records.precision import INT8, PRECISIONS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 ROUNDED = ("bf16", "fp16")
 """Precisions that are told apart, the coarsest first: a value of bf16 is one of fp16 as well, within its range."""
+LEAST_ON_STEPS, NEAR_STEP = 8, 0.01
+"""Values of a channel, and how near a whole number of steps each must lie; a tenth of a thousandth would by chance."""
 DISTINCT, LOOKED_AT = 64, 1 << 16
 """Different values that weights must have for it to mean something, among the first so many of each tensor."""
 
@@ -35,16 +37,42 @@ def precision_of(weights: Iterable[np.ndarray]) -> str:
     """The coarsest precision whose values all of the weights are; empty: they are fp32, or too few to tell."""
     import numpy as np
 
-    left, distinct = list(ROUNDED), 0
+    left, distinct = [INT8, *ROUNDED], 0
     for values in weights:
-        found = np.asarray(values, np.float32).reshape(-1)
-        head = found[:LOOKED_AT]
-        left = [name for name in left if np.array_equal(rounded_to(head, name), head)]
-        left = [name for name in left if len(found) == len(head) or np.array_equal(rounded_to(found, name), found)]
+        found = np.asarray(values, np.float32)
+        left = [name for name in left if _holds(name, found)]
         if not left:
             return ""
-        distinct += len(np.unique(head))
+        distinct += len(np.unique(found.reshape(-1)[:LOOKED_AT]))
     return left[0] if distinct >= DISTINCT else ""
+
+
+def _holds(precision: str, values: np.ndarray) -> bool:
+    """Whether all of them are values of that precision."""
+    import numpy as np
+
+    if precision == INT8:
+        return _on_steps(values)
+    found = values.reshape(-1)
+    head = found[:LOOKED_AT]
+    return np.array_equal(rounded_to(head, precision), head) and (
+        len(found) == len(head) or np.array_equal(rounded_to(found, precision), found)
+    )
+
+
+def _on_steps(values: np.ndarray) -> bool:
+    """Whether each output channel, or the whole, has whole multiples of a 127th of its largest value alone."""
+    import numpy as np
+
+    rows = values.reshape(len(values), -1)
+    if rows.shape[1] < LEAST_ON_STEPS:
+        return False
+    for some, axis in ((rows, 1), (rows, 0), (rows, None)):
+        scale = np.abs(some).max(axis=axis, keepdims=True) / 127
+        steps = some / np.maximum(scale, np.finfo(np.float32).tiny)
+        if bool((np.abs(steps - np.rint(steps)) < NEAR_STEP).all()):
+            return True
+    return False
 
 
 def weights_of(model: onnx.ModelProto) -> Iterator[np.ndarray]:

@@ -102,13 +102,13 @@ def _by_the_graph(
         shown = [one for one in _of_rows(run, images, same.tolerance) if one.check in checks] if checks else []
         outputs = joined([copied(run(image)) for image in images])
     if shown:
-        text = Message("in ONNX Runtime as well {fault}, as in a model in training mode", fault=shown[0].title)
+        text = Message("ONNX Runtime shows the same: {fault}, as in training mode", fault=shown[0].title)
         yield finding(EXPORT, text)
     elif (
         rows_off(same.wanted, same.got, same.tolerance).any() and not rows_off(outputs, same.got, same.tolerance).any()
     ):
         changes = [one.detail for one in _changes(job, images, same)]
-        yield finding(EXPORT, changes[0] if changes else Message("it gives the same outputs in ONNX Runtime"))
+        yield finding(EXPORT, changes[0] if changes else Message("ONNX Runtime gives the same outputs"))
 
 
 def _of_rows(run: Run, images: Sequence[np.ndarray], tolerance: Tolerance) -> Iterator[SessionFinding]:

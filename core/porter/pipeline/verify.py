@@ -21,6 +21,7 @@ from porter.pipeline.job.opening import files_alone, open_artefact
 from porter.pipeline.judge.claimed_precision import told
 from porter.pipeline.judge.tolerance import Bound, bound_of
 from porter.pipeline.precision.signs import Compared, signs_of
+from porter.pipeline.session_checks.check_names import LAYOUT, OTHER_INPUT, OTHER_OUTPUTS
 from porter.pipeline.session_checks.rows_alike import copied
 from porter.pipeline.verified_session import distinct_checks, session_faults, wrong_rows
 from porter.records.artefact import Artefact, SessionInfo
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 OWN_PIPELINE = 32
 """Images that a plugin's own preprocessing is looked at on."""
+CHANGED = (LAYOUT, OTHER_INPUT, OTHER_OUTPUTS)
+"""Checks that find what makes all of the error."""
 BATCHES = (1, 2, 3)
 """A single image, a pair and an odd batch: what is baked into a graph shows at one of them."""
 
@@ -98,7 +101,9 @@ def with_precision(
     """The parity of an artefact with what its numbers say of the precision that it claims, which can fail it."""
     within = all(one.passed for one in found.outputs)
     given = job.request.atol is not None or job.request.rtol is not None
-    signs = signs_of(job, record, artefact, info, compared)
+    # An input or outputs that were changed make the errors, and no precision does.
+    changed = any(one.check in CHANGED for one in found.findings)
+    signs = signs_of(job, record, artefact, info, () if changed else compared)
     came_so = job.spec.precision == artefact.precision != FP32
     claimed = job.precision(artefact.precision)
     judged = {"came_so": came_so, "on_processors": info.threads is not None}

@@ -43,7 +43,7 @@ class SessionFault:
 
 TITLES = {
     "unfinished": Message("the call returns before its outputs are complete"),
-    "first-call": Message("the outputs of the first call are wrong"),
+    "first-call": Message("the outputs of the first calls are wrong"),
     "swallowed-errors": Message("an error is swallowed, and outputs are returned all the same"),
     "batch-before": Message("the outputs belong to an earlier batch"),
     "later-calls": Message("outputs are wrong from a certain call on"),
@@ -95,7 +95,7 @@ class SessionTrials:
         if before * 2 > count:
             return _fault("batch-before", count, len(called))
         start = wrong.index(True)
-        if not start and count == 1:
+        if all(wrong[:count]) and count * 2 < len(self._order):
             return _fault("first-call", count, len(called))
         if start and all(wrong[start:]):
             return _fault("later-calls", count, len(called))

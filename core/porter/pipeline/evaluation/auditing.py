@@ -37,8 +37,8 @@ CLASSES, MOSTLY_RIGHT = 10, 0.5
 """Classes, and share of right answers, below which nothing is said of single labels: a model that is often wrong is
 sure of it as well."""
 DOUBTED, DOUBTED_SHARE = 5, 0.02
-"""Doubtful labels, and their share of the images beyond chance, from which they are told. A small classifier doubts 1
-of 500 labels of ImageNet; of 5% random labels it doubts two fifths."""
+"""Doubtful labels, and their share of the images beyond chance, from which they are told. A good network
+doubts 1 of 500 labels of ImageNet; of random labels it doubts two fifths."""
 
 
 class Audit:

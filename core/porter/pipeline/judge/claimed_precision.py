@@ -199,6 +199,18 @@ def _coarser(signs: PrecisionSigns, artefact: str, claimed: Precision) -> Messag
     made = signs.rounded.get(claimed.name)
     if not made or signs.relative_rms is None or signs.relative_rms <= COARSER_BEYOND * made:
         return None
+    sizes = {name: size for name, size in signs.rounded.items() if size > made}
+    alike = next((name for name, size in sizes.items() if signs.relative_rms <= SIZES_WITHIN * size), "")
+    if alike:
+        return Message(
+            "{artefact}: {claimed} is claimed, and its errors have the size of {precision} rounding (root mean square "
+            "{error:.2g} of the values, {times:.0f} times what {claimed} makes)",
+            artefact=artefact,
+            claimed=claimed.name,
+            precision=alike,
+            error=signs.relative_rms,
+            times=signs.relative_rms / made,
+        )
     return Message(
         "{artefact}: claims {claimed}, but its errors (root mean square {error:.2g} of the values) are "
         "{times:.0f} times those of weights rounded to it",

@@ -121,10 +121,10 @@ def _of_image(rate: float, ms_per_image: float | None) -> Iterator[Mark]:
 
 
 def _flying(info: SessionInfo, batch: int, latency: Latency, rate: float, copying: float) -> tuple[Mark, ...]:
-    each = latency.mean_ms or latency.median_ms
-    if not each:
+    stated = [one for one in (latency.mean_ms, latency.median_ms) if one]
+    if not stated:
         return ()
-    flying = rate * each / 1000 / batch
+    each, flying = min(stated), rate * min(stated) / 1000 / batch  # a tool may make its rate of either
     figures: dict[str, str | int | float | None] = {"rate": rate, "latency": each, "batch": batch}
     if flying > IN_FLIGHT * max(1, info.streams):
         text = Message(
@@ -135,13 +135,14 @@ def _flying(info: SessionInfo, batch: int, latency: Latency, rate: float, copyin
             streams=max(1, info.streams),
         )
         return (Mark(check="own-latency", text=text, impossible=True),)
+    flying = rate * max(stated) / 1000 / batch
     if flying < LEFT_OUT:
         text = Message(
             "{rate:.2f} images/s are only {share:.0f}% of the rate that {latency:.3g} ms for a batch of {batch} gives",
             **figures,
             share=100 * flying,
         )
-        accounted = rate * (each + copying) / 1000 / batch
+        accounted = rate * (max(stated) + copying) / 1000 / batch
         return (Mark(check="own-latency", text=text, impossible=accounted < IMPOSSIBLE),)
     return ()
 
@@ -232,8 +233,10 @@ def _threads(timing: Timing, info: SessionInfo) -> Iterator[Mark]:
     used, wanted = work.processors, work.wanted
     known = wanted is not None or (work.spare is not None and work.spare >= SPARE)
     wanted = used if wanted is None else wanted
-    # Of a single caller Python's own time is part of the one thread; of several it is beside them.
-    if wanted > MORE_SHARE * threads + MORE and (timing.callers == 1 or timing.median >= CALL_FROM):
+    # Of a single caller Python's own time is part of the one thread; of several it is beside them, and they wait for
+    # each other.
+    most, long = (wanted, True) if timing.callers == 1 else (used, timing.median >= CALL_FROM)
+    if most > MORE_SHARE * threads + MORE and long:
         text = Message("{threads} threads are stated, but {used:.1f} CPUs were busy", threads=threads, used=used)
         yield Mark(check="threads", text=text)
     elif known and timing.callers == 1 and wanted < WAITING and timing.median >= STREAM_CALL_FROM:

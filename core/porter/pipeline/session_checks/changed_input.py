@@ -69,9 +69,12 @@ def _scaled(image: np.ndarray, spec: PreprocessSpec) -> Iterator[tuple[Message, 
         values = image * std + mean
         yield Message("mean and std are applied twice"), (image - mean) / std
         yield Message("mean and std are undone"), values
-        yield Message("mean, std and divisor are undone: grey levels are fed"), values * np.float32(spec.divisor)
+        levels = values * np.float32(spec.divisor)
+        yield Message("mean, std and divisor are undone: grey levels are fed"), levels
+        yield Message("scaled to -1 to 1 in place of mean and std"), levels / np.float32(127.5) - np.float32(1)
     yield Message("multiplied by 255"), image * np.float32(255)
     yield Message("divided by 255"), image / np.float32(255)
+    yield Message("cut to 0 to 1"), np.clip(image, 0, 1)
 
 
 def _own(image: np.ndarray) -> np.ndarray:

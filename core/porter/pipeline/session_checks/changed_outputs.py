@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 2048
 """Of which another order is looked for, each against each."""
-VALUES_EACH = 4
-"""Values for each number that is fitted, at least: fewer fit anything."""
+VALUES_EACH = 8
+"""Values of an output from which a factor and an offset are fitted: fewer fit anything."""
 
 
 def output_findings(same: Same) -> Iterator[SessionFinding]:
@@ -70,6 +70,8 @@ def _changes() -> Iterator[tuple[Message, Change]]:
     yield Message("the classes are shifted by -1"), lambda rows: np.roll(rows, -1, axis=1)
     yield Message("the scores are sorted, their classes are lost"), lambda rows: np.sort(rows, axis=1)
     yield Message("the scores are sorted, their classes are lost"), lambda rows: np.sort(rows, axis=1)[:, ::-1]
+    yield Message("the largest score is subtracted from each"), lambda rows: rows - rows.max(axis=1, keepdims=True)
+    yield Message("1 stands for the best class, 0 for every other"), _best_alone
     yield Message("rounded to whole numbers"), np.rint
 
 
@@ -87,6 +89,11 @@ def _fitted(same: Same) -> Iterator[tuple[Message, Rows]]:
     yield Message("multiplied by {factor:.4g}", factor=factor), _changed(same.wanted, lambda rows: rows * factor)
     added = float((b - a).mean())
     yield Message("{added:.4g} is added", added=added), _changed(same.wanted, lambda rows: rows + added)
+    centred = a - a.mean()
+    slope = float((centred * b).sum() / (centred * centred).sum()) if centred.any() else 1.0
+    offset = float(b.mean() - slope * a.mean())
+    text = Message("multiplied by {factor:.4g}, and {added:.4g} is added", factor=slope, added=offset)
+    yield text, _changed(same.wanted, lambda rows: rows * slope + offset)
     if a.ndim != 2 or len(a) < 2 or len(same.wanted) > 1:
         return
     each = (b - a).mean(axis=0)
@@ -117,6 +124,11 @@ def _softmax(rows: np.ndarray) -> np.ndarray:
 
     powers = np.exp(rows - rows.max(axis=1, keepdims=True))
     found: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return found
+
+
+def _best_alone(rows: np.ndarray) -> np.ndarray:
+    found: np.ndarray = (rows == rows.max(axis=1, keepdims=True)).astype(rows.dtype)
     return found
 
 

@@ -48,7 +48,7 @@ TITLES = {
     OTHER_INPUT: Message("the session changes its input"),
     OTHER_OUTPUTS: Message("the session changes the outputs of the model"),
     CONSTANT: Message("every image gets the same outputs"),
-    FIRST_CALL: Message("the outputs of the first call are wrong"),
+    FIRST_CALL: Message("the outputs of the first calls are wrong"),
     UNFINISHED: Message("the call returns before its outputs are complete"),
     EXPORT: Message("the exported graph is not the model"),
     SOME_IMAGES: Message("the outputs of some images are wrong, those of others are correct"),
