@@ -180,7 +180,9 @@ def test_what_other_options_cost_is_said(photos: Path, here: Porter) -> None:
     again = here("bench", "--plugin", ONE, "--out", str(out))
     assert "removed" not in again.err and "cleared" not in again.err, "nothing was there to remove"
     exported = here("export", "--plugin", ONE, "--out", str(out))
-    assert "note: cleared artefacts, data, preprocessing, performance: made before this export\n" in exported.err
+    assert (
+        "note: cleared artefacts, data, preprocessing, performance: they are older than this export\n" in exported.err
+    )
 
 
 def test_what_fresh_removes_is_said(photos: Path, here: Porter) -> None:
