@@ -103,7 +103,7 @@ CASES = [
     Case(
         name="cut short",
         command=ONNX,
-        says="tiny.onnx: damaged or truncated ONNX file",
+        says="tiny.onnx: is a damaged or truncated ONNX file",
         files={"tiny.onnx": lambda p: p.write_bytes(strongest_colour().SerializeToString()[:150])},
     ),
     Case(
