@@ -185,5 +185,5 @@ def test_calls_in_line_are_chosen_where_they_gain_enough(
 
 def test_more_threads_than_processors_are_refused(tmp_path: Path) -> None:
     labels = write_photos(tmp_path / "val", LABELS)
-    with pytest.raises(BadInput, match=r"^--threads 999: only \d+ processors?"):
+    with pytest.raises(BadInput, match=r"^--threads 999: only \d+ CPUs?"):
         start(tmp_path / "out", tmp_path / "val", labels, threads=999).everything()

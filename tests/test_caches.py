@@ -182,12 +182,12 @@ def test_what_cannot_be_told_stays_until_all_goes(tmp_path: Path, run: Run, caps
 def test_a_mistake_is_one_line(tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     for arguments, says in {
-        (tmp_path / "nowhere",): "no run record here",
-        (tmp_path,): "no run record here",
+        (tmp_path / "nowhere",): "no run record",
+        (tmp_path,): "no run record",
         (out, "--all"): "--all needs --prune",
     }.items():
         code, text, err = call(capsys, *arguments)
         assert (code, text) == (2, "") and says in err and err.count("\n") == 1
     with FolderLock(out):
         code, _, err = call(capsys, out)
-    assert code == 2 and "another porter is at work there" in err
+    assert code == 2 and "another porter uses this folder" in err

@@ -265,7 +265,7 @@ def test_a_url_that_renders_templates_of_its_data_is_refused(tmp_path: Path) -> 
     pytest.importorskip("fsspec")
     (tmp_path / "refs.json").write_text('{"version": 1, "templates": {}, "gen": [], "refs": {}}')
     for url in (f"reference://::file://{tmp_path}/refs.json", "reference://a", "simplecache::reference://a"):
-        with pytest.raises(BadInput, match="renders templates that lie in the data"):
+        with pytest.raises(BadInput, match="renders templates from the data"):
             open_store(url).list()
 
 

@@ -99,7 +99,17 @@ CHINESE_WORDS = {
 }
 """A pattern of Chinese, and the term in its place."""
 
-ELSEWHERE = ("comparing", "documents", "verdicts.py", "run_summary.py", "result_table.py")
+NOT_YET = (
+    "core/porter/documents",
+    "core/porter/comparing",
+    "core/porter/pipeline/judge/verdicts.py",
+    "core/porter/cli/run_summary.py",
+    "core/porter/cli/result_table.py",
+    "templates",
+)
+"""Rewritten by another change; a line goes when its part is."""
+VALUES = "core/porter/records"
+"""Enumerations of the record: values of fields, not sentences."""
 
 
 def english_sentences() -> Iterator[tuple[str, str]]:
@@ -127,7 +137,7 @@ def errors() -> Iterator[tuple[str, str]]:
                         part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else "…"
                         for part in (node.values if isinstance(node, ast.JoinedStr) else [node])
                     )
-                    if text.count(" ") > 1:
+                    if text.count(" ") > 1 and VALUES not in str(path):
                         yield f"{path.relative_to(ROOT)}, line {node.lineno}", text
 
 
@@ -166,7 +176,8 @@ def found_in(text: str, patterns: dict[str, str], flags: int = 0) -> list[str]:
 
 
 def listed(found: Iterator[tuple[str, str]], patterns: dict[str, str], flags: int = 0) -> list[str]:
-    return sorted({f"{where}: {fault}" for where, text in found for fault in found_in(text, patterns, flags)})
+    looked = ((where, text) for where, text in found if not where.startswith(NOT_YET))
+    return sorted({f"{where}: {fault}" for where, text in looked for fault in found_in(text, patterns, flags)})
 
 
 @pytest.mark.parametrize("texts", [english_sentences, errors, helps], ids=lambda texts: texts.__name__)

@@ -132,9 +132,9 @@ def test_the_command_names_them_on_one_line(
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"options": ("elsewhere.chip=gamma",)}, "chip takes one of alpha, beta"),
+        ({"options": ("elsewhere.chip=gamma",)}, "chip must be one of alpha, beta"),
         ({"options": ("onnxruntime.x=1",)}, "this run does not use runtime 'onnxruntime'"),
-        ({"model": "tinny"}, "offers the model 'tinny'. Did you mean 'tiny'"),
+        ({"model": "tinny"}, r"unknown model 'tinny'\. Did you mean 'tiny'"),
         ({"model": "tiny", "variant": "big"}, "--variant big: model 'tiny' has tiny"),
         ({}, "outputs: predictions found, but no labels. Use --labels FILE"),
     ],
@@ -181,7 +181,7 @@ def test_sentences_of_a_runtime_s_plugin_are_said_in_chinese(
     assert "未注明温度" in document and "数据在常温下测得" in document
     with pytest.raises(SystemExit):
         main(["report", str(tmp_path / "out")])  # here the plugin is not installed
-    assert "templates of the plugin 'elsewhere', which are not at hand" in capsys.readouterr().err
+    assert "templates of the plugin 'elsewhere', which is not installed" in capsys.readouterr().err
     assert "nobody said how warm it was" in (tmp_path / "out/README.zh.md").read_text("utf-8")
 
 

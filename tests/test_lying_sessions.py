@@ -100,7 +100,7 @@ def test_an_error_of_the_size_of_a_precision_is_stated_below_fp32_and_fails_at_f
     assert compared is not None and compared.over == 60 and len(compared.worst) == 10
     require_found(exact, names.BATCH_SIZE)
     said = "\n".join(map(str, parity(exact).evidence))
-    assert "outputs of 60 images compared, batch 1 to 4, 1 stream, 60 over the bound" in said
+    assert "outputs of 60 images compared, batch 1 to 4, 1 stream, 60 outside tolerance" in said
 
 
 def test_an_interrupted_comparison_goes_on(tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ class TestCalibration:
     def test_only_broken_images_are_refused(self, tmp_path: Path, photos: tuple[Path, Path]) -> None:
         (tmp_path / "calibration").mkdir()
         (tmp_path / "calibration/a.jpg").write_bytes(b"\xff\xd8\xff")
-        with pytest.raises(BadInput, match=r"not one of the 1 calibration images is readable\. Check --calibration"):
+        with pytest.raises(BadInput, match=r"none of the 1 calibration images is readable\. Check --calibration"):
             begin(tmp_path / "out", photos, calibration=str(tmp_path / "calibration")).everything()
 
     def test_too_few_images_to_keep_some_apart(self, tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_a_kit_names_a_command_of_porter_or_none(here: Path, text: str) -> None:
     names = {"path": "kit", "list": "kit/kit.json", "script": "run.sh", "take_back": text}
     kit = {**words, **names, "batches": [1], "scored": [1], "images": 1, "size_bytes": 1}
     edit(lambda record: record.update(kits=[kit]))
-    with pytest.raises(BadInput, match="no command line of porter"):
+    with pytest.raises(BadInput, match="is not a porter command"):
         read_record(here / "out")
 
 

@@ -109,7 +109,7 @@ def test_outputs_deleted_between_stages_are_named(tmp_path: Path) -> None:
     run.export(), run.infer()
     for number in (3, 7):
         (tmp_path / f"out/outputs/onnxruntime-fp32/{number:08d}.npz").unlink()
-    with pytest.raises(BadInput, match=r"2 of 10 files are gone.*photo 003\.jpg, photo 007\.jpg"):
+    with pytest.raises(BadInput, match=r"2 of 10 files are missing.*photo 003\.jpg, photo 007\.jpg"):
         start(tmp_path / "out", tmp_path / "val", labels, fresh=False).evaluate()
 
 
@@ -165,7 +165,7 @@ def test_a_changed_artefact_is_refused(tmp_path: Path) -> None:
     run.export(), run.verify()
     path = tmp_path / "out/models/tiny.onnx"
     path.write_bytes(path.read_bytes() + b"\0")
-    with pytest.raises(BadInput, match="not what this run built"):
+    with pytest.raises(BadInput, match="changed after this run built"):
         run.evaluate()
 
 
@@ -195,8 +195,8 @@ def test_guessing_never_passes(tmp_path: Path) -> None:
     assert run.everything() is ExitCode.VERDICT_FAILED
     evaluation = run.record.evaluations[1]
     assert evaluation.metric("top1").hits == 5, "a constant output must not score above its share"
-    assert "near chance" in str(evaluation.chance)
-    assert "near chance" in (tmp_path / "out/README.md").read_text()
+    assert "no better than guessing" in str(evaluation.chance)
+    assert "no better than guessing" in (tmp_path / "out/README.md").read_text()
 
 
 def test_nan_rows_are_wrong_and_counted(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ def test_tensors_of_an_image_that_was_replaced_are_refused(tmp_path: Path) -> No
     run = start(tmp_path / "out", tmp_path / "val", labels)
     run.export(), run.preprocess()
     (tmp_path / "val/photo 001.jpg").write_bytes((tmp_path / "val/photo 002.jpg").read_bytes())
-    with pytest.raises(BadInput, match=r"photo 001\.jpg: changed since"):
+    with pytest.raises(BadInput, match=r"photo 001\.jpg: changed after"):
         run.evaluate()
 
 
@@ -338,7 +338,7 @@ def test_files_that_no_run_wrote_are_left_alone(tmp_path: Path) -> None:
     out = tmp_path / "project"
     out.mkdir()
     (out / "README.md").write_text("mine")
-    with pytest.raises(BadInput, match=r"holds a README\.md that no run wrote"):
+    with pytest.raises(BadInput, match=r"contains a README\.md that no run wrote"):
         start(out, tmp_path / "val", labels)
     assert (out / "README.md").read_text() == "mine"
     start(tmp_path / "out", tmp_path / "val", labels).everything()
@@ -375,5 +375,5 @@ def test_load_time_is_that_of_opening_and_a_changed_file_is_still_refused(tmp_pa
     run.export(), run.bench()
     path = tmp_path / "out/models/tiny.onnx"
     path.write_bytes(path.read_bytes() + b"\0")
-    with pytest.raises(BadInput, match="not what this run built"):
+    with pytest.raises(BadInput, match="changed after this run built"):
         run.bench()

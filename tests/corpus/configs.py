@@ -248,7 +248,7 @@ CASES = [
     Case(
         name="an unknown word",
         command=ONNX,
-        says="preprocess.interpolation: 'bilinaer' is not supported.*did you mean 'bilinear'",
+        says="preprocess.interpolation: 'bilinaer' is not supported.*Did you mean 'bilinear'",
         files=_yaml("resize: 18", "resize: 18\n  interpolation: bilinaer"),
     ),
     Case(
@@ -285,13 +285,13 @@ CASES = [
     Case(
         name="another digest",
         command=ONNX,
-        says="tiny.onnx: its sha256 is [0-9a-f]{64}, expected 0{64}",
+        says="tiny.onnx: sha256 is [0-9a-f]{64}, expected 0{64}",
         files=_more(f"sha256: {'0' * 64}\n"),
     ),
     Case(
         name="class names from a device",
         command=ONNX,
-        says="labels.names: '/dev/zero' leads out of the folder of the yaml. Copy the file there",
+        says=r"labels\.names: '/dev/zero' leads out of the folder of the yaml; copy the file there",
         files=_more("labels: {names: /dev/zero}\n"),
     ),
     Case(

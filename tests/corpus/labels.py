@@ -48,7 +48,7 @@ CASES = [
     Case(
         name="no labels in the lines",
         command=ONNX,
-        says="labels.txt, line 1: '0.png' is not `NAME label`",
+        says=r"labels\.txt, line 1: expected `NAME label`",
         files=_labels("0.png\n1.png\n"),
     ),
     Case(
@@ -72,7 +72,7 @@ CASES = [
     Case(
         name="counted from one",
         command=ONNX,
-        says="label 3 is outside 0..2; the labels run from 1 to 3. Use --label-offset 1",
+        says=r"label 3 is outside 0\.\.2; labels run from 1 to 3\. Use --label-offset 1",
         files=_labels("".join(f"{k}.png {k % 3 + 1}\n" for k in range(9))),
     ),
     Case(
@@ -101,7 +101,7 @@ CASES = [
     Case(
         name="labels of other images",
         command=ONNX,
-        says="no label matches any image by name",
+        says="no label matches an image by name",
         files=_labels("a.jpg 0\n"),
     ),
     Case(
@@ -130,12 +130,12 @@ CASES = [
     Case(
         name="labels and a class map",
         command=f"{ONNX} --class-map labels.txt",
-        says="--labels and --class-map exclude each other",
+        says="--labels and --class-map cannot be combined",
     ),
     Case(
         name="GBK",
         command=ONNX,
-        says="labels.txt, line 1: not UTF-8; .*iconv -f GB18030",
+        says="labels.txt, line 1: not UTF-8. .*iconv -f GB18030",
         files=_labels("\u7532.png 0\n".encode("gbk")),
     ),
     Case(
@@ -179,7 +179,7 @@ CASES = [
     Case(
         name="map: a folder too few",
         command=MAP,
-        says=r"map: the class map lacks 1 of 3 folders \('blue'\)",
+        says=r"map: 1 of 3 folders are missing from the class map \('blue'\)",
         files=_map("red 0\ngreen 1\n"),
     ),
     Case(
@@ -211,7 +211,7 @@ CASES = [
     Case(
         name="map: JSON with text for a number",
         command=MAP,
-        says="'red' must have a whole number",
+        says="'red' needs a whole number",
         files=_map('{"red": "zero", "green": 1, "blue": 2}'),
     ),
 ]

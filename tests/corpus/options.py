@@ -37,7 +37,7 @@ CASES = [
     Case(
         name="a model with terminal controls",
         command="run '\x1b]0;owned\x07'",
-        says=r"offers the model '\\\\x1b\]0;owned\\\\x07'|offers the model '\\x1b\]0;owned\\x07'",
+        says=r"unknown model '\\\\x1b\]0;owned\\\\x07'|unknown model '\\x1b\]0;owned\\x07'",
     ),
     Case(
         name="a model that is a path",
@@ -47,7 +47,7 @@ CASES = [
     Case(
         name="a batch beyond all memory",
         command=f"{ONNX.replace('tiny.yaml', 'large.yaml')} --batch-sizes 99999",
-        says="--batch-sizes 99999: the input alone needs 74999.2 GiB before the model is run",
+        says=r"--batch-sizes 99999: the input alone needs 74999\.2 GiB",
         files={
             "large.yaml": "model: large.onnx\npreprocess: {resize: 8192, mean: 0.5, std: 0.5}\n",
             "large.onnx": large,
@@ -75,17 +75,17 @@ CASES = [
         name="an unknown provider",
         command=f"{ONNX} --provider cuda0",
         code=3,
-        says="this ONNX Runtime has no provider 'cuda0'",
+        says="provider 'cuda0': not in this ONNX Runtime",
     ),
     Case(
         name="a precision that the runtime lacks",
         command=f"{ONNX} --precision bf16",
-        says="precision fp32 here, not bf16. Use `--runtime openvino --precision bf16`|offers precision .*not bf16",
+        says="onnxruntime has no bf16 on this machine",
     ),
     Case(
         name="a digest that is none",
         command=f"{ONNX} --checkpoint tiny.onnx --checkpoint-md5 x",
-        says="'x' is no md5 digest, which is 32 hex digits",
+        says=r"'x' is not a md5 digest \(32 hex digits",
     ),
     Case(
         name="out in a file",
@@ -105,7 +105,7 @@ CASES = [
     Case(
         name="out of a project of the user's own",
         command=ONNX.replace("--out out", "--out val"),
-        says="--out val: holds a README.md that no run wrote",
+        says=r"--out val: contains a README\.md that no run wrote",
         files={"val/README.md": "mine"},
     ),
     Case(
@@ -126,7 +126,7 @@ CASES = [
     Case(
         name="a stage before there is a run",
         command="verify --out new",
-        says="new/run.json: no run here to go on with. Name a MODEL",
+        says=r"new/run\.json: no run found\. Name a MODEL",
     ),
     Case(
         name="a graph alone",
@@ -136,11 +136,11 @@ CASES = [
     Case(
         name="a plugin of a bad name",
         command="new plugin ../evil",
-        says="NAME '../evil': must be lower-case letters and digits.*try evil",
+        says="NAME '../evil': use lower-case letters and digits.*Try evil",
     ),
     Case(
         name="a plugin of a shell's name",
         command="new plugin '$(touch canary)'",
-        says=r"NAME '\$\(touch canary\)': must be lower-case",
+        says=r"NAME '\$\(touch canary\)': use lower-case",
     ),
 ]

@@ -168,17 +168,17 @@ CASES = [
     Case(
         name="functions that double",
         command=ONNX,
-        says="tiny.onnx: its functions call each other",
+        says=r"tiny\.onnx: its functions are nested too",
         files=_graph(_doubling),
     ),
     Case(
         name="functions in a circle",
         command=ONNX,
-        says="tiny.onnx: its functions call each other",
+        says=r"tiny\.onnx: its functions are nested too",
         files=_graph(_itself),
     ),
-    Case(name="a default outside", command=ONNX, says="1 weights lie outside the file", files=_graph(_default_outside)),
-    Case(name="training outside", command=ONNX, says="1 weights lie outside the file", files=_graph(_training_outside)),
+    Case(name="a default outside", command=ONNX, says="1 weights are outside the file", files=_graph(_default_outside)),
+    Case(name="training outside", command=ONNX, says="1 weights are outside the file", files=_graph(_training_outside)),
     Case(
         name="a type that is none",
         command=ONNX,

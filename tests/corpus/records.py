@@ -34,7 +34,7 @@ def _artefact(name: str, value: object) -> dict[str, Content]:
 
 
 CASES = [
-    Case(name="compare: no second run", command="compare out val", says="val/run.json: no run record here"),
+    Case(name="compare: no second run", command="compare out val", says=r"val/run\.json: no run record\. Create"),
     Case(
         name="compare: a second record that is none",
         command="compare out val",
@@ -44,7 +44,7 @@ CASES = [
     Case(
         name="none",
         command="report val",
-        says="val/run.json: no run record. Create one with `porter run MODEL --out val` makes one",
+        says=r"val/run\.json: no run record\. Create one with `porter run MODEL --out val`",
     ),
     Case(name="empty", command=REPORT, says="out/run.json: not a run record", files=_raw("")),
     Case(name="text", command=REPORT, says="out/run.json: not a run record", files=_raw("not json")),
@@ -144,7 +144,7 @@ CASES = [
     Case(
         name="an artefact changed",
         command="evaluate --out out",
-        says="models/onnx_tiny.onnx: its content is not what this run built",
+        says=r"models/onnx_tiny\.onnx: changed after this run built",
         files={"out/models/onnx_tiny.onnx": b"changed"},
     ),
     Case(
@@ -156,7 +156,7 @@ CASES = [
     Case(
         name="a config changed under it",
         command="evaluate --out out",
-        says="tiny.yaml: changed since this run began",
+        says=r"tiny\.yaml: changed during this run\. Start",
         files={"tiny.yaml": "# changed\n" + YAML},
     ),
     Case(

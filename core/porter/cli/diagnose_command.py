@@ -22,7 +22,8 @@ class _Diagnose(click.Group):
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             near = did_you_mean(args[0], self.commands)
             raise click.UsageError(
-                f"no command {args[0]!r}{near or '.'} To diagnose a run: porter diagnose run {args[0]}"
+                f"no command {args[0]!r} of porter diagnose{near or '.'} To diagnose a run: porter "
+                f"diagnose run {args[0]}"
             )
         return super().resolve_command(ctx, args)
 

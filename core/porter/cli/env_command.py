@@ -46,7 +46,8 @@ def remove_(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
     for name in names:
         if name not in there:
             raise BadInput(
-                f"{one_line(name)}: no such environment{did_you_mean(name, there) or '.'} List all: porter env list"
+                f"{one_line(name)}: no such environment{did_you_mean(name, there) or '.'} List them with "
+                "`porter env list`"
             )
     removed = tuple(there.values()) if everything else tuple(there[name] for name in dict.fromkeys(names))
     for one in removed:

@@ -39,7 +39,7 @@ def what_it_is(data: bytes) -> str:
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 100_000_000:
         return f"is a safetensors file, not an ONNX file. {OF_CHECKPOINTS}"
     if len(head) > 2 and head[0] == 0x08 and 0 < head[1] < 0x20:
-        return "damaged or truncated ONNX file. Copy or download it again"
+        return "is a damaged or truncated ONNX file. Copy or download it again"
     return "is not an ONNX file"
 
 

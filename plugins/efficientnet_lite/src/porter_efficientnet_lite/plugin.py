@@ -23,7 +23,7 @@ from porter import (
     one_line,
 )
 from porter_efficientnet_lite.published import TABLE, published_accuracy, published_facts
-from porter_efficientnet_lite.texts import DESCRIPTION, chinese, weights_note
+from porter_efficientnet_lite.texts import DESCRIPTION, chinese, title, weights_note
 from porter_efficientnet_lite.weights import package_of, packaged_weights
 
 PACKAGE = "efficientnet-lite-pytorch"
@@ -107,11 +107,11 @@ def porter_export() -> Generator[None, Exported, Exported]:
 def spec_for(model: str) -> ModelSpec:
     """The spec of one of the models."""
     size = TABLE[model].size
-    title = model.replace("efficientnet_lite", "EfficientNet-Lite")
+    name = model.replace("efficientnet_lite", "EfficientNet-Lite")
     return ModelSpec(
         name=model,
         task="classification",
-        title=f"{title} image classification",
+        title=title(name),
         description=DESCRIPTION,
         paper="EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, arXiv 1905.11946",
         code="https://github.com/tensorflow/tpu, models/official/efficientnet/lite; in PyTorch: "
@@ -132,5 +132,5 @@ def spec_for(model: str) -> ModelSpec:
         num_classes=IMAGENET_CLASSES,
         published=published_accuracy(model),
         facts=published_facts(model),
-        translations={"zh": chinese(package_of(model), size)},
+        translations={"zh": chinese(name, package_of(model), size)},
     )

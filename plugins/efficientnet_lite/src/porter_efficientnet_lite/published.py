@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from porter import Published, PublishedMetric
-from porter_efficientnet_lite.texts import PARAMETERS, PUBLISHED_NOTE, multiply_adds
+from porter_efficientnet_lite.texts import PARAMETERS, PUBLISHED_NOTE, SOURCE, multiply_adds
 
-SOURCE = "README of models/official/efficientnet/lite in github.com/tensorflow/tpu, column FP32 accuracy"
 IMAGENET_VAL = r"ILSVRC2012_val_\d{8}\.JPEG"
 """File names of the ImageNet-1k validation images, which the figures belong to."""
 

@@ -18,7 +18,7 @@ from porter import (
     hookimpl,
 )
 from porter_hrnet.published import TABLE, published_accuracy, published_facts
-from porter_hrnet.texts import CHINESE, DESCRIPTION, SAMPLE_NOTE
+from porter_hrnet.texts import DESCRIPTION, SAMPLE_NOTE, chinese, title
 
 NAME = "hrnet"
 IMAGENET_CLASSES = 1000
@@ -37,7 +37,7 @@ def porter_models() -> Sequence[ModelOffer]:
     return [
         ModelOffer(
             name=NAME,
-            title="HRNet image classification",
+            title=title(""),
             variants=tuple(spec_for(variant, (224, 224), IMAGENET_CLASSES, ()) for variant in TABLE),
             shipped=Shipped(
                 config=SAMPLE / "config.yaml",
@@ -97,11 +97,12 @@ def porter_load(request: LoadRequest) -> Loaded:
 def spec_for(variant: str, image_size: tuple[int, int], num_classes: int, class_names: tuple[str, ...]) -> ModelSpec:
     """The spec of one variant at one image size (height, width)."""
     height, width = image_size
+    published = variant if variant in TABLE else ""
     return ModelSpec(
         name=NAME,
         variant=variant,
         task="classification",
-        title=f"HRNet {variant} image classification" if variant in TABLE else "HRNet image classification",
+        title=title(published),
         description=DESCRIPTION,
         paper="Deep High-Resolution Representation Learning for Visual Recognition, arXiv 1908.07919",
         code=CODE,
@@ -113,7 +114,7 @@ def spec_for(variant: str, image_size: tuple[int, int], num_classes: int, class_
         class_names=class_names,
         published=published_accuracy(variant),
         facts=published_facts(variant),
-        translations={"zh": CHINESE},
+        translations={"zh": chinese(published)},
     )
 
 

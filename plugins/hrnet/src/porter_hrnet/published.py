@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from porter import Published, PublishedMetric
-from porter_hrnet.texts import PUBLISHED_NOTE, SOURCE
+from porter_hrnet.texts import COST, PARAMETERS, PUBLISHED_NOTE, SOURCE
 
 IMAGENET_VAL = r"ILSVRC2012_val_\d{8}\.JPEG"
 """File names of the ImageNet-1k validation images, which the figures belong to."""
@@ -61,4 +61,4 @@ def published_facts(variant: str) -> dict[str, str]:
     row = TABLE.get(variant)
     if row is None:
         return {}
-    return {"Parameters (published)": row.parameters, "GFLOPs at 224x224 (published)": f"{row.gflops:g}"}
+    return {PARAMETERS: row.parameters, COST: f"{row.gflops:g}"}
