@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from porter.documents.drawings.lines import names
 from porter.pipeline.judge.accuracy_verdict import PUBLISHED, REFERENCE, compared_words, hidden_drop, undecided
 from porter.pipeline.judge.causes import command_of, label_cause
 from porter.pipeline.judge.covered import is_wrong
@@ -46,12 +47,9 @@ def overall(record: RunRecord) -> Overall:
 
 def artefact_states(record: RunRecord) -> tuple[ArtefactState, ...]:
     """The reference where something speaks against it, and every artefact that was asked for, in their order."""
-    names = [one.id for one in record.artefacts]
-    names += [one.name for one in record.evaluations if one.name != REFERENCE]
-    names += [one.artefact for one in record.performance]
-    names += [one.artefact for one in record.unfinished]
+    found = [*names(record), *(one.artefact for one in record.unfinished)]
     sizes = {one.id: sum(file.size_bytes for file in one.files) / 2**20 for one in record.artefacts}
-    states = [replace(_state(record, name), size_mib=sizes.get(name)) for name in dict.fromkeys(names)]
+    states = [replace(_state(record, name), size_mib=sizes.get(name)) for name in dict.fromkeys(found)]
     faults = _accuracy_faults(record, REFERENCE)
     return (*([ArtefactState(name=REFERENCE, passed=False, state=faults)] if faults else []), *states)
 
