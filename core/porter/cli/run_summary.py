@@ -156,7 +156,7 @@ def _speed_alone(one: Performance, with_setting: bool) -> str:
     if one.clock:
         rate += f" on one device, by {one.clock}, fed {one.input}"
     if one.card is not None:
-        rate += f", {num(one.card.images_per_second, 3)} on a card of {one.card.devices} (computed)"
+        rate += f", {num(one.card.images_per_second)} on a card of {one.card.devices} (computed)"
     if one.latency.median_ms is None:
         return f"{rate}, {num(one.ms_per_image)} ms an image"
     return f"{rate}, median {num(one.latency.median_ms)} ms a batch{' (unstable)' if one.steady is False else ''}"

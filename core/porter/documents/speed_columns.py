@@ -105,12 +105,12 @@ COPIES: tuple[Column[tuple[Performance, Copy]], ...] = (
 CARDS: tuple[Column[Performance], ...] = (
     Column(title=Message("artefact"), read=lambda one: one.artefact),
     Column(title=Message("batch"), read=lambda one: one.batch, form=""),
-    Column(title=Message("images/s of one device"), read=lambda one: one.images_per_second, form=".3f"),
+    Column(title=Message("images/s of one device"), read=lambda one: one.images_per_second, form=".2f"),
     Column(title=Message("devices on a card"), read=lambda one: one.card.devices if one.card else None, form=""),
     Column(
         title=Message("images/s of a card (computed)"),
         read=lambda one: one.card.images_per_second if one.card else None,
-        form=".3f",
+        form=".2f",
     ),
 )
 TUNINGS: tuple[Column[tuple[Tuning, Text, Gain]], ...] = (

@@ -120,14 +120,14 @@ def _reason(candidates: Sequence[Candidate]) -> Message:
     others = [one for one in candidates if one.outcome is Outcome.SLOWER]
     if not others:
         return Message(
-            "`{chosen}` is the only candidate that passes ({count} tried): {speed:.1f} images/s",
+            "`{chosen}` is the only candidate that passes ({count} tried): {speed:.2f} images/s",
             chosen=winner.artefact,
             count=len(candidates),
             speed=_speed(winner),
         )
     return Message(
-        "`{chosen}` is the fastest of {right} candidates that pass ({count} tried): {speed:.1f} "
-        "images/s; next {next:.1f}",
+        "`{chosen}` is the fastest of {right} candidates that pass ({count} tried): {speed:.2f} "
+        "images/s; next {next:.2f}",
         chosen=winner.artefact,
         right=len(others) + 1,
         count=len(candidates),
