@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -45,6 +46,19 @@ def address_statement(files: Mapping[str, str]) -> str:
     return "\n".join([*head, *rows, ""])
 
 
+def literal(value: object) -> str:
+    """A value as Python code, in the usual quotes."""
+    if isinstance(value, str):
+        return json.dumps(value) if value.isascii() else repr(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{literal(key)}: {literal(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(literal, value)) + "]"
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(literal, value)) + ("," if len(value) == 1 else "") + ")"
+    return repr(value)
+
+
 def _export(delivery: Delivery) -> Iterator[tuple[str, str]]:
     """The script that exports the network, and the network's own code; nothing where the model offers none."""
     request, model = delivery.request, delivery.model
@@ -64,11 +78,11 @@ def _export(delivery: Delivery) -> Iterator[tuple[str, str]]:
             wrapped=standalone.wrapped,
             finishes=standalone.finishes,
             opset=delivery.opset,
-            model=repr(model.name),
-            inputs=repr({tensor.name: tensor.shape for tensor in model.inputs}),
-            outputs=repr([tensor.name for tensor in model.outputs]),
-            keys=repr(keys),
-            prefix=repr("module." if load is None else load.prefix),
+            model=literal(model.name),
+            inputs=literal({tensor.name: tensor.shape for tensor in model.inputs}),
+            outputs=literal([tensor.name for tensor in model.outputs]),
+            keys=literal(keys),
+            prefix=literal("module." if load is None else load.prefix),
         ),
     )
     yield from standalone.sources().items()
@@ -82,7 +96,7 @@ def _preprocess(delivery: Delivery) -> str:
         "scripts/preprocess.py.j2",
         script="imagenet_torch_preprocess.py",
         name=delivery.name,
-        model=repr(delivery.name),
+        model=literal(delivery.name),
         resize=spec.resize,
         squash=spec.squash,
         crop=spec.crop,
@@ -93,8 +107,8 @@ def _preprocess(delivery: Delivery) -> str:
         order=spec.channels,
         whole="round" if spec.long_side == "round" else "int",
         filter=spec.interpolation.upper(),
-        formats=FORMATS,
-        suffixes=SUFFIXES,
+        formats=literal(FORMATS),
+        suffixes=literal(SUFFIXES),
         max_pixels=MAX_PIXELS,
     )
 
