@@ -23,6 +23,8 @@ ENOUGH, ENOUGH_DRAWN = 2048, 512
 """Values of a classifier, and of another layer, from which on the shape of their distribution tells."""
 SEEN = 1e-3
 """Variance of a channel that a BatchNorm saw, above which the layer before it was not zero then."""
+USUAL_EPS = frozenset({1e-5, 1e-3, 1e-2, 1e-4, 1e-6, 2e-5, 1e-12, 1.001e-5})
+"""Of PyTorch, TensorFlow, Keras, MXNet, Caffe and networks that were made in them."""
 FAR = 1e4
 """How many times as large as nine tenths of a layer's values its largest may be: 12 times in small trained networks."""
 KOLMOGOROV, KOLMOGOROV_RARE = 1.63, 2.23
@@ -38,7 +40,13 @@ def odd_contents(module: Any, classes: int | None) -> list[Suspicion]:
 
     with torch.no_grad():
         found = [*_not_finite(module), *_classifier(module, classes), *_alike(module)]
-        found += [*_outliers(module), *_untouched_norms(module), *_no_variance(module), *_as_drawn(module, classes)]
+        found += [
+            *_eps(module),
+            *_outliers(module),
+            *_untouched_norms(module),
+            *_no_variance(module),
+            *_as_drawn(module, classes),
+        ]
     return sorted(found, key=lambda one: not one.fails)
 
 
@@ -180,6 +188,18 @@ def _untouched_norms(module: Any) -> Iterator[Suspicion]:
             count=len(new),
             all=len(norms),
             names=names(new),
+        )
+        yield Suspicion(what=what, fails=False)
+
+
+def _eps(module: Any) -> Iterator[Suspicion]:
+    """BatchNorms of an eps that no framework has. No checkpoint states it, so that nothing else tells."""
+    norms = [part for _, part in module.named_modules() if getattr(part, "running_var", None) is not None]
+    unusual = sorted({float(part.eps) for part in norms} - USUAL_EPS)
+    if unusual:
+        what = Message(
+            "the eps of BatchNorm is {eps}, which is unusual; no checkpoint states it",
+            eps=tuple(f"{one:g}" for one in unusual),
         )
         yield Suspicion(what=what, fails=False)
 

@@ -37,7 +37,7 @@ EXACT = Tolerance()
 """Two calls on the same input differ by less in any precision, on a processor."""
 ROUNDS, MOST_ROUNDS = 2, 64
 """Calls of each thread, at least and at most."""
-ROUNDS_SECONDS = 0.02
+ROUNDS_SECONDS = 0.01
 """What more calls than the least may take: two calls that meet for a moment only do so once in many."""
 REFUSED = "no number"
 """Stands in every place of an input that nothing can compute."""
