@@ -126,7 +126,7 @@ def test_onnx_runtime_goes_the_same_way_and_is_walked_node_by_node(saved: Path) 
 def test_a_broken_file_is_refused_before_a_runtime_sees_it(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_text("text")
     book = Book()
-    with pytest.raises(BadInput, match=r"bad\.onnx: is a text file .*, not an ONNX file"):
+    with pytest.raises(BadInput, match=r"bad\.onnx: a text file .*, not an ONNX file"):
         open_probe(offering(book), "book", ProbeRequest(onnx=tmp_path / "bad.onnx", precision="fp32", threads=1))
     assert book.asked is None
 
