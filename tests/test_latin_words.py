@@ -40,7 +40,7 @@ UNITS = {"images/s", "ms", "s", "GiB", "MiB"}
 NAMES = {
     *("porter", "PyTorch", "ONNX", "Runtime", "Wilson", "Tango", "McNemar", "OpenCV", "Pillow", "Numba", "English"),
     *("BatchNormalization", "Dropout", "onnx.checker", "TorchScript", "exporter", "torch", "pickle", "UTC", "README"),
-    *("Python", "Linux", "predictions.csv", "labels.txt"),
+    *("Python", "Linux", "predictions.csv", "labels.txt", "pytorch", "CPUExecutionProvider", "state_dict"),
 }
 """Names of tools, people and methods."""
 
@@ -66,7 +66,7 @@ def prose(document: str) -> str:
     text = re.sub(r"^```.*?^```", "", document, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"``.*?``|`[^`\n]*`", " ", text)
     text = re.sub(r"\[[^\]\n]*\]\([^)\n]*\)|<[^>\n]*>|https?://\S+", " ", text)
-    return re.sub(r"\d{4}-\d\d-\d\dT[\d:+-]+", " ", text)
+    return re.sub(r"\\([_*|#])", r"\1", re.sub(r"\d{4}-\d\d-\d\dT[\d:+-]+", " ", text))
 
 
 def words(text: str) -> set[str]:
