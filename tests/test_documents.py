@@ -51,11 +51,11 @@ def both(record: RunRecord) -> tuple[str, str]:
 
 def test_three_images_are_called_too_few(record: RunRecord) -> None:
     english, chinese = both(record)
-    assert "**FAIL: Accuracy**" in english and "**不通过：精度**" in chinese
-    assert "3 listed of 3 found" in english and "共发现 3 张，评测 3 张" in chinese
-    assert "near chance: 3 of 3 right" in english and "接近随机水平：3 张中答对 3 张" in chinese
-    assert "too few images to tell" in english and "图片过少，无法判定" in chinese
-    assert "what to look at, likeliest first" in english and "建议排查项" in chinese
+    assert "**FAIL: Accuracy**" in english and "**未通过：精度**" in chinese
+    assert "3 listed of 3 found" in english and "数据集共 3 张，评测 3 张" in chinese
+    assert "no better than guessing: 3 of 3 correct" in english and "精度不高于随机猜测：3 张中仅 3 张正确" in chinese
+    assert "too few images to tell" in english and "样本量不足，无法在统计上确认" in chinese
+    assert "what to look at, likeliest first" in english and "建议按以下顺序排查" in chinese
 
 
 def test_a_batch_that_was_not_measured_is_named(record: RunRecord) -> None:
@@ -67,7 +67,7 @@ def test_a_batch_that_was_not_measured_is_named(record: RunRecord) -> None:
 def test_a_runtime_that_is_missing_is_named(record: RunRecord) -> None:
     english, chinese = both(replace(record, request=replace(record.request, runtimes=("onnxruntime", "absent"))))
     assert "- Everything on the runtime absent, for which no artefact was built." in english
-    assert "- 推理引擎 absent 的全部指标：未构建对应的离线模型。" in chinese
+    assert "- 推理引擎 absent 未测试：未生成对应的部署模型。" in chinese
 
 
 def test_a_failed_load_has_its_documents(record: RunRecord) -> None:
@@ -105,7 +105,7 @@ def test_published_figures_stand_beside_those_of_the_run(tmp_path: Path) -> None
     run = start(tmp_path / "out", tmp_path / "val", labels, plugin=plugin)
     run.everything()
     english, chinese = both(run.record)
-    assert "| published | 99.25 | – | – | 3 |" in english and "| 公布精度 | 99.25 |" in chinese
+    assert "| published | 99.25 | – | – | 3 |" in english and "| 官方精度 | 99.25 |" in chinese
     assert "Published figures: a \\| paper, on Set-3 (n)." in english and "（单次裁剪）" in chinese
     assert metadata(run.record)["model-index"][0]["results"][0]["dataset"] == {"name": "Set-3", "type": "set-3"}
 

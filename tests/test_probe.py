@@ -219,7 +219,7 @@ def test_a_run_probes_whatever_probes_and_names_what_does_not(tmp_path: Path) ->
     assert line in (tmp_path / "out/README.md").read_text()
     assert line in (tmp_path / "out/report.html").read_text()
     assert (
-        "book-fp32 未逐节点比较：推理引擎 book 不提供计算图内部的张量值。"
+        "book-fp32 未做逐节点比较：推理引擎 book 不提供计算图内部的张量值。"
         in (tmp_path / "out/README.zh.md").read_text()
     )
 
