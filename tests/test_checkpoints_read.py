@@ -177,7 +177,7 @@ def test_a_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     else:
         save_file(STATE, path)
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(Missing, match=rf"needs .*{lacking}.*pip install 'porter-core\[torch\]'"):
+    with pytest.raises(Missing, match=rf"needs .*{lacking}.*pip install -e '\.\[torch\]'"):
         read_checkpoint(path)
 
 

@@ -85,7 +85,7 @@ class TestFaults:
         labels = classes(400, 120)
         found = only(explain_labels(model(ranks[labels], 120), labels, 120))
         assert found.name == "folder-order"
-        assert f"model numbers the classes by folders {first}" in str(found.title)
+        assert f"model numbers the classes by folder names sorted as text ({first}" in str(found.title)
 
     def test_numeric_folders_sorted_as_text_in_the_label_file(self) -> None:
         ranks, truth = text_ranks([str(c) for c in range(120)]), classes(400, 120)
@@ -143,7 +143,7 @@ class TestFaults:
         answers, labels = model([truth[i] for i in ids], 20), [truth[i] for i in numeric]
         found = only(explain_labels(answers, labels, 20, ids=ids))
         assert found.name == "image-order"
-        assert "labels are listed in the order of the images' names sorted by number" in str(found.title)
+        assert "labels are in the order of image names sorted by number" in str(found.title)
         assert explain_labels(answers, labels, 20) == ()  # without names nobody can know
 
     def test_answers_in_numeric_order(self) -> None:
@@ -151,7 +151,7 @@ class TestFaults:
         truth = dict(zip(numeric, classes(400, 20).tolist(), strict=True))
         ids = sorted(numeric)
         found = explain_labels(model([truth[i] for i in numeric], 20), [truth[i] for i in ids], 20, ids=ids)
-        assert "answers are listed" in str(only(found).title)
+        assert "predictions are in the" in str(only(found).title)
 
     def test_reversed_labels(self) -> None:
         truth = classes(300, 20)

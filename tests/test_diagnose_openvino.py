@@ -170,7 +170,7 @@ def test_a_feed_that_does_not_fit_is_refused(saved: Path) -> None:
     probe = probe_of(saved)
     image = images()["image"]
     for feed, message in (
-        ({"picture": image}, "takes the inputs image, was fed picture"),
+        ({"picture": image}, "OpenVINO has the inputs image, got picture"),
         ({"image": image.astype(np.uint8)}, "takes the input 'image' as f32, was fed uint8"),
         ({"image": image[:, :2]}, "incompatible"),
     ):

@@ -301,7 +301,7 @@ class TestHonesty:
     def test_another_shape(self, shape: tuple[int, ...]) -> None:
         finding = explain(lambda p: np.zeros(shape, np.float32))
         assert finding.explanations == ()
-        assert "the spec declares 3×56×56" in str(finding.problem)
+        assert "the shape is 3×64×64, declared is 3×56×56" in str(finding.problem)
 
     def test_images_smaller_than_the_crop_and_thin_ones(self) -> None:
         spec = replace(SPEC, resize=40)
@@ -436,8 +436,8 @@ class TestUserTensors:
     @pytest.mark.parametrize(
         ("value", "why"),
         [
-            (np.zeros((3, 56, 56), np.float32), "the shape is 3×56×56, the model takes 3×56×48"),
-            (np.zeros((2, 3, 56, 48), np.float32), "the shape is 2×3×56×48"),
+            (np.zeros((3, 56, 56), np.float32), "shape is 3×56×56, expected 3×56×48"),
+            (np.zeros((2, 3, 56, 48), np.float32), "shape is 2×3×56×48"),
             (np.float32(1), "a single number"),
             (np.zeros((3, 56, 48), complex), "type complex128"),
             (np.full((3, 56, 48), "a"), "type <U1"),

@@ -260,16 +260,16 @@ def test_a_users_own_tensors_are_checked(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["run"], "'OUT'"),
-        (["run", "nowhere"], "no run record here"),
-        (["nowhere"], "no command 'nowhere'; To diagnose a run: porter diagnose run nowhere"),
-        (["graph"], "did you mean 'graphs'?"),
+        (["run", "nowhere"], "no run record"),
+        (["nowhere"], "no command 'nowhere' of porter diagnose. To diagnose a run: porter diagnose run nowhere"),
+        (["graph"], "Did you mean 'graphs'?"),
         (["graphs", "--reference", "a.onnx"], "--candidate"),
         (["graphs", "--reference", "a.onnx", "--candidate", "b.onnx"], "a.onnx"),
         (["graphs", "--reference", "a.onnx", "--candidate", "b.onnx", "--option", "x"], "not RUNTIME.NAME=VALUE"),
         (["tensors"], "--tensors"),
         (["tensors", "--tensors", "t"], "no such folder"),
-        (["tensors", "--tensors", "t", "--out", "nowhere"], "no run record here"),
-        (["tensors", "--tensors", "t", "--out", "o", "--model", "hrnet"], "leave --model"),
+        (["tensors", "--tensors", "t", "--out", "nowhere"], "no run record"),
+        (["tensors", "--tensors", "t", "--out", "o", "--model", "hrnet"], "Omit --model"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], message: str) -> None:

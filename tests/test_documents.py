@@ -69,7 +69,7 @@ def test_a_batch_that_was_not_measured_is_named(record: RunRecord) -> None:
 def test_a_runtime_that_is_missing_is_named(record: RunRecord) -> None:
     english, chinese = both(replace(record, request=replace(record.request, runtimes=("onnxruntime", "absent"))))
     assert "- Everything on the runtime absent, for which no artefact was built." in english
-    assert "推理引擎 absent 未测试" in chinese
+    assert "- 推理引擎 absent 未测试：未生成对应的部署模型。" in chinese
 
 
 def test_a_failed_load_has_its_documents(record: RunRecord) -> None:

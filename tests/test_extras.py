@@ -35,4 +35,4 @@ def test_without_numba_the_bytes_are_the_same_and_doctor_and_record_say_what_wou
         json.loads((tmp_path / out / "run.json").read_text())["environment"]["slower_because"]
         for out in ("slow", "fast")
     )
-    assert "porter-core[fast]" in json.dumps(said) and not nothing
+    assert "install the extra `fast`" in json.dumps(said) and not nothing

@@ -126,7 +126,7 @@ def test_onnx_runtime_goes_the_same_way_and_is_walked_node_by_node(saved: Path) 
 def test_a_broken_file_is_refused_before_a_runtime_sees_it(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_text("text")
     book = Book()
-    with pytest.raises(BadInput, match=r"bad\.onnx: is a text file .*, not an ONNX file"):
+    with pytest.raises(BadInput, match=r"bad\.onnx: a text file .*, not an ONNX file"):
         open_probe(offering(book), "book", ProbeRequest(onnx=tmp_path / "bad.onnx", precision="fp32", threads=1))
     assert book.asked is None
 
@@ -219,7 +219,7 @@ def test_a_run_probes_whatever_probes_and_names_what_does_not(tmp_path: Path) ->
     assert line in (tmp_path / "out/README.md").read_text()
     assert line in (tmp_path / "out/report.html").read_text()
     assert (
-        "book-fp32 未逐节点比较：推理引擎 book 不提供计算图内部的张量值。"
+        "book-fp32 未做逐节点比较：推理引擎 book 不提供计算图内部的张量值。"
         in (tmp_path / "out/README.zh.md").read_text()
     )
 

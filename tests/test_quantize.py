@@ -201,7 +201,7 @@ class TestCalibration:
             run.everything()
 
     def test_the_folder_of_the_scored_images_is_refused(self, tmp_path: Path, photos: tuple[Path, Path]) -> None:
-        with pytest.raises(BadInput, match="give others, or leave --calibration out"):
+        with pytest.raises(BadInput, match="Use other images, or omit --calibration"):
             begin(tmp_path / "out", photos, calibration=str(photos[0])).everything()
 
     @pytest.mark.parametrize(("name", "said"), [("nowhere", "no such folder"), ("labels.txt", "a file, not a folder")])
@@ -228,7 +228,7 @@ class TestCalibration:
 
     def test_too_few_images_to_keep_some_apart(self, tmp_path: Path) -> None:
         labels = write_photos(tmp_path / "val", [0, 1, 2])
-        with pytest.raises(BadInput, match=r"3 images are too few to keep some apart .* use --calibration DIR"):
+        with pytest.raises(BadInput, match=r"3 images are too few to reserve some .* Use --calibration DIR"):
             begin(tmp_path / "out", (tmp_path / "val", labels)).everything()
 
     def test_changed_images_calibrate_anew(self, tmp_path: Path) -> None:
@@ -254,7 +254,9 @@ class TestCalibration:
             return plain(task, replace(request, keep_apart=0))
 
         monkeypatch.setattr(classification.Classification, "manifest", unaware)
-        with pytest.raises(BadInput, match=r"task 'classification' keeps no images apart.*. Use --calibration DIR"):
+        with pytest.raises(
+            BadInput, match=r"task 'classification' cannot reserve calibration images. Use --calibration DIR"
+        ):
             begin(tmp_path / "out", photos).everything()
 
 

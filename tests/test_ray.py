@@ -216,7 +216,7 @@ def test_without_ray_one_line_names_the_extra_before_any_work(tmp_path: Path) ->
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = porter(environment, "run", "hrnet", "--executor", "ray", "--out", "out", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (ExitCode.MISSING, "", 1)
-    assert "pip install 'porter-core[ray]'" in done.stderr and not (tmp_path / "out").exists()
+    assert "pip install -e '.[ray]'" in done.stderr and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,10 @@ import difflib
 import enum
 import errno
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from porter.records.message import Text
 
 
 class ExitCode(enum.IntEnum):
@@ -52,7 +56,15 @@ class TargetFailed(PorterError):
 
 
 class ImageError(PorterError):
-    """One image cannot be read whole. It is counted as wrong; the run goes on."""
+    """One image cannot be read completely. It counts as wrong, and the run continues.
+
+    Attributes:
+        reason: The reason without the image's name, as a message that documents translate.
+    """
+
+    def __init__(self, text: object, reason: Text = "") -> None:
+        super().__init__(str(text))
+        self.reason: Text = reason or (text if isinstance(text, str) else cast("Text", text))
 
 
 def is_full_disk(error: BaseException) -> bool:

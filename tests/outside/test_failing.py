@@ -112,12 +112,12 @@ def _documents_say_it(out: Path, *, scored: bool, built: bool) -> None:
     english, chinese = ((out / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md"))
     report = (out / "report.html").read_text(encoding="utf-8")
     missing = "Speed of wild-fp32" if scored else "Accuracy and speed of wild-fp32"
-    why, said = ("its runtime failed", "推理引擎运行失败") if built else ("it was not built", "未能构建")
+    why, said = ("its runtime failed", "推理引擎运行失败") if built else ("it was not built", "模型转换失败")
     assert f"- {missing}: {why}." in english and said in chinese
     assert f"<li>{missing}:\n{why}.</li>" in report
     assert english.count(f"wild-fp32: not measured, {why}: runtime wild: ") == 1
     assert english.count(f"wild-fp32: not scored, {why}: runtime wild: ") == int(not scored)
-    assert chinese.count(f"wild-fp32：未测精度，{said}：") == int(not scored)
+    assert chinese.count(f"wild-fp32：精度未测，{said}（") == int(not scored)
 
 
 def test_the_next_run_goes_on_with_it(tmp_path: Path, photos: dict[str, str]) -> None:

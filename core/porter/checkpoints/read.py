@@ -158,7 +158,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         from safetensors.torch import load_file
     except ImportError as error:
         raise Missing(
-            f"{one_line(path)}: reading it needs torch and safetensors. Run: pip install 'porter-core[torch]'"
+            f"{one_line(path)}: reading it needs torch and safetensors. Run in the clone of porter: pip "
+            "install -e '.[torch]'"
         ) from error
     try:
         tensors: dict[str, Tensor] = load_file(path, device="cpu")
@@ -173,7 +174,9 @@ def _require_torch() -> None:
     try:
         import torch
     except ImportError as error:
-        raise Missing("reading a checkpoint needs torch. Run: pip install 'porter-core[torch]'") from error
+        raise Missing(
+            "reading a checkpoint needs torch. Run in the clone of porter: pip install -e '.[torch]'"
+        ) from error
     if Version(torch.__version__) < SAFE_TORCH:
         raise Missing(
             f"torch {torch.__version__} cannot read checkpoints safely (CVE-2025-32434, CVE-2026-24747). Run: "

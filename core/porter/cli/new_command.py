@@ -154,7 +154,7 @@ def write_project(kind: Kind, name: str, target: Path) -> None:
     if target.is_symlink() or target.exists():
         raise BadInput(f"{one_line(target)}: exists already. Use --into DIR for another folder")
     if kind.sample and importlib.util.find_spec("torch") is None:
-        raise Missing("training the example needs torch. Run: pip install 'porter-core[torch]'")
+        raise Missing("training the example needs torch. Run in the clone of porter: pip install -e '.[torch]'")
     try:
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{name}.", suffix=".part"))
     except OSError as error:

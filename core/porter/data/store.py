@@ -162,7 +162,9 @@ def _filesystem(url: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
     except ModuleNotFoundError:
-        raise Missing(f"--data {one_line(url)}: URLs need fsspec. Run: pip install 'porter-core[fsspec]'") from None
+        raise Missing(
+            f"--data {one_line(url)}: URLs need fsspec. Run in the clone of porter: pip install -e '.[fsspec]'"
+        ) from None
     if "reference" in re.split("://|::", url):
         raise BadInput(
             f"--data {one_line(url)}: reference:// renders templates from the data. Use the images themselves"

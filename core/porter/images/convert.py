@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from porter.errors import ImageError
+from porter.records.message import Message
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +54,7 @@ def to_rgb(image: Image) -> NDArray[np.uint8]:
     import numpy as np
 
     if image.mode not in MODE_NAMES:
-        raise ImageError(f"Pillow mode {image.mode} cannot be converted to RGB")
+        raise ImageError(Message("Pillow mode {mode} cannot be converted to RGB", mode=image.mode))
     image.load()
     width, height = image.size
     rows = max(_BAND // max(width, 1), 1)
@@ -87,8 +88,8 @@ def _high_byte(image: Image, part: Image) -> NDArray[np.uint8]:
 
     # Pillow holds 16-bit PNG and PNM as "I" (32 bits) in some versions; in any other format "I" has no known white.
     if image.mode == "I" and image.format not in ("PNG", "PPM"):
-        raise ImageError("32-bit grey without a defined white level. Convert it to 8 or 16 bits")
+        raise ImageError(Message("32-bit grey without a defined white level. Convert it to 8 or 16 bits"))
     tags = getattr(image, "tag_v2", {})
     if tuple(tags.get(_BITS_PER_SAMPLE, (16,))) != (16,) or tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
-        raise ImageError("unsupported grey TIFF bit depth. Convert it to 8 or 16 bits")
+        raise ImageError(Message("unsupported grey TIFF bit depth. Convert it to 8 or 16 bits"))
     return (np.asarray(part).astype(np.uint16) >> 8).astype(np.uint8)

@@ -14,6 +14,7 @@ from porter.images.jpeg import Layout, missing_data, read_layout
 from porter.images.one_large import expect
 from porter.images.opencv import decode_jpeg, unusable
 from porter.images.strict import strict_pillow
+from porter.records.message import Message, Text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +59,7 @@ def decode(data: bytes, name: str) -> DecodedImage:
     try:
         return _decode(data, name)
     except ImageError as error:
-        raise ImageError(f"{one_line(name)}: {one_line(error)}") from None
+        raise ImageError(f"{one_line(name)}: {one_line(error)}", error.reason) from None
 
 
 def _decode(data: bytes, name: str) -> DecodedImage:
@@ -66,11 +67,11 @@ def _decode(data: bytes, name: str) -> DecodedImage:
     if not kind:
         raise ImageError(_what_it_is(data))
     if lacks_reader(kind):
-        raise ImageError(f"{kind}, which Pillow on this machine cannot read. Convert it to PNG")
+        raise ImageError(_unread(kind))
     layout = read_layout(data) if kind == "JPEG" else None
     pixels, mode, animated = _quickly(data, layout) or _read(data, kind)
     if kind == "JPEG" and (lack := missing_data(data, pixels, lambda changed: _read(changed, kind)[0], layout)):
-        raise ImageError(f"JPEG is truncated: {lack}")
+        raise ImageError(Message("JPEG is truncated: {lack}", lack=lack))
     promised = suffix_format(name)
     conversions = (
         MODE_NAMES[mode],
@@ -99,30 +100,46 @@ def _read(data: bytes, kind: str) -> tuple[NDArray[np.uint8], str, bool]:
             width, height = image.size
             most = MAX_PIXELS_HEAVY if kind in HEAVY else MAX_PIXELS
             if width * height > most:
-                raise ImageError(f"{width}x{height} pixels, more than the limit of {most}")
+                raise ImageError(
+                    Message("{size} pixels, more than the limit of {limit}", size=f"{width}×{height}", limit=most)
+                )
             expect(width * height)
             mode = image.mode
             return to_rgb(image), mode, bool(getattr(image, "is_animated", False))
     except ImageError:
         raise
     except Image.DecompressionBombError:  # Pillow refuses the largest itself, when opening
-        raise ImageError(f"{kind} header declares more pixels than the limit of {MAX_PIXELS}") from None
+        raise ImageError(
+            Message("{kind} header declares more pixels than the limit of {limit}", kind=kind, limit=MAX_PIXELS)
+        ) from None
     except UnidentifiedImageError:
-        raise ImageError(f"{kind} header is damaged or truncated") from None
+        raise ImageError(Message("{kind} header is damaged or truncated", kind=kind)) from None
     except MemoryError:
-        raise ImageError(f"{kind} needs more memory than is available") from None
+        raise ImageError(Message("{kind} needs more memory than is available", kind=kind)) from None
     except Exception as error:  # Pillow's plugins raise of every kind on bad data: OSError, SyntaxError, struct.error…
-        raise ImageError(f"{kind} cannot be read completely: {one_line(error) or type(error).__name__}") from None
+        why = one_line(error) or type(error).__name__
+        raise ImageError(Message("{kind} cannot be read completely: {why}", kind=kind, why=_told(why))) from None
 
 
-def _what_it_is(data: bytes) -> str:
+def _told(why: str) -> Text:
+    """What Pillow says, as a message where it is one of its usual sentences."""
+    if why in ("image file is truncated", "Truncated File Read"):
+        return Message("image file is truncated")
+    return why
+
+
+def _unread(kind: str) -> Message:
+    return Message("{kind}, which Pillow on this machine cannot read. Convert it to PNG", kind=kind)
+
+
+def _what_it_is(data: bytes) -> Message:
     """Why bytes without the signature of a known format are no image."""
     if not data:
-        return "empty file (0 bytes)"
+        return Message("empty file (0 bytes)")
     if kind := foreign(data[:SNIFF_BYTES]):
-        return f"{kind}, which Pillow on this machine cannot read. Convert it to PNG"
+        return _unread(kind)
     if data.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, not the image itself. Run `git lfs pull`"
+        return Message("a Git LFS pointer, not the image itself. Run `git lfs pull`")
     if data.lstrip()[:1] == b"<":
-        return "a web page or other markup text, not an image. Fetch the file again"
-    return f"not an image that porter reads ({', '.join(READABLE)})"
+        return Message("a web page or other markup text, not an image. Fetch the file again")
+    return Message("not an image that porter reads ({formats})", formats=tuple(READABLE))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from porter.errors import ImageError
+from porter.records.message import Message, Text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,7 +115,7 @@ def read_layout(data: bytes) -> Layout | None:
         return None
 
 
-def missing_data(data: bytes, pixels: NDArray[np.uint8], decode: Decode, layout: Layout | None) -> str:
+def missing_data(data: bytes, pixels: NDArray[np.uint8], decode: Decode, layout: Layout | None) -> Text:
     """What the JPEG file `data`, which Pillow decodes to `pixels` (uint8 H×W×3), lacks; "" where it is whole.
 
     `decode` gives the pixels of JPEG bytes or raises `ImageError`. It is called only where something looks wrong, and
@@ -126,9 +127,9 @@ def missing_data(data: bytes, pixels: NDArray[np.uint8], decode: Decode, layout:
     if lacking := _lacking_scans(layout):
         return lacking
     if _restarts_missing(data, layout):
-        return "its compressed data ends early"
+        return Message("its compressed data ends early")
     if _may_stop_early(layout, pixels) and _consumes_more(data, layout, pixels, decode):
-        return "its compressed data ends early"
+        return Message("its compressed data ends early")
     return ""
 
 
@@ -172,14 +173,18 @@ def _triples(data: bytes, count: int) -> list[tuple[int, int, int]]:
     return [(data[3 * i], data[3 * i + 1], data[3 * i + 2]) for i in range(count)]
 
 
-def _lacking_scans(layout: Layout) -> str:
+def _lacking_scans(layout: Layout) -> Text:
     """Every component must have been sent, and in a progressive file every coefficient down to its lowest bit."""
     if not layout.progressive:
         sent = {c for scan in layout.scans for c in scan.components}
-        return "" if sent >= layout.sampling.keys() else "the scan of a colour component is missing"
+        return "" if sent >= layout.sampling.keys() else Message("the scan of a colour component is missing")
     refined = {(c, k) for s in layout.scans if s.low_bit == 0 for c in s.components for k in range(s.first, s.last + 1)}
     lacking = len(layout.sampling) * 64 - len(refined)
-    return f"the last scans are missing ({lacking} of {len(layout.sampling) * 64} coefficients)" if lacking > 0 else ""
+    if lacking <= 0:
+        return ""
+    return Message(
+        "the last scans are missing ({lacking} of {all} coefficients)", lacking=lacking, all=len(layout.sampling) * 64
+    )
 
 
 def _restarts_missing(data: bytes, layout: Layout) -> bool:

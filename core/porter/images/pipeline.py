@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from porter.errors import BadInput, ImageError
 from porter.images import resample
 from porter.images.decode import MAX_PIXELS
+from porter.records.message import Message
 from porter.records.spec import PreprocessSpec
 
 if TYPE_CHECKING:
@@ -117,8 +118,13 @@ def _resized_and_cropped(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDA
     size = new_height, new_width = spec.squash or resized_size(height, width, spec.resize, spec.long_side)
     if new_height * new_width > MAX_PIXELS:
         raise ImageError(
-            f"{width}x{height} pixels would become {new_width}x{new_height} with the short side at {spec.resize},"
-            f" more than the limit of {MAX_PIXELS} pixels"
+            Message(
+                "{size} pixels would become {new} with short side {short}, more than the limit of {limit} pixels",
+                size=f"{width}×{height}",
+                new=f"{new_width}×{new_height}",
+                short=spec.resize,
+                limit=MAX_PIXELS,
+            )
         )
     top, left = crop_corner(new_height, spec.crop[0]), crop_corner(new_width, spec.crop[1])
     inside = spec.crop[0] <= new_height and spec.crop[1] <= new_width

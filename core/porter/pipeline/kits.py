@@ -88,5 +88,5 @@ def _evaluation_batch(job: Job) -> int:
 
 def _preprocessed(prepared: Iterable[Prepared], advance: Callable[[int], None]) -> Generator[Preprocessed, None, None]:
     for one in prepared:
-        yield one.index, one.array, one.reason
+        yield one.index, one.array, str(one.reason)
         advance(1)

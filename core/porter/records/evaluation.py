@@ -97,8 +97,8 @@ class Failure:
 
     id: str
     """The item's place in the data folder."""
-    reason: str
-    """Why there is no answer, in one line."""
+    reason: Text
+    """Why there is no prediction, in one line."""
 
 
 @dataclass(frozen=True, kw_only=True)

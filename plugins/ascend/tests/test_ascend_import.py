@@ -136,7 +136,7 @@ def test_the_tools_notes_are_chinese_in_the_chinese_document(tmp_path: Path) -> 
     pytest.importorskip("porter_hrnet")
     assert run("import", "ascend", str(GUIDE), "--out", str(tmp_path)) == 0
     document = (tmp_path / "README.zh.md").read_text(encoding="utf-8")
-    assert "该工具不给出整批耗时" in document and "what benchmark calls" not in document
+    assert "不提供整批耗时" in document and "what benchmark calls" not in document
     assert run("report", str(tmp_path)) == 0
     assert (tmp_path / "README.zh.md").read_text(encoding="utf-8") == document
     record = read_record(tmp_path)
@@ -321,12 +321,12 @@ def test_the_rate_on_the_data_set_is_held_against_pure_inference(tmp_path: Path,
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({}, "nothing to import; looked for perf_vision"),
+        ({}, "nothing to import; supported: perf_vision"),
         ({"folder": "absent"}, "absent: no such folder"),
         ({"model": None}, "cannot tell which model this is. Use --model NAME"),
         ({"model": "tinny"}, "unknown model 'tinny'. Did you mean 'tiny'"),
         ({"variant": "w18"}, "--variant w18: model 'tiny' has tiny"),
-        ({"variant": "tiny", "config": Path("c.yaml")}, "--config and --variant exclude each other"),
+        ({"variant": "tiny", "config": Path("c.yaml")}, "--config and --variant cannot be combined"),
     ],
 )
 def test_what_cannot_be_imported_is_one_line(tmp_path: Path, back: Path, options: dict[str, Any], why: str) -> None:
@@ -340,7 +340,7 @@ def test_what_cannot_be_imported_is_one_line(tmp_path: Path, back: Path, options
 
 def test_without_the_plugin_the_command_says_so(back: Path, tmp_path: Path) -> None:
     registry = create_registry(disabled=("ascend",))
-    with pytest.raises(Missing, match=r"offers the runtime 'ascend'.*switched off.*: ascend"):
+    with pytest.raises(Missing, match=r"unknown runtime 'ascend'.*disabled.*: ascend"):
         import_results(ImportRequest(runtime="ascend", folder=back), tmp_path / "out", registry, Progress())
 
 
@@ -366,7 +366,7 @@ def test_no_folder_of_another_kind_is_written_over(tmp_path: Path, back: Path) -
     out = tmp_path / "out"
     out.mkdir()
     (out / "README.md").write_text("mine")
-    with pytest.raises(BadInput, match="holds files that no import wrote"):
+    with pytest.raises(BadInput, match="contains files that no import wrote"):
         imported(back, out)
     (out / "README.md").unlink()
     imported(back, out)

@@ -152,7 +152,7 @@ def test_a_precision_that_atc_is_not_told_is_refused(
 ) -> None:
     Host(tmp_path, monkeypatch)
     run = ascend_run(tmp_path / "out", photos, targets=("Ascend310",), precisions=("int8",))
-    with pytest.raises(BadInput, match="runtime ascend offers precision fp16 here, not int8"):
+    with pytest.raises(BadInput, match="ascend has no int8 on this machine"):
         run.everything()
 
 
@@ -251,7 +251,7 @@ def test_a_kit_that_stands_is_kept_and_one_with_results_is_not_written_over(
     ascend_run(tmp_path / "out", photos, targets=("Ascend310",), fresh=False).everything()
     assert (tmp_path / "out/kit/kit.json").stat().st_mtime_ns == written
     (tmp_path / "out/kit/results").mkdir()
-    with pytest.raises(BadInput, match="results that came back lie there"):
+    with pytest.raises(BadInput, match=r"contains results\. Import them"):
         ascend_run(tmp_path / "out", photos, targets=("Ascend910B3",), fresh=False).everything()
 
 
@@ -400,7 +400,7 @@ def test_what_is_missing_or_changed_in_the_results_is_named(tmp_path: Path, back
     told = "\n".join(findings(record))
     assert f"unreadable: `{report.relative_to(back)}`: no" in told
     assert (
-        "missing: `results/predictions_bs4` has outputs of 11 of 12 images; missing ones (such as photo_005_00000005"
+        "missing: `results/predictions_bs4` contains outputs of 11 of 12 images; missing ones (such as photo_005"
         in told
     )
     assert "inconsistent: 3 result files are missing or were changed after the run on the host" in told
@@ -438,5 +438,5 @@ def test_a_hostile_kit_breaks_nothing(tmp_path: Path, back: Path) -> None:
 
 
 def test_a_kit_that_was_not_run_says_so(tmp_path: Path, kit: Path) -> None:
-    with pytest.raises(BadInput, match=r"this is a kit without results/: run its script"):
+    with pytest.raises(BadInput, match=r"this is a kit without results/\. Run its script"):
         taken_back(kit, tmp_path / "imported")

@@ -149,7 +149,7 @@ def test_outputs_and_no_report_are_told_in_whole_sentences(tmp_path: Path) -> No
         english.replace("\\", "")
     )
     assert "| `./` | accuracy of ascend, 4 files |" in english
-    assert "文件未注明主机和工具。" in chinese
+    assert "文件中未记录主机和工具信息。" in chinese
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_a_checkpoint_of_the_users_own(start: Start, noise: dict[str, str], tmp_
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
-        ("_fc.bias", None, r"lacks 1 of the model's \d+ entries: '_fc\.bias'"),
+        ("_fc.bias", None, r"missing 1 of \d+ entries of the model: '_fc\.bias'"),
         ("_fc.bias", (10,), "ImageNet-1k"),
         ("_conv_stem.weight", (16, 3, 3, 3), "another variant"),
     ],

@@ -52,7 +52,7 @@ def test_grey_levels_become_what_the_authors_feed(model: str, grey: int, value: 
 def test_a_config_is_refused(model: str, tmp_path: Path) -> None:
     path = tmp_path / "lite.yaml"
     path.touch()
-    with pytest.raises(BadInput, match=r"--config .*lite\.yaml: .*takes no config"):
+    with pytest.raises(BadInput, match=r"--config .*lite\.yaml: .*has no config"):
         described(model, config=path)
 
 

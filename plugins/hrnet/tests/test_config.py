@@ -118,7 +118,7 @@ def test_stage_1_needs_no_key_that_the_official_code_does_not_read(key: str) -> 
         ("MODEL.IMAGE_SIZE", [224, 230], "multiples of 32"),
         ("MODEL.IMAGE_SIZE", {"W": 224}, "found a mapping"),
         ("MODEL.IMAGE_SIZE", [10**30, 224], "not within"),
-        ("MODEL.NUM_CLASES", 10, "did you mean 'NUM_CLASSES'?"),
+        ("MODEL.NUM_CLASES", 10, "Did you mean 'NUM_CLASSES'?"),
         ("MODEL.NUM_CLASSES", 0, "not within 1..1000000"),
         ("MODEL.NUM_CLASSES", "ten", "a whole number is needed, found 'ten'"),
         ("MODEL.NUM_CLASSES", True, "found True"),
@@ -154,7 +154,7 @@ def test_bad_values_name_the_key(key: str, value: Any, says: str) -> None:
 def test_a_misspelt_required_key_is_recognised() -> None:
     wrong = changed("MODEL.EXTRA.STAGE2.NUM_BLOCKS", ...)
     wrong["MODEL"]["EXTRA"]["STAGE2"]["NUM_BLOCK"] = [2, 2]
-    with pytest.raises(BadInput, match=r"STAGE2.NUM_BLOCKS: missing.*did you mean 'NUM_BLOCK'"):
+    with pytest.raises(BadInput, match=r"STAGE2.NUM_BLOCKS: missing.*Did you mean 'NUM_BLOCK'"):
         parse_config(wrong, where="x")
 
 

@@ -159,8 +159,8 @@ def test_a_contradiction_names_both(tmp_path: Path, text: str, facts: OnnxFacts,
     [
         ("preprocess: {resize: 256, std: 1}", FACTS, "preprocess.mean: missing, and not in the ONNX file"),
         ("preprocess: {resize: 256, mean: 0}", FACTS, "preprocess.std: missing"),
-        (LEAST, taking("N", "c", "h", "w"), "input.layout: missing, and tiny.onnx takes N×c×h×w. Give NCHW or NHWC"),
-        (LEAST, taking("N", 3, "h", 8), "input.size: missing, and tiny.onnx Set [height, width]"),
+        (LEAST, taking("N", "c", "h", "w"), "input.layout: missing, and tiny.onnx has N×c×h×w. Set NCHW or NHWC"),
+        (LEAST, taking("N", 3, "h", 8), "input.size: missing, and dynamic in tiny.onnx. Set [height, width]"),
         (
             LEAST,
             giving(scores(7, "a"), scores(7, "b")),
@@ -184,9 +184,9 @@ def test_what_neither_says_is_asked_for_by_key(tmp_path: Path, text: str, facts:
         (
             LEAST,
             replace(FACTS, inputs=FACTS.inputs * 2),
-            "takes 2 inputs (image, image); porter supports one image input",
+            "has 2 inputs (image, image); porter supports one image input",
         ),
-        (LEAST, replace(FACTS, inputs=()), "takes 0 inputs (none)"),
+        (LEAST, replace(FACTS, inputs=()), "has 0 inputs (none)"),
         (LEAST, taking("N", 3, 224), "input 'image' has shape N×3×224; a batch of images has four dimensions"),
         (LEAST, taking(), "input 'image' has shape not declared"),
         (LEAST, taking("N", 1, 28, 28), "its input is N×1×28×28; porter supports images of 3 channels"),
@@ -208,7 +208,7 @@ def test_what_neither_says_is_asked_for_by_key(tmp_path: Path, text: str, facts:
         (
             "preprocess: {resize: 256, mean: [123.7, 116.3, 103.5], std: 58}",
             FACTS,
-            "preprocess.mean: 123.7, 116.3, 103.5 lies outside 0..1, the range with divisor 255 gives",
+            "preprocess.mean: 123.7, 116.3, 103.5 is outside 0..1, the range with divisor 255",
         ),
     ],
 )

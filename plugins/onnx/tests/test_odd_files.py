@@ -214,7 +214,7 @@ def zipped(data: bytes, name: str) -> bytes:
     ("make", "what"),
     [
         (lambda _: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "is a Git LFS pointer"),
-        (lambda _: b"<!DOCTYPE html><title>404</title>", "is a web page, which a server sent in place of the file"),
+        (lambda _: b"<!DOCTYPE html><title>404</title>", "is a web page, not the file"),
         (lambda _: b'{"message": "Not Found"}', "is JSON text"),
         (lambda _: b"see the README\n", "a text file (begins 'see the README')"),
         (gzip.compress, "is a gzip file. Decompress it first"),
@@ -222,7 +222,7 @@ def zipped(data: bytes, name: str) -> bytes:
         (lambda data: zipped(data, "model.onnx"), "is a zip archive. Extract the .onnx file"),
         (lambda data: zipped(data, "archive/data.pkl"), "is a PyTorch file, not an ONNX file"),
         (lambda data: zipped(data, "model.onnx")[:-30], "is a zip archive that is damaged or truncated"),
-        (lambda data: data[: len(data) // 2], "damaged or truncated ONNX file"),
+        (lambda data: data[: len(data) // 2], "is a damaged or truncated ONNX file"),
         (lambda _: b"\x1c\0\0\0TFL3" + bytes(64), "is a TensorFlow Lite file"),
         (lambda _: b"\x89HDF\r\n\x1a\n" + bytes(64), "is an HDF5 file (Keras?)"),
         (lambda _: b'\x10\0\0\0\0\0\0\0{"a":{}}' + bytes(64), "is a safetensors file"),

@@ -23,6 +23,7 @@ from porter.files.whole import write_whole
 from porter.images.appearance import Appearance
 from porter.pipeline.evaluation.shapes import Answered, Batch, Prepared
 from porter.records.manifest import Manifest
+from porter.records.message import Text
 from porter.runfolder.layout import INDEX
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Entry:
     """What became of one image."""
 
     id: str
-    reason: str = ""
+    reason: Text = ""
     """Why there is no file; empty where there is one."""
     digest: str = ""
     """SHA-256 of the image file."""

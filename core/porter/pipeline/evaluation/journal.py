@@ -32,6 +32,7 @@ from porter.pipeline.evaluation.shapes import Judged, JudgedBatch
 from porter.records.artefact import SessionInfo
 from porter.records.coverage import SettingCheck
 from porter.records.manifest import Manifest
+from porter.records.message import Text
 
 SYNC_EVERY = 2.0
 """Seconds between two writes through to the disk: what a power cut can cost."""
@@ -52,7 +53,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     prediction: msgspec.Raw = msgspec.Raw(b"null")
-    reason: str = ""
+    reason: Text = ""
     digest: str = ""
     conversions: tuple[str, ...] = ()
     look: Appearance | None = None

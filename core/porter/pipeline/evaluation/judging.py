@@ -9,8 +9,9 @@ from porter.errors import PluginError
 from porter.pipeline.evaluation.shapes import NONFINITE, OK, UNREADABLE, Answered, Judged, JudgedBatch
 from porter.pipeline.evaluation.traces import traces_of
 from porter.pipeline.job.job import Job
+from porter.records.message import Message
 
-NONFINITE_REASON = "outputs are not finite"
+NONFINITE_REASON = Message("outputs are not finite")
 
 
 def judge(job: Job, answered: Answered, keep: int = 0) -> JudgedBatch:

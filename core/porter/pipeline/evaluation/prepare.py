@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from porter.contracts.requests import Image
 from porter.data.store import open_store
-from porter.errors import BadInput, ImageError, PluginError, one_line
+from porter.errors import BadInput, ImageError, PluginError
 from porter.images.appearance import appearance_of
 from porter.images.decode import decode
 from porter.images.one_large import one_large_image
 from porter.pipeline.evaluation.shapes import Batch, Prepared, Slab
 from porter.pipeline.job.job import Dataset, Job
 from porter.pipeline.job.processors import end
+from porter.records.message import Message, Text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,7 +139,9 @@ def _prepare_one(data: Dataset, index: int, read: Callable[[], bytes], slab: Sla
     try:
         content = read()
     except OSError as error:
-        return Prepared(index=index, array=None, reason=f"cannot be read: {error.strerror or error}")
+        return Prepared(
+            index=index, array=None, reason=Message("cannot be read: {why}", why=str(error.strerror or error))
+        )
     read_seconds = time.perf_counter() - started
     with data.job.processors.for_image(), one_large_image():
         return _preprocessed(data, index, content, slab, row, read_seconds)
@@ -148,14 +151,15 @@ def _preprocessed(data: Dataset, index: int, content: bytes, slab: Slab, row: in
     started = time.perf_counter()
     name = data.items[index].id
     digest = hashlib.sha256(content).digest()
-    array, look, reason = None, None, ""
+    array, look = None, None
+    reason: Text = ""
     conversions: tuple[str, ...] = ()
     try:
         decoded = decode(content, name)
         conversions, look = decoded.conversions, appearance_of(content, decoded.pixels)
         array = _into_row(data.job, Image(id=name, pixels=decoded.pixels), slab, row)
     except ImageError as error:
-        reason = str(error).removeprefix(f"{one_line(name)}: ")  # it stands beside the image's name already
+        reason = error.reason  # without the name, which stands beside it already
     return Prepared(
         index=index,
         array=array,

@@ -27,6 +27,7 @@ from porter.pipeline.evaluation.gaps import Gap
 from porter.pipeline.evaluation.traces import Trace
 from porter.records.coverage import SettingCheck
 from porter.records.manifest import Item
+from porter.records.message import Text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +61,7 @@ class Prepared:
     """Its place in the manifest."""
     array: np.ndarray | None
     """float32 C×H×W; None: the image cannot be read whole, for `reason`."""
-    reason: str = ""
+    reason: Text = ""
     conversions: tuple[str, ...] = ()
     """What was odd about the file, though readable."""
     digest: bytes = b""
@@ -106,7 +107,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`ok`, `unreadable` or `non-finite`."""
     prediction: Any = None
     """What `porter_postprocess` made of its outputs; None unless the status is `ok`."""
-    reason: str = ""
+    reason: Text = ""
     """Why there is no prediction."""
     digest: str = ""
     """SHA-256 of the image file; empty where it was not read."""

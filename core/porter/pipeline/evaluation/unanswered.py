@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from porter.records.evaluation import Evaluation, Unanswered
-from porter.records.message import Text
+from porter.records.message import Message, Text
 
 SHOWN = 3
 """Items that a reason names."""
 MOST = 20
 """Reasons that are kept apart; what is left is counted as one."""
-OTHERS = "other reasons, listed in predictions.csv"
+OTHERS = Message("other reasons, listed in predictions.csv")
 
 
 class Reasons:
@@ -22,9 +22,9 @@ class Reasons:
     def __init__(self) -> None:
         self._found: dict[str, Unanswered] = {}
 
-    def add(self, item: str, reason: str) -> None:
+    def add(self, item: str, reason: Text) -> None:
         """One more item without an answer."""
-        kind = re.sub(r"\d+", "0", reason.replace(item, ""))
+        kind = re.sub(r"\d+", "0", str(reason).replace(item, ""))
         known = self._found.get(kind)
         if known is None and len(self._found) >= MOST:
             kind, reason = "", OTHERS

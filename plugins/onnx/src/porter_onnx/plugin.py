@@ -107,7 +107,7 @@ def porter_export(loaded: Loaded, request: ExportRequest) -> Exported:
     if request.opset != spec.opset:
         raise BadInput(
             f"--opset {request.opset}: {one_line(source)} has opset {spec.opset} and is delivered as it is. "
-            "Leave --opset out"
+            "Omit --opset"
         )
     model = read_onnx(source)
     if done := mended(model):

@@ -175,6 +175,7 @@ def _imported() -> Any:
         import ray
     except ImportError as error:
         raise Missing(
-            f"--executor ray: Ray cannot be imported ({one_line(error)}). Run: pip install 'porter-core[ray]'"
+            f"--executor ray: Ray cannot be imported ({one_line(error)}). Run in the clone of porter: "
+            "pip install -e '.[ray]'"
         ) from None
     return ray
