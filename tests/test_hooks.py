@@ -362,4 +362,4 @@ def test_hook_porter_tasks_adds_a_task_that_reads_scores_and_gates(data: Path) -
     assert run.everything() is ExitCode.OK
     assert {comparison.metric for comparison in run.record.comparisons} == {"top2"}
     assert ("task", "tiny") in [(use.role, use.plugin) for use in run.record.plugins]
-    assert "Top-2 100.00 and 100.00" in " ".join(map(str, run.record.verdicts[-1].evidence))
+    assert "Top-2 100.00%, the reference 100.00%" in " ".join(map(str, run.record.verdicts[-1].evidence))

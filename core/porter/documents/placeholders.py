@@ -28,6 +28,7 @@ MEANING = {
     "CLASS_MAP": Message("the class map"),
     "CALIBRATION": Message("the folder of calibration images"),
     "PLUGIN": Message("the file of the plugin"),
+    "HOST_FACTS": Message("the facts of the host"),
     "RESULTS": Message("the folder of imported results"),
     OUT: Message("the folder of the run"),
 }

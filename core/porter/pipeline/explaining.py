@@ -127,13 +127,13 @@ def _why(
     off = rows_off(same.wanted, same.got, parity.tolerance)
     if not off.any():
         if not all(one.passed for one in parity.outputs if one.batch == 1):
-            text = Message("its outputs are right in the run's folder, and not where its own files alone are")
+            text = Message("correct in the run folder, but not with its own files alone")
             yield finding(OTHER_FILE, text)
         return
     if found := list(_other_weights(job, record, artefact)):
         yield from found
     elif not rows_off(same.wanted, _compiled_anew(job, artefact, images), parity.tolerance).any():
-        yield finding(STALE_FILE, Message("compiled anew, without the cache, its outputs are the reference's"))
+        yield finding(STALE_FILE, Message("correct when compiled again without the cache"))
     elif changes := _changes(job, images, same):
         yield from changes
     elif not off.all() and not any(one.check == NAN_ROWS for one in parity.findings):
