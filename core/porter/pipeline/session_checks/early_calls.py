@@ -37,5 +37,5 @@ def early_findings(run: Run, image: np.ndarray, wanted: Rows, tolerance: Toleran
         return
     for number in range(2, CALLS + 1):
         if not rows_off(wanted, copied(run(image)), tolerance).any():
-            yield finding(FIRST_CALL, Message("call {number} on the same image is right", number=number))
+            yield finding(FIRST_CALL, Message("call {number} on the same image is correct", number=number))
             return
