@@ -241,8 +241,8 @@ def _nonfinite(outputs: Sequence[Outputs], rows: Sequence[tuple[int, int]]) -> b
 
 
 def _constant(outputs: Sequence[Outputs], rows: Sequence[tuple[int, int]]) -> bool:
-    """Whether each of these rows holds one value throughout, of outputs that have more than one."""
-    return all(
+    """Whether each of these rows holds one finite value throughout, of outputs that have more than one."""
+    return not _nonfinite(outputs, rows) and all(
         values[r].size > 1 and bool((values[r] == values[r].flat[0]).all())
         for g, r in rows
         for values in outputs[g].values()

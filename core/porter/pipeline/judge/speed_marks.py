@@ -31,7 +31,7 @@ SLOWED = 2.0
 IN_FLIGHT, LEFT_OUT, IMPOSSIBLE = 1.5, 0.5, 0.1
 """Batches in flight over the streams that a tool claims: rate × latency gives them. Less than the second is time that
 the latency leaves out, as a tool's copies to a device; less than the third no tool leaves out."""
-AS_LONG, TIMES_AS_MANY = 1.05, 4
+AS_LONG, TIMES_AS_MANY = 1.2, 4
 """How much longer a call on so many times as many images takes at least, on processors."""
 APART = 1.5
 """How many times as long as 1 / throughput the time of an image may be stated."""
