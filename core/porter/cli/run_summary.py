@@ -89,13 +89,18 @@ def _export_lines(record: RunRecord) -> list[str]:
 def _tensor_lines(record: RunRecord) -> list[str]:
     if record.data is None:
         return []
-    return [f"{TENSORS}/: {record.data.decoded} of {record.data.listed} images, {record.data.failed} not readable"]
+    data = record.data
+    lines = [f"{TENSORS}/: {data.decoded} of {data.listed} images, {data.failed} not readable"]
+    return lines + [f"NOT READABLE {one_line(one.id)}: {one.reason}" for one in data.failures[:SHOWN]]
 
 
 def _output_lines(record: RunRecord) -> list[str]:
     listed = 0 if record.data is None else record.data.listed
     return [f"{OUTPUTS}/{one.name}: {listed} images" for one in subjects(record)]
 
+
+SHOWN = 10
+"""Images that cannot be read whose reasons a command prints; run.json has more."""
 
 VERDICTS_OF: dict[str, tuple[str, ...]] = {
     "export": ("weights",),

@@ -11,7 +11,7 @@ clock, neighbours and placement in memory stay as they are for as long as it run
 benchmarking in reasonable time", ISMM 2013). The 5% stand for what differs between two processes and no run of calls in
 one can show (T. Mytkowicz et al., "Producing wrong data without doing anything obviously wrong!", ASPLOS 2009).
 
-A figure that is marked as not steady has no spread to rely on. Beside such a one a difference counts only where every
+A figure that is marked as unstable has no spread to rely on. Beside such a one a difference counts only where every
 call of the one run was faster than every call of the other.
 """
 
@@ -26,7 +26,7 @@ from porter.records.performance import Performance
 from porter.records.record import RunRecord
 
 LEAST_NOISE_PERCENT = 5.0
-NOT_STEADY = "not steady, and the calls of the two overlap"
+NOT_STEADY = "unstable, and the calls of the two overlap"
 NO_SPREAD = "the tool that measured gives no spread"
 
 
