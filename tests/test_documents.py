@@ -216,7 +216,7 @@ def test_without_the_plugin_its_templates_are_said_to_be_missing(
     with pytest.raises(SystemExit) as stopped:
         main(["report", str(tmp_path)])
     assert stopped.value.code == 0
-    assert "templates of the plugin 'far-away', which are not at hand" in capsys.readouterr().err
+    assert "templates of the plugin 'far-away', which is not installed" in capsys.readouterr().err
     assert (tmp_path / "README.md").read_text() == render(README, record)
 
 
@@ -224,7 +224,7 @@ def test_a_sentence_without_a_translation_is_an_error_with_its_place(tmp_path: P
     (tmp_path / README).write_text('x\n{{ _("Made for you.") }}')
     own = Templates(user=tmp_path)
     assert render(README, record, own) == "x\nMade for you."
-    with pytest.raises(BadInput, match=r"README\.md\.j2, line 2: .*'Made for you\.' has no translation. Add it to"):
+    with pytest.raises(BadInput, match=r"README\.md\.j2, line 2: .*'Made for you\.' has no translation; add it to"):
         render(README, record, own, CHINESE)
     (tmp_path / README).write_text('{{ _("{n} images", m=1) }}')
     with pytest.raises(BadInput, match=r"line 1: .*placeholders of '\{n\} images' are not the values given to it"):
