@@ -290,6 +290,6 @@ def test_tensors_are_held_against_a_run_or_the_only_sample(tmp_path: Path) -> No
         np.save(tensors / f"{path.stem}.npy", reference_pipeline(decode(path.read_bytes(), path.name).pixels, spec))
     done = porter("diagnose", "tensors", "--tensors", tensors)
     assert done.returncode == 0 and "3 tensors agree" in done.stdout
-    assert "3 of the 280 images" in done.stdout and "cannot tell: turned by EXIF" in done.stdout
+    assert "3 of the 280 images" in done.stdout and "cannot rule out: rotated by EXIF" in done.stdout
     porter("export", "hrnet", "--out", tmp_path / "out")
     assert porter("diagnose", "tensors", "--tensors", tensors, "--out", tmp_path / "out").stdout == done.stdout

@@ -185,7 +185,7 @@ def test_resize_is_pillows_and_not_opencvs() -> None:
 
 @pytest.mark.parametrize("size", [(1, 10000), (10000, 1), (2, 65000)])
 def test_an_extreme_shape_is_refused_before_it_takes_memory(size: tuple[int, int]) -> None:
-    with pytest.raises(ImageError, match=rf"{size[1]}x{size[0]} pixels would become .* more than the limit"):
+    with pytest.raises(ImageError, match=rf"{size[1]}×{size[0]} pixels would become .* more than the limit"):
         reference_pipeline(np.zeros((*size, 3), np.uint8), SPEC)
 
 

@@ -180,7 +180,7 @@ def test_what_is_no_array_is_a_fault_as_well(saved: Path) -> None:
     request = ProbeRequest(onnx=saved, precision="fp32", threads=1)
     candidate, behind = open_probe(offering(WithProbe(Lists)), "book", request)
     found = diagnose_graphs(OnnxProbe(network(), "a.onnx", threads=1), candidate, [images()], behind=behind)
-    assert found.failures == ("plugin 'book': probe() of runtime 'book': fetch() gave list instead of an array",)
+    assert found.failures == ("plugin 'book': probe() of runtime 'book': fetch() returned list instead of an array",)
 
 
 class Both:
@@ -215,7 +215,7 @@ def test_a_run_probes_whatever_probes_and_names_what_does_not(tmp_path: Path) ->
     run.alone("diagnose")
     found = run.record.diagnosis
     assert found is not None and [graph.candidate for graph in found.graphs] == ["onnxruntime-fp32"]
-    line = "book-fp32 not compared node by node: runtime book does not provide values inside the graph"
+    line = "book-fp32 was not compared node by node: runtime book does not provide values inside the graph"
     assert line in (tmp_path / "out/README.md").read_text()
     assert line in (tmp_path / "out/report.html").read_text()
     assert (

@@ -88,7 +88,7 @@ class TestRun:
         scored = {item.id for item in run.job.data.items}
         assert (calibration.source, calibration.count, record.data.kept_apart, record.data.listed) == ("data", 6, 6, 24)
         assert not scored & set(calibration.ids)
-        assert "kept apart" in str(record.data.selection)
+        assert "kept for calibration" in str(record.data.selection)
         assert {evaluation.listed for evaluation in record.evaluations} == {24}
         text = (run.job.folder / "predictions.csv").read_text()
         assert not [name for name in calibration.ids if name in text]
@@ -197,7 +197,7 @@ class TestCalibration:
         (tmp_path / "calibration").mkdir()
         (tmp_path / "calibration/copy.jpg").write_bytes((photos[0] / "photo 003.jpg").read_bytes())
         run = begin(tmp_path / "out", photos, calibration=str(tmp_path / "calibration"))
-        with pytest.raises(BadInput, match=r"copy\.jpg is also scored (as .*photo 003\.jpg"):
+        with pytest.raises(BadInput, match=r"copy\.jpg is also scored \(as .*photo 003\.jpg"):
             run.everything()
 
     def test_the_folder_of_the_scored_images_is_refused(self, tmp_path: Path, photos: tuple[Path, Path]) -> None:
@@ -312,7 +312,7 @@ def test_a_graph_of_which_nothing_is_int8_is_no_int8(tmp_path: Path, photos: tup
     [artefact] = run.record.artefacts
     plain = tmp_path / "out" / run.record.export.path
     (tmp_path / "out" / artefact.path).write_bytes(plain.read_bytes())
-    with pytest.raises(Missing, match="runs none of 4 convolutions and matrix products of the graph are in int8"):
+    with pytest.raises(Missing, match="runs none of 4 convolutions and matrix products in int8"):
         open_artefact(run.job, artefact, check=False).info  # noqa: B018 - what runs is read back when it is asked for
 
 

@@ -89,7 +89,7 @@ def test_the_recorded_accuracy_passes_against_the_published_one(guide: RunRecord
 
 
 def test_the_recorded_speed_of_a_card_is_computed_and_that_of_a_device_kept(guide: RunRecord) -> None:
-    pure = {one.batch: one for one in guide.performance if "makes up" in str(one.input)}
+    pure = {one.batch: one for one in guide.performance if "random values" in str(one.input)}
     assert {batch: round(one.card.images_per_second, 3) if one.card else 0 for batch, one in pure.items()} == CARD
     assert pure[16].images_per_second == 269.512
     assert {(one.card and one.card.devices, one.clock) for one in guide.performance} == {(4, "benchmark")}
@@ -102,7 +102,7 @@ def test_the_recorded_times_are_called_what_they_are(guide: RunRecord) -> None:
     assert sixteen.ms_per_image == 3.73541
     assert sixteen.latency.median_ms is None and sixteen.latency.mean_ms is None
     assert (sixteen.load_ms, sixteen.first_run_ms, sixteen.warmup_runs, sixteen.steady) == (None,) * 4
-    [first] = [one for one in guide.performance if one.batch == 1 and "makes up" in str(one.input)]
+    [first] = [one for one in guide.performance if one.batch == 1 and "random values" in str(one.input)]
     assert first.calls == 20
 
 
@@ -125,7 +125,7 @@ def test_what_the_recorded_files_do_not_say_is_not_reported(guide: RunRecord) ->
     assert {one.session.precision for one in guide.performance} == {"not reported"}
     assert guide.environment is None and guide.artefacts == () and guide.data is None
     assert guide.imported is not None and guide.imported.measured_on == "not reported"
-    assert any("known by their number alone" in str(note) for note in guide.imported.notes)
+    assert any("only the number of images" in str(note) for note in guide.imported.notes)
     assert {source.path for source in guide.imported.sources} == {
         path.name for path in GUIDE.iterdir() if path.name != "FACTS.md"
     }
@@ -230,7 +230,9 @@ def test_an_accuracy_of_other_images_than_the_labels_is_named(tmp_path: Path, ba
 def test_predictions_without_a_label_are_named(tmp_path: Path, back: Path) -> None:
     labels = write_outputs(back, 9)
     record = imported(back, tmp_path / "out", labels=labels)
-    assert told(record)[0].startswith("inconsistent: `out_bs4` has outputs of 2 images without a label (such as image7")
+    assert told(record)[0].startswith(
+        "inconsistent: `out_bs4` contains outputs of 2 images without a label (such as image7"
+    )
 
 
 def test_predictions_without_any_labels_are_refused(tmp_path: Path, back: Path) -> None:
@@ -249,7 +251,7 @@ def test_predictions_without_any_labels_are_refused(tmp_path: Path, back: Path) 
             "PureInfer_bs8.log",
             "[INFO] PureInfer result saved in ./result/PureInfer_perf_of_net_bs4_in_device_0.txt\n"
             + PURE.format(rate=100, latency=10),
-            "`PureInfer_bs8.log` is named for batch 8 and holds the model `net_bs4`",
+            "`PureInfer_bs8.log` is named for batch 8 but contains the model `net_bs4`",
         ),
         (
             "run_bs4_summary.json",
@@ -259,12 +261,12 @@ def test_predictions_without_any_labels_are_refused(tmp_path: Path, back: Path) 
         (
             "run_bs8_summary.json",
             '{"NPU_compute_time": {"mean": 10}, "throughput": 400, "args": ["--batchsize", "4"]}',
-            "was run at batch 4, the name says 8",
+            "was run at batch 4, but its name says 8",
         ),
         (
             "run_bs4_summary.json",
             '{"NPU_compute_time": {"mean": 10, "count": 3}, "throughput": 400, "npu_compute_time_list": [10, 10]}',
-            "counts 3 calls but lists 2",
+            "states 3 calls but lists 2",
         ),
         (
             "PureInfer_bs4.log",

@@ -196,12 +196,12 @@ def test_an_input_that_atc_cannot_name_costs_the_others_nothing(tmp_path: Path, 
         options = {"targets": ("Ascend310",), "runtimes": runtimes, "plugin": TinyPlugin(spec)}
         run = ascend_run(tmp_path / f"out-{len(runtimes)}", photos, **options)
         if len(runtimes) == 1:
-            with pytest.raises(BadInput, match="input 'images:0': atc's --input_shape cannot hold this name"):
+            with pytest.raises(BadInput, match="input 'images:0': atc's --input_shape cannot express this name"):
                 run.everything()
             continue
         assert run.everything() is ExitCode.VERDICT_FAILED
         [one] = run.record.unfinished
-        assert (one.artefact, one.stage) == ("ascend-fp16", "build") and "cannot hold this name" in one.reason
+        assert (one.artefact, one.stage) == ("ascend-fp16", "build") and "cannot express this name" in one.reason
         assert [artefact.id for artefact in run.record.artefacts] == ["onnxruntime-fp32"]
         assert run.record.kits == () and {one.artefact for one in run.record.performance} == {"onnxruntime-fp32"}
         readme = (tmp_path / "out-2/README.md").read_text()

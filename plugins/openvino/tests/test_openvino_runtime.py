@@ -364,7 +364,10 @@ def test_a_precision_that_one_runtime_lacks_names_the_one_that_has_it(
         run.everything()
     if "bf16" in OFFERED:
         run = start(tmp_path / "out", *photos, runtimes=("onnxruntime", "openvino"), precisions=("bf16",))
-        with pytest.raises(BadInput, match=r"not bf16\. Use `--runtime openvino --precision bf16`"):
+        with pytest.raises(
+            BadInput,
+            match=r"no bf16 on this machine \(available: fp32, int8\); use `--runtime openvino --precision bf16`",
+        ):
             run.everything()
 
 
