@@ -237,6 +237,9 @@ def test_rounding_is_that_of_the_formats() -> None:
     assert precision_of([values]) == ""
     assert precision_of([rounded_to(values, "bf16")]) == "bf16"
     assert precision_of([rounded_to(values, "fp16"), rounded_to(values, "bf16")]) == "fp16"
+    grid = values.reshape(64, 64)
+    step = np.abs(grid).max(axis=1, keepdims=True) / 127
+    assert precision_of([np.rint(grid / step) * step]) == "int8" and precision_of([grid]) == ""
     assert precision_of([np.eye(64, dtype=np.float32)]) == "", "too few values to tell"
 
 

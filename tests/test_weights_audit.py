@@ -328,7 +328,23 @@ def spoil_reset(net: Any) -> None:
     net.stage[1].norm.reset_running_stats()
 
 
-@pytest.mark.parametrize("spoil", [spoil_nan, spoil_head, spoil_zero, spoil_constant, spoil_statistics, spoil_reset])
+def spoil_drawn(net: Any) -> None:
+    torch.manual_seed(1)
+    net.stage[0].conv.reset_parameters()
+
+
+def spoil_variance(net: Any) -> None:
+    net.stage[0].norm.running_var.zero_()
+
+
+def spoil_bit(net: Any) -> None:
+    net.stage[0].conv.weight.data[0, 0, 0, 0] = 1e6
+
+
+SPOILT = (spoil_nan, spoil_head, spoil_zero, spoil_constant, spoil_statistics, spoil_reset)
+
+
+@pytest.mark.parametrize("spoil", [*SPOILT, spoil_drawn, spoil_variance, spoil_bit])
 def test_contents_that_no_trained_model_has_fail(spoil: Callable[[Any], None]) -> None:
     net = learned()
     assert odd_contents(net, 100) == []
@@ -360,7 +376,17 @@ def odd_normal(net: Any) -> None:
     nn.init.normal_(net.head.weight, std=0.01)
 
 
-@pytest.mark.parametrize("change", [odd_blur, odd_absorbed, odd_dead, odd_normal, odd_uniform])
+def odd_eps(net: Any) -> None:
+    net.stage[0].norm.eps = 0.3
+
+
+def odd_drawn(net: Any) -> None:
+    for block in net.stage:
+        block.conv.reset_parameters()
+        block.norm.reset_running_stats()
+
+
+@pytest.mark.parametrize("change", [odd_blur, odd_absorbed, odd_dead, odd_normal, odd_uniform, odd_eps, odd_drawn])
 def test_what_healthy_models_may_hold_is_a_note(change: Callable[[Any], None]) -> None:
     torch.manual_seed(1)
     net = learned()

@@ -87,7 +87,7 @@ def multiplied(measured: Sequence[Performance]) -> list[Performance]:
 
 def _multiplied(one: Performance, measured: Sequence[Performance]) -> Iterator[Mark]:
     least = min(measured, key=lambda other: other.batch)
-    took, before = (other.latency.mean_ms or other.latency.median_ms for other in (one, least))
+    took, before = (other.latency.median_ms or other.latency.mean_ms for other in (one, least))
     if not one.clock or one.session.threads is None or one.batch < TIMES_AS_MANY * least.batch:
         return
     if took and before and took < AS_LONG * before:
