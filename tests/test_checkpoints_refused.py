@@ -157,7 +157,7 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     assert refusal(tmp_path / "none.pth") == "no such file"
     assert refusal(tmp_path) == "a folder, not a file"
     os.mkfifo(tmp_path / "pipe")
-    assert refusal(tmp_path / "pipe") == "is not a regular file"
+    assert refusal(tmp_path / "pipe") == "not a regular file; the path of the file itself is needed"
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     assert refusal(tmp_path / "loop").startswith("cannot be read: ")
     (tmp_path / "file").write_bytes(b"x")

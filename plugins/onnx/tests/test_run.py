@@ -299,7 +299,7 @@ def test_it_runs_where_torch_cannot_be_imported(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "onnxruntime fp32: Top-1 100.00%" in done.stdout
+    assert "UNPROVEN: Top-1 100.00%" in done.stdout
 
 
 def test_the_script_makes_the_run_again_and_compares(

@@ -326,7 +326,7 @@ def test_both_runtimes_stand_side_by_side(tmp_path: Path, photos: tuple[Path, Pa
         *[("openvino-fp32", batch, batch) for batch in (1, 4)],
     ]
     readme = (tmp_path / "out/README.md").read_text()
-    answered = "Same top-1 class as the reference: 12 of 12 images that have an answer"
+    answered = "Same top-1 class as the reference: 12 of 12 images with a prediction"
     assert f"- openvino fp32: batch 4, provider CPU, 1 threads; {answered}" in readme
     assert "- openvino-fp32: provider CPU, precision fp32; convolutions and matrix products" in readme
     assert {one.session.threads for one in record.performance} == {1}
