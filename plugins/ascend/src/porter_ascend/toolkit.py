@@ -26,7 +26,7 @@ INSTALL = (
     f"or set its environment script in {SCRIPT_VARIABLE}"
 )
 _AIS_BENCH = (
-    "import sys, os; sys.path[:] = [p for p in sys.path if p not in ('', os.getcwd())]. Import importlib.util; "
+    "import sys, os; sys.path[:] = [p for p in sys.path if p not in ('', os.getcwd())]; import importlib.util; "
     "sys.exit(importlib.util.find_spec('ais_bench') is None)"
 )
 """Looks for the package, and not in the working folder."""
