@@ -314,7 +314,7 @@ def test_the_rate_on_the_data_set_is_held_against_pure_inference(tmp_path: Path,
     write_scores(back, **{"Number of images": "200"})
     record = imported(back, tmp_path / "out")
     assert any("80 images/s on the data set" in one and "100 by pure inference" in one for one in told(record))
-    assert any("ran 100 images, `result.json` is about 200" in one for one in told(record))
+    assert any("ran 100 images, `result.json` covers 200" in one for one in told(record))
 
 
 # --- the way in ------------------------------------------------------------------------------------------------------
