@@ -301,7 +301,7 @@ class TestHonesty:
     def test_another_shape(self, shape: tuple[int, ...]) -> None:
         finding = explain(lambda p: np.zeros(shape, np.float32))
         assert finding.explanations == ()
-        assert "the shape is 3×64×64, declared is 3×56×56" in str(finding.problem)
+        assert "declared is 3×56×56" in str(finding.problem)
 
     def test_images_smaller_than_the_crop_and_thin_ones(self) -> None:
         spec = replace(SPEC, resize=40)
