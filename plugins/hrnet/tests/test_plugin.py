@@ -159,7 +159,7 @@ def test_weights_of_a_larger_variant_under_a_smaller_ones_config_fail_and_the_va
     assert "the same modules but are not in the model" in text and "all tensors of the file fit w18" in text
     assert record.weights_audit is not None and record.weights_audit.homeless_count > 700
     torch.save(network_state(official("w18_small_v2")), tmp_path / "w18.pth")
-    with pytest.raises(BadInput, match="w18_small_v2 has a place for all of"):
+    with pytest.raises(BadInput, match="fit w18_small_v2: use its config"):
         start(
             tmp_path / "other",
             config=str(official("w18")),
