@@ -38,7 +38,7 @@ def porter(*arguments: str, cwd: Path | None = None, **environment: str) -> subp
         (["rnu"], 2, "no such command 'rnu'. Did you mean 'run'?"),
         (["run"], 2, "Missing argument 'MODEL'"),
         (["run", "no-such-model"], 2, "unknown model 'no-such-model'"),
-        (["run", "hrnte"], 2, "did you mean 'hrnet'?"),
+        (["run", "hrnte"], 2, "Did you mean 'hrnet'?"),
         (["run", "hrnet", "--confg", "x"], 2, "--confg"),
         (["run", "hrnet", "--config", "nowhere.yaml", "--checkpoint", "x"], 2, "--config nowhere.yaml: no such file"),
         (["run", "hrnet", "--data", "nowhere"], 2, "--data nowhere: no such folder"),
@@ -52,10 +52,10 @@ def porter(*arguments: str, cwd: Path | None = None, **environment: str) -> subp
         (["run", "hrnet", "--atol", "nan"], 2, "'nan' is not a finite number"),
         (["run", "hrnet", "--rtol", "1e999"], 2, "'1e999' is not a finite number"),
         (["run", "hrnet", "--runtime", "abacus"], 3, "unknown runtime 'abacus'"),
-        (["run", "hrnet", "--provider", "Abacus"], 3, "no provider 'Abacus'"),
-        (["run", "hrnet", "--precision", "fp16"], 2, "onnxruntime offers precision fp32, int8 here, not fp16"),
-        (["verify", "--out", "empty"], 2, "no run here to go on with"),
-        (["report", "empty"], 2, "no run record here"),
+        (["run", "hrnet", "--provider", "Abacus"], 3, "provider 'Abacus'"),
+        (["run", "hrnet", "--precision", "fp16"], 2, "onnxruntime has no fp16 on this machine"),
+        (["verify", "--out", "empty"], 2, "no run found. Name a MODEL"),
+        (["report", "empty"], 2, "no run record"),
     ],
 )
 def test_a_mistake_is_one_line(

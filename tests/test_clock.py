@@ -92,7 +92,7 @@ def test_a_jumping_clock_changes_no_duration_and_no_decision(tmp_path: Path) -> 
         lock.take()
         with pytest.raises(KeyboardInterrupt):
             run(stop=20).everything()
-        with pytest.raises(BadInput, match="another porter is at work there"):
+        with pytest.raises(BadInput, match="another porter uses this folder"):
             FolderLock(out).__enter__()
     again = run()
     assert again.everything() is ExitCode.OK

@@ -398,7 +398,7 @@ def test_a_mistake_is_one_line(runs: Path, tmp_path: Path, capsys: pytest.Captur
     for arguments, says in {
         (a, a / "."): "are the same folder",
         (a,): "two runs are needed",
-        (a, tmp_path / "nowhere"): "no run record. Create one",
+        (a, tmp_path / "nowhere"): "no run record",
         (a, newer): "schema_version is 99",
         (a, runs / "same", "--html", tmp_path): "a folder, not a file",
     }.items():

@@ -133,7 +133,7 @@ def edited(change: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...] | 
     ("before", "after", "named"),
     [
         (eps, None, "BatchNorm2d bn: eps is 0.001 in the graph, should be 1e-05"),
-        (new_statistics, None, "BatchNorm2d bn: its statistics in the graph are those of a new BatchNorm"),
+        (new_statistics, None, "BatchNorm2d bn: the graph has initial BatchNorm statistics"),
         (None, edited(lambda values: values * 0, (3, 6)), "weight head.weight of /head/Gemm"),
         (None, edited(lambda values: (values * 1.1).astype(np.float16)), "all its weights are fp16 values"),
     ],
@@ -194,7 +194,7 @@ def test_statistics_as_initialised_are_named(tmp_path: Path) -> None:
     network.bn.reset_running_stats()
     network.head.bias.data[2] = 100
     said = first(run_on(tmp_path, plugin=TinyPlugin(network=network)))
-    assert "the statistics of 1 of 1 BatchNorms are those of a new one" in said and "(first: bn)" in said
+    assert "1 of 1 BatchNorms have initial statistics" in said and "(first: bn)" in said
 
 
 def test_another_eps_that_the_labels_tell_is_named(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_another_eps_that_the_labels_tell_is_named(tmp_path: Path) -> None:
         network.bn.running_var[[2, 5]] = 0.0
         network.bn.running_mean[[2, 5]] = -0.06
     said = first(run_on(tmp_path, plugin=TinyPlugin(network=network)))
-    assert said.startswith("weights eps") and "in place of 1e-05: 100.00 instead of 33.33" in said
+    assert said.startswith("weights eps") and "instead of 1e-05, accuracy is 100.00% instead of 33.33%" in said
 
 
 def test_a_learned_order_of_the_classes_is_the_last_suspect(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def letterbox(pixels: np.ndarray, spec: Any) -> np.ndarray:
         (shifted, "crop shifted 3 pixels down and 2 pixels right", SIZE + 12),
         (letterbox, "letterbox", 18),
         (lambda pixels, spec: np.round(reference_pipeline(pixels, spec), 1), "rounded to 1 decimals", 18),
-        (lambda pixels, spec: np.clip(reference_pipeline(pixels, spec), 0, 1), "cut to 0..1", 18),
+        (lambda pixels, spec: np.clip(reference_pipeline(pixels, spec), 0, 1), "clipped to 0..1", 18),
     ],
     ids=["mirrored", "upside down", "gamma", "shift", "letterbox", "rounded", "cut"],
 )
@@ -327,4 +327,4 @@ def test_what_nothing_explains_lists_what_was_ruled_out(tmp_path: Path) -> None:
     found = run.record.diagnosis
     assert found is not None and not found.sound and found.failed == ("accuracy",)
     assert found.findings[0].cause == "unknown" and "ruled out: " in str(found.findings[0].text)
-    assert "rows equal one at a time" in str(found.findings[0].text)
+    assert "samples equal one at a time" in str(found.findings[0].text)

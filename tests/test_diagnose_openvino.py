@@ -171,7 +171,7 @@ def test_a_feed_that_does_not_fit_is_refused(saved: Path) -> None:
     image = images()["image"]
     for feed, message in (
         ({"picture": image}, "OpenVINO has the inputs image, got picture"),
-        ({"image": image.astype(np.uint8)}, "takes the input 'image' as f32, was fed uint8"),
+        ({"image": image.astype(np.uint8)}, "OpenVINO: input 'image' is f32, got uint8"),
         ({"image": image[:, :2]}, "incompatible"),
     ):
         with pytest.raises(BadInput, match=message):
@@ -186,7 +186,7 @@ def test_files_that_openvino_cannot_read(tmp_path: Path, saved: Path) -> None:
     for path in (tmp_path, tmp_path / "absent.onnx"):
         with pytest.raises(BadInput, match=path.name):
             probe_of(path)
-    with pytest.raises(Missing, match=r"computes in fp32 \(7 layers\) where int8 was asked for"):
+    with pytest.raises(Missing, match=r"computes in fp32 \(7 layers\) instead of int8"):
         probe_of(saved, "int8")
 
 
@@ -198,7 +198,7 @@ def test_a_graph_in_bfloat16_is_called_what_it_is(tmp_path: Path) -> None:
         [note] = probe_of(path).notes()
         assert "that they run in: fp32 " in note and "bf16" not in note
         return
-    with pytest.raises(Missing, match=r"computes in bf16 .*fp32 was asked for"):
+    with pytest.raises(Missing, match=r"computes in bf16 .*instead of fp32"):
         probe_of(path)
 
 
@@ -233,10 +233,10 @@ def test_the_command_line_compares_with_openvino(saved: Path, tmp_path: Path) ->
     [
         (
             ["--candidate-precision", "bf16"],
-            "onnxruntime offers fp32, int8 here. Use --candidate-runtime openvino",
+            "onnxruntime has fp32, int8 on this machine; use --candidate-runtime openvino",
         ),
-        (["--candidate-runtime", "tensorrt"], "'tensorrt' is not installed; those that do: onnxruntime, openvino"),
-        (["--candidate-runtime", "openvino", "--candidate-precision", "fp7"], "fp7: runtime openvino offers fp32"),
+        (["--candidate-runtime", "tensorrt"], "'tensorrt' is not installed. Available: onnxruntime, openvino"),
+        (["--candidate-runtime", "openvino", "--candidate-precision", "fp7"], "fp7: openvino has fp32"),
     ],
 )
 def test_mistakes_are_one_line(saved: Path, arguments: list[str], message: str) -> None:
@@ -258,7 +258,7 @@ def test_a_precision_that_openvino_replaces_is_an_error(saved: Path) -> None:
     both = ("--reference", saved, "--candidate", saved, "--candidate-runtime", "openvino")
     done = porter(*both, "--candidate-precision", "fp16", ONEDNN_MAX_CPU_ISA="AVX512_CORE")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
-    assert "computes in bf16 where fp16 was asked for" in done.stderr
+    assert "computes in bf16 instead of fp16" in done.stderr
 
 
 # a run

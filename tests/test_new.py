@@ -24,7 +24,7 @@ LONG = "a" * LONGEST
 def test_the_project_works_in_a_fresh_environment(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     environment = Environment(tmp_path / "venv", core_wheel(tmp_path_factory))
     printed = environment.run("porter new plugin coloured-squares", tmp_path)
-    assert printed.startswith("coloured-squares: a plugin that works as it stands.")
+    assert printed.startswith("coloured-squares: a plugin that works as it is.")
     commands = [line.strip() for line in printed.splitlines()[1:]]
     environment.run(commands[0], tmp_path)
 
@@ -50,7 +50,7 @@ def test_the_project_works_in_a_fresh_environment(tmp_path: Path, tmp_path_facto
 def test_a_runtime_works_in_a_fresh_environment(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     environment = Environment(tmp_path / "venv", core_wheel(tmp_path_factory))
     printed = environment.run("porter new runtime slow-one", tmp_path)
-    assert printed.startswith("slow-one: a runtime that works as it stands.")
+    assert printed.startswith("slow-one: a runtime that works as it is.")
     commands = [line.strip() for line in printed.splitlines()[1:]]
     environment.run(commands[0], tmp_path)
     doctor = environment.run(commands[1], tmp_path)
@@ -72,7 +72,7 @@ def test_a_runtime_works_in_a_fresh_environment(tmp_path: Path, tmp_path_factory
 def test_a_task_works_in_a_fresh_environment(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     environment = Environment(tmp_path / "venv", core_wheel(tmp_path_factory))
     printed = environment.run("porter new task fair-classes", tmp_path)
-    assert printed.startswith("fair-classes: a task that works as it stands.")
+    assert printed.startswith("fair-classes: a task that works as it is.")
     commands = [line.strip() for line in printed.splitlines()[1:]]
     environment.run(commands[0], tmp_path)
     rows = {row["name"]: row for row in json.loads(environment.run("porter plugins --json", tmp_path))}
@@ -129,15 +129,15 @@ def test_the_folder_is_open_to_others_and_holds_no_leavings(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("", "must be lower-case letters and digits"),
-        ("Tiny_Net", "try tiny-net"),
-        ("tiny--net", "try tiny-net"),
-        ("-net", "try net"),
-        ("../net", "try net"),
-        ("netz\n", "try netz"),
-        ("ñandú", "try and"),
-        ("图", "no longer than 40 characters"),
-        (LONG + "a", f"try {LONG}"),
+        ("", "use lower-case letters and digits"),
+        ("Tiny_Net", "Try tiny-net"),
+        ("tiny--net", "Try tiny-net"),
+        ("-net", "Try net"),
+        ("../net", "Try net"),
+        ("netz\n", "Try netz"),
+        ("ñandú", "Try and"),
+        ("图", "parts, at most 40 characters"),
+        (LONG + "a", f"Try {LONG}"),
         ("onnxruntime", "the plugin .onnxruntime. offers a runtime of this name"),
         ("classification", "offers a task of this name"),
         ("defaults", "a plugin of this name is installed"),
@@ -154,9 +154,9 @@ def test_a_target_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for target, says in {
-        tmp_path: "is there already",
-        tmp_path / "file": "is there already",
-        tmp_path / "link": "is there already",
+        tmp_path: "exists already",
+        tmp_path / "file": "exists already",
+        tmp_path / "link": "exists already",
         tmp_path / "no/where": "No such file or directory",
         tmp_path / "file/net": "Not a directory",
     }.items():

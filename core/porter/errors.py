@@ -10,7 +10,6 @@ import difflib
 import enum
 import errno
 from collections.abc import Iterable
-from typing import Any
 
 
 class ExitCode(enum.IntEnum):
@@ -59,9 +58,9 @@ class ImageError(PorterError):
         reason: The reason without the image's name, as a message that documents translate.
     """
 
-    def __init__(self, text: object, reason: object = "") -> None:
+    def __init__(self, text: object, reason: object = None) -> None:
         super().__init__(str(text))
-        self.reason: Any = reason or text
+        self.reason = text if reason is None else reason
 
 
 def is_full_disk(error: BaseException) -> bool:

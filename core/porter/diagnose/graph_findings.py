@@ -103,14 +103,14 @@ def _static(found: Sequence[StaticDifference]) -> Message:
     if more:
         return Message(
             "{what} of {node} and {count} more {operator} nodes is {candidate}, should be {reference}",
-            node=first.node or Message("the whole graph"),
+            node=first.node or Message("the graph"),
             count=len(more),
             operator=first.op_type,
             **values,
         )
     return Message(
         "{what} of {node} is {candidate}, should be {reference}",
-        node=first.node or Message("the whole graph"),
+        node=first.node or Message("the graph"),
         **values,
     )
 

@@ -302,7 +302,7 @@ def test_a_log_and_a_report_of_one_run_count_once(tmp_path: Path, back: Path) ->
     record = imported(back, tmp_path / "out")
     assert len(record.performance) == 1
     (back / "PureInfer_perf_of_net_bs4_in_device_0.txt").write_text(PURE.format(rate=200, latency=5))
-    assert any("says 100 images/s and" in one for one in told(imported(back, tmp_path / "out")))
+    assert any("states 100 images/s" in one for one in told(imported(back, tmp_path / "out")))
 
 
 def test_the_rate_on_the_data_set_is_held_against_pure_inference(tmp_path: Path, back: Path) -> None:
@@ -314,7 +314,7 @@ def test_the_rate_on_the_data_set_is_held_against_pure_inference(tmp_path: Path,
     write_scores(back, **{"Number of images": "200"})
     record = imported(back, tmp_path / "out")
     assert any("80 images/s on the data set" in one and "100 by pure inference" in one for one in told(record))
-    assert any("ran 100 images, `result.json` is about 200" in one for one in told(record))
+    assert any("ran 100 images, `result.json` covers 200" in one for one in told(record))
 
 
 # --- the way in ------------------------------------------------------------------------------------------------------

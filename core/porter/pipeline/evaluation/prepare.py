@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from porter.contracts.requests import Image
 from porter.data.store import open_store
@@ -159,7 +159,7 @@ def _preprocessed(data: Dataset, index: int, content: bytes, slab: Slab, row: in
         conversions, look = decoded.conversions, appearance_of(content, decoded.pixels)
         array = _into_row(data.job, Image(id=name, pixels=decoded.pixels), slab, row)
     except ImageError as error:
-        reason = error.reason  # without the name, which stands beside it already
+        reason = cast("Text", error.reason)  # without the name, which stands beside it already
     return Prepared(
         index=index,
         array=array,
