@@ -71,7 +71,7 @@ def run(porter: Porter) -> Porter:
             "porter_models raised ZeroDivisionError: division by zero",
         ),
         ("missing.py", None, "no such file"),
-        ("folder.py", "folder", "not a regular file; the path of the file itself is needed"),
+        ("folder.py", "folder", "not a regular file"),
         ("dangling.py", "link", "a symbolic link to a file that is not there"),
         ("text.txt", "x", "not a .py file. Install a plugin of several files with pip"),
         ("evil\x1b.py", "raise ValueError('\x1b[2J')", r"import failed: ValueError: \x1b[2J"),
