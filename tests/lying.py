@@ -155,6 +155,8 @@ class SecondStream(Lie):
 class FromCall(Lie):
     """Wrong from the twentieth call of a session on."""
 
+    needs: ClassVar[Mapping[str, Any]] = {"bench_seconds": 0.05}
+
     def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
         return {name: values * (1.1 if number >= 20 else 1) for name, values in honest(batch).items()}
 

@@ -15,9 +15,9 @@ from porter.pipeline.job.chips import require_chips_known, require_chips_used
         (("=X",), "--target =X: not "),
         (("onnxruntime=",), "--target onnxruntime=: not "),
         (("",), "--target : not "),
-        (("onxruntime=X",), "uses onnxruntime. Did you mean 'onnxruntime'?"),
-        (("A", "B"), "--target B: a second chip for every runtime. Give one"),
-        (("onnxruntime=A", "onnxruntime=B"), "a second chip for runtime onnxruntime. Give one"),
+        (("onxruntime=X",), "Runtimes: onnxruntime. Did you mean 'onnxruntime'?"),
+        (("A", "B"), "--target B: a second chip for every runtime. Use one"),
+        (("onnxruntime=A", "onnxruntime=B"), "a second chip for runtime onnxruntime. Use one"),
     ],
 )
 def test_a_wrong_form_is_one_line(given: tuple[str, ...], reason: str) -> None:

@@ -196,10 +196,10 @@ def test_a_pass_on_too_few_images_is_called_that(tmp_path: Path) -> None:
     assert run.everything() is ExitCode.OK
     changes = run.record.evaluations[1].changes
     assert changes is not None and changes.paired is not None and changes.paired.needed is not None
-    assert f"too few images to tell; it would take {changes.paired.needed} images" in evidence(run, ACCURACY)
-    note = f"too few images to tell, it would take {changes.paired.needed}"
-    assert [str(verdict.note) for verdict in run.record.verdicts] == ["", "", "", "", note]
-    assert f"**PASS: all verdicts; Accuracy: {note}**" in (tmp_path / "out/README.md").read_text()
+    assert f"points (limit 1.00); {changes.paired.needed} would decide" in evidence(run, ACCURACY)
+    notes = [str(verdict.note) for verdict in run.record.verdicts]
+    assert notes[:4] == [""] * 4 and notes[4].startswith("12 images cannot rule out a drop of up to ")
+    assert "**UNPROVEN: Top-1 100.00%, " in (tmp_path / "out/README.md").read_text()
 
 
 def test_flips_are_listed_with_their_margin(tmp_path: Path) -> None:

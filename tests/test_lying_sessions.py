@@ -49,7 +49,7 @@ def require_found(run: Run, check: str) -> None:
     verdict = parity(run)
     said = [str(one) for one in verdict.evidence]
     assert verdict.state is State.FAIL, said
-    assert f", `{check}`: " in said[0], said
+    assert f": `{check}`: " in said[0], said
 
 
 @pytest.mark.parametrize(("lie", "check"), FAULTS, ids=lambda one: getattr(one, "__name__", ""))

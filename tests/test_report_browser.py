@@ -133,7 +133,7 @@ def test_it_can_be_heard_and_reached_by_keyboard(browser: Any, report: Path) -> 
         page = found.page
         names = page.get_by_role("img").all()
         assert len(names) == 6, "five drawings and the depth's"
-        assert page.get_by_role("region", name="Verdict", exact=True).count() == 1
+        assert page.get_by_role("region", name="Result", exact=True).count() == 1
         levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map((one) => Number(one.tagName[1]))")
         assert levels[0] == 1 and levels.count(1) == 1
         assert all(later - earlier <= 1 for earlier, later in itertools.pairwise(levels))

@@ -189,14 +189,14 @@ def test_doctor_and_env_show_and_remove_it(porter: Run, requirements: Path) -> N
 def test_env_remove_says_what_it_needs(porter: Run) -> None:
     for arguments in ((), ("a", "--all")):
         code, _, problem = porter("env", "remove", *arguments)
-        assert code == 2 and "name the environments to remove, or use --all" in problem
+        assert code == 2 and "no environment given. Name those to remove" in problem
     code, _, problem = porter("env", "remove", "../site")
     assert code == 2 and "no such environment" in problem
 
 
 def test_an_interpreter_that_is_absent_is_said_by_doctor(porter: Run) -> None:
     told = porter("doctor", python="3.99")[1]
-    assert "little: not available; python3.99: there is no such Python on this machine" in told
+    assert "little: not available; python3.99: no such Python on this machine" in told
     assert "not available" in porter("env", "list", python="3.99")[1]
 
 

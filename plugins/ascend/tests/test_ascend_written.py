@@ -145,7 +145,7 @@ def test_outputs_and_no_report_are_told_in_whole_sentences(tmp_path: Path) -> No
     back = written(tmp_path / "back", outputs("<3f", {image: f"{image}_0.bin" for image in SCORES}))
     imported(back, tmp_path / "out", labels=labels)
     english, chinese = ((tmp_path / "out" / name).read_text() for name in ("README.md", "README.zh.md"))
-    assert f"Measured on another host, imported from `{back}`; the files do not say on which, nor with which tool." in (
+    assert "Measured on another host, imported from `RESULTS`; the files do not say on which, nor with which tool." in (
         english.replace("\\", "")
     )
     assert "| `./` | accuracy of ascend, 4 files |" in english
