@@ -172,7 +172,7 @@ def test_a_plugin_in_a_folder_of_the_programs_own_is_found_or_named(
     del sys.modules["programs_own"]
     finds, lacks = (ray.remote(Worker).remote(path) for path in (sys.path, sys.path[1:]))
     assert ray.get(finds.arrive.remote(packed)).processor == order.installed.processor
-    with pytest.raises(Missing, match=r"there: No module named 'programs_own'\. Install the same on"):
+    with pytest.raises(Missing, match=r"modules cannot be imported: No module named 'programs_own'\. Install the same"):
         ray.get(lacks.arrive.remote(packed))
     with pytest.raises(BadInput, match=r"plugins of this run cannot be sent to workers: .*lock"):
         _packed(ray, replace(order, plugins=(("own", threading.Lock()),)))

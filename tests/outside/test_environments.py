@@ -100,7 +100,7 @@ def test_it_is_made_once_and_has_its_own_packages(tmp_path: Path, requirements: 
     assert lock_of("little", environment) is None
     with ThreadPoolExecutor(3) as pool:
         pythons = list(pool.map(lambda _: python_of("little", environment, noting), range(3)))
-    made = [note for note in noting.notes if "its environment is made once" in note]
+    made = [note for note in noting.notes if "creating its environment once" in note]
     assert len(made) == 1 and len(set(pythons)) == 1
     lock = lock_of("little", environment)
     assert lock is not None and "little-engine==1.5" in lock.packages and lock.python in made[0]
