@@ -151,7 +151,7 @@ def test_a_choice_shows_all_that_was_tried_and_the_figures_are_of_the_chosen(fin
     )
     page = shown(record)
     assert f"{chosen} chosen – 90.25 -1.25 1 1 4 310.20 1.00" in page
-    assert "other-fp16 loses too much it loses 7.50 points – 7.50 – – – – –" in page
+    assert "other-fp16 drop above the limit it loses 7.50 points – 7.50 – – – – –" in page
     assert f"{chosen} 5 15 310.20 220.30 629.80 28.10" in page
     best = Page(record).best()
     assert best is not None and best.artefact == chosen, "what was not chosen is no figure of the delivery"

@@ -140,12 +140,12 @@ def test_what_is_answered_from_memory_is_no_speed(tmp_path: Path, clock: Clock) 
     assert "from-memory" in checks(run)
     assert run.code is ExitCode.VERDICT_FAILED  # type: ignore[attr-defined]
     assert speed_of(run).startswith(
-        "fail\n1 figure cannot be right\ntold-fp32 at batch 2: a call takes 20.50 ms with new"
+        "fail\n1 figure is impossible\ntold-fp32 at batch 2: a call takes 20.50 ms with new"
     )
     run.deliver()
     document = (tmp_path / "out/README.md").read_text()
-    assert "cannot be right: a call takes 20.50 ms" in document
-    assert "cannot be right" in (tmp_path / "out/report.html").read_text()
+    assert "impossible: a call takes 20.50 ms" in document
+    assert "impossible" in (tmp_path / "out/report.html").read_text()
 
 
 def test_outputs_that_change_or_stay_while_calls_are_timed_are_told(tmp_path: Path, clock: Clock) -> None:

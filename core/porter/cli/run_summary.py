@@ -151,7 +151,7 @@ def _closing_lines(folder: Path, record: RunRecord) -> list[str]:
 def speed_line(one: Performance, *, with_setting: bool = False) -> str:
     """The speed of one artefact at one batch size, with threads and streams where they tell it from another, and what
     speaks against it."""
-    against = (f"cannot be right: {mark.text}" if mark.impossible else f"{mark.text}" for mark in one.marks)
+    against = (f"impossible: {mark.text}" if mark.impossible else f"{mark.text}" for mark in one.marks)
     return "; ".join((_speed_alone(one, with_setting), *map(one_line, against)))
 
 

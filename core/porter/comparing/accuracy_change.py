@@ -19,7 +19,7 @@ from porter.records.interval import Interval
 from porter.records.paired import PairedComparison
 from porter.records.record import RunRecord
 
-NOT_THE_GATE = "predictions.csv holds the score of each image in the gate metric only"
+NOT_THE_GATE = "predictions.csv holds the score of each image only in the metric that is compared"
 
 
 def compare_accuracy(folders: tuple[Path, Path], records: tuple[RunRecord, RunRecord]) -> tuple[MetricChange, ...]:

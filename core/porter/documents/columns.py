@@ -24,12 +24,12 @@ from porter.records.spec import Published
 from porter.records.tuning import Setting
 
 AGAINST = {"reference": Message("the reference"), "published": Message("the published figure")}
-FORMS = {"reference": Message("the reference"), "exported afresh": Message("the model exported afresh")}
+FORMS = {"reference": Message("the reference"), "exported afresh": Message("the re-exported model")}
 OUTCOMES = {
     Outcome.CHOSEN: Message("chosen"),
     Outcome.SLOWER: Message("slower"),
     Outcome.BROKEN: Message("fails parity"),
-    Outcome.INACCURATE: Message("loses too much"),
+    Outcome.INACCURATE: Message("drop above the limit"),
     Outcome.DOUBTFUL: Message("doubtful"),
     Outcome.UNMEASURED: Message("not measured"),
     Outcome.UNTRIED: Message("not built"),
@@ -122,7 +122,7 @@ def choice(baseline: str) -> tuple[Column[Candidate], ...]:
     return (
         Column(title=Message("artefact"), read=lambda one: one.artefact or f"{one.runtime} {one.precision}"),
         Column(title=Message("result"), read=lambda one: OUTCOMES[one.outcome], strong=True),
-        Column(title=Message("what speaks against it"), read=lambda one: one.reason, kind="text"),
+        Column(title=Message("reason rejected"), read=lambda one: one.reason, kind="text"),
         Column(title=Message("value"), read=lambda one: one.value, form=".2f"),
         Column(title=Message("drop (points)"), read=lambda one: one.drop, form=".2f"),
         Column(title=Message("threads"), read=setting(lambda one: one.threads), form=""),
@@ -210,7 +210,7 @@ def forms(images: int, first: SameTensors) -> tuple[Column[SameTensors], ...]:
         ),
         *(Column(title=metric.title, read=value(place), form=".2f") for place, metric in enumerate(first.metrics)),
         Column(
-            title=Message("answers changed"),
+            title=Message("predictions changed"),
             read=lambda one: one.changes.flipped if one.changes else one.problem,
             form="",
         ),

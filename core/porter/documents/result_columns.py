@@ -72,7 +72,7 @@ def _accuracy_of(one: Result) -> Found:
 def _rate(one: Performance) -> Found:
     """The throughput, with a word where it is not to be trusted."""
     if any(mark.impossible for mark in one.marks):
-        return Message("{rate:.2f}, cannot be right", rate=one.images_per_second)
+        return Message("{rate:.2f}, impossible", rate=one.images_per_second)
     if one.steady is False:
         return Message("{rate:.2f}, unstable", rate=one.images_per_second)
     return one.images_per_second

@@ -37,7 +37,7 @@ def unsettled(one: Performance) -> Message | None:
 
 def marks(one: Performance) -> tuple[Text, ...]:
     """What speaks against a speed."""
-    return tuple(Message("cannot be right: {mark}", mark=m.text) if m.impossible else m.text for m in one.marks)
+    return tuple(Message("impossible: {mark}", mark=m.text) if m.impossible else m.text for m in one.marks)
 
 
 def in_streams(rows: Sequence[Performance]) -> bool:

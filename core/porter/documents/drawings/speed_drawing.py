@@ -111,7 +111,7 @@ def _frame(axes: Axes, batches: Sequence[int], unit: str, values: Sequence[float
 
 def _legend(figure: Figure, axes: Axes, unsteady: bool) -> None:
     if unsteady:
-        axes.plot([], [], "o", color=series(0).colour, markerfacecolor=PAPER, label="hollow: not steady")
+        axes.plot([], [], "o", color=series(0).colour, markerfacecolor=PAPER, label="hollow: unstable")
     long = any(len(str(text)) > 20 for text in axes.get_legend_handles_labels()[1])
     figure.legend(loc="outside lower center", ncols=1 if long else 2)
 

@@ -224,7 +224,7 @@ def _speed(record: RunRecord) -> tuple[Verdict, ...]:
         return ()
     count = len({(one.artefact, one.batch, one.session.threads, one.session.streams, one.queued) for one, _ in wrong})
     evidence: list[Text] = [
-        Message("1 figure cannot be right") if count == 1 else Message("{count} figures cannot be right", count=count)
+        Message("1 figure is impossible") if count == 1 else Message("{count} figures are impossible", count=count)
     ]
     evidence += [
         Message("{artefact} at batch {batch}: {mark}", artefact=one.artefact, batch=one.batch, mark=mark.text)
