@@ -62,7 +62,7 @@ def commands(block: Block) -> Iterator[tuple[str, list[str]]]:
 def essential(line: str) -> str:
     """A line without what differs between machines: decimals other than 100.00, doubts about steadiness, widths."""
     masked = re.sub(r"\d+\.\d+(e[-+]\d+)?", lambda number: number[0] if number[0] == "100.00" else "#", line)
-    return re.sub(" {2,}", "  ", masked.replace(" (not steady)", "")).rstrip()
+    return re.sub(" {2,}", "  ", masked.replace(" (unstable)", "").replace(", unstable", "")).rstrip()
 
 
 def explain(shown: list[str], printed: list[str]) -> str:

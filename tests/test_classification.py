@@ -38,7 +38,7 @@ def test_one_column_is_no_classification() -> None:
         num_classes=1,
     )
     with pytest.raises(
-        BadInput, match=r"'sigmoid': one column is no classification of several classes: .* two columns"
+        BadInput, match=r"'sigmoid': one column cannot classify several classes: .* two columns"
     ):
         num_classes(spec)
 

@@ -44,7 +44,7 @@ def test_it_ends_in_one_line_and_goes_on_when_there_is_room(tmp_path: Path, smal
         leave_room(small_disk, free)
         ended = run(out)
         assert ended.returncode == 3, ended.stderr
-        assert ended.stderr.strip().splitlines()[-1].endswith("Repeat the command to resume")
+        assert ended.stderr.strip().splitlines()[-1].endswith("repeat the command to resume")
         assert "Traceback" not in ended.stderr
     (small_disk / "filler").unlink()
     subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)

@@ -47,7 +47,7 @@ def test_a_run_goes_on_after_a_refused_key_and_gives_what_it_gives_of_a_folder(t
     bucket.pause, bucket.cut = 0.01, lambda name: name in once and not once.discard(name)
     bucket.refused_after = IMAGES // 2
     with pytest.raises(
-        BadInput, match=r"photo \d+.jpg: cannot be read in 3 tries: The AWS Access Key Id .*; the same command"
+        BadInput, match=r"photo \d+.jpg: cannot be read in 3 attempts: The AWS Access Key Id .*Repeat the command"
     ):
         run.evaluate()
     assert bucket.most > 1, "a slow store is asked for several images at a time"
@@ -65,7 +65,7 @@ def test_connections_that_always_end_early_stop_the_run(bucket: Bucket) -> None:
     assert images.list() == ("a.jpg",) and images.read("a.jpg") == b"all of it"
     bucket.cut = lambda name: name == "a.jpg"
     with pytest.raises(
-        BadInput, match=r"^s3://bucket/cut/a.jpg: cannot be read in 3 tries: .*the same command goes on"
+        BadInput, match=r"^s3://bucket/cut/a.jpg: cannot be read in 3 attempts: .*Repeat the command"
     ):
         images.read("a.jpg")
 
