@@ -156,7 +156,7 @@ def test_the_script_checks_its_inputs_and_its_target(tmp_path: Path) -> None:
     code, said = reproduce(tmp_path / "new")
     assert code == 2 and "unknown model 'tiny'" in said, "the inputs are right: it went on"
     assert reproduce() == reproduce("") == (2, "usage: reproduce.sh NEW_FOLDER\n")
-    assert reproduce(out) == (2, f"{out}: exists already; name a new folder\n")
+    assert reproduce(out) == (2, f"{out}: exists already. Name a new folder\n")
     odd.write_text("other labels")
     assert reproduce(tmp_path / "new") == (2, f"porter: error: {odd}: not the labels of the original run\n")
     odd.unlink()

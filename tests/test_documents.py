@@ -235,7 +235,7 @@ def test_a_sentence_without_a_translation_is_an_error_with_its_place(tmp_path: P
     (tmp_path / README).write_text('x\n{{ _("Made for you.") }}')
     own = Templates(user=tmp_path)
     assert render(README, record, own) == "x\nMade for you."
-    with pytest.raises(BadInput, match=r"README\.md\.j2, line 2: .*'Made for you\.' has no translation; add it to"):
+    with pytest.raises(BadInput, match=r"README\.md\.j2, line 2: .*'Made for you\.' has no translation. Add it to"):
         render(README, record, own, CHINESE)
     (tmp_path / README).write_text('{{ _("{n} images", m=1) }}')
     with pytest.raises(BadInput, match=r"line 1: .*placeholders of '\{n\} images' are not the values given to it"):

@@ -98,7 +98,7 @@ def test_a_lost_node_costs_nothing_once_another_comes(
         came.append(nodes.add_node(num_cpus=2))
 
     thread = threading.Thread(target=lose, daemon=True)
-    notes = Notes({"another starts": lambda: notes.then.update({"no worker is there": come})})
+    notes = Notes({"Another is starting": lambda: notes.then.update({"no worker yet": come})})
     thread.start()
     found, workers = answers(exported(Slow(meet=4, marks=tmp_path), notes), Ray(workers=3))
     nodes.remove_node(*came)
@@ -124,6 +124,6 @@ def test_a_node_with_other_code_ends_the_run_in_one_line(
 ) -> None:
     (tmp_path / file).write_text(text)
     node = nodes.add_node(num_cpus=1, resources={"odd": 1}, env_vars={"PYTHONPATH": str(tmp_path)})
-    with pytest.raises(PorterError, match=rf"^a? ?worker on \S+ {says}: Install the same on every machine$"):
+    with pytest.raises(PorterError, match=rf"^a? ?worker on \S+ {says}\. Install the same on every machine$"):
         answers(exported(Slow(), Notes()), Ray(workers=1, resources={"odd": 1.0}))
     nodes.remove_node(node)
