@@ -37,9 +37,7 @@ def test_one_column_is_no_classification() -> None:
         preprocess=PreprocessSpec(resize=8, crop=(8, 8)),
         num_classes=1,
     )
-    with pytest.raises(
-        BadInput, match=r"'sigmoid': one column cannot classify several classes: .* two columns"
-    ):
+    with pytest.raises(BadInput, match=r"'sigmoid': one column cannot classify several classes: .* two columns"):
         num_classes(spec)
 
 

@@ -64,9 +64,7 @@ def test_connections_that_always_end_early_stop_the_run(bucket: Bucket) -> None:
     images = open_store("s3://bucket/cut")
     assert images.list() == ("a.jpg",) and images.read("a.jpg") == b"all of it"
     bucket.cut = lambda name: name == "a.jpg"
-    with pytest.raises(
-        BadInput, match=r"^s3://bucket/cut/a.jpg: cannot be read in 3 attempts: .*Repeat the command"
-    ):
+    with pytest.raises(BadInput, match=r"^s3://bucket/cut/a.jpg: cannot be read in 3 attempts: .*Repeat the command"):
         images.read("a.jpg")
 
 
