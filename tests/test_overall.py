@@ -8,11 +8,17 @@ from pathlib import Path
 import pytest
 from tiny import start, write_photos
 
+from porter.documents.placeholders import without_paths
+from porter.errors import ExitCode
 from porter.pipeline.judge.grouping import grouped
 from porter.pipeline.judge.overall_state import artefact_states, overall
+from porter.pipeline.judge.verdicts import exit_code, judge
+from porter.records.choice import Choice
 from porter.records.message import Message
 from porter.records.overall import Standing
+from porter.records.paired import PairedVerdict
 from porter.records.record import RunRecord, State
+from porter.records.unfinished import Failing, Unfinished
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +83,36 @@ def test_a_sentence_stands_once_with_all_that_it_holds_for() -> None:
     lines = [("a", same), ("b", other), ("c", same)]
     assert list(map(str, grouped(lines, 3))) == ["a, c: within tolerance", "b: outside tolerance"]
     assert list(map(str, grouped([(name, same) for name in "abcd"], 4))) == ["all 4 artefacts: within tolerance"]
+
+
+def test_a_target_that_could_not_be_timed_is_no_pass(record: RunRecord) -> None:
+    """Its verdicts pass, and the exit code is 1."""
+    broken = Unfinished(artefact="slow-fp32", stage=Failing.BENCH, reason="it hung")
+    judged = judge(replace(record, unfinished=(broken,)))
+    assert judged.overall is not None and judged.overall.standing is Standing.INCOMPLETE
+    assert str(judged.overall.sentences[0]) == "slow-fp32: not measured, it hung"
+    assert exit_code(judged) is ExitCode.VERDICT_FAILED
+
+
+def test_what_was_not_compared_is_not_called_one_that_passes(record: RunRecord) -> None:
+    judged = judge(replace(record, evaluations=(), comparisons=()))
+    assert judged.overall is not None and not any("passes" in str(one) for one in judged.overall.sentences)
+
+
+def test_what_auto_rejected_leaves_the_whole_proven(record: RunRecord) -> None:
+    evaluation = record.evaluations[1]
+    assert evaluation.changes is not None and evaluation.changes.paired is not None
+    open_drop = replace(evaluation.changes.paired, verdict=PairedVerdict.UNDECIDED)
+    other = replace(evaluation, name="other", changes=replace(evaluation.changes, paired=open_drop))
+    choice = Choice(
+        baseline="", allowed=50.0, candidates=(), chosen="onnxruntime-fp32", reason="fast", measured="today"
+    )
+    judged = judge(replace(record, evaluations=(*record.evaluations, other), choice=choice))
+    assert judged.overall is not None and judged.overall.standing is Standing.PASS
+
+
+def test_commands_name_the_run_by_one_placeholder(record: RunRecord) -> None:
+    commands = {"run": "porter run out --out out", "report": "porter report out", "diagnose": "porter diagnose run out"}
+    shown = without_paths(replace(record, commands=commands)).commands
+    assert shown["run"] == "porter run out --out OUT"
+    assert (shown["report"], shown["diagnose"]) == ("porter report OUT", "porter diagnose run OUT")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from porter.contracts.form import DOCUMENT, Form, FormRequest, StandAlone
 from porter.documents.deliver import render
+from porter.documents.placeholders import without_paths
 from porter.documents.templates import Templates
 from porter.errors import BadInput, PluginError, one_line
 from porter.files.inside import leads_out
@@ -41,6 +42,7 @@ def write_form(
     def rendered(template: str, language: str = "en", **values: object) -> str:
         return render(template, record, own, language, **values)
 
+    record = without_paths(record)
     files = form.files(FormRequest(record=record, render=rendered, standalone=standalone, config=config))
     place = folder / form.name
     for name, content in files.items():

@@ -77,13 +77,6 @@ class Page:
         """What the commands write for paths, each with what it stands for."""
         return used(self._record)
 
-    def unbuilt(self) -> tuple[str, ...]:
-        """Runtimes that were asked for and have neither artefact nor kit."""
-        record = self._record
-        known = {one.runtime for one in record.artefacts} | {one.runtime for one in record.kits}
-        known |= {one.artefact.partition("-")[0] for one in record.unfinished}  # said with the reason
-        return () if record.imported else tuple(name for name in record.request.runtimes if name not in known)
-
     def unmeasured_batches(self) -> Iterator[tuple[str, int]]:
         """Artefact and batch size that was asked for and has no figure, where other sizes have one."""
         measured: dict[str, set[int]] = {}

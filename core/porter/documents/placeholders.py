@@ -33,6 +33,8 @@ MEANING = {
     OUT: Message("the folder of the run"),
 }
 RESULTS = "RESULTS"
+RUN_NEXT = (["porter", "report"], ["porter", "diagnose", "run"])
+"""After these words comes the folder of a run."""
 
 
 def without_paths(record: RunRecord) -> RunRecord:
@@ -78,7 +80,7 @@ def _words(words: list[str], shown: Callable[[str], str]) -> Iterator[str]:
         short = shown(word)
         if before in OF_FLAG:
             yield OF_FLAG[before]
-        elif place > 1 and words[1] in ("report", "diagnose") and "/" in word:
+        elif words[:place] in RUN_NEXT:
             yield OUT
         elif "/" in short and short.partition("/")[0] not in MEANING:
             yield PurePath(short).name

@@ -16,6 +16,7 @@ from porter.data.label_file import read_label_file
 from porter.data.labels import listed_labels
 from porter.documents.deliver import deliver
 from porter.documents.form_folder import require_fitting
+from porter.documents.results import PUBLISHED
 from porter.documents.templates import Templates
 from porter.errors import BadInput, Missing, PluginError, one_line
 from porter.files.hashes import digest_of, file_digest
@@ -36,7 +37,6 @@ from porter.pipeline.job.job import Dataset, Job
 from porter.pipeline.job.provenance import plugins_of, templates_of
 from porter.pipeline.job.runtime_options import options_of, require_known
 from porter.pipeline.judge import verdicts
-from porter.pipeline.judge.accuracy_verdict import PUBLISHED
 from porter.records.imported import Doubt, Imported, ImportFinding, ImportSource
 from porter.records.manifest import Item, Manifest
 from porter.records.message import Message, Text

@@ -282,6 +282,19 @@ class RunRecord:
             return frozenset(evaluation.name for evaluation in self.evaluations)
         return frozenset(artefact.id for artefact in self.artefacts)
 
+    def failed_targets(self, *stages: Failing) -> tuple[Unfinished, ...]:
+        """The targets that failed, in these stages or in any; what `auto` tried in vain is none that was asked for."""
+        if self.request.is_auto:
+            return ()
+        return tuple(one for one in self.unfinished if one.stage in (stages or tuple(Failing)))
+
+    @property
+    def unbuilt(self) -> tuple[str, ...]:
+        """Runtimes that were asked for and have neither artefact nor kit, nor a reason why."""
+        known = {one.runtime for one in self.artefacts} | {one.runtime for one in self.kits}
+        known |= {one.artefact.partition("-")[0] for one in self.unfinished}
+        return () if self.imported else tuple(name for name in self.request.runtimes if name not in known)
+
     def evaluation(self, name: str) -> Evaluation | None:
         """The evaluation of that name, or None."""
         return next((e for e in self.evaluations if e.name == name), None)

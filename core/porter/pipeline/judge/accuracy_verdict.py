@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from porter.documents.columns import AGAINST
+from porter.documents.drawings.lines import REFERENCE
 from porter.pipeline.judge.gate import doubts
 from porter.pipeline.judge.grouping import grouped
 from porter.pipeline.judge.weights_evidence import stated_evidence
@@ -13,26 +15,24 @@ from porter.records.precision import INT8
 from porter.records.record import Comparison, RunRecord
 from porter.records.unfinished import Failing, Unfinished
 
-REFERENCE, PUBLISHED = "reference", "published"
-AGAINST = {REFERENCE: Message("the reference"), PUBLISHED: Message("the published figure")}
-
 
 def accuracy_evidence(record: RunRecord, broken: Sequence[Unfinished]) -> tuple[list[Text], bool]:
     """What fails first, then what was compared, each sentence once; and whether nothing fails.
 
     `broken` are targets that could not be scored.
     """
-    everyone, judged = len(record.evaluations), [one for one in record.comparisons if one.passed is not None]
+    everyone = sum(one.name != REFERENCE for one in record.evaluations)
+    judged = [one for one in record.comparisons if one.passed is not None]
     failed = [one for one in judged if not one.passed]
     doubtful: list[tuple[Text, Text]] = [(e.title, doubt) for e in record.evaluations for doubt in doubts(e)]
     stated, contradicted = stated_evidence(record)
     evidence = grouped(((one.evaluation, compared_words(record, one)) for one in failed), everyone)
-    evidence += grouped(doubtful, everyone)
+    evidence += grouped(doubtful, len(record.evaluations), models=True)
     evidence += grouped(((one.artefact, _unscored(one)) for one in broken), everyone)
     evidence += stated if contradicted else []
     evidence += grouped(((one.evaluation, compared_words(record, one)) for one in judged if one.passed), everyone)
     evidence += grouped(((name, _image_by_image(one)) for name, one in paired(record)), everyone)
-    evidence += _not_compared(record)
+    evidence += grouped(_not_compared(record), everyone)
     evidence += _search(record)
     evidence += [] if contradicted else stated
     # A fault of the labels that explains the answers this well leaves no figure to believe.
@@ -113,8 +113,8 @@ TOLD = {
 }
 
 
-def _not_compared(record: RunRecord) -> list[Text]:
-    lines: list[tuple[Text, Text]] = [
+def _not_compared(record: RunRecord) -> list[tuple[Text, Text]]:
+    return [
         (
             one.evaluation,
             Message(
@@ -126,7 +126,6 @@ def _not_compared(record: RunRecord) -> list[Text]:
         for one in record.comparisons
         if one.passed is None
     ]
-    return grouped(lines, len(record.evaluations))
 
 
 def _unscored(one: Unfinished) -> Message:

@@ -10,8 +10,9 @@ FEW = 3
 """Names that a sentence lists; more that are all there are, it counts."""
 
 
-def grouped(lines: Iterable[tuple[Text, Text]], everyone: int) -> list[Text]:
-    """Of (artefact, sentence) each sentence once, in order. `everyone`: how many artefacts there are."""
+def grouped(lines: Iterable[tuple[Text, Text]], everyone: int, *, models: bool = False) -> list[Text]:
+    """Of (artefact, sentence) each sentence once, in order. `everyone`: how many artefacts there are; `models`: the
+    reference is one of them."""
     found: list[tuple[Text, list[Text]]] = []
     for name, text in lines:
         names = next((names for known, names in found if known == text), None)
@@ -19,10 +20,13 @@ def grouped(lines: Iterable[tuple[Text, Text]], everyone: int) -> list[Text]:
             found.append((text, names := []))
         if name not in names:
             names.append(name)
-    return [Message("{artefacts}: {text}", artefacts=_named(names, everyone), text=text) for text, names in found]
+    return [
+        Message("{artefacts}: {text}", artefacts=_named(names, everyone, models), text=text) for text, names in found
+    ]
 
 
-def _named(names: list[Text], everyone: int) -> tuple[Text, ...] | Message:
+def _named(names: list[Text], everyone: int, models: bool) -> tuple[Text, ...] | Message:
     if len(names) > FEW and len(names) == everyone:
-        return Message("all {count} artefacts", count=len(names))
+        count = len(names)
+        return Message("all {count} models", count=count) if models else Message("all {count} artefacts", count=count)
     return tuple(names)

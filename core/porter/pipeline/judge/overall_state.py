@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from porter.documents.drawings.lines import names
-from porter.pipeline.judge.accuracy_verdict import PUBLISHED, REFERENCE, compared_words, hidden_drop, undecided
+from porter.documents.drawings.lines import REFERENCE, names, speeds_of
+from porter.documents.results import PUBLISHED, best_of
+from porter.pipeline.judge.accuracy_verdict import compared_words, hidden_drop, undecided
 from porter.pipeline.judge.causes import command_of, label_cause
 from porter.pipeline.judge.covered import is_wrong
 from porter.pipeline.judge.speed_marks import impossible
 from porter.records.message import Message, Text
 from porter.records.overall import ArtefactState, Overall, Standing
-from porter.records.performance import Performance
 from porter.records.record import RunRecord, State, Verdict
 from porter.records.unfinished import Failing
 
@@ -126,6 +126,12 @@ def _missing(record: RunRecord) -> tuple[tuple[Text, ...], str]:
         )
         for kit in record.kits
     ]
+    lines += [
+        Message("{artefact}: {state}, {reason}", artefact=one.artefact, state=UNDONE[one.stage], reason=one.reason)
+        for one in record.failed_targets()
+    ]
+    unbuilt = () if record.request.is_auto else record.unbuilt
+    lines += [Message("{runtime}: {state}", runtime=name, state=UNDONE[Failing.BUILD]) for name in unbuilt]
     unchecked = tuple(one.title for one in record.verdicts if one.state == State.NOT_RUN)
     lines += [Message("Not checked: {verdicts}", verdicts=unchecked)] if unchecked else []
     lines += [] if record.performance or not record.artefacts else [Message("Speed was not measured")]
@@ -147,14 +153,11 @@ def _accuracy(record: RunRecord) -> tuple[Text, ...]:
 
 
 def _fastest(record: RunRecord) -> tuple[Text, ...]:
-    """The highest throughput of what passes, or of what `auto` chose."""
-    right = {one.name for one in record.states if one.passed is not False} & record.delivered
-    measured = [one for one in record.performance if one.artefact in right] or [
-        one for one in record.performance if record.imported is not None
-    ]
-    if not measured:
+    """The highest throughput of what is delivered and passes; nothing where nothing does."""
+    passing = [one.name for one in record.states if one.passed and one.name in record.delivered]
+    best = best_of(tuple(speed for name in passing for speed in speeds_of(record, name)))
+    if best is None:
         return ()
-    best = max(measured, key=_rate)
     return (
         Message(
             "Fastest that passes: `{artefact}`, {rate:.2f} images/s at batch size {batch}",
@@ -163,7 +166,3 @@ def _fastest(record: RunRecord) -> tuple[Text, ...]:
             batch=best.batch,
         ),
     )
-
-
-def _rate(one: Performance) -> float:
-    return one.images_per_second

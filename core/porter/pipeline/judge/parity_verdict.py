@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from porter.pipeline.judge.covered import coverage, findings_of, is_wrong, said
@@ -13,7 +13,7 @@ from porter.records.record import RunRecord
 from porter.records.unfinished import Failing, Unfinished
 
 
-def parity_evidence(record: RunRecord, broken: list[Unfinished]) -> tuple[list[Text], bool]:
+def parity_evidence(record: RunRecord, broken: Sequence[Unfinished]) -> tuple[list[Text], bool]:
     """What fails first, then what was compared, each sentence once; and whether every artefact passes.
 
     `broken` are targets that could not be built or compared.
@@ -71,9 +71,7 @@ def _compared(found: list[Parity]) -> Iterator[Message]:
             artefacts=tuple(one.candidate for one in members),
             reference=alike.reference,
             batches=", ".join(map(str, alike.batches)),
-            worst=Message("max abs error {error:.3g}", error=max(errors))
-            if errors
-            else Message("no comparable output"),
+            worst=_largest(errors),
             answer=members[0].answer_name,
             flipped=alike.flipped,
             images=alike.images,

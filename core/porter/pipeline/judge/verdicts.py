@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from porter.contracts.task import Task
+from porter.documents.drawings.lines import REFERENCE
+from porter.documents.results import PUBLISHED
 from porter.errors import ExitCode
-from porter.pipeline.judge.accuracy_verdict import PUBLISHED, REFERENCE, accuracy_evidence, hidden_drop, undecided
+from porter.pipeline.judge.accuracy_verdict import accuracy_evidence, hidden_drop, undecided
 from porter.pipeline.judge.causes import (
     accuracy_causes,
     data_advice,
@@ -36,12 +38,12 @@ from porter.records.message import Message, Text
 from porter.records.parity import PreprocessParity
 from porter.records.record import Comparison, RunRecord, State, Verdict
 from porter.records.spec import ModelSpec
-from porter.records.unfinished import Failing, Unfinished
+from porter.records.unfinished import Failing
 
 
 def exit_code(record: RunRecord) -> ExitCode:
     """1 where a verdict fails, else 0."""
-    failed = any(verdict.state is State.FAIL for verdict in record.verdicts) or bool(_unfinished(record))
+    failed = any(verdict.state is State.FAIL for verdict in record.verdicts) or bool(record.failed_targets())
     return ExitCode.VERDICT_FAILED if failed else ExitCode.OK
 
 
@@ -54,15 +56,10 @@ def judge(record: RunRecord) -> RunRecord:
     seen = _of_delivered(record)
     earlier = (_weights(seen), _parity(seen), _preprocessing(seen), _data(seen))
     verdicts = (*earlier, _accuracy(seen, earlier), *_speed(seen))
-    record = replace(record, verdicts=verdicts, states=artefact_states(record))
-    return replace(record, overall=overall(record))
-
-
-def _unfinished(record: RunRecord, *stages: Failing) -> list[Unfinished]:
-    """The targets that failed, in these stages or in any; what `auto` tried in vain is none that was asked for."""
-    if record.request.is_auto:
-        return []
-    return [one for one in record.unfinished if one.stage in (stages or tuple(Failing))]
+    states = artefact_states(record)
+    return replace(
+        record, verdicts=verdicts, states=states, overall=overall(replace(seen, verdicts=verdicts, states=states))
+    )
 
 
 def _of_delivered(record: RunRecord) -> RunRecord:
@@ -157,7 +154,7 @@ def _weights(record: RunRecord) -> Verdict:
 
 
 def _parity(record: RunRecord) -> Verdict:
-    broken = _unfinished(record, Failing.BUILD, Failing.VERIFY)
+    broken = record.failed_targets(Failing.BUILD, Failing.VERIFY)
     if not record.parity and not broken:
         return _verdict("parity", State.NOT_RUN, Message("no artefact was compared with the reference"))
     evidence, passed = parity_evidence(record, broken)
@@ -204,7 +201,7 @@ def _difference(parity: PreprocessParity) -> Message:
 def _accuracy(record: RunRecord, earlier: Sequence[Verdict]) -> Verdict:
     judged = [one for one in record.comparisons if one.passed is not None]
     doubtful = any(any(doubts(one)) for one in record.evaluations)
-    broken = _unfinished(record, Failing.BUILD, Failing.VERIFY, Failing.EVALUATE) if record.evaluations else []
+    broken = record.failed_targets(Failing.BUILD, Failing.VERIFY, Failing.EVALUATE) if record.evaluations else ()
     if not record.evaluations or not (judged or doubtful or broken):
         return _verdict("accuracy", State.NOT_RUN, Message("no artefact was scored"))
     evidence, passed = accuracy_evidence(record, broken)

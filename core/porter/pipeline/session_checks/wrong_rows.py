@@ -37,7 +37,7 @@ def named(wanted: Rows, got: Rows, off: np.ndarray, tolerance: Tolerance, before
     if _not_finite(wanted, got, wrong):
         return finding(NAN_ROWS, detail)
     if rows > 2 and wrong == [rows - 1]:
-        return finding(LAST_ROW, Message("row {row} of {rows}, and no other", row=rows, rows=rows))
+        return finding(LAST_ROW, Message("only sample {row} of {rows}", row=rows, rows=rows))
     if _constant(wanted, got, wrong):
         return finding(SWALLOWED, Message("{wrong} of {rows} samples contain a single value", **figures))
     if before is not None and _all_among(got, before, wrong, tolerance):
