@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,9 @@ from porter.images import opencv, resample
 from porter.machine.host import let_threads_sleep
 
 let_threads_sleep()  # before any test imports PyTorch: as in a run
+
+# A job in the background begins with SIGINT ignored, and so would each process that a test starts and then interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No example fails for the time it takes, and each run has the same ones: `make fuzz` looks for others. Examples may
 # share a fixture of their test, as the folder of `tmp_path`.

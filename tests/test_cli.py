@@ -109,13 +109,7 @@ def test_a_signal_ends_the_command_in_one_line_and_leaves_no_half_file(
 ) -> None:
     pytest.importorskip("porter_hrnet")
     command = [sys.executable, "-m", "porter.cli.main", "run", "hrnet", "--fresh", "--out", str(tmp_path)]
-    # pytest may itself run where SIGINT is ignored, which a child would inherit.
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not list(tmp_path.glob(".predictions.csv.*.part")):
         time.sleep(0.01)
     process.send_signal(number)
