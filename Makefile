@@ -35,7 +35,7 @@ bench: .venv/tested
 lint: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy core/porter $(wildcard plugins/*/src)
+	$(BIN)/mypy bench core/porter $(wildcard plugins/*/src)
 
 docs: .venv/installed
 	$(BIN)/python docs/generate.py

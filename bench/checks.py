@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="one round")
     options = parser.parse_args()
     rounds = 1 if options.quick else ROUNDS
-    missed = costs("the shipped sample, hrnet", ["hrnet"], SAMPLE, rounds)
+    missed: int = costs("the shipped sample, hrnet", ["hrnet"], SAMPLE, rounds)
     if options.photos.is_dir():
         given = ["efficientnet_lite0", "--data", str(options.photos), "--labels", str(options.labels)]
         missed += costs(f"efficientnet_lite0 on {options.photos.name}", given, PHOTOS, rounds)
@@ -55,7 +55,7 @@ def costs(what: str, run: list[str], limit: float, rounds: int) -> bool:
     """Print what the checks of one run cost; whether that is more than `limit` times the run without them."""
     ways: dict[bool, list[float]] = {True: [], False: []}
     for number in range(rounds):
-        for checked in (True, False) if number % 2 else (False, True):
+        for checked in (bool(number % 2), not number % 2):
             ways[checked].append(processor_seconds(run, checked=checked))
     ratio = statistics.median(ways[True]) / statistics.median(ways[False])
     seconds = f"{statistics.median(ways[True]):.1f} s of a processor, {statistics.median(ways[False]):.1f} s without"

@@ -27,8 +27,8 @@ def plain_preprocess(data: bytes, spec: PreprocessSpec) -> np.ndarray:
     left, top = round((image.width - spec.crop[1]) / 2), round((image.height - spec.crop[0]) / 2)
     image = image.crop((left, top, left + spec.crop[1], top + spec.crop[0]))
     array = np.asarray(image, np.float32) / np.float32(spec.divisor)
-    array = (array - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
-    return np.ascontiguousarray(array.transpose(2, 0, 1))
+    normalized = (array - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
+    return np.ascontiguousarray(normalized.transpose(2, 0, 1))
 
 
 def bare_session(path: Path, threads: int) -> Callable[[np.ndarray], np.ndarray]:

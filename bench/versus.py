@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from page import Row, write_page
@@ -38,7 +38,8 @@ from porter.pipeline.evaluation.sources import Sources
 from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.opening import open_artefact
 from porter.pipeline.run import Run
-from porter.pipeline.speed.bench import open_for, stack
+from porter.pipeline.speed.bench import open_for
+from porter.pipeline.speed.cycle import batches_of
 from porter.pipeline.speed.timing import in_turns as alternating
 from porter.pipeline.speed.timing import timed, warm_up
 from porter.pipeline.speed.tune import tune
@@ -143,7 +144,7 @@ def prepared_run(
         shutil.copyfile(photo, data / f"{number:05}{photo.suffix}")
     labels = folder / "labels.txt"
     labels.write_text("".join(f"{file.name} {n % 1000}\n" for n, file in enumerate(sorted(data.iterdir()))))
-    files = {"config": None, "checkpoint": None}
+    files: dict[str, Any] = {}
     if model == "hrnet":
         files = {"config": str(HERE / "hrnet_w18.yaml"), "checkpoint": str(seeded_weights(folder / "weights.pth"))}
     request = RunRequest(
@@ -181,8 +182,7 @@ def preprocessing(run: Run, model: str, photos: list[Path], effort: Effort) -> l
     contents = [photo.read_bytes() for photo in photos]
     out = np.empty((3, *spec.crop), np.float32)
     for data in contents:
-        ours = porters_preprocess(run, data, spec, out)
-        if ours.tobytes() != plain_preprocess(data, spec).tobytes():
+        if porters_preprocess(run, data, spec, out).tobytes() != plain_preprocess(data, spec).tobytes():
             raise SystemExit("porter's tensor is not the plain loop's: the comparison would be of two different things")
 
     def porter() -> float:
@@ -225,7 +225,7 @@ def against_bare_loop(run: Run, model: str, artefact: Artefact, effort: Effort) 
     """Pure inference through porter's hooks and session, and on a session without porter."""
     bare = bare_session(run.job.folder / artefact.path, run.job.threads)
     images = [one.array for one in readable(run.job.data, BATCH) if one.array is not None]
-    return [_against_bare_loop(run, model, artefact, effort, bare, stack(images, size)) for size in (1, BATCH)]
+    return [_against_bare_loop(run, model, artefact, effort, bare, batches_of(images, size)[0]) for size in (1, BATCH)]
 
 
 def _against_bare_loop(
@@ -278,13 +278,13 @@ def against_benchmark_app(run: Run, model: str, artefact: Artefact, effort: Effo
     seconds = max(2.0, 2 * effort.seconds)
     shape = (1, 3, *run.job.spec.preprocess.crop)
     with closing(open_for(run.job, artefact, setting)) as session:
-        batch = stack(images, setting.batch)
+        batch = batches_of(images, setting.batch)[0]
 
         def porters() -> object:
             return run.job.hooks.infer(session, batch, run.job.spec)
 
         warm_up(porters, 2.0, callers=setting.callers)
-        found = in_turns(
+        ours, theirs = in_turns(
             3 * effort.rounds,
             lambda: rate(porters, setting.batch, seconds, setting.callers),
             lambda: benchmark_app(run.job.folder / artefact.path, shape, "f32", seconds),
@@ -296,7 +296,8 @@ def against_benchmark_app(run: Run, model: str, artefact: Artefact, effort: Effo
             f"{model} float32, OpenVINO, throughput ({how})",
             "images/s",
             "benchmark_app -hint throughput",
-            *found,
+            ours,
+            theirs,
             BENCHMARK_APP,
         )
     ]
@@ -310,7 +311,7 @@ def end_to_end(run: Run, model: str, artefact: Artefact, effort: Effort) -> list
     files = [Path(job.data.manifest.root) / item.id for item in items]
     labels = [int(str(item.label)) for item in items]
     bare = bare_session(job.folder / artefact.path, job.threads)
-    batch = stack([one.array for one in readable(job.data, BATCH) if one.array is not None], BATCH)
+    batch = batches_of([one.array for one in readable(job.data, BATCH) if one.array is not None], BATCH)[0]
     out = np.empty((3, *spec.crop), np.float32)
 
     alone = bare_session(job.folder / artefact.path, 1)
