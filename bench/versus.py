@@ -26,6 +26,7 @@ from rivals import bare_session, benchmark_app, guides_way, plain_preprocess
 
 from porter.contracts.progress import Progress
 from porter.contracts.requests import Image
+from porter.contracts.rows import Rows
 from porter.hosting.manager import create_registry
 from porter.images.decode import decode
 from porter.machine import host as machine
@@ -45,7 +46,6 @@ from porter.pipeline.speed.timing import timed, warm_up
 from porter.pipeline.speed.tune import tune
 from porter.records.artefact import Artefact
 from porter.records.request import BEST_IN_BATCH, RunRequest
-from porter.records.spec import PreprocessSpec
 
 T = TypeVar("T")
 HERE = Path(__file__).resolve().parent
@@ -178,15 +178,15 @@ def seeded_weights(path: Path) -> Path:
 def preprocessing(run: Run, model: str, photos: list[Path], effort: Effort) -> list[Row]:
     """Processor time of one image on one thread, porter's way and the plain one, on the same bytes in memory."""
     say(f"{model}: preprocessing")
-    spec = run.job.spec.preprocess
+    spec = run.job.spec.image
     contents = [photo.read_bytes() for photo in photos]
     out = np.empty((3, *spec.crop), np.float32)
     for data in contents:
-        if porters_preprocess(run, data, spec, out).tobytes() != plain_preprocess(data, spec).tobytes():
+        if porters_preprocess(run, data, out).tobytes() != plain_preprocess(data, spec).tobytes():
             raise SystemExit("porter's tensor is not the plain loop's: the comparison would be of two different things")
 
     def porter() -> float:
-        return cpu_seconds(lambda data: porters_preprocess(run, data, spec, out), contents)
+        return cpu_seconds(lambda data: porters_preprocess(run, data, out), contents)
 
     def plain() -> float:
         def into_row(data: bytes) -> None:
@@ -207,10 +207,11 @@ def preprocessing(run: Run, model: str, photos: list[Path], effort: Effort) -> l
     ]
 
 
-def porters_preprocess(run: Run, data: bytes, spec: PreprocessSpec, out: np.ndarray) -> np.ndarray:
+def porters_preprocess(run: Run, data: bytes, out: np.ndarray) -> np.ndarray:
     """As porter's workers do it, the hook included."""
     image = Image(id="photo", pixels=decode(data, "photo").pixels)
-    return run.job.hooks.preprocess(image, spec, out)
+    [name] = (tensor.name for tensor in run.job.spec.inputs)
+    return run.job.hooks.preprocess(image, run.job.spec, {name: out})[name]
 
 
 def cpu_seconds(work: Callable[[T], object], contents: Sequence[T]) -> float:
@@ -224,7 +225,7 @@ def cpu_seconds(work: Callable[[T], object], contents: Sequence[T]) -> float:
 def against_bare_loop(run: Run, model: str, artefact: Artefact, effort: Effort) -> list[Row]:
     """Pure inference through porter's hooks and session, and on a session without porter."""
     bare = bare_session(run.job.folder / artefact.path, run.job.threads)
-    images = [one.array for one in readable(run.job.data, BATCH) if one.array is not None]
+    images = [one.arrays for one in readable(run.job.data, BATCH)]
     return [_against_bare_loop(run, model, artefact, effort, bare, batches_of(images, size)[0]) for size in (1, BATCH)]
 
 
@@ -234,14 +235,15 @@ def _against_bare_loop(
     artefact: Artefact,
     effort: Effort,
     bare: Callable[[np.ndarray], np.ndarray],
-    batch: np.ndarray,
+    feeds: Rows,
 ) -> Row:
+    [batch] = feeds.values()
     size = len(batch)
     say(f"{model}: pure inference, batch {size}")
     with closing(open_artefact(run.job, artefact, batch=size)) as session:
 
         def porters() -> object:
-            return run.job.hooks.infer(session, batch, run.job.spec)
+            return run.job.hooks.infer(session, feeds, run.job.spec)
 
         def theirs() -> object:
             return bare(batch)
@@ -273,15 +275,15 @@ def rate(call: Callable[[], object], size: int, seconds: float, callers: int = 1
 def against_benchmark_app(run: Run, model: str, artefact: Artefact, effort: Effort) -> list[Row]:
     """The setting that porter's search finds, and benchmark_app's throughput mode, at batch 1 as that has it."""
     say(f"{model}: against benchmark_app")
-    images = [one.array for one in readable(run.job.data, BATCH) if one.array is not None]
+    images = [one.arrays for one in readable(run.job.data, BATCH)]
     setting = tune(run.job, artefact, images, seconds=effort.seconds).throughput.best
     seconds = max(2.0, 2 * effort.seconds)
-    shape = (1, 3, *run.job.spec.preprocess.crop)
+    shape = (1, 3, *run.job.spec.image.crop)
     with closing(open_for(run.job, artefact, setting)) as session:
-        batch = batches_of(images, setting.batch)[0]
+        feeds = batches_of(images, setting.batch)[0]
 
         def porters() -> object:
-            return run.job.hooks.infer(session, batch, run.job.spec)
+            return run.job.hooks.infer(session, feeds, run.job.spec)
 
         warm_up(porters, 2.0, callers=setting.callers)
         ours, theirs = in_turns(
@@ -307,11 +309,11 @@ def end_to_end(run: Run, model: str, artefact: Artefact, effort: Effort) -> list
     """Photos to accuracy: porter, the guides' three programs, and what the cores could do if they never waited."""
     say(f"{model}: end to end, {len(run.job.data.items)} photos")
     job = run.job
-    items, spec = job.data.items, job.spec.preprocess
+    items, spec = job.data.items, job.spec.image
     files = [Path(job.data.manifest.root) / item.id for item in items]
     labels = [int(str(item.label)) for item in items]
     bare = bare_session(job.folder / artefact.path, job.threads)
-    batch = batches_of([one.array for one in readable(job.data, BATCH) if one.array is not None], BATCH)[0]
+    [batch] = batches_of([one.arrays for one in readable(job.data, BATCH)], BATCH)[0].values()
     out = np.empty((3, *spec.crop), np.float32)
 
     alone = bare_session(job.folder / artefact.path, 1)
@@ -322,7 +324,7 @@ def end_to_end(run: Run, model: str, artefact: Artefact, effort: Effort) -> list
             processor_seconds(lambda: alone(batch[:BEST_IN_BATCH]), BEST_IN_BATCH, effort.seconds),
         )
         prepare = 1 / cpu_seconds(
-            lambda file: porters_preprocess(run, file.read_bytes(), spec, out), files[: effort.preprocessed]
+            lambda file: porters_preprocess(run, file.read_bytes(), out), files[: effort.preprocessed]
         )
         return job.threads / (infer + prepare)
 

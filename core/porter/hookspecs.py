@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from porter.contracts.form import Form
-from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelOffer, ModelRequest
+from porter.contracts.requests import Exported, ExportRequest, Loaded, LoadRequest, ModelOffer, ModelRequest, Source
 from porter.contracts.runtime import Runtime, Session
 from porter.contracts.task import Task
-from porter.records.spec import ModelSpec, PreprocessSpec
+from porter.records.manifest import Item
+from porter.records.spec import ModelSpec
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from porter.data.store import ImageStore
 
 hookspec = pluggy.HookspecMarker("porter")
 hookimpl = pluggy.HookimplMarker("porter")
@@ -105,22 +108,49 @@ def porter_export(loaded: Loaded, request: ExportRequest) -> Exported | None:
 
 
 @hookspec(firstresult=True)
-def porter_preprocess(image: Image, spec: PreprocessSpec, out: np.ndarray | None) -> np.ndarray | None:
-    """One decoded image (uint8 H×W×3 RGB) to one float32 C×H×W array, of the same shape for every image.
+def porter_read(item: Item, store: ImageStore, spec: ModelSpec) -> Any:
+    """Read one sample of the manifest. Called from several threads at once.
 
-    Core's default is the reference pipeline that `spec` declares, bit for bit. A plugin's own must agree with
-    it, or the verdict "preprocessing" fails. Called from several threads at once.
+    Core's default decodes the image file `item.file` to an `Image` (uint8 H×W×3 RGB), with the item's box. What another
+    kind of sample is read to is between this hook and `porter_preprocess`. `store.read` gives the bytes of a file below
+    the data folder; core notes what was read, so that results hold only as long as the files do. Raises `ImageError`
+    where the sample is damaged: it then counts as wrong.
 
-    `out` is the image's row of a batch, float32 C×H×W of `spec.crop`, or None. Who fills it and returns it
-    saves a copy; any other array is copied.
+    Example:
+        >>> from porter import ImageError, hookimpl
+        >>> @hookimpl
+        ... def porter_read(item, store):
+        ...     import numpy as np
+        ...     sound = store.read(item.file)[44:]  # a wave file of 16 bits, behind its head
+        ...     if not sound:
+        ...         raise ImageError("no sound behind the head of the file")
+        ...     return np.frombuffer(sound, "<i2")
+
+    Since: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def porter_preprocess(
+    sample: Any, spec: ModelSpec, out: Mapping[str, np.ndarray] | None
+) -> np.ndarray | Mapping[str, np.ndarray] | None:
+    """One sample, as `porter_read` gave it, to the model's inputs by name, without the batch; of a model with one
+    input that array alone will do. Called from several threads at once.
+
+    Core's default is the reference pipeline that `spec.preprocess` declares, bit for bit: float32 C×H×W, or the same in
+    the input's own type. A plugin's own must agree with it, or with `porter_reference`, or the verdict "preprocessing"
+    fails. Samples may give arrays of different shapes where the model's inputs have free sizes.
+
+    `out` is the sample's row of a batch, an array for each input of a fixed size, or None. Who fills these and returns
+    them saves a copy; any other array is copied.
 
     Example:
         >>> import numpy as np
         >>> from porter import hookimpl
         >>> @hookimpl
-        ... def porter_preprocess(image, spec):
-        ...     height, width = spec.crop
-        ...     corner = image.pixels[:height, :width].astype(np.float32) / 255
+        ... def porter_preprocess(sample, spec):
+        ...     height, width = spec.preprocess.crop
+        ...     corner = sample.pixels[:height, :width].astype(np.float32) / 255
         ...     return corner.transpose(2, 0, 1)
 
     Since: 0.1
@@ -128,27 +158,50 @@ def porter_preprocess(image: Image, spec: PreprocessSpec, out: np.ndarray | None
 
 
 @hookspec(firstresult=True)
-def porter_infer(session: Session, batch: np.ndarray, spec: ModelSpec) -> Mapping[str, np.ndarray] | None:
-    """Run one batch (float32 N×C×H×W) and return every output by name, N rows each.
+def porter_reference(sample: Any, spec: ModelSpec) -> np.ndarray | Mapping[str, np.ndarray] | None:
+    """What `porter_preprocess` should give for a sample: the pipeline of the model's authors, as slow as it may be.
 
-    Core's default is `session.run(batch)`. `spec` says what the model takes. Called from several threads at once.
+    Core's default is the pipeline that `spec.preprocess` declares. A model whose pipeline cannot be declared answers
+    here with its authors' own code, and the verdict "preprocessing" compares with that.
 
     Example:
+        >>> import numpy as np
         >>> from porter import hookimpl
         >>> @hookimpl
-        ... def porter_infer(session, batch):
-        ...     return session.run(batch.transpose(0, 2, 3, 1))  # this model takes N×H×W×C
+        ... def porter_reference(sample, spec):
+        ...     return np.log1p(np.abs(np.fft.rfft(sample / 32768))).astype(np.float32)
 
     Since: 0.1
     """
 
 
 @hookspec(firstresult=True)
-def porter_postprocess(outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Sequence[Any] | None:
+def porter_infer(session: Session, feeds: Mapping[str, np.ndarray], spec: ModelSpec) -> Mapping[str, np.ndarray] | None:
+    """Run one batch (by input name, N rows each) and return every output by name, N rows each.
+
+    Core's default is `session.run(feeds)`. `spec` says what the model takes. Called from several threads at once.
+    Outputs that have rows of their own number for each sample come as the graph gives them: core divides them by
+    `TensorSpec.index_column` and `TensorSpec.counts`.
+
+    Example:
+        >>> from porter import hookimpl
+        >>> @hookimpl
+        ... def porter_infer(session, feeds):
+        ...     return session.run({"image": feeds["image"].transpose(0, 2, 3, 1)})  # this model takes N×H×W×C
+
+    Since: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def porter_postprocess(
+    outputs: Mapping[str, np.ndarray], spec: ModelSpec, sources: Sequence[Source]
+) -> Sequence[Any] | None:
     """Turn outputs (N rows each) into N predictions of the kind that the model's task scores.
 
     That kind is the task's `prediction_type`: `Classified` for `classification`, whose default takes the first output
-    as N×C scores.
+    as N×C scores. Of an output with rows of its own number for each sample, `outputs[name][i]` is K×… of sample i.
+    `sources[i]` has its item and the size of its image; `porter.to_image` gives the transform from the input to it.
 
     Example:
         >>> from porter import classify, hookimpl
@@ -179,8 +232,8 @@ def porter_runtimes() -> Sequence[Runtime]:  # type: ignore[empty-body]
         ...             threads=1,
         ...             announced={"threads": "it evaluates one operator after the other"},
         ...         )
-        ...     def run(self, batch):
-        ...         outputs = self.model.run(None, {self.model.input_names[0]: batch})
+        ...     def run(self, feeds):
+        ...         outputs = self.model.run(None, dict(feeds))
         ...         return dict(zip(self.model.output_names, outputs))
         >>> class NumpyRuntime(Runtime):
         ...     name = "numpy"

@@ -87,6 +87,7 @@ class Classification(Task):
     gate = "top1"
     answer_name = Message("top-1 class")
     prediction_type = Classified
+    needs_sizes = False
     columns = (*(f"class{k}" for k in range(1, DEPTH + 1)), *(f"score{k}" for k in range(1, DEPTH + 1)))
 
     def manifest(self, request: DataRequest) -> Manifest:

@@ -86,7 +86,10 @@ def _usable(record: RunRecord) -> str:
     """Name of the ONNX file, if a few lines of Python can feed it; else empty."""
     if record.export is None or record.model is None or len(record.model.inputs) != 1:
         return ""
-    tensor, crop = record.model.inputs[0], record.model.preprocess.crop
+    tensor, pipeline = record.model.inputs[0], record.model.preprocess
+    if pipeline is None or not pipeline.is_photo:
+        return ""
+    crop = pipeline.crop
     plain = tensor.dtype == "float32" and tuple(tensor.shape[1:]) == (3, *crop) and tensor.name.isidentifier()
     name = PurePath(record.export.path).name
     return name if plain and re.fullmatch(r"[\w.-]+", name, re.ASCII) else ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from porter.builtin.ort_layers import layers_of, placement_of, record_placement
 from porter.contracts.probe import Probe
+from porter.contracts.rows import count_of
 from porter.contracts.runtime import BuildRequest, OpenRequest, ProbeRequest, Runtime, RuntimeStatus, Session
 from porter.errors import BadInput, Missing, did_you_mean, one_line
 from porter.files.hashes import file_digest
@@ -91,7 +92,7 @@ class OnnxRuntimeSession(Session):
         for n in range(request.streams):
             self._free.put(others[n - 1] if others and n else self._session)
         self._opened = opened
-        self._input = self._session.get_inputs()[0]
+        self._batch = batch_of(self._session.get_inputs())
         self._outputs = [one.name for one in self._session.get_outputs() if one.type.startswith("tensor")]
 
     @functools.cached_property
@@ -100,7 +101,6 @@ class OnnxRuntimeSession(Session):
         ort = _onnxruntime()
         settings = self._session.get_session_options()
         plain = settings.graph_optimization_level == ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        batch = self._input.shape[0] if self._input.shape else None
         provider = self._session.get_providers()[0]
         on_cpu = provider == DEFAULT_PROVIDER
         layers = self._layers() if self._precision == INT8 and on_cpu and self._optimise else {}
@@ -117,7 +117,7 @@ class OnnxRuntimeSession(Session):
             provider=provider,
             threads=threads,
             streams=self._streams,
-            batch=batch if isinstance(batch, int) else None,
+            batch=self._batch,
             layers=layers,
             placement=self._placement,
             announced={} if threads in (None, self._threads) else {"threads": _evenly(self._streams)},
@@ -130,15 +130,15 @@ class OnnxRuntimeSession(Session):
             _layers[content] = layers_of(self._opened)
         return _layers[content]
 
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         session = self._free.get()
         try:
-            values = session.run(self._outputs, {self._input.name: batch})
+            values = session.run(self._outputs, dict(feeds))
         except Exception as error:  # as above
             if re.search(r"allocat|bad_alloc", str(error)):
                 raise BadInput(
-                    f"ONNX Runtime: not enough memory for a batch of {len(batch)}. Use a smaller one in --batch-sizes "
-                    f"or --batch ({one_line(error)[:200]})"
+                    f"ONNX Runtime: not enough memory for a batch of {count_of(feeds)}. Use a smaller one in "
+                    f"--batch-sizes or --batch ({one_line(error)[:200]})"
                 ) from None
             raise BadInput(f"ONNX Runtime: {one_line(error)}") from None
         finally:
@@ -201,6 +201,12 @@ class OnnxRuntime(Runtime):
 @hookimpl
 def porter_runtimes() -> Sequence[Runtime]:
     return (OnnxRuntime(),)
+
+
+def batch_of(inputs: Sequence[Any]) -> int | None:
+    """The only batch size that a graph takes, as ONNX Runtime describes its inputs; None: any."""
+    sizes = [one.shape[0] for one in inputs if one.shape]
+    return next((size for size in sizes if isinstance(size, int)), None)
 
 
 def _evenly(streams: int) -> Message:

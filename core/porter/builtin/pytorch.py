@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from porter.contracts.runtime import Session
@@ -14,15 +15,16 @@ if TYPE_CHECKING:
 
 
 class TorchSession(Session):
-    """Runs a `torch.nn.Module` that takes one tensor and returns one tensor, several, or a mapping of them."""
+    """Runs a `torch.nn.Module` that takes a tensor for each input of the spec, in that order, and returns one tensor,
+    several, or a mapping of them."""
 
-    def __init__(self, module: Any, outputs: tuple[str, ...], threads: int) -> None:
+    def __init__(self, module: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], threads: int) -> None:
         import torch
 
         torch.set_num_threads(threads)
         self._torch = torch
         self._module = module
-        self._outputs = outputs
+        self._inputs, self._outputs = inputs, outputs
         self.info = SessionInfo(
             runtime="pytorch",
             version=str(torch.__version__),
@@ -31,17 +33,19 @@ class TorchSession(Session):
             threads=torch.get_num_threads(),
         )
 
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         try:
             with self._torch.inference_mode():
-                result = self._module(self._torch.from_numpy(batch))
+                result = self._module(*(self._torch.from_numpy(feeds[name]) for name in self._inputs))
         except Exception as error:
             if passes(error) or isinstance(error, ModuleNotFoundError):
                 raise
-            raise GivenFault(
-                "porter_load", f" gave a module that raised {described(error)} for {batch.dtype} {by(batch.shape)}"
-            ) from error
-        return {name: value.float().numpy() for name, value in self._named(result).items()}
+            given = ", ".join(f"{values.dtype} {by(values.shape)}" for values in feeds.values())
+            raise GivenFault("porter_load", f" gave a module that raised {described(error)} for {given}") from error
+        return {
+            name: (value.float() if value.is_floating_point() else value).numpy()
+            for name, value in self._named(result).items()
+        }
 
     def _named(self, result: Any) -> dict[str, Any]:
         """The outputs of the spec by name. Raises `GivenFault` where the module gave others."""

@@ -76,6 +76,11 @@ def check_tensors(asked: TensorOptions) -> int:
     store = open_store(subject.data)
     hooks = registry.model(subject.model)[1]
     spec = hooks.describe(ModelRequest(model=subject.model, config=subject.config)).preprocess
+    if spec is None or not spec.is_photo:
+        raise BadInput(
+            f"porter diagnose tensors: the preprocessing of {one_line(subject.model)} is no resize and centre crop "
+            "that usual faults are known of. Use porter verify, which compares it with its reference"
+        )
     every = store.list()
     ids = with_tensors(asked.tensors, every)
     chosen = [ids[index] for index in evenly_spaced(len(ids), min(len(ids), asked.limit or IMAGES))]

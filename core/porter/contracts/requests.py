@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from porter.contracts.form import StandAlone
 from porter.records.loaded import LoadReport
+from porter.records.manifest import Item
 from porter.records.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -131,3 +132,15 @@ class Image:
     """Its path relative to the data folder."""
     pixels: Any
     """numpy uint8 H×W×3, RGB."""
+    box: tuple[float, float, float, float] | None = None
+    """The item's part of the image: left, top, width, height in pixels; None: the whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What one row of outputs was made from."""
+
+    item: Item
+    """The item of the manifest."""
+    size: tuple[int, int] | None = None
+    """Height and width of the image in pixels, as it was decoded; None: it is no image."""

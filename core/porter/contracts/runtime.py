@@ -85,7 +85,7 @@ class BuildRequest:
     """The chip to build for: what `Runtime.target` answered; None: the runtime needs to know none."""
     options: Options = field(default_factory=dict)
     """The runtime's own options."""
-    calibration: Callable[[], Iterable[np.ndarray]] | None = None
+    calibration: Callable[[], Iterable[Mapping[str, np.ndarray]]] | None = None
     """Calibration images as the model takes them, one float32 1×… at a time, in an order that never changes; given for
     a precision that `Runtime.calibrates` names. Can be called more than once."""
     module: Any = None
@@ -199,11 +199,12 @@ class Session(abc.ABC):
     evaluation gathers as many."""
 
     @abc.abstractmethod
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one batch.
 
-        `batch` is N×… in the dtype and layout of the model's input. Returns every output by name, N rows each. Called
-        from `OpenRequest.streams` threads at once, or from more where `Runtime.queues` is true.
+        `feeds` has every input by name, N×… in its dtype and layout. Returns every output by name, N rows each, or as
+        many as the graph gives where it declares so (`TensorSpec.index_column`). Called from `OpenRequest.streams`
+        threads at once, or from more where `Runtime.queues` is true.
         """
 
     def measure(self, batch: int) -> Measured | None:

@@ -6,7 +6,7 @@ import abc
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from porter.errors import BadInput, one_line
 from porter.files.urls import is_url
@@ -15,6 +15,9 @@ from porter.records.manifest import Item, Manifest
 from porter.records.message import Text
 from porter.records.spec import ModelSpec
 from porter.records.suspects import LabelFinding
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,12 @@ class Scorer(abc.ABC):
     def metrics(self) -> tuple[Metric, ...]:
         """The metrics over everything added so far."""
 
+    def resampled(self, weights: np.ndarray) -> float | None:
+        """The gate's metric, in its unit, were each item there as often as `weights` (int N, in the order of `add`)
+        says; None: only proportions have an interval, by `Metric.hits`. Of two evaluations with the same weights the
+        difference tells how sure a drop is (bootstrap over items)."""
+        return None
+
     def tables(self) -> tuple[Table, ...]:
         """Further tables for the documents, e.g. a figure for each class."""
         return ()
@@ -82,6 +91,8 @@ class Task(abc.ABC):
     """Folder of templates that go before core's, with catalogues in `languages/` beside them; None: core's alone."""
     columns: tuple[str, ...]
     """Columns of predictions.csv that `row` fills."""
+    needs_sizes: bool = True
+    """Whether `porter_postprocess` of its models asks for the size of the images."""
     prediction_type: type[Any] | None = None
     """The type of a prediction, where msgspec can write it as JSON and read it again unchanged: dataclasses, numbers,
     text, tuples, lists. An evaluation is then journalled and goes on where it was interrupted; None: it starts over."""
@@ -101,6 +112,11 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def answer(self, prediction: Any) -> Hashable:
         """The part of a prediction that a user sees; two artefacts agree on an image when it is equal. Small."""
+
+    def is_same(self, one: Hashable, other: Hashable) -> bool:
+        """Whether two answers, None where there is none, are the same to a user: a box or a joint that moved by less
+        than a tolerance has not changed."""
+        return one == other
 
     def ranking(self, prediction: Any) -> Hashable:
         """What a user sees of a prediction below its answer, e.g. the order of the top 5; by default the answer."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from porter.data.noting import digest_of_sample
 from porter.data.store import ImageStore, open_store
 from porter.errors import BadInput, one_line
 from porter.files.outward import cell, visible
@@ -24,10 +25,12 @@ def content_sha256(manifest: Manifest) -> str:
 
 
 def manifest_sha256(manifest: Manifest) -> str:
-    """Hash of the manifest: its `id TAB label` lines, in order, as predictions.csv spells them."""
+    """Hash of the manifest: its `id TAB label` lines, in order, as predictions.csv spells them; of a sample that is not
+    simply the file `id`, with what it is behind."""
     digest = hashlib.sha256()
     for item in manifest.items:
-        digest.update(f"{visible(item.id)}\t{cell(str(item.label))}\n".encode())
+        rest = "" if (item.path, item.others, item.box, item.text) == ("", (), None, "") else f"\t{item}"
+        digest.update(f"{visible(item.id)}\t{cell(str(item.label))}{rest}\n".encode())
     return digest.hexdigest()
 
 
@@ -38,6 +41,6 @@ def _pieces(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
 
 def _digest(store: ImageStore, item: Item) -> str:
     try:
-        return store.digest(item.id)
+        return digest_of_sample(store, item)
     except OSError as error:
-        raise BadInput(f"{one_line(store.name(item.id))}: cannot be read: {error.strerror or error}") from None
+        raise BadInput(f"{one_line(store.name(item.file))}: cannot be read: {error.strerror or error}") from None

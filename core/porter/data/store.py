@@ -65,13 +65,6 @@ class ImageStore(abc.ABC):
         """SHA-256 of one image in hexadecimal digits. Raises what `read` does."""
         return hashlib.sha256(self.read(image_id)).hexdigest()
 
-    def digest_or_empty(self, image_id: str) -> str:
-        """The same; empty where the image cannot be read."""
-        try:
-            return self.digest(image_id)
-        except OSError:
-            return ""
-
 
 def open_store(root: str | Path) -> ImageStore:
     """The images below a folder or URL.

@@ -96,8 +96,10 @@ def of_record(record: RunRecord) -> Found:
     return together(parts)
 
 
-def of_preprocessing(record: RunRecord, found: PreprocessFinding) -> Found:
-    """The model's own preprocessing against its spec."""
+def of_preprocessing(record: RunRecord, found: PreprocessFinding | None) -> Found:
+    """The model's own preprocessing against its spec; as verify found it where no usual faults are known of it."""
+    if found is None:
+        return _as_verified(record)
     if found.identical:
         return ruled_out(
             Message("preprocessing"),
@@ -115,6 +117,21 @@ def of_preprocessing(record: RunRecord, found: PreprocessFinding) -> Found:
         text = Message("{text}; {only}", text=text, only=found.only)
     surety = Surety.LOCATED if found.explanations or found.only else Surety.MEASURED
     return finding("preprocessing", text, record.commands.get("verify", "porter verify"), surety)
+
+
+def _as_verified(record: RunRecord) -> Found:
+    parity = record.preprocessing
+    if parity is None or not parity.images:
+        return Found()
+    if parity.passed:
+        what = Message("{images} samples match the reference preprocessing", images=parity.images)
+        return ruled_out(Message("preprocessing"), what)
+    text = Message(
+        "preprocessing: it differs from its reference by up to {error:.3g} (limit {allowed:.3g})",
+        error=parity.max_abs_error,
+        allowed=parity.allowed,
+    )
+    return finding("preprocessing", text, record.commands.get("verify", "porter verify"), Surety.MEASURED)
 
 
 def of_graph(record: RunRecord, graph: GraphDiagnosis, *, exact: bool) -> Found:

@@ -9,23 +9,28 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
-from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelRequest
+from porter.contracts.requests import Exported, ExportRequest, Loaded, LoadRequest, ModelRequest, Source
 from porter.contracts.runtime import Session
 from porter.errors import PluginError, one_line
 from porter.hosting.offers import Offers
 from porter.hosting.plugin_faults import GivenFault, passes, raise_as_plugin_error
 from porter.hosting.specs import SpecFault, by, checked_spec, fits
-from porter.records.spec import ModelSpec, PreprocessSpec
+from porter.records.manifest import Item
+from porter.records.spec import ModelSpec
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from porter.data.store import ImageStore
 
 T = TypeVar("T")
 HOOKS = (
     "porter_describe",
     "porter_load",
     "porter_export",
+    "porter_read",
     "porter_preprocess",
+    "porter_reference",
     "porter_infer",
     "porter_postprocess",
 )
@@ -97,18 +102,29 @@ class ModelHooks:
         """Write the ONNX file."""
         return self._typed("porter_export", Exported, loaded=loaded, request=request)
 
-    def preprocess(self, image: Image, spec: PreprocessSpec, out: np.ndarray | None = None) -> np.ndarray:
-        """One image as the model takes it, C×H×W."""
-        import numpy as np
+    def read(self, item: Item, store: ImageStore, spec: ModelSpec) -> Any:
+        """One sample, as the model's preprocessing takes it."""
+        return self._call("porter_read", item=item, store=store, spec=spec)
 
-        return self._typed("porter_preprocess", np.ndarray, image=image, spec=spec, out=out)
+    def preprocess(
+        self, sample: Any, spec: ModelSpec, out: Mapping[str, np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
+        """One sample as the model takes it: by input name, without the batch."""
+        return self._inputs(
+            "porter_preprocess", spec, self._call("porter_preprocess", sample=sample, spec=spec, out=out)
+        )
 
-    def infer(self, session: Session, batch: np.ndarray, spec: ModelSpec) -> Mapping[str, np.ndarray]:
+    def reference(self, sample: Any, spec: ModelSpec) -> dict[str, np.ndarray] | None:
+        """What preprocessing should give; None: nobody says."""
+        found = self._callers["porter_reference"](sample=sample, spec=spec)
+        return None if found is None else self._inputs("porter_reference", spec, found)
+
+    def infer(self, session: Session, feeds: Mapping[str, np.ndarray], spec: ModelSpec) -> Mapping[str, np.ndarray]:
         """The outputs of a batch by name."""
         import numpy as np
 
         outputs: Mapping[str, np.ndarray]
-        outputs = self._typed("porter_infer", Mapping, session=session, batch=batch, spec=spec)  # type: ignore[type-abstract]
+        outputs = self._typed("porter_infer", Mapping, session=session, feeds=feeds, spec=spec)  # type: ignore[type-abstract]
         for name, values in outputs.items():
             if not isinstance(values, np.ndarray):
                 raise self._wrong("porter_infer", f"a mapping with {type(values).__name__} under {name!r}", "arrays")
@@ -116,10 +132,12 @@ class ModelHooks:
                 raise self._wrong("porter_infer", f"an array of {values.dtype} under {name!r}", "numbers")
         return outputs
 
-    def postprocess(self, outputs: Mapping[str, np.ndarray], spec: ModelSpec) -> Sequence[Any]:
+    def postprocess(
+        self, outputs: Mapping[str, np.ndarray], spec: ModelSpec, sources: Sequence[Source]
+    ) -> Sequence[Any]:
         """One prediction a row, of the kind that the model's task scores."""
         rows = next((len(values) for values in outputs.values()), 0)
-        predictions = self._call("porter_postprocess", outputs=outputs, spec=spec)
+        predictions = self._call("porter_postprocess", outputs=outputs, spec=spec, sources=sources)
         wanted = f"a list of {rows} predictions, one a row"
         if not isinstance(predictions, Sequence) or isinstance(predictions, str | bytes):
             raise self._wrong("porter_postprocess", type(predictions).__name__, wanted)
@@ -135,6 +153,19 @@ class ModelHooks:
                 wanted = f"{kind.__name__}, which task {spec.task!r} scores"
                 raise self._wrong("porter_postprocess", f"a list with {type(other).__name__} in it", wanted)
         return predictions
+
+    def _inputs(self, hook: str, spec: ModelSpec, found: Any) -> dict[str, np.ndarray]:
+        """The arrays of a sample by name; a lone one is that of the first input."""
+        import numpy as np
+
+        if isinstance(found, np.ndarray):
+            return {spec.inputs[0].name: found}
+        if not isinstance(found, Mapping) or not found:
+            raise self._wrong(hook, type(found).__name__, "an array, or a mapping of arrays by input name")
+        for name, values in found.items():
+            if not isinstance(values, np.ndarray):
+                raise self._wrong(hook, f"a mapping with {type(values).__name__} under {name!r}", "arrays")
+        return dict(found)
 
     def _call(self, hook: str, **arguments: Any) -> Any:
         caller = self._callers[hook]
@@ -152,14 +183,21 @@ class ModelHooks:
             raise PluginError(f"no plugin implements {hook} for this model; {self.plugin!r} should{off}")
         return result
 
-    def _blame_session(self, error: Exception | SystemExit, session: Any, batch: np.ndarray, spec: ModelSpec) -> None:
+    def _blame_session(
+        self, error: Exception | SystemExit, session: Any, feeds: Mapping[str, np.ndarray], spec: ModelSpec
+    ) -> None:
         """Raise what a session made of a batch that core handed on as it was; what speaks for itself is left."""
-        tensor = spec.inputs[0]
-        if not fits(batch.shape[1:], tensor.shape[1:]):
-            raise PluginError(
-                f"{self.giver('porter_preprocess')} gave {batch.dtype} {by(batch.shape[1:])}, but the input "
-                f"{tensor.name!r} of the spec takes {by(tensor.shape[1:])}"
-            ) from error
+        for tensor in spec.inputs:
+            values = feeds.get(tensor.name)
+            if values is None:
+                raise PluginError(
+                    f"{self.giver('porter_preprocess')} gave no array for the input {tensor.name!r} of the spec"
+                ) from error
+            if not fits(values.shape[1:], tensor.shape[1:]):
+                raise PluginError(
+                    f"{self.giver('porter_preprocess')} gave {values.dtype} {by(values.shape[1:])}, but the input "
+                    f"{tensor.name!r} of the spec takes {by(tensor.shape[1:])}"
+                ) from error
         if passes(error):
             return
         runtime = getattr(getattr(session, "info", None), "runtime", None)

@@ -11,10 +11,9 @@ from operator import gt
 import msgspec
 
 from porter.errors import did_you_mean, one_line
-from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+from porter.images.pipeline import channels_of
+from porter.records.spec import BATCH, ModelSpec, PreprocessSpec, TensorSpec
 
-BATCH, CHANNELS = "N", 3
-"""The name of a free batch, and the channels that every image is decoded to."""
 DTYPES = (
     *("float16", "float32", "float64", "bfloat16"),
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"),
@@ -50,7 +49,8 @@ def checked_spec(
     plain = _typed(spec)
     for problem in chain(
         _tensors(plain),
-        _pixels(plain.preprocess, own=own_pixels),
+        () if plain.preprocess is None else _pixels(plain.preprocess, own=own_pixels),
+        _lists(plain),
         _input(plain, own=own_input),
         _classes(plain, own=own_answer),
         _published(plain),
@@ -79,10 +79,35 @@ def _tensors(spec: ModelSpec) -> Iterator[str]:
                     f"{path}.dtype: {one_line(tensor.dtype)!r} is not an ONNX type by its numpy name, "
                     f"e.g. float32{hint}"
                 )
-            yield from _shape(f"{path}.shape", tensor.shape)
+            yield from _shape(f"{path}.shape", tensor, outward=field == "outputs")
 
 
-def _shape(path: str, shape: tuple[int | str, ...]) -> Iterator[str]:
+def _lists(spec: ModelSpec) -> Iterator[str]:
+    """Outputs with rows of their own number for each sample, and inputs, which have none."""
+    names = {tensor.name for tensor in spec.outputs}
+    for place, tensor in enumerate(spec.inputs):
+        if tensor.index_column is not None or tensor.counts:
+            yield f"inputs[{place}]: index_column and counts are of outputs"
+    for place, tensor in enumerate(spec.outputs):
+        path = f"outputs[{place}]"
+        if tensor.counts and tensor.counts not in names - {tensor.name}:
+            yield f"{path}.counts: {tensor.counts!r} is the name of no other output{did_you_mean(tensor.counts, names)}"
+        column = tensor.index_column
+        if column is not None and not _is_column(column, tensor.shape):
+            yield f"{path}.index_column: {column}; a column of an output with two sizes, the shape is {by(tensor.shape)}"
+        elif tensor.is_listed and column is None and not tensor.counts and spec.fixed_batch != 1:
+            yield (
+                f"{path}.shape: {by(tensor.shape)} has no batch: say by index_column which sample a row belongs to, "
+                "or fix the batch of the inputs to 1"
+            )
+
+
+def _is_column(column: int, shape: tuple[int | str, ...]) -> bool:
+    return len(shape) == 2 and column >= 0 and (isinstance(shape[1], str) or column < shape[1])
+
+
+def _shape(path: str, tensor: TensorSpec, *, outward: bool) -> Iterator[str]:
+    shape = tensor.shape
     if not shape:
         yield f"{path}: empty; the first size is the batch, 'N' where it is free"
     for size in shape:
@@ -90,7 +115,7 @@ def _shape(path: str, shape: tuple[int | str, ...]) -> Iterator[str]:
             yield f"{path}: size {size}; sizes are positive, a free one is named, as in 'N'"
         if isinstance(size, str) and not size.isidentifier():
             yield f"{path}: {one_line(repr(size))} is no name of a free size; letters, digits and _ make one, as in 'N'"
-    if shape and isinstance(shape[0], str) and shape[0] != BATCH:
+    if shape and isinstance(shape[0], str) and shape[0] != BATCH and not outward:
         yield f"{path}: the batch is named {shape[0]!r}; porter calls it {BATCH!r}"
     if BATCH in shape[1:]:
         yield f"{path}: {BATCH!r} names the batch, which comes first and once"
@@ -98,10 +123,42 @@ def _shape(path: str, shape: tuple[int | str, ...]) -> Iterator[str]:
 
 def _pixels(preprocess: PreprocessSpec, *, own: bool) -> Iterator[str]:
     """What images become, whoever computes it."""
-    if preprocess.resize < 1:
+    yield from _geometry(preprocess)
+    channels = channels_of(preprocess)
+    if not own and len(preprocess.mean) != channels:
+        yield f"preprocess.mean: {len(preprocess.mean)} values; {channels}, one a channel"
+    if len(preprocess.std) != len(preprocess.mean):
+        yield f"preprocess.std: {len(preprocess.std)} values for {len(preprocess.mean)} of preprocess.mean"
+    if not preprocess.mean:
+        yield "preprocess.mean: empty; one value a channel"
+    if not math.isfinite(preprocess.divisor) or preprocess.divisor == 0:
+        yield f"preprocess.divisor: {preprocess.divisor}; the divisor of grey values"
+    for field, zero in (("mean", False), ("std", True)):
+        for value in getattr(preprocess, field):
+            if not math.isfinite(value) or (zero and value == 0):
+                yield f"preprocess.{field}: {value} among its values" + (", which divides a channel" if zero else "")
+
+
+def _geometry(preprocess: PreprocessSpec) -> Iterator[str]:
+    """Sizes, and what lies outside of the image."""
+    sides = preprocess.fit in ("cover", "long_side")
+    if sides and preprocess.resize < 1:
         yield f"preprocess.resize: {preprocess.resize}; at least 1 pixel"
-    if min(preprocess.crop) < 1:
+    if not preprocess.is_free and min(preprocess.crop) < 1:
         yield f"preprocess.crop: {by(preprocess.crop)} (height×width); at least 1 pixel each"
+    if preprocess.fit == "cover":
+        yield from _covering(preprocess)
+    channels = channels_of(preprocess)
+    if len(preprocess.pad) not in (1, channels) or not all(0 <= level <= 255 for level in preprocess.pad):
+        yield f"preprocess.pad: {preprocess.pad}; one grey level of 0 to 255, or {channels} of them"
+    if preprocess.multiple < 1:
+        yield f"preprocess.multiple: {preprocess.multiple}; at least 1 pixel"
+    if not (math.isfinite(preprocess.box_scale) and preprocess.box_scale > 0):
+        yield f"preprocess.box_scale: {preprocess.box_scale}; above 0, 1 is the box itself"
+
+
+def _covering(preprocess: PreprocessSpec) -> Iterator[str]:
+    """What goes with a centre crop."""
     if preprocess.squash is not None and min(preprocess.squash) != preprocess.resize:
         least = min(preprocess.squash)
         yield f"preprocess.resize: {preprocess.resize}; {least}, the lesser side of preprocess.squash, goes with it"
@@ -115,27 +172,19 @@ def _pixels(preprocess: PreprocessSpec, *, own: bool) -> Iterator[str]:
             f"preprocess.crop: {by(preprocess.crop)} (height×width) is larger than the short side after the resize, "
             f"{preprocess.resize}: every image would get a black border"
         )
-    if not own and len(preprocess.mean) != CHANNELS:
-        yield f"preprocess.mean: {len(preprocess.mean)} values; {CHANNELS}, one a channel"
-    if len(preprocess.std) != len(preprocess.mean):
-        yield f"preprocess.std: {len(preprocess.std)} values for {len(preprocess.mean)} of preprocess.mean"
-    if not preprocess.mean:
-        yield "preprocess.mean: empty; one value a channel"
-    if not math.isfinite(preprocess.divisor) or preprocess.divisor == 0:
-        yield f"preprocess.divisor: {preprocess.divisor}; the divisor of grey values"
-    for field, zero in (("mean", False), ("std", True)):
-        for value in getattr(preprocess, field):
-            if not math.isfinite(value) or (zero and value == 0):
-                yield f"preprocess.{field}: {value} among its values" + (", which divides a channel" if zero else "")
 
 
 def _input(spec: ModelSpec, *, own: bool) -> Iterator[str]:
     """Whether the first input takes what preprocessing gives."""
-    tensor, channels, crop = spec.inputs[0], len(spec.preprocess.mean), spec.preprocess.crop
-    if own:
+    if own or spec.preprocess is None:
         return
+    tensor, channels, crop = spec.inputs[0], len(spec.preprocess.mean), spec.preprocess.crop
     first, given = "inputs[0].shape", f"N×{channels}×{by(crop)}"
-    if len(tensor.shape) != 4:
+    if spec.preprocess.is_free:
+        free = all(isinstance(size, str) for size in tensor.shape[2:])
+        if len(tensor.shape) != 4 or not fits((channels,), tensor.shape[1:2]) or not free:
+            yield f"{first}: {by(tensor.shape)}; images come as N×{channels}×H×W, of any height and width"
+    elif len(tensor.shape) != 4:
         yield (
             f"{first}: {by(tensor.shape)}; images come as {given}, four sizes "
             "(write porter_infer where the model takes them otherwise)"

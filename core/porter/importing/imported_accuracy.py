@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porter.contracts.returned import Returned, ReturnedOutputs, StatedAccuracy, Unusable
-from porter.errors import BadInput, one_line
+from porter.contracts.rows import ragged, stacked
+from porter.data.store import open_store
+from porter.errors import BadInput, ImageError, one_line
+from porter.images.appearance import Appearance
+from porter.images.decode import decode
 from porter.importing.imported_names import artefact_name, shown
 from porter.pipeline.evaluation.evaluate import predictions_file
 from porter.pipeline.evaluation.judging import judge
@@ -20,6 +24,7 @@ from porter.records.artefact import SessionInfo
 from porter.records.evaluation import Evaluation
 from porter.records.imported import Doubt, ImportFinding
 from porter.records.message import Message, Text
+from porter.records.spec import ModelSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,7 +117,7 @@ def _score(
     job = data.job
     scoring, said = Scoring(data, name, info, sink), dict[str, Text]()
     with job.progress.step(f"score {name}", len(data.items)) as advance:
-        for batch in _batches(job, outputs, sent, said):
+        for batch in _batches(data, outputs, sent, said):
             advance(scoring.take(batch))
     scoring.require_all()
     metrics = scoring.scorer.metrics()
@@ -135,7 +140,7 @@ def _score(
     return of_the_model(found)
 
 
-def _batches(job: Job, outputs: ReturnedOutputs, sent: _Sent, said: dict[str, Text]) -> Iterator[JudgedBatch]:
+def _batches(data: Dataset, outputs: ReturnedOutputs, sent: _Sent, said: dict[str, Text]) -> Iterator[JudgedBatch]:
     """The outputs of all images in order; fills `said` with the sentence of each reason why one cannot be used."""
     total = len(sent.names)
     for start in range(0, total, ROWS):
@@ -145,14 +150,14 @@ def _batches(job: Job, outputs: ReturnedOutputs, sent: _Sent, said: dict[str, Te
             reason = sent.reasons[index]
             if sent.names[index]:
                 try:
-                    rows.append(_read(job, outputs, sent.names[index]))
+                    rows.append(_read(data.job, outputs, sent.names[index]))
                 except Unusable as error:
                     reason = str(error.reason)
                     said[reason] = error.reason
                 except BadInput as error:
                     reason = str(error)
-            members.append(Prepared(index=index, array=None, reason=reason))
-        yield judge(job, _answered(members, rows))
+            members.append(Prepared(index=index, reason=reason, look=_look(data, index)))
+        yield judge(data, _answered(data.job.spec, members, rows))
 
 
 def _read(job: Job, outputs: ReturnedOutputs, name: str) -> Mapping[str, np.ndarray]:
@@ -176,14 +181,25 @@ def _read(job: Job, outputs: ReturnedOutputs, name: str) -> Mapping[str, np.ndar
     return row
 
 
-def _answered(members: Sequence[Prepared], rows: Sequence[Mapping[str, np.ndarray]]) -> Answered:
-    import numpy as np
+def _look(data: Dataset, index: int) -> Appearance | None:
+    """The size of an image, where the task asks for it; None where it cannot be read."""
+    if not data.job.task.needs_sizes:
+        return None
+    item = data.items[index]
+    try:
+        pixels = decode(open_store(data.manifest.root).read(item.file), item.id).pixels
+    except (OSError, ImageError):
+        return None
+    return Appearance(pixels.shape[0], pixels.shape[1])
 
+
+def _answered(spec: ModelSpec, members: Sequence[Prepared], rows: Sequence[Mapping[str, np.ndarray]]) -> Answered:
     indices = tuple(one.index for one in members if not one.reason)
-    outputs = {name: np.stack([row[name] for row in rows]) for name in rows[0]} if rows else {}
-    return Answered(
-        batch=Batch(members=tuple(members), indices=indices, array=None), outputs=outputs, infer_seconds=0.0
-    )
+    outputs = stacked(rows)
+    for tensor in spec.outputs:
+        if tensor.is_listed and tensor.name in outputs:
+            outputs[tensor.name] = ragged((row[tensor.name] for row in rows), listed=True)
+    return Answered(batch=Batch(members=tuple(members), indices=indices, feeds={}), outputs=outputs, infer_seconds=0.0)
 
 
 def _compare_counts(found: ImportedAccuracy, place: str, outputs: ReturnedOutputs, all_sent: _Sent) -> None:

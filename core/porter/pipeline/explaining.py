@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from porter.builtin.onnxruntime import OnnxRuntimeSession
+from porter.contracts.rows import Rows, copied, joined, single
 from porter.contracts.runtime import OpenRequest
 from porter.errors import PorterError
 from porter.graphs.graph import Graph
@@ -20,7 +20,7 @@ from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact
-from porter.pipeline.session_checks.calls import EXACT, in_one_batch, in_turn, joined
+from porter.pipeline.session_checks.calls import EXACT, in_one_batch, in_turn
 from porter.pipeline.session_checks.changed_input import input_findings
 from porter.pipeline.session_checks.changed_outputs import output_findings
 from porter.pipeline.session_checks.check_names import (
@@ -35,7 +35,7 @@ from porter.pipeline.session_checks.check_names import (
     finding,
 )
 from porter.pipeline.session_checks.early_calls import early_findings
-from porter.pipeline.session_checks.rows_alike import Rows, Run, copied, rows_off
+from porter.pipeline.session_checks.rows_alike import Run, rows_off
 from porter.pipeline.session_checks.same_outputs import Same
 from porter.pipeline.verified_session import IMAGES, distinct_checks
 from porter.records.artefact import Artefact
@@ -44,9 +44,6 @@ from porter.records.parity import Parity, Tolerance
 from porter.records.record import RunRecord
 from porter.records.session_finding import SessionFinding
 
-if TYPE_CHECKING:
-    import numpy as np
-
 OF_GRAPHS = (NEIGHBOURS, BATCH_SIZE, NOT_DETERMINISTIC)
 """What a graph can make of rows as well as a session: BatchNorm of the batch, a batch size, Dropout."""
 
@@ -54,7 +51,7 @@ OF_GRAPHS = (NEIGHBOURS, BATCH_SIZE, NOT_DETERMINISTIC)
 def explained(job: Job, record: RunRecord, artefact: Artefact, parity: Parity, images: Sequence[Prepared]) -> Parity:
     """The parity of an artefact that fails, with why: outputs that are early, the exported graph, a file of another
     model, a stale one, or an input or outputs that the session changes."""
-    fed = [one.array[None] for one in images if one.array is not None][:IMAGES]
+    fed = [single(one.arrays) for one in images if one.arrays][:IMAGES]
     if not parity.outputs or not all(one.shape_matches for one in parity.outputs):
         return parity
     try:
@@ -68,7 +65,7 @@ def explained(job: Job, record: RunRecord, artefact: Artefact, parity: Parity, i
 
 
 def _explained(
-    job: Job, record: RunRecord, artefact: Artefact, parity: Parity, images: Sequence[np.ndarray]
+    job: Job, record: RunRecord, artefact: Artefact, parity: Parity, images: Sequence[Rows]
 ) -> Iterator[SessionFinding]:
     with closing(open_artefact(job, artefact)) as session:
         run, few = partial(infer, job, session), images[: 1 if session.least_rows > 1 else IMAGES]
@@ -89,7 +86,7 @@ def _explained(
 
 
 def _by_the_graph(
-    job: Job, record: RunRecord, images: Sequence[np.ndarray], same: Same, checks: set[str]
+    job: Job, record: RunRecord, images: Sequence[Rows], same: Same, checks: set[str]
 ) -> Iterator[SessionFinding]:
     """That the exported file gives the same wrong outputs, or depends on the batch in the same way, in ONNX Runtime."""
     if record.export is None:
@@ -111,7 +108,7 @@ def _by_the_graph(
         yield finding(EXPORT, changes[0] if changes else Message("ONNX Runtime gives the same outputs"))
 
 
-def _of_rows(run: Run, images: Sequence[np.ndarray], tolerance: Tolerance) -> Iterator[SessionFinding]:
+def _of_rows(run: Run, images: Sequence[Rows], tolerance: Tolerance) -> Iterator[SessionFinding]:
     if len(images) < 2:
         return
     held = run(images[0])
@@ -122,7 +119,7 @@ def _of_rows(run: Run, images: Sequence[np.ndarray], tolerance: Tolerance) -> It
 
 
 def _why(
-    job: Job, record: RunRecord, artefact: Artefact, parity: Parity, images: Sequence[np.ndarray], same: Same
+    job: Job, record: RunRecord, artefact: Artefact, parity: Parity, images: Sequence[Rows], same: Same
 ) -> Iterator[SessionFinding]:
     off = rows_off(same.wanted, same.got, parity.tolerance)
     if not off.any():
@@ -141,7 +138,7 @@ def _why(
         yield finding(SOME_IMAGES, text)
 
 
-def _changes(job: Job, images: Sequence[np.ndarray], same: Same) -> list[SessionFinding]:
+def _changes(job: Job, images: Sequence[Rows], same: Same) -> list[SessionFinding]:
     """What of the usual changes of input and outputs makes the outputs, at most one."""
     found = list(output_findings(same))
     return found or list(input_findings(partial(infer, job, job.reference), images, same, job.spec.preprocess))
@@ -170,6 +167,6 @@ def _other_weights(job: Job, record: RunRecord, artefact: Artefact) -> Iterator[
         yield finding(STALE_FILE, text)
 
 
-def _compiled_anew(job: Job, artefact: Artefact, images: Sequence[np.ndarray]) -> Rows:
+def _compiled_anew(job: Job, artefact: Artefact, images: Sequence[Rows]) -> Rows:
     with closing(open_artefact(job, artefact, check=False)) as session:
         return joined([copied(infer(job, session, image)) for image in images])

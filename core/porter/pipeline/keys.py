@@ -25,7 +25,7 @@ def tensors_key(job: Job) -> str:
     registry = job.registry
     uses = [registry.use("model", job.hooks.plugin), *(registry.use(HELPER, name) for name in registry.helpers())]
     made_by = [text for use in uses for text in astuple(use)]
-    return digest_of(job.data.manifest_sha256, job.spec.preprocess.id, *job.versions, *made_by)
+    return digest_of(job.data.manifest_sha256, _pipeline(job), *job.versions, *made_by)
 
 
 def outputs_key(job: Job, record: RunRecord, tensors: str, name: str) -> str:
@@ -56,11 +56,15 @@ def attempts_key(data: Dataset, graph: Path, calibration: CalibrationData, runti
     """Of the attempts of a search for int8, the content of the images that they are scored on aside."""
     job, request = data.job, data.job.request
     settings = (request.evaluation_batch, job.threads, request.provider, request.max_drop)
-    parts = [file_digest(graph), calibration.content_sha256, data.manifest_sha256, job.spec.preprocess.id]
+    parts = [file_digest(graph), calibration.content_sha256, data.manifest_sha256, _pipeline(job)]
     parts += [entry.sha256 for entry in inputs_of(job)]
     parts += [text for use in plugins_of(job) for text in astuple(use)]
     parts += [*map(str, settings), *(runtime.name for runtime in runtimes), str(products_overflow()), *job.versions]
     return digest_of(*parts)
+
+
+def _pipeline(job: Job) -> str:
+    return "" if job.spec.preprocess is None else job.spec.preprocess.id
 
 
 def _settings(job: Job) -> tuple[str, ...]:

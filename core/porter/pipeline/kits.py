@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from porter.contracts.runtime import KitRequest, Preprocessed, Runtime
+from porter.errors import BadInput
 from porter.hosting.plugin_faults import raise_as_plugin_error
+from porter.hosting.specs import by
 from porter.machine.clock import now
 from porter.pipeline.evaluation.prepare import prepare
 from porter.pipeline.evaluation.shapes import Prepared
@@ -28,6 +30,7 @@ def write_kits(job: Job, record: RunRecord) -> RunRecord:
     assert record.export is not None
     kits: list[Kit] = []
     for runtime, precision in job.plan.elsewhere:
+        _require_one_input(job, runtime)
         folder = job.folder / (KIT if len(job.plan.elsewhere) == 1 else f"{KIT}-{runtime.name}-{precision}")
         with (
             job.progress.step(f"kit for {runtime.name}", len(job.data.items)) as advance,
@@ -74,6 +77,16 @@ def _made_from(record: RunRecord) -> tuple[InputFile, ...]:
     return tuple(replace(file, path=PurePath(file.path).name) for file in files)
 
 
+def _require_one_input(job: Job, runtime: Runtime) -> None:
+    """A kit has one file a sample."""
+    if len(job.spec.inputs) > 1 or job.spec.preprocess is None or job.spec.preprocess.is_free:
+        raise BadInput(
+            f"runtime {runtime.name}: its kit takes models with one image of a fixed size as input, "
+            f"{job.spec.name} takes {', '.join(f'{one.name} {by(one.shape)}' for one in job.spec.inputs)}. "
+            "Use another --runtime"
+        )
+
+
 def _written(job: Job, runtime: Runtime, request: KitRequest) -> Kit:
     try:
         return runtime.write_kit(request)
@@ -88,5 +101,5 @@ def _evaluation_batch(job: Job) -> int:
 
 def _preprocessed(prepared: Iterable[Prepared], advance: Callable[[int], None]) -> Generator[Preprocessed, None, None]:
     for one in prepared:
-        yield one.index, one.array, str(one.reason)
+        yield one.index, next(iter(one.arrays.values()), None), str(one.reason)
         advance(1)

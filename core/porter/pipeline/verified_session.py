@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
+from porter.contracts.rows import Rows, repeated, single
 from porter.contracts.runtime import Session
 from porter.errors import PorterError, TargetFailed
 from porter.pipeline.evaluation.infer import infer
@@ -14,12 +14,9 @@ from porter.pipeline.job.job import Job
 from porter.pipeline.judge.tolerance import Bound
 from porter.pipeline.session_checks.calls import session_findings, swallowed
 from porter.pipeline.session_checks.check_names import OUTPUTS
-from porter.pipeline.session_checks.rows_alike import Rows, rows_off
+from porter.pipeline.session_checks.rows_alike import rows_off
 from porter.pipeline.session_checks.wrong_rows import named
 from porter.records.session_finding import SessionFinding
-
-if TYPE_CHECKING:
-    pass
 
 IMAGES = 3
 """Images that the calls of a session are held against each other on."""
@@ -32,13 +29,13 @@ def session_faults(job: Job, session: Session, images: Sequence[Prepared], bound
     """
     if session.least_rows > 1:
         return ()
-    fed = [one.array[None] for one in images if one.array is not None][:IMAGES]
+    fed = [single(one.arrays) for one in images if one.arrays][:IMAGES]
     if len(fed) == 1:  # the same in a mirror: calls must not be told apart by one input alone
-        fed.append(fed[0][..., ::-1].copy())
+        fed.append({name: values[..., ::-1].copy() for name, values in fed[0].items()})
     run = partial(infer, job, session)
     try:
         found = session_findings(run, fed, bound.tolerance, callers=session.info.streams)
-        found += tuple(swallowed(session.run, fed[0].repeat(session.info.batch or 1, axis=0)))
+        found += tuple(swallowed(session.run, repeated(fed[0], 0, session.info.batch or 1)))
     except TargetFailed:
         raise
     except PorterError:  # a batch that it refuses is among the outputs that were compared

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from porter.contracts.requests import Source
+from porter.contracts.rows import copied, flat_pair, stacked, whole
 from porter.contracts.runtime import Session
 from porter.errors import BadInput, PluginError, PorterError, TargetFailed
 from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
 from porter.pipeline.evaluation.prepare import readable
-from porter.pipeline.evaluation.shapes import Prepared
+from porter.pipeline.evaluation.shapes import Prepared, source_of
 from porter.pipeline.explaining import explained
 from porter.pipeline.failing import failed, faults, retried
 from porter.pipeline.job.job import Job
@@ -22,13 +24,13 @@ from porter.pipeline.judge.claimed_precision import told
 from porter.pipeline.judge.tolerance import Bound, bound_of
 from porter.pipeline.precision.signs import Compared, signs_of
 from porter.pipeline.session_checks.check_names import LAYOUT, OTHER_INPUT, OTHER_OUTPUTS
-from porter.pipeline.session_checks.rows_alike import copied
+from porter.pipeline.verified_preprocessing import verify_preprocessing
 from porter.pipeline.verified_session import distinct_checks, session_faults, wrong_rows
 from porter.records.artefact import Artefact, SessionInfo
 from porter.records.changes import Changes
 from porter.records.manifest import Item
 from porter.records.message import Message, Text
-from porter.records.parity import OutputParity, Parity, PreprocessParity, Tolerance
+from porter.records.parity import OutputParity, Parity, Tolerance
 from porter.records.precision import FP32
 from porter.records.record import RunRecord
 from porter.records.session_finding import SessionFinding
@@ -37,10 +39,6 @@ from porter.records.unfinished import Failing
 if TYPE_CHECKING:
     import numpy as np
 
-    from porter.diagnose.preprocessing.explain import Sample
-
-OWN_PIPELINE = 32
-"""Images that a plugin's own preprocessing is looked at on."""
 CHANGED = (LAYOUT, OTHER_INPUT, OTHER_OUTPUTS)
 """Checks that find what makes all of the error."""
 BATCHES = (1, 2, 3)
@@ -125,8 +123,6 @@ def verify(
 
     Raises `TargetFailed` where the artefact's runtime dies or hangs.
     """
-    import numpy as np
-
     outputs: list[OutputParity] = []
     items: list[Item] = []
     before, after = Answers(), Answers()
@@ -135,7 +131,7 @@ def verify(
     start = 0
     for size in BATCHES:
         chosen = [images[(start + k) % len(images)] for k in range(size)]
-        batch = np.stack([one.array for one in chosen if one.array is not None])
+        batch = stacked([one.arrays for one in chosen])
         start += size
         wanted = infer(job, job.reference, batch)
         try:
@@ -151,13 +147,14 @@ def verify(
         last = copied(wanted)
         if all(one.shape_matches and one.finite for one in found):
             items += [job.data.items[one.index] for one in chosen]
-            _collect(job, wanted, before)
-            _collect(job, got, after)
+            sources = [source_of(one, job.data.items) for one in chosen]
+            _collect(job, wanted, sources, before)
+            _collect(job, got, sources, after)
             if compared is not None:
                 compared.append(Compared(batch, last, copied({name: got[name] for name in wanted})))
     within = all(one.passed for one in outputs)
     whole = all(one.shape_matches and one.finite for one in outputs)
-    changed = changes(items, before, after)
+    changed = changes(job.task, items, before, after)
     findings = session_faults(job, session, images, bound) if outputs and whole else ()
     findings = distinct_checks((*findings, *named))
     return Parity(
@@ -186,7 +183,7 @@ def unopened(job: Job, name: str, problem: str, bound: Bound) -> Parity:
         bounds_from=bound.source,
         binding=bound.binding,
         outputs=tuple(_broken(output.name, BATCHES[0], problem) for output in job.spec.outputs),
-        changes=changes((), Answers(), Answers()),
+        changes=changes(job.task, (), Answers(), Answers()),
         answer_name=job.task.answer_name,
         conclusion=Message("cannot be loaded"),
         passed=False,
@@ -202,14 +199,14 @@ def compare(name: str, batch: int, wanted: np.ndarray, got: np.ndarray | None, t
 
     if got is None or got.shape != wanted.shape:
         return _broken(name, batch, _misfit(name, wanted, got), 0 if got is None else len(got))
-    if not (np.isfinite(got).all() and np.isfinite(wanted).all()):
+    if not (whole(got).all() and whole(wanted).all()):
         problem = (
             Message("output `{output}` of the artefact contains NaN or infinite values", output=name)
-            if np.isfinite(wanted).all()
+            if whole(wanted).all()
             else Message("output `{output}` of the reference contains NaN or infinite values", output=name)
         )
         return _broken(name, batch, problem, len(got), shape=True)
-    a, b = wanted.astype(np.float64), got.astype(np.float64)
+    a, b = (one.astype(np.float64) for one in flat_pair(wanted, got))
     error, scale = np.abs(b - a), float(np.abs(a).max(initial=0.0))
     worst = float(error.max(initial=0.0))
     allowed = tolerance.atol + tolerance.rtol * scale
@@ -222,55 +219,14 @@ def compare(name: str, batch: int, wanted: np.ndarray, got: np.ndarray | None, t
         max_abs_error=worst,
         mean_abs_error=float(error.mean()) if error.size else 0.0,
         relative_error=worst / scale if scale else None,
-        cosine=_least_cosine(a.reshape(len(a), -1), b.reshape(len(b), -1)),
+        cosine=_least_cosine(a, b),
         allowed=allowed,
         passed=worst <= allowed,
     )
 
 
-def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessParity:
-    """The model's own preprocessing against the reference pipeline of its spec; a difference is explained.
-
-    A pipeline that a plugin brings is looked at on more images: it may differ on those of one shape or mode alone.
-    """
-    import numpy as np
-
-    from porter.diagnose.preprocessing.explain import ALLOWED, explain_preprocessing
-    from porter.images.pipeline import reference_pipeline
-
-    if job.hooks.implementer("porter_preprocess") is not None:
-        images = readable(job.data, OWN_PIPELINE)
-    worst: float | None = 0.0
-    identical = True
-    apart: list[Sample] = []
-    for sample in preprocess_samples(job, images):
-        wanted = reference_pipeline(sample.pixels, job.spec.preprocess)
-        identical &= bool(np.array_equal(sample.tensor, wanted))
-        comparable = sample.tensor.shape == wanted.shape and bool(np.isfinite(sample.tensor).all())
-        error = float(np.abs(sample.tensor - wanted).max()) if comparable else None
-        worst = None if worst is None or error is None else max(worst, error)
-        if (error is None or error > ALLOWED) and len(apart) < sum(BATCHES):
-            apart.append(sample)
-    return PreprocessParity(
-        images=len(images),
-        max_abs_error=worst,
-        allowed=ALLOWED,
-        identical=identical,
-        passed=not apart,
-        finding=explain_preprocessing(apart, job.spec.preprocess) if apart else None,
-    )
-
-
-def preprocess_samples(job: Job, images: Sequence[Prepared]) -> Iterator[Sample]:
-    """Images with what the model's own preprocessing makes of them, one at a time: they may be large."""
-    from porter.diagnose.preprocessing.explain import each_sample
-
-    ids = [job.data.items[one.index].id for one in images]
-    return each_sample(job.data.manifest.root, ids, lambda image: job.hooks.preprocess(image, job.spec.preprocess))
-
-
-def _collect(job: Job, outputs: dict[str, np.ndarray], into: Answers) -> None:
-    for prediction in job.hooks.postprocess(outputs, job.spec):
+def _collect(job: Job, outputs: dict[str, np.ndarray], sources: Sequence[Source], into: Answers) -> None:
+    for prediction in job.hooks.postprocess(outputs, job.spec, sources):
         into.add(job.task, prediction)
 
 

@@ -97,7 +97,7 @@ class Diagnosis:
     """What was looked at and is no cause."""
     forms: tuple[SameTensors, ...]
     """Every form of the model on the same tensors."""
-    preprocessing: PreprocessFinding
+    preprocessing: PreprocessFinding | None
     """The model's own preprocessing against its spec."""
     labels: tuple[LabelFinding, ...]
     """Faults of the labels that would explain the answers."""

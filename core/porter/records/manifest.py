@@ -1,4 +1,4 @@
-"""The counted list of images that goes through every stage: listed = decoded + failed = scored."""
+"""The counted list of samples that goes through every stage: listed = decoded + failed = scored."""
 
 from __future__ import annotations
 
@@ -9,12 +9,32 @@ from porter.records.message import Text
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One image of the manifest."""
+    """One sample of the manifest."""
 
     id: str
-    """Path relative to the data folder, with `/` between its parts, as the file system spells it."""
+    """Its name, of which there is one: the path relative to the data folder, with `/` between its parts, as the file
+    system spells it; with `#` and more behind it where a file holds several."""
     label: int | str
-    """What the task scores against: a class index, or the path of a file (a mask) relative to `labels_root`."""
+    """What the task scores against: a class index, the path of a file (a mask) relative to `labels_root`, or whatever
+    its scorer takes."""
+    path: str = ""
+    """The file, relative to the data folder; empty: `id` is the path."""
+    others: tuple[str, ...] = ()
+    """Further files that it is read from, relative to the data folder."""
+    box: tuple[float, float, float, float] | None = None
+    """Its part of the image: left, top, width, height in pixels; None: the whole."""
+    text: str = ""
+    """What it is itself, where that is no file: a sentence, the row of a table."""
+
+    @property
+    def file(self) -> str:
+        """The file that it lies in, relative to the data folder."""
+        return self.path or self.id
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that it is read from; none where it is a text."""
+        return self.others if self.text and not self.path else (self.file, *self.others)
 
 
 @dataclass(frozen=True, kw_only=True)

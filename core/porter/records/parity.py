@@ -99,5 +99,6 @@ class PreprocessParity:
     passed: bool
     """Whether every output is within the tolerance."""
     finding: PreprocessFinding | None = None
-    """What explains the difference; None where it passed."""
-    """Whether max_abs_error is within `allowed`."""
+    """What explains the difference; None where it passed, and where nothing does."""
+    source: Text = ""
+    """What it was compared with, where that is not the declared pipeline; with no image: why with nothing."""

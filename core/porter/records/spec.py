@@ -8,6 +8,9 @@ from typing import Literal
 
 import msgspec
 
+BATCH = "N"
+"""The name of a free batch."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TensorSpec:
@@ -19,33 +22,76 @@ class TensorSpec:
     """Sizes in order; a string is a symbolic size, `"N"` the batch."""
     dtype: str = "float32"
     """numpy's name of the type."""
+    index_column: int | None = None
+    """Of an output with as many rows as all samples of a batch have, such as boxes: the column that says which sample
+    of the batch a row belongs to. It is taken out. None: it has one row a sample."""
+    counts: str = ""
+    """Of an output that is padded to a fixed number of rows for each sample: the output that says how many of them are
+    filled. Empty: all."""
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether each sample has rows of its own number."""
+        lone = bool(self.shape) and isinstance(self.shape[0], str) and self.shape[0] != BATCH
+        return self.index_column is not None or bool(self.counts) or lone
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreprocessSpec:
-    """The reference pipeline: decode to RGB, resize the short side, centre crop, scale, normalise, C×H×W.
+    """The reference pipeline of an image: decode to RGB, geometry by `fit`, scale, normalise, C×H×W.
 
-    A value v (0..255) of channel c becomes `(v / divisor - mean[c]) / std[c]`, each step in float32.
+    A value v (0..255) of channel c becomes `(v / divisor - mean[c]) / std[c]`, each step in float32. What lies outside
+    of the image is filled before that.
     """
 
-    resize: int
-    """Pixels of the short side after the resize; the long side is `resize * long / short`, see `long_side`."""
+    fit: Literal["cover", "letterbox", "long_side", "none", "box"] = "cover"
+    """How the image becomes as large as the input. `cover`: its short side becomes `resize`, or it is squashed, and the
+    centre is cropped. `letterbox`: the whole image inside `crop`, with `pad` beside it. `long_side`: its long side
+    becomes `resize`; `none`: it keeps its size; both give inputs of any height and width. `box`: the item's box, see
+    `box_scale`, is warped to `crop`."""
+    resize: int = 0
+    """Pixels of the short side (`cover`) or the long side (`long_side`) after the resize; the other side is
+    proportional, see `long_side`. 0: `fit` needs none."""
     squash: tuple[int, int] | None = None
     """Height and width after a resize that does not keep the aspect, the lesser of them `resize`; None: it is kept."""
-    crop: tuple[int, int]
-    """Height and width of the centre crop, in pixels; its corner is `int(round((size - crop) / 2))`."""
+    crop: tuple[int, int] = (0, 0)
+    """Height and width of the input in pixels; of a centre crop, its corner is `int(round((size - crop) / 2))`. (0, 0):
+    those of the image."""
     long_side: Literal["floor", "round"] = "floor"
-    """How the long side becomes whole: cut off, as torchvision does, or rounded, which keeps the shape closer."""
-    interpolation: Literal["bilinear", "bicubic", "nearest", "lanczos"] = "bilinear"
-    """Pillow's filter of that name, antialiased when shrinking."""
-    channels: Literal["RGB", "BGR"] = "RGB"
-    """Order of the channels that the model takes; mean and std are in this order."""
+    """How the other side becomes whole: cut off, as torchvision does, or rounded, which keeps the shape closer."""
+    interpolation: Literal[
+        "bilinear", "bicubic", "nearest", "lanczos", "opencv_linear", "opencv_cubic", "opencv_area", "opencv_nearest"
+    ] = "bilinear"
+    """Pillow's filter of that name, antialiased when shrinking; or OpenCV's, which is not, but for `opencv_area`."""
+    pad: tuple[int, ...] = (0,)
+    """Grey level outside of the image, 0..255, in RGB: one for all channels, or one each (`letterbox`, `box`, and
+    `multiple`)."""
+    pad_at: Literal["both", "end"] = "both"
+    """Where `letterbox` pads: on both sides alike, a spare pixel at the end; or below and on the right."""
+    enlarge: bool = True
+    """Whether `letterbox` enlarges an image that is smaller than the input."""
+    multiple: int = 1
+    """Height and width of inputs of any size are padded, below and on the right, to a multiple of this."""
+    box_scale: float = 1.25
+    """`box`: the box is widened around its centre to the aspect of `crop`, then this many times as large."""
+    channels: Literal["RGB", "BGR", "GRAY"] = "RGB"
+    """Order of the channels that the model takes; mean and std are in this order. GRAY: one channel, ITU-R 601."""
     divisor: float = 255.0
     """What turns grey levels into the unit of mean and std."""
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     """Subtracted from each channel."""
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     """Divides each channel."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether inputs are of any height and width."""
+        return self.fit in ("long_side", "none")
+
+    @property
+    def is_photo(self) -> bool:
+        """Whether it is a resize and a centre crop in three colours by Pillow, as most classifiers have it."""
+        return self.fit == "cover" and self.channels != "GRAY" and not self.interpolation.startswith("opencv_")
 
     @property
     def id(self) -> str:
@@ -96,11 +142,11 @@ class ModelSpec:
     task: str
     """Name of a task that some plugin offers through `porter_tasks`."""
     inputs: tuple[TensorSpec, ...]
-    """Inputs of the network; the first takes the images."""
+    """Inputs of the network."""
     outputs: tuple[TensorSpec, ...]
     """Outputs of the network, in order."""
-    preprocess: PreprocessSpec
-    """How an image becomes the input."""
+    preprocess: PreprocessSpec | None = None
+    """How an image becomes the first input; None: the plugin's `porter_preprocess` alone knows how."""
     variant: str = ""
     """Which of the model's variants; part of file names."""
     title: str = ""
@@ -135,7 +181,14 @@ class ModelSpec:
     without one stays as it is."""
 
     @property
+    def image(self) -> PreprocessSpec:
+        """The declared preprocessing, for what works on images alone. Raises ValueError where there is none."""
+        if self.preprocess is None:
+            raise ValueError(f"{self.name} declares no preprocessing of images")
+        return self.preprocess
+
+    @property
     def fixed_batch(self) -> int | None:
         """The only batch size that the model takes; None: any."""
-        batch = self.inputs[0].shape[0] if self.inputs and self.inputs[0].shape else None
-        return batch if isinstance(batch, int) else None
+        sizes = [tensor.shape[0] for tensor in self.inputs if tensor.shape]
+        return next((size for size in sizes if isinstance(size, int)), None)

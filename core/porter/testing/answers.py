@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from porter.contracts.rows import copied, part, same_bits
 from porter.pipeline.evaluation.infer import infer
 from porter.testing.tried_model import Problem, Subject
 
@@ -16,22 +17,22 @@ HOOK = "porter_postprocess"
 
 def postprocess(subject: Subject) -> Iterator[Problem]:
     """As many predictions as rows, the same alone as in a batch, of a kind that the task takes."""
-    import numpy as np
-
     job = subject.job
     outputs = infer(job, job.reference, subject.batch)
-    before = {name: rows.copy() for name, rows in outputs.items()}
-    together = job.hooks.postprocess(outputs, job.spec)  # raises unless there is one prediction for each row
-    if not all(np.array_equal(outputs[name], before[name]) for name in before):
+    before = copied(outputs)
+    together = job.hooks.postprocess(
+        outputs, job.spec, subject.sources
+    )  # raises unless there is one prediction for each row
+    if not all(same_bits(outputs[name], before[name]) for name in before):
         yield Problem(HOOK, "changes the outputs that it was given: copy them first")
         return
-    yield from _same(subject, together, [_alone(subject, before, row) for row in range(len(subject.batch))])
+    yield from _same(subject, together, [_alone(subject, before, row) for row in range(len(subject.chosen))])
 
 
 def _alone(subject: Subject, outputs: dict[str, np.ndarray], row: int) -> Any:
     """The prediction for one row in a batch of its own."""
-    single = {name: rows[row : row + 1].copy() for name, rows in outputs.items()}
-    return subject.job.hooks.postprocess(single, subject.job.spec)[0]
+    single = copied(part(outputs, row, row + 1))
+    return subject.job.hooks.postprocess(single, subject.job.spec, subject.sources[row : row + 1])[0]
 
 
 def _same(subject: Subject, together: Sequence[Any], alone: Sequence[Any]) -> Iterator[Problem]:

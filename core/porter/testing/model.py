@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from porter.contracts.requests import ModelRequest
+from porter.contracts.rows import Rows, part
 from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.job.job import Job
 from porter.pipeline.verify import compare
@@ -78,7 +79,7 @@ def load(subject: Subject) -> Iterator[Problem]:
     if not _agree(first, _outputs(job, subject.batch)):
         yield Problem(hook, "the model gives another output for the same batch a second time: Dropout outside eval()?")
         return
-    if not _agree({name: rows[:2] for name, rows in first.items()}, _outputs(job, subject.batch[:2])):
+    if not _agree({name: rows[:2] for name, rows in first.items()}, _outputs(job, part(subject.batch, 0, 2))):
         yield Problem(hook, "an image's output depends on the rest of its batch: batch statistics outside eval()?")
     if not _agree(first, _outputs(subject.another_job(), subject.batch)):
         yield Problem(
@@ -86,8 +87,8 @@ def load(subject: Subject) -> Iterator[Problem]:
         )
 
 
-def _outputs(job: Job, batch: np.ndarray) -> dict[str, np.ndarray]:
-    return infer(job, job.reference, batch)
+def _outputs(job: Job, feeds: Rows) -> dict[str, np.ndarray]:
+    return infer(job, job.reference, feeds)
 
 
 def _outputs_fit(spec: ModelSpec, outputs: Outputs) -> Iterator[Problem]:

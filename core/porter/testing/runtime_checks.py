@@ -143,7 +143,7 @@ def _answers(runtime: Runtime, session: Session, weights: np.ndarray) -> Iterato
         yield Problem(HOOK, f"SessionInfo of {runtime.name!r} must name runtime, version and provider, found {info}")
     for rows in (1, 2, 3) if info.batch is None else (info.batch,):
         batch = np.random.default_rng(rows).standard_normal((rows, 3, 8, 8), dtype=np.float32)
-        got = session.run(batch).get("class")
+        got = session.run({"image": batch}).get("class")
         parity = compare("class", rows, batch.reshape(rows, -1) @ weights, got, Tolerance())
         if not parity.passed:
             off = parity.problem or f"the output is off by {parity.max_abs_error:.3g} (allowed {parity.allowed:.3g})"

@@ -17,7 +17,7 @@ def scorer(subject: Subject) -> Iterator[Problem]:
     """Each item adds to the count of every metric, and as much without an answer as with one."""
     job = subject.job
     outputs = infer(job, job.reference, subject.batch)
-    answered = [*job.hooks.postprocess(outputs, job.spec)][: len(job.data.items)]
+    answered = [*job.hooks.postprocess(outputs, job.spec, subject.sources)][: len(job.data.items)]
     counts = [_counts(_scored(subject, answered[:length])) for length in range(1, len(answered) + 1)]
     for length, (fewer, more) in enumerate(pairwise(counts), start=2):
         for name in sorted(fewer):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from porter.contracts.rows import Rows, copied, count_of, joined, part
 from porter.contracts.runtime import Session
 from porter.errors import one_line
 from porter.pipeline.session_checks.calls import session_findings, swallowed
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 HOOK = "porter_runtimes"
+INPUT = "image"
+"""The graph's input."""
 IMAGES = 8
 """As many as a batch of an evaluation has."""
 CALLS = 64
@@ -29,9 +32,9 @@ def session_behaviour(said: str, session: Session, weights: np.ndarray) -> Itera
 
     fixed = session.info.batch
     values = np.random.default_rng(IMAGES).standard_normal((IMAGES, 3, 8, 8), dtype=np.float32)
-    found = list(swallowed(session.run, values[: fixed or 1]))
+    found = list(swallowed(session.run, {INPUT: values[: fixed or 1]}))
     if fixed in (None, 1):
-        images = [image[None] for image in values]
+        images = [{INPUT: image[None]} for image in values]
         run = session.run if fixed is None else partial(_one_by_one, session)
         found += session_findings(run, images, Tolerance(), callers=session.info.streams)
     for one in found:
@@ -40,14 +43,12 @@ def session_behaviour(said: str, session: Session, weights: np.ndarray) -> Itera
         yield from _known_outputs(said, session, values, weights)
 
 
-def _one_by_one(session: Session, batch: np.ndarray) -> dict[str, np.ndarray]:
+def _one_by_one(session: Session, feeds: Rows) -> dict[str, np.ndarray]:
     """A batch in a session that takes one image a call; the outputs of a call are kept, not copied."""
-    import numpy as np
-
-    if len(batch) == 1:
-        return dict(session.run(batch))
-    rows = [{name: np.array(values) for name, values in session.run(image[None]).items()} for image in batch]
-    return {name: np.concatenate([one[name] for one in rows]) for name in rows[0]}
+    count = count_of(feeds)
+    if count == 1:
+        return dict(session.run(feeds))
+    return joined([copied(session.run(part(feeds, row, row + 1))) for row in range(count)])
 
 
 def _known_outputs(said: str, session: Session, values: np.ndarray, weights: np.ndarray) -> Iterator[Problem]:
@@ -56,7 +57,7 @@ def _known_outputs(said: str, session: Session, values: np.ndarray, weights: np.
     for call in range(CALLS):
         rows = sizes[call % len(sizes)]
         batch = values.repeat(-(-rows // IMAGES), axis=0)[:rows] * (1.0 - call / (2 * CALLS))
-        off = rows_off({"class": batch.reshape(rows, -1) @ weights}, session.run(batch), Tolerance())
+        off = rows_off({"class": batch.reshape(rows, -1) @ weights}, session.run({INPUT: batch}), Tolerance())
         if off.any():
             yield Problem(
                 HOOK, f"the session of {said}: {int(off.sum())} of {rows} rows of call {call + 1} in a row are wrong"

@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from porter.contracts.progress import Progress
-from porter.contracts.requests import Image
+from porter.contracts.requests import Source
+from porter.contracts.rows import stacked
+from porter.data.noting import Noting
+from porter.data.store import open_store
 from porter.hosting.registry import Registry
 from porter.pipeline.begin import begin
+from porter.pipeline.diagnosis.conditions import alike
 from porter.pipeline.evaluation.prepare import readable
+from porter.pipeline.evaluation.shapes import Prepared, source_of
 from porter.pipeline.job.job import Job
 from porter.pipeline.run import Run
 from porter.records.request import RunRequest
@@ -68,27 +73,34 @@ class Subject:
         return Job(folder=self.folder, request=self.request, registry=self.registry)
 
     @cached_property
-    def images(self) -> list[Image]:
-        """Every readable image of the set, decoded."""
+    def samples(self) -> list[tuple[str, Any]]:
+        """Every readable sample of the set as `porter_read` gives it, with its identifier."""
         from porter.errors import ImageError
-        from porter.images.decode import decode
 
-        found = []
-        for item in self.job.data.items:
+        found, job = [], self.job
+        store = open_store(job.data.manifest.root)
+        for item in job.data.items:
             try:
-                pixels = decode((Path(self.job.data.manifest.root) / item.id).read_bytes(), item.id).pixels
+                found.append((item.id, job.hooks.read(item, Noting(store, item), job.spec)))
             except ImageError:
                 continue
-            found.append(Image(id=item.id, pixels=pixels))
         return found
 
     @cached_property
-    def batch(self) -> np.ndarray:
-        """float32 ROWS×C×H×W, made from images of the set."""
-        import numpy as np
+    def chosen(self) -> list[Prepared]:
+        """ROWS samples of the set, preprocessed, of one size."""
+        same = alike(readable(self.job.data, ROWS))
+        return [same[k % len(same)] for k in range(ROWS)]
 
-        arrays = [one.array for one in readable(self.job.data, ROWS) if one.array is not None]
-        return np.stack([arrays[k % len(arrays)] for k in range(ROWS)])
+    @property
+    def batch(self) -> dict[str, np.ndarray]:
+        """ROWS rows of every input."""
+        return stacked([one.arrays for one in self.chosen])
+
+    @property
+    def sources(self) -> list[Source]:
+        """What each row of `batch` was made from."""
+        return [source_of(one, self.job.data.items) for one in self.chosen]
 
 
 @dataclass(frozen=True, kw_only=True)

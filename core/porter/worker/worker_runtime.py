@@ -143,7 +143,7 @@ class WorkerRuntime(Runtime):
         except BaseException:
             close_all(workers)
             raise
-        return WorkerSession(info, workers, request.spec.inputs[0].name)
+        return WorkerSession(info, workers)
 
     def probe(self, request: ProbeRequest) -> Probe:
         """`probe` of the script."""
@@ -207,12 +207,12 @@ def _root(request: OpenRequest) -> Path:
     return request.path.absolute().parents[len(Path(request.artefact.path).parts) - 1]
 
 
-def _written(images: Iterable[np.ndarray], folder: Path) -> list[str]:
-    """Calibration images as files that numpy reads, one an image, so that they are never in memory together."""
+def _written(samples: Iterable[Mapping[str, np.ndarray]], folder: Path) -> list[str]:
+    """Calibration samples as archives that numpy reads, by input name, so that they are never in memory together."""
     import numpy as np
 
     paths = []
-    for number, image in enumerate(images):
-        paths.append(str(folder / f"{number:06}.npy"))
-        np.save(paths[-1], image)
+    for number, feeds in enumerate(samples):
+        paths.append(str(folder / f"{number:06}.npz"))
+        np.savez(paths[-1], **feeds)  # type: ignore[arg-type]
     return paths

@@ -27,17 +27,17 @@ class WorkerSession(Session):
     """A session whose calls are answered by workers, each by the next that is free. So they are safe from any thread:
     as many run at once as there are processes, the others wait."""
 
-    def __init__(self, info: SessionInfo, workers: Sequence[Worker], feed: str) -> None:
+    def __init__(self, info: SessionInfo, workers: Sequence[Worker]) -> None:
         self.info = info
-        self._workers, self._feed = tuple(workers), feed
+        self._workers = tuple(workers)
         self._free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         for worker in workers:
             self._free.put(worker)
 
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         worker = self._free.get()
         try:
-            found: dict[str, np.ndarray] = worker.call("run", of="held", feeds={self._feed: batch}, returns="arrays")
+            found: dict[str, np.ndarray] = worker.call("run", of="held", feeds=feeds, returns="arrays")
         finally:
             self._free.put(worker)
         return found

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from porter.errors import ImageError
 from porter.images.decode import MAX_PIXELS
-from porter.images.pipeline import crop_corner, lookup_table, resized_size
+from porter.images.geometry import crop_corner, resized_size
+from porter.images.pipeline import lookup_table
 from porter.records.spec import PreprocessSpec
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from porter.contracts.rows import is_ragged
 from porter.records.parity import Tolerance
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Ruler:
 
         self._names = tuple(truth[0])
         self._shapes = {name: truth[0][name].shape[1:] for name in self._names}
-        scales = {name: max(float(np.abs(one[name]).max(initial=0.0)) for one in truth) for name in self._names}
+        scales = {name: max(_largest(one[name]) for one in truth) for name in self._names}
         self._allowed = {name: tolerance.atol + tolerance.rtol * scale or 1e-30 for name, scale in scales.items()}
         self._truth = np.stack([self._vectors(one)[0] for one in truth])
         self.count = len(truth)
@@ -76,7 +77,7 @@ class Ruler:
 
         parts = []
         for name in self._names:
-            flat = outputs[name].reshape(len(outputs[name]), -1).astype(np.float64)
+            flat = _flat(outputs[name])
             parts.append(flat[:, :: -(-flat.shape[1] // MOST_VALUES) or 1] / self._allowed[name])
         return np.concatenate(parts, axis=1)
 
@@ -87,3 +88,21 @@ class Ruler:
         with np.errstate(invalid="ignore"):
             found: np.ndarray = np.abs(a - b).max(axis=1, initial=0.0)
         return np.where(np.isfinite(found), found, np.inf)
+
+
+def _largest(values: np.ndarray) -> float:
+    import numpy as np
+
+    return max((float(np.abs(row).max(initial=0.0)) for row in values), default=0.0)
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    """N×values, float64. Rows of any number are told by it, by their sums and by their largest values, of each column:
+    their order says nothing."""
+    import numpy as np
+
+    if not is_ragged(values):
+        return values.reshape(len(values), -1).astype(np.float64)
+    rows = [np.asarray(row, np.float64).reshape(len(row), -1) if row.ndim else row.reshape(1, 1) for row in values]
+    told = [[[len(row)], row.sum(axis=0), np.abs(row).max(axis=0, initial=0.0)] for row in rows]
+    return np.stack([np.concatenate(parts) for parts in told])

@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from porter.contracts.rows import Rows, copied, count_of, part, same_bits, taken
 from porter.diagnose.sessions.ruler import Outputs, Ruler
 from porter.records.message import Message
 
 if TYPE_CHECKING:
     import numpy as np
 
-    Call: TypeAlias = Callable[[np.ndarray], Outputs]
+    Call: TypeAlias = Callable[[Rows], Outputs]
 
 
 SETTLED = 0.1
@@ -63,26 +64,26 @@ TITLES = {
 
 
 class SessionTrials:
-    """Calls a session on `arrays` (float32 N×…, one row an image), whose outputs `ruler` knows."""
+    """Calls a session on `feeds`, one row a sample, whose outputs `ruler` knows."""
 
-    def __init__(self, call: Call, arrays: np.ndarray, ruler: Ruler) -> None:
-        self._call, self._arrays, self._ruler = call, arrays, ruler
-        self._order = list(range(len(arrays)))
+    def __init__(self, call: Call, feeds: Rows, ruler: Ruler) -> None:
+        self._call, self._feeds, self._ruler = call, feeds, ruler
+        self._order = list(range(count_of(feeds)))
         self._off: set[int] = set()
 
     def unfinished(self) -> SessionFault | None:
         """Whether the outputs of the first call of a session change without another."""
-        given = self._call(self._arrays[:1])
-        first = _copied(given)
+        given = self._call(part(self._feeds, 0, 1))
+        first = copied(given)
         if not self._wrong(first, 0):
             return None
         time.sleep(SETTLED)
-        return _fault("unfinished", 1, 1) if self._ruler.apart(first, _copied(given)) else None
+        return _fault("unfinished", 1, 1) if self._ruler.apart(first, copied(given)) else None
 
     def in_turn(self) -> SessionFault | None:
         """Every image alone, then all of them again in reverse: what differs is no matter of the image."""
         called = [*self._order, *self._order[::-1]]
-        outputs = [_copied(self._call(self._arrays[image : image + 1])) for image in called]
+        outputs = [copied(self._call(part(self._feeds, image, image + 1))) for image in called]
         wrong = [self._wrong(given, image) for given, image in zip(outputs, called, strict=True)]
         count = sum(wrong)
         self._off = {image for image, bad in zip(called, wrong, strict=True) if bad}
@@ -112,24 +113,22 @@ class SessionTrials:
 
     def buffer(self) -> SessionFault | None:
         """Whether what a call gave changes when the session is called again, up to `RING` times."""
-        import numpy as np
-
-        if len(self._arrays) < 2:
+        if len(self._order) < 2:
             return None
-        given = self._call(self._arrays[:1])
-        kept = {name: values.copy() for name, values in given.items()}
+        given = self._call(part(self._feeds, 0, 1))
+        kept = copied(given)
         for image in range(1, RING + 1):
-            place = image % len(self._arrays) or 1
-            self._call(self._arrays[place : place + 1])
-        same = all(np.array_equal(given[name], kept[name], equal_nan=True) for name in kept)
+            place = image % len(self._order) or 1
+            self._call(part(self._feeds, place, place + 1))
+        same = all(same_bits(given[name], kept[name]) for name in kept)
         return None if same else _fault("one-buffer", 1, 1)
 
     def batches(self, size: int) -> SessionFault | None:
         """Batches of consecutive images against the same images alone."""
-        if size < 2 or len(self._arrays) < 2:
+        if size < 2 or len(self._order) < 2:
             return None
-        groups = [self._group(start, size) for start in range(0, len(self._arrays), size)]
-        outputs = [_copied(self._call(self._arrays[group])) for group in groups]
+        groups = [self._group(start, size) for start in range(0, len(self._order), size)]
+        outputs = [copied(self._call(taken(self._feeds, group))) for group in groups]
         errors = [self._ruler.errors(given, group) for given, group in zip(outputs, groups, strict=True)]
         wrong = [[bool(one > 1) for one in row] for row in errors]
         count = sum(map(sum, wrong))
@@ -143,12 +142,12 @@ class SessionTrials:
     def is_right(self, images: Sequence[int]) -> bool:
         """Whether one batch of these images has the outputs of each."""
         group = list(images)
-        return bool((self._ruler.errors(self._call(self._arrays[group]), group) <= 1).all())
+        return bool((self._ruler.errors(self._call(taken(self._feeds, group)), group) <= 1).all())
 
     def long(self, calls: int) -> SessionFault | None:
         """So many calls on single images, round and round."""
-        images = (k % len(self._arrays) for k in range(calls))
-        wrong = sum(self._wrong(self._call(self._arrays[image : image + 1]), image) for image in images)
+        images = (k % len(self._order) for k in range(calls))
+        wrong = sum(self._wrong(self._call(part(self._feeds, image, image + 1)), image) for image in images)
         return _fault("later-calls", wrong, calls) if wrong else None
 
     def concurrent(self, threads: int) -> SessionFault | None:
@@ -156,7 +155,7 @@ class SessionTrials:
         places = self._order * 2
 
         def wrong(image: int) -> bool:
-            return self._wrong(self._call(self._arrays[image : image + 1]), image)
+            return self._wrong(self._call(part(self._feeds, image, image + 1)), image)
 
         with ThreadPoolExecutor(threads, "porter-diagnose") as pool:
             count = sum(pool.map(wrong, places))
@@ -164,13 +163,13 @@ class SessionTrials:
 
     def wrong_alone(self) -> int:
         """How many of the images, one at a time, are wrong."""
-        return sum(self._wrong(self._call(self._arrays[image : image + 1]), image) for image in self._order)
+        return sum(self._wrong(self._call(part(self._feeds, image, image + 1)), image) for image in self._order)
 
     def _wrong(self, outputs: Outputs, image: int) -> bool:
         return bool(self._ruler.errors(outputs, [image])[0] > 1)
 
     def _group(self, start: int, size: int) -> list[int]:
-        return [k % len(self._arrays) for k in range(start, start + size)]
+        return [k % len(self._order) for k in range(start, start + size)]
 
     def _batch_fault(
         self, groups: Sequence[list[int]], outputs: Sequence[Outputs], wrong: Sequence[list[bool]], size: int
@@ -197,7 +196,7 @@ class SessionTrials:
     def _neighbours_or_place(self, at: tuple[int, int], groups: Sequence[list[int]], size: int) -> str:
         """A wrong image alone in a batch, at every place of it; then at the first place, in two companies."""
         image = groups[at[0]][at[1]]
-        same = _copied(self._call(self._arrays[[image] * size]))
+        same = copied(self._call(taken(self._feeds, [image] * size)))
         errors = self._ruler.errors(same, [image] * size)
         if (errors <= 1).all():
             return "neighbours"
@@ -205,7 +204,7 @@ class SessionTrials:
             return "place"
         others = [k for k in self._order if k != image]
         company = [
-            _row(_copied(self._call(self._arrays[[image, *these]])), 0) for these in _companies(others, size - 1)
+            _row(copied(self._call(taken(self._feeds, [image, *these]))), 0) for these in _companies(others, size - 1)
         ]
         return "neighbours" if self._ruler.apart(*company) else "batch-size"
 
@@ -220,16 +219,12 @@ def _fault(name: str, wrong: int, rows: int, size: int = 1) -> SessionFault:
 
 
 def _row(outputs: Outputs, row: int) -> dict[str, np.ndarray]:
-    return {name: values[row : row + 1] for name, values in outputs.items()}
+    return part(outputs, row, row + 1)
 
 
 def _companies(others: Sequence[int], size: int) -> tuple[list[int], list[int]]:
     """Two rows of images, the second as different from the first as there are images."""
     return [others[k % len(others)] for k in range(size)], [others[-1 - k % len(others)] for k in range(size)]
-
-
-def _copied(outputs: Outputs) -> dict[str, np.ndarray]:
-    return {name: values.copy() for name, values in outputs.items()}
 
 
 def _nonfinite(outputs: Sequence[Outputs], rows: Sequence[tuple[int, int]]) -> bool:

@@ -48,4 +48,4 @@ def _failing(data: Dataset, record: RunRecord) -> Iterator[Prepared]:
     most = max(1, FAILING // size)
     wanted = [place for start in list(starts)[:most] for place in range(start, min(start + size, len(data.items)))]
     if wanted:
-        yield from (one for one in prepare(data, wanted[:IMAGES]) if one.array is not None)
+        yield from (one for one in prepare(data, wanted[:IMAGES]) if one.arrays)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from porter.contracts.rows import Rows, single, stacked
 from porter.contracts.runtime import Session
 from porter.diagnose.conclude import failed_verdicts
 from porter.errors import PorterError
@@ -31,25 +32,24 @@ class Conditions:
     """All readable."""
 
     @cached_property
-    def arrays(self) -> np.ndarray:
-        """float32 N×C×H×W of all images."""
-        import numpy as np
-
-        return np.stack([one.array for one in self.images if one.array is not None])
+    def feeds(self) -> dict[str, np.ndarray]:
+        """All images as one batch."""
+        return stacked([one.arrays for one in self.images])
 
     @cached_property
     def truth(self) -> list[dict[str, np.ndarray]]:
         """The reference's outputs, image by image."""
-        return [self.infer(self.job.reference, one) for one in self.arrays]
+        return [infer(self.job, self.job.reference, single(one.arrays)) for one in self.images]
+
+    @property
+    def alike(self) -> list[Prepared]:
+        """The images whose arrays have the shapes of the first's, so that they go in one batch."""
+        return alike(self.images)
 
     @property
     def failed(self) -> tuple[str, ...]:
         """The verdicts that failed."""
         return failed_verdicts(self.record)
-
-    def infer(self, session: Session, image: np.ndarray) -> dict[str, np.ndarray]:
-        """The outputs of one image, N = 1."""
-        return infer(self.job, session, image[None])
 
     def call(self, session: Session, problems: list[str]) -> _Call:
         """Calls of a session as trials make them: one that fails gives no outputs; its reason goes to `problems`."""
@@ -66,13 +66,19 @@ class Conditions:
         return self.record.commands.get(stage, f"porter {stage} --out {self.job.folder}")
 
 
+def alike(images: Sequence[Prepared]) -> list[Prepared]:
+    """Those of the images whose arrays have the shapes of the first's."""
+    shapes = [{name: values.shape for name, values in one.arrays.items()} for one in images]
+    return [one for one, shape in zip(images, shapes, strict=True) if shape == shapes[0]]
+
+
 @dataclass(frozen=True, eq=False)
 class _Call:
     job: Job
     session: Session
     problems: list[str]
 
-    def __call__(self, batch: np.ndarray) -> Mapping[str, np.ndarray]:
+    def __call__(self, batch: Rows) -> Rows:
         try:
             return infer(self.job, self.session, batch)
         except PorterError as error:

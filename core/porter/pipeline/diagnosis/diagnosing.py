@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from porter.builtin.onnxruntime import OnnxRuntimeSession
+from porter.contracts.rows import single
 from porter.contracts.runtime import OpenRequest, Session
 from porter.diagnose.conclude import concluded, of_forms, of_graph, of_labels, of_preprocessing, of_record
 from porter.diagnose.found import Found
@@ -29,8 +30,9 @@ from porter.pipeline.diagnosis.same_file_trial import same_file_trial
 from porter.pipeline.diagnosis.session_trials import reference_trial, session_trial
 from porter.pipeline.diagnosis.weights_trial import weights_trial
 from porter.pipeline.evaluation.infer import infer
+from porter.pipeline.evaluation.judging import predictions_of
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
-from porter.pipeline.evaluation.shapes import Prepared
+from porter.pipeline.evaluation.shapes import Prepared, source_of
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact
 from porter.pipeline.judge.labels_say import contradicting
@@ -100,7 +102,7 @@ def _trials(conditions: Conditions, fresh: Afresh) -> list[Found]:
 
 def _of_sections(
     conditions: Conditions,
-    preprocessing: PreprocessFinding,
+    preprocessing: PreprocessFinding | None,
     forms: Sequence[SameTensors],
     graphs: Sequence[GraphDiagnosis],
 ) -> list[Found]:
@@ -133,14 +135,10 @@ def _forms(job: Job, record: RunRecord, images: Sequence[Prepared], fresh: Path)
 
 
 def _answers(job: Job, session: Session, images: Sequence[Prepared]) -> tuple[Answers, list[object]]:
-    import numpy as np
-
     answers, predictions = Answers(), []
     for one in images:
-        assert one.array is not None
-        outputs = infer(job, session, one.array[np.newaxis])
-        finite = all(np.isfinite(values).all() for values in outputs.values() if values.dtype.kind == "f")
-        prediction = job.hooks.postprocess(outputs, job.spec)[0] if finite else None
+        outputs = infer(job, session, single(one.arrays))
+        [prediction] = predictions_of(job, outputs, [source_of(one, job.data.items)])
         answers.add(job.task, prediction)
         predictions.append(prediction)
     return answers, predictions
@@ -157,7 +155,7 @@ def _form(
     scorer = job.task.scorer(job.spec, job.data.manifest)
     for item, prediction in zip(items, answered[1], strict=True):
         scorer.add(item, prediction)
-    compared = None if reference is None else changes(items, reference[0], answered[0])
+    compared = None if reference is None else changes(job.task, items, reference[0], answered[0])
     return SameTensors(
         name=name,
         metrics=scorer.metrics(),

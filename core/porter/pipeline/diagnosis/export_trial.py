@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from porter.diagnose.found import Found, finding, ruled_out
 from porter.diagnose.graph_findings import LineKind, graph_findings
@@ -19,6 +20,9 @@ from porter.pipeline.evaluation.infer import Listener, infer
 from porter.records.diagnosed import Surety
 from porter.records.message import Message, Text
 from porter.records.parity import Tolerance
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CORE = "porter's own export"
 ROWS = 2
@@ -106,7 +110,7 @@ def located(conditions: Conditions, path: Path) -> Located | None:
     module, job = conditions.job.loaded.module, conditions.job
     if not hasattr(module, "named_modules"):
         return None
-    batch = batch_of(conditions)[:ROWS]
+    batch = batch_of(conditions, ROWS)
     try:
         heard = hear(module, lambda: infer(job, job.reference, batch))
         found, _ = locate(heard, _probe(conditions, path), _feed(conditions), Tolerance())
@@ -119,6 +123,6 @@ def _probe(conditions: Conditions, path: Path) -> OnnxProbe:
     return OnnxProbe.read(path, threads=conditions.job.threads)
 
 
-def _feed(conditions: Conditions):  # type: ignore[no-untyped-def]
-    batch = batch_of(conditions)[:ROWS]
-    return {conditions.job.spec.inputs[0].name: Listener(conditions.job).hear(batch)}
+def _feed(conditions: Conditions) -> dict[str, np.ndarray]:
+    batch = batch_of(conditions, ROWS)
+    return Listener(conditions.job).hear(batch)

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from porter.contracts.rows import stacked
 from porter.contracts.runtime import ProbeRequest
 from porter.diagnose.probing import open_probe
 from porter.errors import PorterError
@@ -17,6 +18,7 @@ from porter.graphs.nodes import diagnose_graphs
 from porter.graphs.onnx_probe import OnnxProbe
 from porter.graphs.onnxfile import facts_of
 from porter.pipeline.diagnosis.afresh import AFRESH, Afresh
+from porter.pipeline.diagnosis.conditions import alike
 from porter.pipeline.evaluation.infer import Listener
 from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
@@ -84,16 +86,13 @@ def _compared(
     job: Job, request: ProbeRequest, artefact: Artefact, fresh: Path, images: Sequence[Prepared]
 ) -> GraphDiagnosis:
     """On what the model's own `porter_infer` feeds the artefact."""
-    import numpy as np
-
     reference = OnnxProbe.read(fresh, threads=job.threads)
     reference.label = AFRESH
     candidate, behind = open_probe(job.registry, artefact.runtime, request)
     with closing(candidate):
         size = artefact.batch or _fixed_batch(behind) or IMAGES
-        arrays = [images[k % len(images)].array for k in range(size)]
-        fed = Listener(job).hear(np.stack([array for array in arrays if array is not None]))
-        feed = {job.spec.inputs[0].name: fed}
+        same = alike(images)
+        feed = Listener(job).hear(stacked([same[k % len(same)].arrays for k in range(size)]))
         operators = Counter(node.op_type for node in reference.graph.nodes)
         precision = job.precision(artefact.precision)
         bound = bound_for(job.request, precision, operators)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from porter.contracts.rows import same_bits
 from porter.data.selection import evenly_spaced
 from porter.data.store import open_store
 from porter.diagnose.found import Found, finding
@@ -17,28 +18,35 @@ from porter.pipeline.diagnosis.chosen_images import failing_ids
 from porter.pipeline.diagnosis.conditions import Conditions
 from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
+from porter.pipeline.verified_preprocessing import explains, read_sample
 from porter.records.diagnosed import Surety
 from porter.records.message import Message
 from porter.records.record import RunRecord
+from porter.records.spec import PreprocessSpec
 from porter.records.suspects import PreprocessFinding
 
 LOOKED_AT, IMAGES, FAILING = 1000, 16, 4
 """Files whose kind is found out, images that are compared, of these images that failed."""
 
 
-def preprocess_trial(job: Job, record: RunRecord) -> PreprocessFinding:
-    """Compare, explain, and say where only a kind of images differs."""
+def preprocess_trial(job: Job, record: RunRecord) -> PreprocessFinding | None:
+    """Compare, explain, and say where only a kind of images differs; None where the declared pipeline is none that the
+    usual faults can be built into. Verify compares that one with its reference."""
+    declared = job.spec.preprocess
+    if declared is None or not explains(job):
+        return None
+    name = job.spec.inputs[0].name
     samples = read_samples(
-        job.data.manifest.root, _chosen(job, record), lambda image: job.hooks.preprocess(image, job.spec.preprocess)
+        job.data.manifest.root, _chosen(job, record), lambda image: job.hooks.preprocess(image, job.spec)[name]
     )
-    found = explain_preprocessing(samples, job.spec.preprocess)
+    found = explain_preprocessing(samples, declared)
     if found.identical:
         return found
-    kinds = [kinds_of(one.data, job.spec.preprocess) for one in samples]
-    differing = _differing(samples, job, found)
+    kinds = [kinds_of(one.data, declared) for one in samples]
+    differing = _differing(samples, declared, found)
     if not found.explanations and not all(differing):  # what explains those that differ need not hold for the others
         some = [one for one, bad in zip(samples, differing, strict=True) if bad]
-        found = replace(found, explanations=explain_preprocessing(some, job.spec.preprocess).explanations)
+        found = replace(found, explanations=explain_preprocessing(some, declared).explanations)
     return replace(found, only=only_on(kinds, differing))
 
 
@@ -58,18 +66,13 @@ def shared_buffer(conditions: Conditions) -> Found:
 
 
 def _alike(job: Job, one: Prepared) -> bool:
-    import numpy as np
-
-    sample = read_samples(
-        job.data.manifest.root,
-        [job.data.items[one.index].id],
-        lambda image: job.hooks.preprocess(image, job.spec.preprocess),
-    )[0]
-    return one.array is not None and bool(np.array_equal(sample.tensor, one.array, equal_nan=True))
+    alone = job.hooks.preprocess(read_sample(job, one), job.spec)
+    return alone.keys() == one.arrays.keys() and all(same_bits(alone[name], one.arrays[name]) for name in alone)
 
 
 def _chosen(job: Job, record: RunRecord) -> list[str]:
     """Identifiers of readable images."""
+    assert job.spec.preprocess is not None
     store, items = open_store(job.data.manifest.root), job.data.items
     kinds: dict[int, frozenset[str]] = {}
     for place in evenly_spaced(len(items), min(LOOKED_AT, len(items))):
@@ -95,12 +98,12 @@ def _readable(job: Job, name: str) -> bool:
     return True
 
 
-def _differing(samples: Sequence[Sample], job: Job, found: PreprocessFinding) -> list[bool]:
+def _differing(samples: Sequence[Sample], declared: PreprocessSpec, found: PreprocessFinding) -> list[bool]:
     import numpy as np
 
     from porter.images.pipeline import reference_pipeline
 
-    wanted = [reference_pipeline(one.pixels, job.spec.preprocess) for one in samples]
+    wanted = [reference_pipeline(one.pixels, declared) for one in samples]
     return [
         one.tensor.shape != right.shape or not bool((np.abs(one.tensor - right) <= found.allowed).all())
         for one, right in zip(samples, wanted, strict=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from porter.contracts.rows import Rows, copied, count_of, part, single
 from porter.contracts.runtime import Session
 from porter.diagnose.found import Found, finding, ruled_out
 from porter.diagnose.sessions.ruler import Ruler
@@ -16,7 +17,6 @@ from porter.pipeline.diagnosis.conditions import Conditions
 from porter.pipeline.evaluation.subject import Subject
 from porter.pipeline.job.opening import open_artefact
 from porter.pipeline.session_checks.check_names import BATCH_BEFORE, FIRST_CALL
-from porter.pipeline.session_checks.rows_alike import copied
 from porter.records.artefact import Artefact, SessionInfo
 from porter.records.diagnosed import Surety
 from porter.records.message import Message, Text
@@ -34,7 +34,7 @@ LONG = 64
 def reference_trial(conditions: Conditions) -> Found:
     """Whether the model as it was loaded answers batches as it answers their images."""
     ruler = Ruler(conditions.truth, Tolerance())
-    trials = SessionTrials(conditions.call(conditions.job.reference, []), conditions.arrays, ruler)
+    trials = SessionTrials(conditions.call(conditions.job.reference, []), conditions.feeds, ruler)
     size = conditions.job.request.evaluation_batch
     if (fault := trials.batches(size)) is None:
         return ruled_out(Message("the reference's batches"), Message("samples equal at batch 1 and {size}", size=size))
@@ -73,12 +73,12 @@ class _Trial:
         self._sizes = sorted(wanted, reverse=True)  # a small batch cannot tell a place from the last row
 
     def found(self) -> Found:
-        job, few = self._all.job, self._all.arrays[:SINGLES]
+        job, few = self._all.job, part(self._all.feeds, 0, SINGLES)
         with closing(open_artefact(job, self._artefact, check=False, threads=1, streams=1)) as plain:
             plainly = SessionTrials(self._call(plain), few, self._ruler)
             if (fault := plainly.unfinished() or plainly.in_turn() or plainly.buffer()) is not None:
                 return self._told(fault, plain.info)
-            own = [copied(self._call(plain)(image[None])) for image in self._all.arrays]
+            own = [copied(self._call(plain)(single(one.arrays))) for one in self._all.images]
             if (fault := plainly.by_now(own)) is not None:
                 return self._told(fault, plain.info)
             self._measure_by(own)
@@ -110,22 +110,22 @@ class _Trial:
             self._ruler = Ruler(own, wide)
 
     def _in_batches(self, session: Session) -> SessionFault | None:
-        trials = SessionTrials(self._call(session), self._all.arrays, self._ruler)
+        trials = SessionTrials(self._call(session), self._all.feeds, self._ruler)
         return next((fault for size in self._sizes if (fault := trials.batches(size)) is not None), None)
 
     def _at_once(self, fault: SessionFault, opened: Session) -> SessionFault:
         """The fault, or another where the first call of a session does not show it."""
         if fault.name in (BATCH_BEFORE, FIRST_CALL):  # there is none before the first call
             return fault
-        at_first = SessionTrials(self._call(opened), self._all.arrays, self._ruler).is_right(fault.first)
+        at_first = SessionTrials(self._call(opened), self._all.feeds, self._ruler).is_right(fault.first)
         return later_calls(fault) if at_first else fault
 
-    def _as_scored(self, session: Session, few: np.ndarray) -> Found | None:
+    def _as_scored(self, session: Session, few: Rows) -> Found | None:
         """As the run opened it. What is wrong throughout comes of the settings, or of what an earlier session kept."""
         trials, info = SessionTrials(self._call(session), few, self._ruler), session.info
         fault = trials.in_turn()
         if fault is None and trials.wrong_alone():
-            return self._setting(info, trials.wrong_alone(), len(few))
+            return self._setting(info, trials.wrong_alone(), count_of(few))
         if fault is None and (found := self._in_batches(session)) is not None:
             with Subject(artefact=self._artefact).opened(self._all.job) as again:
                 fault = self._at_once(found, again)
@@ -142,7 +142,7 @@ class _Trial:
             with closing(
                 open_artefact(job, self._artefact, check=False, threads=settings[0], streams=settings[1], at_most=True)
             ) as session:
-                trials = SessionTrials(self._call(session), self._all.arrays[:SINGLES], self._ruler)
+                trials = SessionTrials(self._call(session), part(self._all.feeds, 0, SINGLES), self._ruler)
                 if trials.wrong_alone():
                     return self._blamed(*name, wrong, rows)
         kept = Message("its compiled cache of an earlier session is outdated: correct when compiled again")

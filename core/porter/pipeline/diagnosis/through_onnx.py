@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porter.builtin.onnxruntime import OnnxRuntimeSession
+from porter.contracts.rows import Rows, count_of, joined, part, stacked
 from porter.contracts.runtime import OpenRequest, Session
 from porter.errors import PorterError
 from porter.pipeline.diagnosis.conditions import Conditions
@@ -47,29 +48,28 @@ class Compared:
         return self.worst.max_abs_error / self.worst.allowed
 
 
-def batch_of(conditions: Conditions) -> np.ndarray:
+def batch_of(conditions: Conditions, rows: int = ROWS) -> dict[str, np.ndarray]:
     """The first images as one batch."""
-    return conditions.arrays[:ROWS]
+    return stacked([one.arrays for one in conditions.alike[:rows]])
 
 
 def wanted_of(conditions: Conditions) -> dict[str, np.ndarray]:
     """The reference's outputs for it, image by image."""
-    import numpy as np
+    return joined([infer(conditions.job, conditions.job.reference, one) for one in _each(batch_of(conditions))])
 
-    rows = conditions.truth[:ROWS]
-    return {name: np.concatenate([one[name] for one in rows]) for name in rows[0]}
+
+def _each(batch: Rows) -> list[dict[str, np.ndarray]]:
+    return [part(batch, row, row + 1) for row in range(count_of(batch))]
 
 
 def through_session(
     conditions: Conditions, session: Session, tolerance: Tolerance, *, batched: bool = False
 ) -> Compared:
     """A session on the first images, one at a time or, `batched`, as one batch."""
-    import numpy as np
-
     batch = batch_of(conditions)
     try:
-        parts = [infer(conditions.job, session, part) for part in ([batch] if batched else np.split(batch, len(batch)))]
-        got = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        parts = [infer(conditions.job, session, one) for one in ([batch] if batched else _each(batch))]
+        got = joined(parts)
     except PorterError as error:
         return Compared(outputs={}, worst=None, problem=str(error))
     found = [

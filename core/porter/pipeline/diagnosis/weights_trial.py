@@ -13,6 +13,7 @@ from typing import Any
 
 from porter.builtin.pytorch import TorchSession
 from porter.contracts.requests import LoadRequest
+from porter.contracts.rows import single
 from porter.contracts.runtime import Session
 from porter.diagnose.found import Found, finding, ruled_out, together
 from porter.diagnose.modules.batchnorm import as_initialised, norms
@@ -20,8 +21,9 @@ from porter.errors import PorterError
 from porter.machine.statistics import mcnemar_exact
 from porter.pipeline.diagnosis.conditions import Conditions
 from porter.pipeline.evaluation.infer import infer
+from porter.pipeline.evaluation.judging import predictions_of
 from porter.pipeline.evaluation.prepare import readable
-from porter.pipeline.evaluation.shapes import Prepared
+from porter.pipeline.evaluation.shapes import Prepared, source_of
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.loading import load_model, reference_of
 from porter.records.diagnosed import Surety
@@ -113,15 +115,11 @@ def _tried(
 
 def _scores(job: Job, session: Session, images: Sequence[Prepared]) -> list[float]:
     """The score of each image, 0 where the outputs are not finite."""
-    import numpy as np
-
     scorer = job.task.scorer(job.spec, job.data.manifest)
     scores = []
     for one in images:
-        assert one.array is not None
-        outputs = infer(job, session, one.array[np.newaxis])
-        finite = all(np.isfinite(values).all() for values in outputs.values() if values.dtype.kind == "f")
-        prediction = job.hooks.postprocess(outputs, job.spec)[0] if finite else None
+        outputs = infer(job, session, single(one.arrays))
+        [prediction] = predictions_of(job, outputs, [source_of(one, job.data.items)])
         scores.append(float(scorer.add(job.data.items[one.index], prediction)))
     return scores
 
@@ -143,13 +141,18 @@ class _WithEps(Session):
     """The model with another eps in every BatchNorm, during each call alone."""
 
     def __init__(self, job: Job, module: Any, eps: float) -> None:
-        self._session = TorchSession(module, tuple(one.name for one in job.spec.outputs), job.threads)
+        self._session = TorchSession(
+            module,
+            tuple(one.name for one in job.spec.inputs),
+            tuple(one.name for one in job.spec.outputs),
+            job.threads,
+        )
         self.info = replace(self._session.info)
         self._module, self._eps = module, eps
 
-    def run(self, batch: Any) -> dict[str, Any]:
+    def run(self, feeds: Any) -> dict[str, Any]:
         with _eps(self._module, self._eps):
-            return self._session.run(batch)
+            return self._session.run(feeds)
 
 
 @contextmanager

@@ -72,9 +72,9 @@ def _in_streams(
 
 def answer_batch(job: Job, session: Session, batch: Batch) -> Answered:
     """Infer one batch, on processors that nothing else works on."""
-    if batch.array is None:
+    if not batch.feeds:
         return Answered(batch=batch, outputs={}, infer_seconds=0.0)
     with job.processors.for_batch(session.info.threads_a_stream):
         started = time.perf_counter()
-        outputs = infer(job, session, batch.array)
+        outputs = infer(job, session, batch.feeds)
         return Answered(batch=batch, outputs=outputs, infer_seconds=time.perf_counter() - started)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,6 +13,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from porter.contracts.rows import ragged
+from porter.data.noting import digest_or_empty as digest_of_item
 from porter.data.store import ImageStore, open_store
 from porter.errors import BadInput, one_line
 from porter.files.checked_lines import line_of, value_of
@@ -34,7 +36,7 @@ NAMES_SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What became of one image."""
+    """What became of one sample."""
 
     id: str
     reason: Text = ""
@@ -139,8 +141,9 @@ class ArrayFolder:
             )
         for number, entry in enumerate(entries[start:], start):
             # Of an image that changed, an array would score what it no longer shows.
-            if entry.digest and self._store.digest_or_empty(entry.id) != entry.digest:
-                name = self._store.name(entry.id)
+            item = self.manifest.items[number]
+            if entry.digest and digest_of_item(self._store, item) != entry.digest:
+                name = self._store.name(item.file)
                 raise BadInput(
                     f"{one_line(name)}: changed after {self.folder} was written. Run `porter preprocess` again"
                 )
@@ -148,7 +151,8 @@ class ArrayFolder:
 
     def _holds(self, number: int, entry: Entry) -> bool:
         """Whether image and file of an entry are what they were."""
-        if entry.id != self.manifest.items[number].id or self._store.digest_or_empty(entry.id) != entry.digest:
+        item = self.manifest.items[number]
+        if entry.id != item.id or digest_of_item(self._store, item) != entry.digest:
             return False
         return bool(entry.reason) or digest_or_empty(self.folder / name_of(number)) == entry.file_sha256
 
@@ -217,13 +221,13 @@ def tensor_entries(
     """Prepared images as entries of a folder of tensors."""
     for one in prepared:
         entry = _entry(one, manifest)
-        yield entry, None if one.array is None else {"tensor": one.array}
+        yield entry, one.arrays or None
 
 
 def read_tensors(folder: ArrayFolder, start: int = 0) -> Generator[Prepared, None, None]:
     """The folder of tensors, from place `start` on, as a stream of prepared images."""
     for number, entry, arrays in folder.read(start):
-        yield _prepared(number, entry, None if arrays is None else arrays["tensor"])
+        yield _prepared(number, entry, arrays or {})
 
 
 def output_entries(
@@ -238,12 +242,13 @@ def output_entries(
             yield _entry(one, manifest), arrays
 
 
-def read_outputs(folder: ArrayFolder) -> Iterator[Answered]:
-    """The folder of outputs as a stream of answered batches of one image."""
+def read_outputs(folder: ArrayFolder, listed: Collection[str] = ()) -> Iterator[Answered]:
+    """The folder of outputs as a stream of answered batches of one image; `listed` are the outputs of which each has
+    rows of its own number."""
     for number, entry, arrays in folder.read():
-        one = _prepared(number, entry, None)
-        batch = Batch(indices=() if arrays is None else (number,), array=None, members=(one,))
-        outputs = {} if arrays is None else {name: values[None] for name, values in arrays.items()}
+        one = _prepared(number, entry, {})
+        batch = Batch(indices=() if arrays is None else (number,), feeds={}, members=(one,))
+        outputs = {name: _one_row(values, name in listed) for name, values in (arrays or {}).items()}
         yield Answered(batch=batch, outputs=outputs, infer_seconds=0.0)
 
 
@@ -257,10 +262,14 @@ def _entry(one: Prepared, manifest: Manifest) -> Entry:
     )
 
 
-def _prepared(number: int, entry: Entry, array: np.ndarray | None) -> Prepared:
+def _one_row(values: np.ndarray, is_listed: bool) -> np.ndarray:
+    return ragged([values], listed=True) if is_listed else values[None]
+
+
+def _prepared(number: int, entry: Entry, arrays: dict[str, np.ndarray]) -> Prepared:
     return Prepared(
         index=number,
-        array=array,
+        arrays=arrays,
         reason=entry.reason,
         digest=bytes.fromhex(entry.digest),
         conversions=entry.conversions,

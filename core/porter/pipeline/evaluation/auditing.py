@@ -76,9 +76,11 @@ class Audit:
 
     def _take(self, place: int, image: Judged) -> None:
         look, name = image.look, self._items[place].id
-        # Empty files are all alike, and no images.
-        self._digests += bytes(DIGEST_BYTES) if look is None else bytes.fromhex(image.digest)
-        print_ = b"" if look is None else bytes.fromhex(look.print)
+        # Empty files are all alike, and no samples.
+        unread = image.status == UNREADABLE or not image.digest
+        self._digests += bytes(DIGEST_BYTES) if unread else bytes.fromhex(image.digest)
+        part = self._items[place].box is not None  # of one image, of which the others look the same
+        print_ = b"" if look is None or part else bytes.fromhex(look.print)
         self._prints += print_ or bytes(PRINT_BYTES)
         self._ratios.append(1.0 if look is None else look.width / look.height)
         ranking = None if image.prediction is None else self._rank(image.prediction)
@@ -88,8 +90,8 @@ class Audit:
             self._unreadable.add(name)
         if look is None:
             return
-        height, width = self._spec.preprocess.crop
-        if look.height < height or look.width < width:
+        height, width = (0, 0) if self._spec.preprocess is None else self._spec.preprocess.crop
+        if self._items[place].box is None and (look.height < height or look.width < width):
             self._smaller.add(name)
         if look.orientation != 1:
             self._turned.add(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from porter.contracts.rows import count_of
 from porter.contracts.runtime import Session
 from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.evaluation.shapes import Answered, Batch
@@ -33,8 +34,9 @@ class Checking:
         batch = answered.batch
         is_last = batch.members[-1].index == self._last
         cheap = self._session.least_rows == 1  # else each call starts a program, and shares nothing with another
-        if cheap and batch.array is not None and (self._first or is_last):
-            self._checks.alone(batch.array, answered.outputs, self._rows(len(batch.array)), threads=self._threads)
+        if cheap and batch.feeds and (self._first or is_last):
+            rows = self._rows(count_of(batch.feeds))
+            self._checks.alone(batch.feeds, answered.outputs, rows, threads=self._threads)
             self._first = self._threads = False
         return replace(answered, check=self._checks.result()) if is_last else answered
 

@@ -204,7 +204,7 @@ def _evaluation(
     if metrics:
         gate_metric(job, metrics)
     items = job.data.items
-    compared = None if reference is None else changes(items, reference, scored.answers, job.request.max_drop)
+    compared = None if reference is None else changes(job.task, items, reference, scored.answers, job.request.max_drop)
     found = Evaluation(
         name=subject.name,
         title=subject.title(scored.info),
@@ -233,7 +233,7 @@ def _agreement(job: Job, answers: Sequence[Hashable], reference: Sequence[Hashab
     pairs = [pair for pair in zip(answers, reference, strict=True) if pair != (None, None)]
     if not pairs:
         return None
-    same, count = sum(a == b for a, b in pairs), len(pairs)
+    same, count = sum(job.task.is_same(a, b) for a, b in pairs), len(pairs)
     return Metric(
         name="agreement",
         title=Message("Same {answer} as the reference", answer=job.task.answer_name),

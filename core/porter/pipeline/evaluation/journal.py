@@ -16,11 +16,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
+from porter.data.noting import digest_or_empty
 from porter.data.store import open_store
 from porter.files.checked_lines import line_of, value_of
 from porter.files.received import lines_of, open_regular
@@ -117,8 +119,7 @@ class Journal:
                 expected = line.start + len(line.images)
                 if expected > len(manifest.items):
                     return
-                ids = [item.id for item in manifest.items[line.start : expected]]
-                digests = pool.map(store.digest_or_empty, ids)
+                digests = pool.map(partial(digest_or_empty, store), manifest.items[line.start : expected])
                 if list(digests) != [image.digest for image in line.images]:
                     return
                 try:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from porter.contracts.requests import Source
+from porter.contracts.rows import Rows, taken, whole
 from porter.errors import PluginError
 from porter.pipeline.evaluation.shapes import NONFINITE, OK, UNREADABLE, Answered, Judged, JudgedBatch
 from porter.pipeline.evaluation.traces import traces_of
-from porter.pipeline.job.job import Job
+from porter.pipeline.job.job import Dataset, Job
 from porter.records.message import Message
 
 NONFINITE_REASON = Message("outputs are not finite")
 
 
-def judge(job: Job, answered: Answered, keep: int = 0) -> JudgedBatch:
+def judge(data: Dataset, answered: Answered, keep: int = 0) -> JudgedBatch:
     """Predictions for the rows whose outputs are finite, and the reason for every image that has none.
 
     `keep`: how many values of each output to leave a trace of; 0: none is wanted.
     """
     started = time.perf_counter()
-    predictions = dict(zip(answered.batch.indices, _predictions(job, answered), strict=True))
+    batch = answered.batch
+    found = predictions_of(data.job, answered.outputs, batch.sources(data.items))
+    predictions = dict(zip(batch.indices, found, strict=True))
     rows = {index: row for row, index in enumerate(answered.batch.indices)} if keep else {}
     images = []
     for one in answered.batch.members:
@@ -54,19 +59,19 @@ def judge(job: Job, answered: Answered, keep: int = 0) -> JudgedBatch:
     )
 
 
-def _predictions(job: Job, answered: Answered) -> list[Any | None]:
+def predictions_of(job: Job, outputs: Rows, sources: Sequence[Source]) -> list[Any | None]:
+    """A prediction for each row whose outputs are finite, else None."""
     import numpy as np
 
-    count = len(answered.batch.indices)
-    if not count:
+    if not sources:
         return []
-    finite = np.ones(count, dtype=bool)
-    for values in answered.outputs.values():
-        if values.dtype.kind == "f":
-            finite &= np.isfinite(values.reshape(count, -1)).all(axis=1)
-    clean = {name: values[finite] for name, values in answered.outputs.items()}
-    found = iter(job.hooks.postprocess(clean, job.spec) if finite.any() else ())
+    finite = np.ones(len(sources), dtype=bool)
+    for values in outputs.values():
+        finite &= whole(values)
+    good = [int(row) for row in np.flatnonzero(finite)]
+    clean = taken(outputs, good) if len(good) < len(sources) else dict(outputs)
+    found = iter(job.hooks.postprocess(clean, job.spec, [sources[row] for row in good]) if good else ())
     try:
-        return [next(found) if good else None for good in finite]
+        return [next(found) if ok else None for ok in finite]
     except StopIteration:
         raise PluginError(f"plugin {job.hooks.plugin!r}: porter_postprocess gave fewer predictions than rows") from None

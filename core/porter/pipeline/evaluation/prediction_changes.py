@@ -39,10 +39,12 @@ class Answers:
         self.scores.append(score)
 
 
-def changes(items: Sequence[Item], reference: Answers, candidate: Answers, max_drop: float | None = None) -> Changes:
+def changes(
+    task: Task, items: Sequence[Item], reference: Answers, candidate: Answers, max_drop: float | None = None
+) -> Changes:
     """Compare the answers to the same items; without `max_drop` nothing is said of accuracy."""
     pairs = list(zip(reference.answers, candidate.answers, strict=True))
-    flipped = [index for index, (a, b) in enumerate(pairs) if a != b]
+    flipped = [index for index, (a, b) in enumerate(pairs) if not task.is_same(a, b)]
     ranks = zip(reference.rankings, candidate.rankings, strict=True)
     moved = sum(a != b for a, b in ranks)
     judged = max_drop is not None and len(items) > 0

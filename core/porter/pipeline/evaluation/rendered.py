@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from porter.contracts.requests import Image
+from porter.contracts.requests import Image, Source
 from porter.data.store import open_store
 from porter.diagnose.preprocessing.recipe import Recipe, cropped, finished
 from porter.errors import ImageError, PorterError
 from porter.images.appearance import exif_orientation
 from porter.images.decode import decode
 from porter.pipeline.evaluation.infer import infer
+from porter.pipeline.evaluation.judging import predictions_of
 from porter.pipeline.job.job import Dataset
+from porter.records.spec import PreprocessSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,11 +28,12 @@ SAME = 1e-4
 class Rendered:
     """Scores by recipe and place in the manifest. `base` are those of the model's own pipeline, of every place."""
 
-    def __init__(self, data: Dataset, base: Sequence[float]) -> None:
-        self._data, self._base = data, base
+    def __init__(self, data: Dataset, declared: PreprocessSpec, base: Sequence[float]) -> None:
+        self._data, self._declared, self._base = data, declared, base
         self._store = open_store(data.manifest.root)
         self._scorer = data.job.task.scorer(data.job.spec, data.manifest)
         self._known: dict[tuple[Recipe, int], float] = {}
+        self._sizes: dict[int, tuple[int, int]] = {}
         self.places = set[int]()
         """Images that were scored under some recipe."""
 
@@ -65,7 +68,8 @@ class Rendered:
         try:
             content = self._store.read(name)
             pixels = decode(content, name).pixels
-            own = np.array(job.hooks.preprocess(Image(id=name, pixels=pixels), job.spec.preprocess))
+            self._sizes[place] = pixels.shape[0], pixels.shape[1]
+            own = np.array(job.hooks.preprocess(Image(id=name, pixels=pixels), job.spec)[job.spec.inputs[0].name])
         except (OSError, ImageError):
             return
         turned = exif_orientation(content) if any(recipe.oriented for recipe in recipes) else 1
@@ -76,7 +80,7 @@ class Rendered:
                     crops[recipe.geometry] = cropped(pixels, turned, recipe)
             except ImageError:
                 continue
-            tensor = finished(crops[recipe.geometry], recipe, job.spec.preprocess)
+            tensor = finished(crops[recipe.geometry], recipe, self._declared)
             if tensor.shape == own.shape and not np.abs(tensor - own).max() <= SAME:
                 yield recipe, tensor
 
@@ -87,15 +91,11 @@ class Rendered:
             return
         job = self._data.job
         try:
-            outputs = infer(job, job.reference, np.stack([tensor for _, _, tensor in waiting]))
-            finite = np.ones(len(waiting), bool)
-            for values in outputs.values():
-                if values.dtype.kind == "f":
-                    finite &= np.isfinite(values.reshape(len(waiting), -1)).all(axis=1)
-            clean = {name: values[finite] for name, values in outputs.items()}
-            predictions = iter(job.hooks.postprocess(clean, job.spec) if finite.any() else ())
+            name = job.spec.inputs[0].name
+            outputs = infer(job, job.reference, {name: np.stack([tensor for _, _, tensor in waiting])})
+            sources = [Source(item=self._data.items[place], size=self._sizes[place]) for _, place, _ in waiting]
+            predictions = predictions_of(job, outputs, sources)
         except PorterError:  # a model that refuses such values has not been declared wrongly
             return
-        for (recipe, place, _), good in zip(waiting, finite, strict=True):
-            prediction = next(predictions, None) if good else None
+        for (recipe, place, _), prediction in zip(waiting, predictions, strict=True):
             self._known[recipe, place] = self._scorer.add(self._data.items[place], prediction)

@@ -1,15 +1,15 @@
-"""What an image is on its way through an evaluation, one shape after the other.
+"""What a sample is on its way through an evaluation, one shape after the other. Most samples are images.
 
     1  Item          the manifest's line: an identifier and a label                  porter.records.manifest
-    2  Image         the file decoded: uint8 H×W×3                                   porter.contracts.requests
-    3  Prepared      what the model's preprocessing makes of it: float32 C×H×W       here, as all that follow
-    4  Batch         consecutive images, the readable ones in float32 N×C×H×W
+    2  Image         the file decoded: uint8 H×W×3, or what `porter_read` makes      porter.contracts.requests
+    3  Prepared      what the model's preprocessing makes of it: an array an input   here, as all that follow
+    4  Batch         consecutive samples, the readable ones with N rows an input
     5  Answered      the outputs of a batch, N rows of each
-    6  JudgedBatch   of each image a prediction, or why there is none: a line of the journal
-    7  Row           one image scored: a line of predictions.csv
+    6  JudgedBatch   of each sample a prediction, or why there is none: a line of the journal
+    7  Row           one sample scored: a line of predictions.csv
 
-Images that cannot be read keep their place in all of them, and have no row in an array. After `Row` nothing of an image
-is left but what `Answers` keeps of it in a few bytes.
+Samples that cannot be read keep their place in all of them, and have no row in an array. After `Row` nothing of a
+sample is left but what `Answers` keeps of it in a few bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from porter.contracts.requests import Image
+from porter.contracts.requests import Image, Source
+from porter.contracts.rows import count_of
 from porter.images.appearance import Appearance
 from porter.pipeline.evaluation.gaps import Gap
 from porter.pipeline.evaluation.traces import Trace
@@ -43,14 +44,14 @@ STAGES = ("read", "preprocess", "infer", "postprocess")
 class Slab:
     """Rows for consecutive images. Free again once `give_back` was called and no image of it is in use."""
 
-    def __init__(self, array: np.ndarray, free: deque[np.ndarray]) -> None:
-        """`array` is float32 N×C×H×W; `free` is where it goes when nobody needs it."""
-        self.array = array
+    def __init__(self, arrays: dict[str, np.ndarray], free: deque[dict[str, np.ndarray]]) -> None:
+        """`arrays` are N×… by input name; `free` is where they go when nobody needs them."""
+        self.arrays, self.rows = arrays, count_of(arrays)
         self._free = free
 
     def give_back(self) -> None:
         """Let other images be written over these. To be called once, by whoever uses them last."""
-        self._free.append(self.array)
+        self._free.append(self.arrays)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +60,8 @@ class Prepared:
 
     index: int
     """Its place in the manifest."""
-    array: np.ndarray | None
-    """float32 C×H×W; None: the image cannot be read whole, for `reason`."""
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    """By input name, without the batch; empty: it cannot be read whole, for `reason`."""
     reason: Text = ""
     conversions: tuple[str, ...] = ()
     """What was odd about the file, though readable."""
@@ -71,8 +72,14 @@ class Prepared:
     read_seconds: float = 0.0
     preprocess_seconds: float = 0.0
     slab: Slab | None = None
-    """What `array` is a row of; None: an array of its own."""
+    """What `arrays` are rows of; None: arrays of their own."""
     row: int = 0
+
+
+def source_of(one: Prepared, items: Sequence[Item]) -> Source:
+    """What its outputs will be made from."""
+    look = one.look
+    return Source(item=items[one.index], size=None if look is None else (look.height, look.width))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +87,17 @@ class Batch:
     """Consecutive images of the manifest, the readable ones in one array."""
 
     members: tuple[Prepared, ...]
-    """All of them, in order. Their arrays may have been moved: only `array` holds what they are."""
+    """All of them, in order. Their arrays may have been moved: only `feeds` holds what they are."""
     indices: tuple[int, ...]
-    """Places in the manifest of the rows of `array`."""
-    array: np.ndarray | None
-    """float32 N×C×H×W, N = len(indices); None where there is nothing to infer. It is written over once
+    """Places in the manifest of the rows of `feeds`."""
+    feeds: dict[str, np.ndarray]
+    """By input name, N rows each, N = len(indices); empty where there is nothing to infer. They are written over once
     `porter.pipeline.evaluation.prepare.batches` is asked for the batch after `ahead` others."""
+
+    def sources(self, items: Sequence[Item]) -> list[Source]:
+        """What each row was made from; `items` are those of the manifest."""
+        members = {one.index: one for one in self.members}
+        return [source_of(members[index], items) for index in self.indices]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,8 @@ class Sources:
     ) -> Iterable[Answered]:
         """The outputs of one session, from place `start` on, which is where a batch begins; `check`: see `answer`."""
         if self.source(name) == OUTPUTS:
-            return read_outputs(self.outputs(name))
+            listed = [one.name for one in self._job.spec.outputs if one.is_listed]
+            return read_outputs(self.outputs(name), listed)
         return answer(self._job, session, self.prepared(start)[0], self._job.request.evaluation_batch, check)
 
     def tensors(self) -> ArrayFolder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from porter.data.store import ImageStore, open_store
@@ -28,14 +28,15 @@ def with_thumbnails(job: Job, evaluations: Sequence[Evaluation]) -> tuple[Evalua
     flipped = [one.name for one in evaluations if one.changes is not None and one.changes.flips]
     share = max(1, PICTURES // max(1, len(flipped)))
     store = open_store(job.data.manifest.root)
+    files = {item.id: item.file for item in job.data.items}
     return tuple(
-        replace(one, changes=_pictured(store, one.changes, share)) if one.changes is not None else one
+        replace(one, changes=_pictured(store, files, one.changes, share)) if one.changes is not None else one
         for one in evaluations
     )
 
 
-def _pictured(store: ImageStore, changes: Changes, share: int) -> Changes:
-    pictures = [thumbnail(store, flip.id) for flip in changes.flips[:share]]
+def _pictured(store: ImageStore, files: Mapping[str, str], changes: Changes, share: int) -> Changes:
+    pictures = [thumbnail(store, files.get(flip.id, flip.id)) for flip in changes.flips[:share]]
     pictures += [""] * (len(changes.flips) - len(pictures))
     flips: list[Flip] = [
         replace(flip, thumbnail=picture) for flip, picture in zip(changes.flips, pictures, strict=True)

@@ -70,6 +70,7 @@ def try_alternatives(
     declares. Labels that are no classes follow no change of the geometry, so those are not tried with them.
     """
     spec = data.job.spec.preprocess
+    assert spec is not None
     whole = all(isinstance(item.label, int) for item in data.items)
     changes = alternatives(spec, opencv=opencv_problem() is None, geometry=whole, gross=poor)
     changes = (as_declared(), *changes) if departs else changes
@@ -80,7 +81,7 @@ def try_alternatives(
     tried = Tried(alternatives=len(changes), images=0, metric=metric, poor=poor)
     if sum(_wrong(score) for score in scores) < least:
         return replace(tried, reason=Message("fewer than {count} predictions are wrong", count=least))
-    rendered = Rendered(data, scores)
+    rendered = Rendered(data, spec, scores)
     with data.job.progress.step("try other preprocessing"):
         better = _deepened(rendered, asked, race(rendered, asked, close=poor), close=poor)
     return replace(tried, images=len(rendered.places), better=better)

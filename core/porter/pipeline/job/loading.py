@@ -46,7 +46,9 @@ def reference_of(loaded: Loaded, spec: ModelSpec, plugin: str, threads: int) -> 
     if session is None:
         from porter.builtin.pytorch import TorchSession
 
-        session = TorchSession(loaded.module, tuple(t.name for t in spec.outputs), threads)
+        session = TorchSession(
+            loaded.module, tuple(t.name for t in spec.inputs), tuple(t.name for t in spec.outputs), threads
+        )
     info = session_info(session, plugin, "the reference")
     if info.threads not in (None, threads) and "threads" not in info.announced:
         raise PluginError(

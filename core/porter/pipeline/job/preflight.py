@@ -44,8 +44,9 @@ def _prepare(job: Job) -> None:
 
 def _require_memory(job: Job) -> None:
     """Stop where the largest batch alone takes more memory than is free: what follows could end the process."""
-    free, tensor = machine.free_memory(), job.spec.inputs[0]
-    image = 4 * math.prod(size for size in tensor.shape[1:] if isinstance(size, int))  # preprocessed as float32
+    free = machine.free_memory()
+    sizes = [[size for size in tensor.shape[1:] if isinstance(size, int)] for tensor in job.spec.inputs]
+    image = sum(4 * math.prod(one) for one in sizes)  # preprocessed as float32
     wanted = {"--batch-sizes": max(job.request.batch_sizes)}
     wanted["--batch"] = min(job.request.evaluation_batch, len(job.data.items))
     for option, batch in wanted.items():

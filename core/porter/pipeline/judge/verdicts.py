@@ -169,11 +169,20 @@ def _preprocessing(record: RunRecord) -> Verdict:
     if parity is None:
         reason = Message("the model's preprocessing was not compared with its spec")
         return _verdict("preprocessing", State.FAIL if contradicted else State.NOT_RUN, reason, *tried, advice=advice)
+    if not parity.images:
+        return _verdict("preprocessing", State.NOT_RUN, parity.source)
     text = Message(
         "{difference}, on {images} images, with the reference pipeline that the model declares",
         difference=_difference(parity),
         images=parity.images,
     )
+    if parity.source:
+        text = Message(
+            "{difference}, on {images} samples, with {source}",
+            difference=_difference(parity),
+            images=parity.images,
+            source=parity.source,
+        )
     explained = () if parity.finding is None else preprocessing_causes(parity.finding)
     state = State.PASS if parity.passed and not contradicted else State.FAIL
     advice = advice if parity.passed else preprocessing_advice(record)

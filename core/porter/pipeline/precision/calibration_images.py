@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from porter.contracts.rows import count_of, part, stacked
 from porter.data.images_in import list_images
 from porter.data.selection import evenly_spaced
 from porter.data.store import ImageStore, open_store
@@ -61,7 +62,7 @@ def calibrate_on(job: Job, manifest: Manifest) -> tuple[list[dict[str, np.ndarra
         for one in prepare(Dataset(job, manifest)):
             prepared.append(one)
             advance(1)
-    good = [one for one in prepared if one.array is not None]
+    good = [one for one in prepared if one.arrays]
     if not good:
         raise BadInput(
             f"{one_line(manifest.root)}: none of the {len(prepared)} calibration images is readable. "
@@ -70,13 +71,13 @@ def calibrate_on(job: Job, manifest: Manifest) -> tuple[list[dict[str, np.ndarra
     whole = hashlib.sha256()
     for one in good:
         whole.update(one.digest)
-    name, listener = job.spec.inputs[0].name, Listener(job)
-    return [{name: listener.hear(batch)} for batch in _stacked(good, job.spec.fixed_batch)], CalibrationData(
+    listener = Listener(job)
+    return [listener.hear(batch) for batch in _stacked(good, job.spec.fixed_batch)], CalibrationData(
         source="data" if job.request.calibration is None else "folder",
         root=job.request.calibration or job.request.data or "shipped with the plugin",
         found=manifest.found,
         ids=tuple(manifest.items[one.index].id for one in good),
-        unreadable=tuple(manifest.items[one.index].id for one in prepared if one.array is None),
+        unreadable=tuple(manifest.items[one.index].id for one in prepared if not one.arrays),
         content_sha256=whole.hexdigest(),
     )
 
@@ -96,11 +97,10 @@ class Calibrating:
         """Which images they are."""
         return self._prepared[1]
 
-    def rows(self) -> Iterator[np.ndarray]:
-        """One image at a time, as the model takes it."""
+    def rows(self) -> Iterator[dict[str, np.ndarray]]:
+        """One sample at a time, as the model takes it: one row of every input."""
         for batch in self._prepared[0]:
-            for values in batch.values():
-                yield from (values[row : row + 1] for row in range(len(values)))
+            yield from (part(batch, row, row + 1) for row in range(count_of(batch)))
 
 
 def content_of(job: Job, data: CalibrationData) -> str:
@@ -115,15 +115,17 @@ def content_of(job: Job, data: CalibrationData) -> str:
     return whole.hexdigest()
 
 
-def _stacked(good: list[Prepared], fixed: int | None) -> Iterator[np.ndarray]:
-    """Batches; of a fixed size where the model has one, the last one then filled up with copies of its last image."""
-    import numpy as np
-
+def _stacked(good: list[Prepared], fixed: int | None) -> Iterator[dict[str, np.ndarray]]:
+    """Batches of samples of the same shapes; of a fixed size where the model has one, the last one then filled up with
+    copies of its last sample."""
     size = fixed or BATCH
-    for start in range(0, len(good), size):
-        arrays = [one.array for one in good[start : start + size] if one.array is not None]
-        arrays += [arrays[-1]] * (size - len(arrays) if fixed else 0)
-        yield np.stack(arrays)
+    alike: dict[tuple[tuple[int, ...], ...], list[dict[str, np.ndarray]]] = defaultdict(list)
+    for one in good:
+        alike[tuple(values.shape for values in one.arrays.values())].append(one.arrays)
+    for arrays in alike.values():
+        for start in range(0, len(arrays), size):
+            some = arrays[start : start + size]
+            yield stacked(some + [some[-1]] * (size - len(some) if fixed else 0))
 
 
 def _require_apart(folder: str, ids: tuple[str, ...], scored: Manifest) -> None:

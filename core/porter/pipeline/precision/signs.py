@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porter.builtin.onnxruntime import OnnxRuntimeSession
+from porter.contracts.rows import Rows
 from porter.contracts.runtime import OpenRequest
 from porter.errors import BadInput, PorterError
 from porter.graphs.onnxfile import read_onnx
@@ -39,7 +40,7 @@ Outputs = dict[str, "np.ndarray"]
 class Compared:
     """What verify fed, and what came of it: `wanted` from the reference, `got` from the artefact, of equal shapes."""
 
-    batch: np.ndarray
+    feeds: Rows
     wanted: Outputs
     got: Outputs
 
@@ -77,7 +78,7 @@ class _Errors:
 
     def __init__(self, compared: Sequence[Compared]) -> None:
         self._compared = compared
-        self.batches = [one.batch for one in compared]
+        self.batches = [one.feeds for one in compared]
 
     @cached_property
     def names(self) -> list[str]:
@@ -112,13 +113,11 @@ class _Errors:
 def _explained(job: Job, exported: Path, errors: _Errors) -> tuple[float | None, dict[str, float], dict[str, float]]:
     """What fp32 makes of this network, what rounded weights make of it, and how well the errors agree with those;
     nothing where ONNX Runtime does not run the exported file."""
-    import numpy as np
-
     name = errors.worst
     try:
         with tempfile.TemporaryDirectory(prefix="porter-rounded-") as folder:
             plain = _run(job, exported, errors.batches, name)
-            moved = _run(job, exported, [np.nextafter(one, np.float32(np.inf)) for one in errors.batches], name)
+            moved = _run(job, exported, [_moved(one) for one in errors.batches], name)
             rounded, alike = {}, {}
             for precision in ROUNDED:
                 model = read_onnx(exported)
@@ -133,7 +132,17 @@ def _explained(job: Job, exported: Path, errors: _Errors) -> tuple[float | None,
     return _relative(moved - plain, plain), rounded, alike
 
 
-def _run(job: Job, path: Path, batches: Sequence[np.ndarray], output: str) -> np.ndarray:
+def _moved(feeds: Rows) -> dict[str, np.ndarray]:
+    """Every value of the float inputs moved by one step."""
+    import numpy as np
+
+    return {
+        name: np.nextafter(values, values.dtype.type(np.inf)) if values.dtype.kind == "f" else values
+        for name, values in feeds.items()
+    }
+
+
+def _run(job: Job, path: Path, batches: Sequence[Rows], output: str) -> np.ndarray:
     """One output of an ONNX file for all batches, float64, flat."""
     artefact = Artefact(runtime="onnxruntime", precision="fp32", path=path.name)
     request = OpenRequest(artefact=artefact, path=path, spec=job.spec, threads=job.threads)

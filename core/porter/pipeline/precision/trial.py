@@ -46,7 +46,7 @@ def score(data: Dataset, sessions: Mapping[str, Session], title: str) -> dict[st
 
 class _Trial:
     def __init__(self, data: Dataset, name: str, session: Session) -> None:
-        self._job, self._session = data.job, session
+        self._data, self._job, self._session = data, data.job, session
         self._scoring = Scoring(data, name, session.info, lambda _row: None)
         self._inferred = 0
         self._problem = ""
@@ -59,7 +59,7 @@ class _Trial:
         except PorterError as error:
             self._problem = str(error)
             return
-        self._scoring.take(judge(self._job, answered))
+        self._scoring.take(judge(self._data, answered))
         self._inferred += len(batch.indices)
 
     def result(self) -> Scored:

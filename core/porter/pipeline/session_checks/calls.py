@@ -1,7 +1,7 @@
 """Calls of one session held against each other: in turn, in one batch, from several threads, and a call that must fail.
 
-Each takes what runs a batch, and images, float32 1×C×H×W each; `tolerance` says how far apart two outputs of the same
-image may lie in this precision. None needs a reference.
+Each takes what runs a batch, and samples, one row of every input each; `tolerance` says how far apart two outputs
+of the same image may lie in this precision. None needs a reference.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from porter.contracts.rows import Rows, copied, count_of, flat_pair, joined, part, repeated, same_bits, taken
 from porter.pipeline.session_checks.check_names import (
     BATCH_BEFORE,
     BATCH_SIZE,
@@ -24,7 +25,7 @@ from porter.pipeline.session_checks.check_names import (
     THREADS,
     finding,
 )
-from porter.pipeline.session_checks.rows_alike import Rows, Run, copied, rows_off, same_shapes, taken
+from porter.pipeline.session_checks.rows_alike import Run, rows_off, same_shapes
 from porter.pipeline.session_checks.wrong_rows import named
 from porter.records.message import Message
 from porter.records.parity import Tolerance
@@ -44,7 +45,7 @@ REFUSED = "no number"
 
 
 def session_findings(
-    run: Run, images: Sequence[np.ndarray], tolerance: Tolerance, *, callers: int = 1
+    run: Run, images: Sequence[Rows], tolerance: Tolerance, *, callers: int = 1
 ) -> tuple[SessionFinding, ...]:
     """All checks that need no reference, on two or more images; `callers` is how many calls the session takes at once.
 
@@ -66,7 +67,7 @@ def session_findings(
 
 
 def in_turn(
-    run: Run, images: Sequence[np.ndarray], tolerance: Tolerance, alone: list[dict[str, np.ndarray]], held: Rows
+    run: Run, images: Sequence[Rows], tolerance: Tolerance, alone: list[dict[str, np.ndarray]], held: Rows
 ) -> Iterator[SessionFinding]:
     """Two images, the second twice: one buffer for all calls, outputs of the call before, and calls that differ.
 
@@ -90,27 +91,25 @@ def in_turn(
         yield finding(NOT_DETERMINISTIC, detail, fails=beyond)
 
 
-def in_one_batch(run: Run, images: Sequence[np.ndarray], alone: Rows, tolerance: Tolerance) -> Iterator[SessionFinding]:
+def in_one_batch(run: Run, images: Sequence[Rows], alone: Rows, tolerance: Tolerance) -> Iterator[SessionFinding]:
     """All images in one batch, each row against the image alone."""
-    import numpy as np
-
-    batch = np.concatenate(list(images))
+    batch = joined(images)
     yield from against_alone(run, batch, copied(run(batch)), alone, tolerance)
 
 
 def against_alone(
-    run: Run, batch: np.ndarray, got: Rows, alone: Rows, tolerance: Tolerance, rows: Sequence[int] | None = None
+    run: Run, batch: Rows, got: Rows, alone: Rows, tolerance: Tolerance, rows: Sequence[int] | None = None
 ) -> Iterator[SessionFinding]:
     """The outputs `got` of a batch against those of its images `alone`, or of some `rows` of it.
 
     Where one of them is off, every image is run alone, since all rows together tell which fault it is.
     """
-    some = got if rows is None else taken(got, list(rows)) if _rows_of(got, len(batch)) else dict(got)
+    some = got if rows is None else taken(got, list(rows)) if _rows_of(got, count_of(batch)) else dict(got)
     off = rows_off(alone, some, tolerance)
     if not off.any():
         return
     if rows is not None:
-        alone = joined([copied(run(batch[row : row + 1])) for row in range(len(batch))])
+        alone = joined([copied(run(part(batch, row, row + 1))) for row in range(count_of(batch))])
         off = rows_off(alone, got, tolerance)
         if not off.any():  # the call on the image alone was another one then
             yield finding(NOT_DETERMINISTIC, Message("an image alone, called twice, gives other outputs"))
@@ -127,26 +126,22 @@ def _rows_of(got: Rows, count: int) -> bool:
     return all(len(values) == count for values in got.values())
 
 
-def _of_the_batch(
-    run: Run, batch: np.ndarray, row: int, alone: Rows, tolerance: Tolerance, wrong: int
-) -> SessionFinding:
+def _of_the_batch(run: Run, batch: Rows, row: int, alone: Rows, tolerance: Tolerance, wrong: int) -> SessionFinding:
     """Why a row differs from its image alone: two calls on a batch of that image only tell."""
-    import numpy as np
-
-    alike = np.repeat(batch[row : row + 1], len(batch), axis=0)
+    count = count_of(batch)
+    alike = repeated(batch, row, count)
     first, again = copied(run(alike)), copied(run(alike))
-    wanted = {name: np.repeat(values, len(batch), axis=0) for name, values in alone.items()}
-    rows = {name: np.repeat(values[:1], len(batch), axis=0) for name, values in again.items()}
+    wanted, rows = repeated(alone, 0, count), repeated(again, 0, count)
     if not rows_off(wanted, again, tolerance).any():
         check = BATCH_BEFORE if rows_off(wanted, first, tolerance).any() else NEIGHBOURS
     else:
         check = PLACE if rows_off(rows, again, tolerance).any() else BATCH_SIZE
-    figures = {"wrong": wrong, "rows": len(batch)}
+    figures = {"wrong": wrong, "rows": count}
     return finding(check, Message("{wrong} samples of a batch of {rows} differ from the single images", **figures))
 
 
 def at_once(
-    run: Run, inputs: Sequence[np.ndarray], outputs: Sequence[Rows], tolerance: Tolerance, callers: int
+    run: Run, inputs: Sequence[Rows], outputs: Sequence[Rows], tolerance: Tolerance, callers: int
 ) -> Iterator[SessionFinding]:
     """Calls from as many threads at once, each with another input than the thread beside it; `outputs` are those of
     each input alone. Each round begins at the same moment; there are more of them where a call is short."""
@@ -177,7 +172,7 @@ def at_once(
         yield finding(THREADS, detail)
 
 
-def swallowed(run: Run, image: np.ndarray) -> Iterator[SessionFinding]:
+def swallowed(run: Run, image: Rows) -> Iterator[SessionFinding]:
     """An input of text in place of numbers, which must end in an error, not in outputs.
 
     Whatever the session raises is right. Its outputs for the image afterwards must be those that it gave before.
@@ -186,22 +181,15 @@ def swallowed(run: Run, image: np.ndarray) -> Iterator[SessionFinding]:
 
     before = copied(run(image))
     try:
-        found = run(np.full(image.shape, REFUSED, dtype=object))
+        found = run({name: np.full(values.shape, REFUSED, dtype=object) for name, values in image.items()})
     except Exception:  # what a runtime raises is its own
         return
     arrays = {name: np.asarray(values) for name, values in dict(found).items()}
-    same = arrays.keys() == before.keys() and not differs(before, arrays)
+    same = arrays.keys() == before.keys() and not differs(before, copied(arrays))
     constant = bool(arrays) and all((values == values.ravel()[:1]).all() for values in arrays.values() if values.size)
     if same or constant:
         what = Message("outputs of the previous call") if same else Message("a single value throughout")
         yield finding(SWALLOWED, Message("a non-finite input gives outputs without an error: {what}", what=what))
-
-
-def joined(alone: Sequence[Rows]) -> dict[str, np.ndarray]:
-    """The outputs of several calls as one, row after row."""
-    import numpy as np
-
-    return {name: np.concatenate([rows[name] for rows in alone]) for name in alone[0]}
 
 
 def largest(wanted: Rows, got: Rows) -> float | None:
@@ -211,13 +199,12 @@ def largest(wanted: Rows, got: Rows) -> float | None:
     errors: list[float] = []
     for name, values in wanted.items() if same_shapes(wanted, got) else ():
         with np.errstate(invalid="ignore", over="ignore"):
-            error = np.abs(got[name].astype(np.float64) - values.astype(np.float64))
+            a, b = flat_pair(values, got[name])
+            error = np.abs(b.astype(np.float64) - a.astype(np.float64))
         errors.append(float(error[np.isfinite(error)].max(initial=0.0)))
     return max(errors, default=None)
 
 
 def differs(wanted: Rows, got: Rows) -> bool:
     """Whether one bit differs; NaN is itself."""
-    return not same_shapes(wanted, got) or any(
-        values.tobytes() != got[name].tobytes() for name, values in wanted.items()
-    )
+    return not same_shapes(wanted, got) or any(not same_bits(values, got[name]) for name, values in wanted.items())

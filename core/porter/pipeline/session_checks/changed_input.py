@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from porter.contracts.rows import Rows, copied, joined
 from porter.graphs.rounded_weights import ROUNDED, rounded_to
-from porter.pipeline.session_checks.calls import joined
 from porter.pipeline.session_checks.check_names import LAYOUT, OTHER_INPUT, finding
-from porter.pipeline.session_checks.rows_alike import Rows, Run, copied
+from porter.pipeline.session_checks.rows_alike import Run
 from porter.pipeline.session_checks.same_outputs import Same
 from porter.records.message import Message
 from porter.records.session_finding import SessionFinding
@@ -19,18 +19,23 @@ if TYPE_CHECKING:
 
 
 def input_findings(
-    reference: Run, images: Sequence[np.ndarray], same: Same, spec: PreprocessSpec
+    reference: Run, images: Sequence[Rows], same: Same, spec: PreprocessSpec | None
 ) -> Iterator[SessionFinding]:
-    """Whether outputs that are wrong are those of the images, float32 1×C×H×W each, after one of the usual changes.
+    """Whether outputs that are wrong are those of the images, each the only input, after one of the usual changes.
 
     To be asked only where outputs are wrong: each change costs a call of the reference at least.
     """
-    others = [list(_others(image, spec)) for image in images]
+    if spec is None or any(len(image) != 1 for image in images):
+        return
+    name = next(iter(images[0]))
+    if any(image[name].dtype != "float32" or image[name].ndim != 4 for image in images):
+        return
+    others = [list(_others(image[name], spec)) for image in images]
     for changes in zip(*others, strict=True):
         check, title, _ = changes[0]
         found: list[Rows] = []
         for place, (_, _, changed) in enumerate(changes):
-            found.append(copied(reference(changed)))
+            found.append(copied(reference({name: changed})))
             if not same.is_so_far(joined(found), place + 1):
                 break
         else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
+from porter.contracts.rows import Rows, taken
 from porter.pipeline.session_checks.check_names import CONSTANT, OTHER_OUTPUTS, finding
-from porter.pipeline.session_checks.rows_alike import Rows, rows_off, same_shapes, taken
+from porter.pipeline.session_checks.rows_alike import rows_off, same_shapes
 from porter.pipeline.session_checks.same_outputs import Same
 from porter.records.message import Message
 from porter.records.session_finding import SessionFinding

@@ -6,15 +6,16 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from porter.contracts.rows import Rows, copied
 from porter.pipeline.session_checks.calls import differs
 from porter.pipeline.session_checks.check_names import FIRST_CALL, UNFINISHED, finding
-from porter.pipeline.session_checks.rows_alike import Rows, Run, copied, rows_off
+from porter.pipeline.session_checks.rows_alike import Run, rows_off
 from porter.records.message import Message
 from porter.records.parity import Tolerance
 from porter.records.session_finding import SessionFinding
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 CALLS = 4
 """Calls, the first one included, until which one is waited for that is right."""
@@ -22,7 +23,7 @@ SETTLED = 0.1
 """Seconds after which outputs are looked at again that were not right at once."""
 
 
-def early_findings(run: Run, image: np.ndarray, wanted: Rows, tolerance: Tolerance) -> Iterator[SessionFinding]:
+def early_findings(run: Run, image: Rows, wanted: Rows, tolerance: Tolerance) -> Iterator[SessionFinding]:
     """Why the outputs of the first calls of a session are wrong, if it is that they are early.
 
     `run` is a session that has not been called. To be asked only where outputs are wrong.

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from porter.pipeline.session_checks.calls import against_alone, at_once, joined
+from porter.contracts.rows import Rows, copied, joined, part, taken
+from porter.pipeline.session_checks.calls import against_alone, at_once
 from porter.pipeline.session_checks.check_names import LATER_CALLS, finding
-from porter.pipeline.session_checks.rows_alike import Rows, Run, copied, rows_off, taken
+from porter.pipeline.session_checks.rows_alike import Run, rows_off
 from porter.records.coverage import SettingCheck
 from porter.records.message import Message
 from porter.records.parity import Tolerance
 from porter.records.session_finding import SessionFinding
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 
 class InSession:
@@ -27,13 +28,13 @@ class InSession:
         self._rows = self._over = 0
         self._findings: list[SessionFinding] = []
 
-    def alone(self, batch: np.ndarray, got: Rows, rows: Sequence[int], *, threads: bool = False) -> None:
+    def alone(self, batch: Rows, got: Rows, rows: Sequence[int], *, threads: bool = False) -> None:
         """Some rows of a batch, whose outputs are `got`, against a call for each image.
 
         `threads`: the calls are made once more, from all callers at once.
         """
         rows = sorted(set(rows))
-        images = [batch[row : row + 1] for row in rows]
+        images = [part(batch, row, row + 1) for row in rows]
         each = [copied(self._run(image)) for image in images]
         alone = joined(each)
         off = rows_off(alone, taken(got, rows), self._tolerance)

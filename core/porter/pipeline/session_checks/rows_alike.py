@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
+from porter.contracts.rows import Rows, flat_pair
 from porter.records.parity import Tolerance
 
 if TYPE_CHECKING:
     import numpy as np
 
-Rows: TypeAlias = "Mapping[str, np.ndarray]"
-"""Every output by name, N×… of each."""
-Run: TypeAlias = "Callable[[np.ndarray], Rows]"
-"""Runs one batch, float32 N×C×H×W, in the session that is checked."""
+Run: TypeAlias = "Callable[[Rows], Rows]"
+"""Runs one batch in the session that is checked."""
 
 CLASSES_APART = 0.01
 """Share of the values of an output of whole numbers (a class for each pixel) that may differ: rounding decides near
@@ -29,18 +28,6 @@ TOLERATED = 0.005
 """Share of all rows that may be astray."""
 TIMES = 4.0
 """How many times the error of most rows a single row's must be to be astray alone."""
-
-
-def copied(rows: Rows) -> dict[str, np.ndarray]:
-    """The rows, in arrays of their own."""
-    import numpy as np
-
-    return {name: np.array(values) for name, values in rows.items()}
-
-
-def taken(rows: Rows, indices: list[int]) -> dict[str, np.ndarray]:
-    """Some of the rows, in that order."""
-    return {name: values[indices] for name, values in rows.items()}
 
 
 def same_shapes(wanted: Rows, got: Rows) -> bool:
@@ -60,13 +47,15 @@ def rows_off(wanted: Rows, got: Rows, tolerance: Tolerance) -> np.ndarray:
     if not same_shapes(wanted, got):
         return np.ones(count, dtype=bool)
     for name, values in wanted.items():
-        off |= _off(values.reshape(count, -1), got[name].reshape(count, -1), tolerance)
+        off |= _off(*flat_pair(values, got[name]), tolerance)
     return off
 
 
 def _off(a: np.ndarray, b: np.ndarray, tolerance: Tolerance) -> np.ndarray:
     import numpy as np
 
+    if not a.size:
+        return np.zeros(len(a), dtype=bool)
     if a.dtype.kind in "iub" and b.dtype.kind in "iub":
         share: np.ndarray = (a != b).mean(axis=1)
         return share > (CLASSES_APART if a.shape[1] >= FEW else 0.0)
@@ -117,11 +106,19 @@ def squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Squared distance of each row of `a` from that of `b`, both N×…: float64 N; NaN where a value is not finite."""
     import numpy as np
 
-    x, y = a.reshape(len(a), -1), b.reshape(len(b), -1)
-    if a.dtype.kind in "iub" and b.dtype.kind in "iub":
+    x, y = flat_pair(a, b)
+    if x.dtype.kind in "iub" and y.dtype.kind in "iub":
         counted: np.ndarray = (x != y).sum(axis=1).astype(np.float64)
         return counted
     with np.errstate(invalid="ignore", over="ignore"):
         difference = x.astype(np.float64) - y.astype(np.float64)
         summed: np.ndarray = (difference * difference).sum(axis=1)
     return summed
+
+
+def lengths(rows: np.ndarray) -> np.ndarray:
+    """Squared length of each of N rows: float64 N."""
+    import numpy as np
+
+    flat = [np.asarray(row, np.float64).ravel() for row in rows]
+    return np.array([float(row @ row) for row in flat])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from porter.contracts.rows import Rows, taken
 from porter.pipeline.session_checks.calls import largest
-from porter.pipeline.session_checks.rows_alike import Rows, rows_off, taken
+from porter.pipeline.session_checks.rows_alike import rows_off
 from porter.records.parity import Tolerance
 
 if TYPE_CHECKING:

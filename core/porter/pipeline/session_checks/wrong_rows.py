@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from porter.contracts.rows import Rows, taken, whole
 from porter.pipeline.session_checks.check_names import (
     BATCH_BEFORE,
     LAST_ROW,
@@ -13,7 +14,7 @@ from porter.pipeline.session_checks.check_names import (
     SWALLOWED,
     finding,
 )
-from porter.pipeline.session_checks.rows_alike import Rows, rows_off, same_shapes, taken
+from porter.pipeline.session_checks.rows_alike import rows_off, same_shapes
 from porter.records.message import Message
 from porter.records.parity import Tolerance
 from porter.records.session_finding import SessionFinding
@@ -53,13 +54,8 @@ def named(wanted: Rows, got: Rows, off: np.ndarray, tolerance: Tolerance, before
 
 def _not_finite(wanted: Rows, got: Rows, wrong: list[int]) -> bool:
     """Whether one of the wrong rows has values that are not finite where all that is wanted is."""
-    import numpy as np
 
-    return any(
-        np.isfinite(values[wrong]).all() and not np.isfinite(got[name][wrong]).all()
-        for name, values in wanted.items()
-        if got[name].dtype.kind == "f"
-    )
+    return any(whole(values[wrong]).all() and not whole(got[name][wrong]).all() for name, values in wanted.items())
 
 
 def _constant(wanted: Rows, got: Rows, wrong: list[int]) -> bool:

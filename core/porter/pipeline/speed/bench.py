@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from porter.contracts.rows import taken
 from porter.contracts.runtime import Session
 from porter.errors import BadInput
 from porter.machine import host as machine
 from porter.machine.clock import now
 from porter.machine.work import meter
-from porter.pipeline.evaluation.prepare import readable
+from porter.pipeline.evaluation.prepare import readable, row_shapes
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact, require_built
 from porter.pipeline.judge.speed_marks import Timing, marks_of
 from porter.pipeline.judge.tolerance import Bound
-from porter.pipeline.session_checks.rows_alike import taken
 from porter.pipeline.speed.by_own_tool import performance_of
 from porter.pipeline.speed.call_levels import two_levels
-from porter.pipeline.speed.cycle import Cycle, batches_of
+from porter.pipeline.speed.cycle import Cycle, Samples, batches_of
 from porter.pipeline.speed.timed_outputs import Fed, TimedOutputs
 from porter.pipeline.speed.timing import WINDOW_SECONDS, is_steady, latency_of, median_of, timed, warm_up
 from porter.records.artefact import Artefact
@@ -56,17 +55,24 @@ def bench(job: Job, artefact: Artefact, fed: Fed, bound: Bound, tuning: Tuning |
     return [_bench_one(artefact, fed, bound, setting) for setting in dict.fromkeys(settings)]
 
 
-def bench_images(job: Job) -> list[np.ndarray]:
-    """What the calls are fed: one more real image than the largest batch has, or random values of their shape."""
+def bench_images(job: Job) -> list[dict[str, np.ndarray]]:
+    """What the calls are fed: one more real sample than the largest batch has, or random values of their shape."""
     import numpy as np
 
     largest = max(job.request.batch_sizes) + 1  # so that two batches differ
-    if job.request.bench_input == "images":
-        return [one.array for one in readable(job.data, largest) if one.array is not None]
-    preprocess = job.spec.preprocess
+    shapes = row_shapes(job.spec)
+    if job.request.bench_input == "images" or len(shapes) < len(job.spec.inputs):
+        return [one.arrays for one in readable(job.data, largest)]
     generator = np.random.default_rng(0)
-    shape = (largest, len(preprocess.mean), *preprocess.crop)
-    return list(generator.standard_normal(shape, dtype=np.float32))
+    return [
+        {
+            name: generator.standard_normal(shape, dtype=np.float32).astype(dtype)
+            if np.dtype(dtype).kind == "f"
+            else generator.integers(0, 2, shape).astype(dtype)
+            for name, (shape, dtype) in shapes.items()
+        }
+        for _ in range(largest)
+    ]
 
 
 def open_for(job: Job, artefact: Artefact, setting: Setting) -> Session:
@@ -171,6 +177,6 @@ def _checked(fed: Fed, artefact: Artefact, call: Cycle, timing: Timing, measured
     return replace(measured, marks=marks_of(timing, measured.session))
 
 
-def cycling(job: Job, session: Session, images: Sequence[np.ndarray], batch: int) -> Cycle:
+def cycling(job: Job, session: Session, images: Samples, batch: int) -> Cycle:
     """A call of the session that takes the next of two batches each time."""
     return Cycle(lambda rows: job.hooks.infer(session, rows, job.spec), batches_of(images, batch))

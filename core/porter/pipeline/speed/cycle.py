@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from porter.contracts.rows import Rows, copied, flat_pair, is_ragged, ragged, same_bits, stacked
+
 if TYPE_CHECKING:
     import numpy as np
 
-Outputs = Mapping[str, "np.ndarray"]
-Run = Callable[["np.ndarray"], Outputs]
+Samples = Sequence[Mapping[str, "np.ndarray"]]
+"""The arrays of each sample by input name, without the batch."""
+Run = Callable[[Rows], Rows]
 UNSEEN = 7
 """Batches that no call has seen, tried where one seems to be answered from memory."""
 SHORTER, SHORTER_BY = 5.0, 5e-5
@@ -22,26 +25,23 @@ OTHERWISE = 0.1
 """Share of the values by which outputs of the same batch may move while calls are timed; a wrong one moves more."""
 
 
-def batches_of(images: Sequence[np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two batches that differ in each row where there are two images, float32 N×C×H×W: from the first image and from
-    the second one on, from the first again where there are too few. Of one image alone the second is its mirror image.
-    """
-    import numpy as np
-
-    first, second = (np.stack([images[(start + k) % len(images)] for k in range(size)]) for start in (0, 1))
-    if np.array_equal(first, second):
-        second = np.ascontiguousarray(first[..., ::-1])
+def batches_of(samples: Samples, size: int) -> tuple[Rows, Rows]:
+    """Two batches that differ in each row where there are two samples: from the first and from the second one on, from
+    the first again where there are too few. Of one sample alone the second is its mirror image."""
+    first, second = (stacked([samples[(start + k) % len(samples)] for k in range(size)]) for start in (0, 1))
+    if all(same_bits(first[name], second[name]) for name in first):
+        return first, _mirrored(first, 1.0)
     return first, second
 
 
 class Cycle:
     """A call that takes the next batch each time, from any thread. Nothing is copied while calls are timed."""
 
-    def __init__(self, run: Run, batches: Sequence[np.ndarray]) -> None:
+    def __init__(self, run: Run, batches: Sequence[Rows]) -> None:
         self._run, self.batches = run, batches
         self._numbers = itertools.count()
-        self._first: dict[int, Outputs] = {}
-        self._last: dict[int, Outputs] = {}
+        self._first: dict[int, Rows] = {}
+        self._last: dict[int, Rows] = {}
         self.first_seconds: dict[int, float] = {}
         """Wall time of the first call on each batch, by its place."""
 
@@ -53,11 +53,11 @@ class Cycle:
         started = time.perf_counter()
         found = self._run(self.batches[place])
         self.first_seconds[place] = time.perf_counter() - started
-        self._first[place] = {name: values.copy() for name, values in found.items()}
+        self._first[place] = copied(found)
         return found
 
     @property
-    def last(self) -> Outputs:
+    def last(self) -> Rows:
         """What the last call on the first batch returned."""
         return self._last.get(0) or self._first.get(0, {})
 
@@ -65,7 +65,7 @@ class Cycle:
         """Whether a batch gives other outputs after the timed calls than it gave before."""
         return any(_moved(self._first[place], last) for place, last in self._last.items())
 
-    def is_deaf(self, reference: Sequence[Outputs]) -> bool:
+    def is_deaf(self, reference: Sequence[Rows]) -> bool:
         """Whether all batches give the very same outputs, while those of `reference`, one for each batch, differ."""
         return len(self._first) > 1 and _all_same(list(self._first.values())) and not _all_same(reference)
 
@@ -82,7 +82,7 @@ class Cycle:
         least = min(unseen)
         return least if self._longer(least, max(median, statistics.median(seen))) else None
 
-    def _seconds(self, batch: np.ndarray) -> float:
+    def _seconds(self, batch: Rows) -> float:
         started = time.perf_counter()
         self._run(batch)
         return time.perf_counter() - started
@@ -92,33 +92,45 @@ class Cycle:
         return seconds > SHORTER * median and seconds - median > SHORTER_BY
 
 
-def _unseen(batch: np.ndarray, number: int) -> np.ndarray:
-    """A batch of the same kind that differs from it in every value that is not 0."""
+def _unseen(batch: Rows, number: int) -> Rows:
+    """A batch of the same kind that differs from it: mirrored, and in floats every value that is not 0."""
+    return _mirrored(batch, 1 - 0.01 * (number + 1))
+
+
+def _mirrored(batch: Rows, factor: float) -> Rows:
+    """Every sample from its end, floats times `factor`."""
+    found = {}
+    for name, values in batch.items():
+        rows = [_turned(row, factor) for row in values] if is_ragged(values) else []
+        found[name] = ragged(rows) if rows else _turned(values, factor)
+    return found
+
+
+def _turned(values: np.ndarray, factor: float) -> np.ndarray:
     import numpy as np
 
-    found: np.ndarray = batch[..., ::-1] * np.float32(1 - 0.01 * (number + 1))
-    return np.ascontiguousarray(found)
+    turned = values[..., ::-1]
+    return np.ascontiguousarray(turned * values.dtype.type(factor) if values.dtype.kind == "f" else turned)
 
 
-def _moved(first: Outputs, last: Outputs) -> bool:
+def _moved(first: Rows, last: Rows) -> bool:
     import numpy as np
 
     for name, before in first.items():
         after = last.get(name)
         if after is None or after.shape != before.shape:
             return True
-        if before.dtype.kind != "f":
-            if np.mean(before != after) > OTHERWISE:
+        x, y = flat_pair(before, after)
+        if x.dtype.kind != "f":
+            if x.size and np.mean(x != y) > OTHERWISE:
                 return True
             continue
-        a, b = np.nan_to_num(before.astype(np.float64)), np.nan_to_num(after.astype(np.float64))
+        a, b = np.nan_to_num(x.astype(np.float64)), np.nan_to_num(y.astype(np.float64))
         if np.linalg.norm(b - a) > OTHERWISE * np.linalg.norm(a) + 1e-30:
             return True
     return False
 
 
-def _all_same(outputs: Sequence[Outputs]) -> bool:
-    import numpy as np
-
+def _all_same(outputs: Sequence[Rows]) -> bool:
     first = outputs[0]
-    return all(name in one and np.array_equal(first[name], one[name]) for one in outputs[1:] for name in first)
+    return all(name in one and same_bits(first[name], one[name]) for one in outputs[1:] for name in first)

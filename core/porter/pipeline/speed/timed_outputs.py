@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from porter.contracts.rows import Rows, copied, joined, single, stacked, taken
 from porter.contracts.runtime import Session
 from porter.pipeline.evaluation.infer import infer
 from porter.pipeline.job.job import Job
 from porter.pipeline.judge.tolerance import Bound
-from porter.pipeline.session_checks.calls import at_once, joined
+from porter.pipeline.session_checks.calls import at_once
 from porter.pipeline.session_checks.in_session import InSession
 from porter.pipeline.session_checks.rows_alike import (
-    Rows,
     astray,
-    copied,
+    lengths,
     rows_off,
     same_shapes,
     squared,
-    taken,
     too_many,
     typical_distance,
 )
 from porter.pipeline.session_checks.wrong_rows import named
+from porter.pipeline.speed.cycle import Samples
 from porter.records.coverage import SettingCheck
 
 if TYPE_CHECKING:
@@ -33,16 +32,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fed:
-    """What timed calls are fed, float32 C×H×W each, and what the reference gives for it."""
+    """What timed calls are fed, the arrays of one sample each, and what the reference gives for it."""
 
     job: Job
-    images: Sequence[np.ndarray]
+    images: Samples
 
     @cached_property
     def rows(self) -> dict[str, np.ndarray]:
         """The reference's outputs, each image at batch 1."""
         run = partial(infer, self.job, self.job.reference)
-        return joined([copied(run(image[None])) for image in self.images])
+        return joined([copied(run(single(image))) for image in self.images])
 
     @cached_property
     def apart(self) -> dict[str, float]:
@@ -53,11 +52,9 @@ class Fed:
         """Which images make a batch, from the first again where there are too few."""
         return [(start + k) % len(self.images) for k in range(batch)]
 
-    def stacked(self, batch: int, start: int = 0) -> np.ndarray:
-        """One batch, float32 N×C×H×W."""
-        import numpy as np
-
-        return np.stack([self.images[place] for place in self.places(batch, start)])
+    def batch(self, size: int, start: int = 0) -> dict[str, np.ndarray]:
+        """One batch, N rows of every input."""
+        return stacked([self.images[place] for place in self.places(size, start)])
 
 
 class TimedOutputs:
@@ -80,10 +77,10 @@ class TimedOutputs:
         if off.any():
             self._checks.found(named(wanted, self._first, off, self._bound.tolerance))
         rows = (self._batch - 1,) if self._fixed else (0, self._batch - 1)
-        self._checks.alone(self._fed.stacked(self._batch), self._first, rows)
+        self._checks.alone(self._fed.batch(self._batch), self._first, rows)
         if self._callers > 1:
-            other = self._fed.stacked(self._batch, start=1)
-            batches, outputs = [self._fed.stacked(self._batch), other], [self._first, copied(self._run(other))]
+            other = self._fed.batch(self._batch, start=1)
+            batches, outputs = [self._fed.batch(self._batch), other], [self._first, copied(self._run(other))]
             self._checks.found(*at_once(self._run, batches, outputs, self._bound.tolerance, self._callers))
 
     def after(self, last: Rows) -> SettingCheck:
@@ -103,6 +100,6 @@ class TimedOutputs:
             errors = squared(values, got[name])
             broken = np.isnan(errors)
             found |= broken
-            norms = squared(values, np.zeros_like(values))
+            norms = lengths(values)
             found[~broken] |= astray(errors[~broken], norms[~broken], self._fed.apart[name])
         return found if too_many(int(found.sum()), len(found)) else found & False

@@ -14,12 +14,13 @@ from porter.machine.clock import now
 from porter.pipeline.job.as_asked import NotAsAsked
 from porter.pipeline.job.job import Job
 from porter.pipeline.speed.bench import cycling, open_for
+from porter.pipeline.speed.cycle import Samples
 from porter.pipeline.speed.timing import Timed, in_turns, timed
 from porter.records.artefact import Artefact
 from porter.records.tuning import Gain, Setting, Trial, Tuning
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 TRIAL_SECONDS = 0.4
 """Timed calls of one trial; a third of it before them to warm up."""
@@ -35,12 +36,12 @@ QUEUE_BELOW_MS = 100.0
 """Median of a call: what a stream waits for Python is well below a millisecond, no share of a longer one."""
 
 
-def tune(job: Job, artefact: Artefact, images: Sequence[np.ndarray], *, seconds: float = TRIAL_SECONDS) -> Tuning:
+def tune(job: Job, artefact: Artefact, images: Samples, *, seconds: float = TRIAL_SECONDS) -> Tuning:
     """Try settings, choose the best for throughput and for latency, and measure what each gains.
 
     Throughput is searched over streams and batch sizes at all threads, and at the fastest of these with calls
     in line; latency over threads at the smallest batch.
-    `images` are float32 C×H×W. Raises `BadInput` where not one setting runs.
+    `images` are the arrays of one sample each. Raises `BadInput` where not one setting runs.
     """
     started = time.perf_counter()
     with job.progress.step(f"tune {artefact.id}"):
@@ -88,7 +89,7 @@ def _plain(job: Job, ran: Sequence[Trial], batch: int) -> Setting:
     return plain if any(trial.setting == plain for trial in ran) else ran[0].setting
 
 
-def _try(job: Job, artefact: Artefact, images: Sequence[np.ndarray], setting: Setting, seconds: float) -> Trial:
+def _try(job: Job, artefact: Artefact, images: Samples, setting: Setting, seconds: float) -> Trial:
     try:
         with closing(open_for(job, artefact, setting)) as session:
             call = cycling(job, session, images, setting.batch)
@@ -121,7 +122,11 @@ def _speed(trial: Trial) -> float:
 
 
 def _fastest(
-    job: Job, artefact: Artefact, images: Sequence[np.ndarray], settings: Sequence[Setting], seconds: float
+    job: Job,
+    artefact: Artefact,
+    images: Samples,
+    settings: Sequence[Setting],
+    seconds: float,
 ) -> Setting:
     """The setting of the greatest median rate over `TURNS` turns, all sessions open all the while."""
     rates = {
@@ -132,7 +137,12 @@ def _fastest(
 
 
 def _gains(
-    job: Job, artefact: Artefact, images: Sequence[np.ndarray], queued: Setting, plain: Setting, seconds: float
+    job: Job,
+    artefact: Artefact,
+    images: Samples,
+    queued: Setting,
+    plain: Setting,
+    seconds: float,
 ) -> bool:
     """Whether calls in line are worth the longer latency."""
     gain = _gain(job, artefact, images, queued, plain, seconds, _rate, QUEUE_TURNS)
@@ -146,7 +156,7 @@ def _is_short(ran: Sequence[Trial], setting: Setting) -> bool:
 def _in_turns(
     job: Job,
     artefact: Artefact,
-    images: Sequence[np.ndarray],
+    images: Samples,
     settings: Sequence[Setting],
     seconds: float,
     count: int = TURNS,
@@ -164,7 +174,7 @@ def _in_turns(
 def _gain(
     job: Job,
     artefact: Artefact,
-    images: Sequence[np.ndarray],
+    images: Samples,
     best: Setting,
     plain: Setting,
     seconds: float,

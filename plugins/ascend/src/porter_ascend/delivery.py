@@ -128,7 +128,7 @@ class Delivery:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the input in pixels."""
-        height, width = self.model.preprocess.crop
+        height, width = self.model.image.crop
         return width, height
 
     @property

@@ -96,7 +96,7 @@ def script(kit: KitDocument) -> str:
     )
     environment.filters["q"] = shell_word
     shape = input_shape(kit.inputs, 1)
-    height, width = kit.spec.preprocess.crop
+    height, width = kit.spec.image.crop
     return environment.get_template(f"{SCRIPT}.j2").render(
         name=Path(kit.onnx).stem,
         onnx=kit.onnx,
@@ -177,7 +177,7 @@ def _fill(
         sums.add(path)
         listed.append(KitItem(id=item.id, label=item.label, name=names[index]))
     full = replace(kit, items=tuple(listed))
-    height, width = kit.spec.preprocess.crop
+    height, width = kit.spec.image.crop
     readable = [f"{BINS}/{item.name}{SUFFIX}" for item in listed if item.name]
     sums.write(INFO, "".join(f"{line}\n" for line in info_lines(readable, width, height)))
     if all(isinstance(item.label, int) for item in listed):
@@ -218,8 +218,8 @@ def _require_own(folder: Path) -> None:
 
 
 def _require_room(folder: Path, kit: KitDocument, count: int) -> None:
-    height, width = kit.spec.preprocess.crop
-    needed = 4 * len(kit.spec.preprocess.mean) * height * width * count
+    height, width = kit.spec.image.crop
+    needed = 4 * len(kit.spec.image.mean) * height * width * count
     with suppress(OSError):
         there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         free = shutil.disk_usage(there).free

@@ -91,7 +91,7 @@ def _export(delivery: Delivery) -> Iterator[tuple[str, str]]:
 
 
 def _preprocess(delivery: Delivery) -> str:
-    spec: PreprocessSpec = delivery.model.preprocess
+    spec: PreprocessSpec = delivery.model.image
     return delivery.request.render(
         "scripts/preprocess.py.j2",
         script="imagenet_torch_preprocess.py",

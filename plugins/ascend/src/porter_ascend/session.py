@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,9 +51,10 @@ class AscendSession(Session):
             batch=tensors.batch,
         )
 
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         import numpy as np
 
+        [batch] = feeds.values()
         if str(batch.dtype) != "float32" or batch.shape[1:] != self._shape:
             shapes = "×".join(map(str, batch.shape[1:])), "×".join(map(str, self._shape))
             raise BadInput(f"ascend: model input is float32 {shapes[1]}, got {batch.dtype} {shapes[0]}")

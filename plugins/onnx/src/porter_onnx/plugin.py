@@ -120,18 +120,20 @@ def porter_export(loaded: Loaded, request: ExportRequest) -> Exported:
 
 
 @hookimpl
-def porter_infer(session: Session, batch: np.ndarray, spec: ModelSpec) -> Mapping[str, np.ndarray]:
-    """Hand the batch over in the layout and type that the model takes."""
+def porter_infer(session: Session, feeds: Mapping[str, np.ndarray], spec: ModelSpec) -> Mapping[str, np.ndarray]:
+    """Hand the batch over in the layout that the model takes."""
     import numpy as np
 
     tensor = spec.inputs[0]
-    if batch.shape[1:] != tensor.shape[1:]:
-        batch = np.ascontiguousarray(batch.transpose(0, 2, 3, 1))
-    if tensor.dtype == "uint8":
-        batch = np.rint(batch).clip(0, 255).astype(np.uint8)
-    elif tensor.dtype == "float16":
-        batch = batch.astype(np.float16)
-    return session.run(batch)
+    image = feeds[tensor.name]
+    if spec.preprocess is not None and not _fits(image.shape[1:], tensor.shape[1:]):
+        feeds = {**feeds, tensor.name: np.ascontiguousarray(image.transpose(0, 2, 3, 1))}
+    return session.run(feeds)
+
+
+def _fits(found: Sequence[int], declared: Sequence[int | str]) -> bool:
+    """Whether sizes are those declared; a name takes any."""
+    return all(isinstance(size, str) or size == have for have, size in zip(found, declared, strict=True))
 
 
 @hookimpl

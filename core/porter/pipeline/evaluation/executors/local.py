@@ -37,4 +37,4 @@ class _Here(Answering):
         if work.bound is not None:
             check = Checking(work.job, self._session, work.bound.tolerance, len(work.job.data.items) - 1)
         for answered in work.sources.answered(work.subject.name, self._session, start=work.start, check=check):
-            yield judge(work.job, answered, work.sources.keep)
+            yield judge(work.job.data, answered, work.sources.keep)

@@ -140,7 +140,7 @@ class Worker:
             check = Checking(job, self._session, bound.tolerance, len(items) - 1, threads=threads)
         self._answered = True
         stream = answer(job, self._session, prepare(data), job.request.evaluation_batch, check)
-        judged = (judge(job, answered, self._order.keep) for answered in stream)
+        judged = (judge(data, answered, self._order.keep) for answered in stream)
         return [replace(batch, start=batch.start + start) for batch in judged]
 
 

@@ -1,0 +1,113 @@
+"""The model's own preprocessing against its reference: the pipeline that the spec declares, or the plugin's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from porter.data.noting import Noting
+from porter.data.store import open_store
+from porter.diagnose.preprocessing.fault_trial import ALLOWED, Sample
+from porter.pipeline.evaluation.prepare import readable
+from porter.pipeline.evaluation.shapes import Prepared
+from porter.pipeline.job.job import Job
+from porter.records.message import Message
+from porter.records.parity import PreprocessParity
+
+if TYPE_CHECKING:
+    import numpy as np
+
+OWN_PIPELINE = 32
+"""Samples that a plugin's own preprocessing is looked at on: it may differ on those of one shape or mode alone."""
+EXPLAINED = 6
+"""Images that differ, of which the reason is sought."""
+
+
+def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessParity:
+    """The model's own preprocessing against its reference; of a declared pipeline a difference is explained."""
+    import numpy as np
+
+    from porter.diagnose.preprocessing.explain import explain_preprocessing
+
+    if job.hooks.implementer("porter_preprocess") is not None:
+        images = readable(job.data, OWN_PIPELINE)
+    worst: float | None = 0.0
+    identical, compared, apart = True, 0, list[Sample]()
+    differing = 0
+    for one in images:
+        sample = read_sample(job, one)
+        wanted, got = job.hooks.reference(sample, job.spec), job.hooks.preprocess(sample, job.spec)
+        if wanted is None:
+            continue
+        compared += 1
+        identical &= wanted.keys() == got.keys() and all(np.array_equal(got[name], wanted[name]) for name in wanted)
+        error = _error(wanted, got)
+        worst = None if worst is None or error is None else max(worst, error)
+        if error is None or error > ALLOWED:
+            differing += 1
+            if explains(job) and len(apart) < EXPLAINED:
+                apart.append(_shown(job, one, sample, got))
+    return PreprocessParity(
+        images=compared,
+        max_abs_error=worst,
+        allowed=ALLOWED,
+        identical=identical,
+        passed=not differing,
+        finding=explain_preprocessing(apart, job.spec.preprocess) if apart and job.spec.preprocess else None,
+        source=_source(job, compared),
+    )
+
+
+def explains(job: Job) -> bool:
+    """Whether the usual faults of a pipeline can be built into the declared one: an image, cropped, of three
+    channels, in float32."""
+    declared = job.spec.preprocess
+    return (
+        declared is not None
+        and job.hooks.implementer("porter_read") is None
+        and job.hooks.implementer("porter_reference") is None
+        and declared.is_photo
+        and job.spec.inputs[0].dtype == "float32"
+    )
+
+
+def read_sample(job: Job, one: Prepared) -> Any:
+    """A sample of the manifest, read again."""
+    item = job.data.items[one.index]
+    return job.hooks.read(item, Noting(open_store(job.data.manifest.root), item), job.spec)
+
+
+def preprocess_samples(job: Job, images: Sequence[Prepared]) -> Iterator[Sample]:
+    """Images with what the model's own preprocessing makes of them, one at a time: they may be large."""
+    for one in images:
+        sample = read_sample(job, one)
+        yield _shown(job, one, sample, job.hooks.preprocess(sample, job.spec))
+
+
+def _shown(job: Job, one: Prepared, sample: Any, got: Mapping[str, np.ndarray]) -> Sample:
+    item = job.data.items[one.index]
+    data = open_store(job.data.manifest.root).read(item.file)
+    return Sample(id=item.id, data=data, pixels=sample.pixels, tensor=got[job.spec.inputs[0].name])
+
+
+def _error(wanted: Mapping[str, np.ndarray], got: Mapping[str, np.ndarray]) -> float | None:
+    """The largest difference; None where an array is missing, has another shape, or a value that is not finite."""
+    import numpy as np
+
+    worst = 0.0
+    for name, right in wanted.items():
+        values = got.get(name)
+        if values is None or values.shape != right.shape or not np.isfinite(values.astype(np.float64)).all():
+            return None
+        difference = np.abs(values.astype(np.float64) - right.astype(np.float64))
+        worst = max(worst, float(difference.max(initial=0.0)))
+    return worst
+
+
+def _source(job: Job, compared: int) -> Message | str:
+    """What it was compared with."""
+    if not compared:
+        return Message("nothing to compare with: the plugin's own preprocessing declares no reference")
+    if job.hooks.implementer("porter_reference") is not None:
+        return Message("the plugin's own reference")
+    return ""
