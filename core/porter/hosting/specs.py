@@ -94,7 +94,7 @@ def _lists(spec: ModelSpec) -> Iterator[str]:
             yield f"{path}.counts: {tensor.counts!r} is the name of no other output{did_you_mean(tensor.counts, names)}"
         column = tensor.index_column
         if column is not None and not _is_column(column, tensor.shape):
-            yield f"{path}.index_column: {column}; a column of an output with two sizes, the shape is {by(tensor.shape)}"
+            yield f"{path}.index_column: {column}; a column where there are two sizes, the shape is {by(tensor.shape)}"
         elif tensor.is_listed and column is None and not tensor.counts and spec.fixed_batch != 1:
             yield (
                 f"{path}.shape: {by(tensor.shape)} has no batch: say by index_column which sample a row belongs to, "
