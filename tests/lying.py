@@ -226,11 +226,12 @@ class LyingSession(Session):
         self._session, self._lie = session, lie
         self.info = replace(session.info, runtime="lying", precision=precision)
 
-    def run(self, batch: np.ndarray) -> Outputs:
-        return self._lie.run(self._honest, batch)
+    def run(self, feeds: Mapping[str, np.ndarray]) -> Outputs:
+        [(name, batch)] = feeds.items()
+        return self._lie.run(lambda values: self._honest({name: values}), batch)
 
-    def _honest(self, batch: np.ndarray) -> Outputs:
-        found = self._session.run(batch)
+    def _honest(self, feeds: Mapping[str, np.ndarray]) -> Outputs:
+        found = self._session.run(feeds)
         if self.info.precision == "bf16":
             return {name: rounded_to(values, "bf16") for name, values in found.items()}
         return dict(found)

@@ -29,12 +29,12 @@ class Slow(TinyPlugin):
         self.batches = 0
 
     @hookimpl
-    def porter_infer(self, session: Session, batch: Any) -> Any:
+    def porter_infer(self, session: Session, feeds: Any) -> Any:
         time.sleep(self.pause)
         self.batches += 1
         if self.marks is not None and os.getpid() != self.home:
             self._in_a_worker(self.marks)
-        return session.run(batch)
+        return session.run(feeds)
 
     def _in_a_worker(self, marks: Path) -> None:
         if self.batches == 1:

@@ -40,7 +40,7 @@ def told(one: Verdict) -> str:
 
 def declared(fault: Fault) -> TinyPlugin:
     """The tiny model with another declaration; its weights were trained on the right one."""
-    return TinyPlugin(spec=replace(SPEC, preprocess=fault(SPEC.preprocess)))
+    return TinyPlugin(spec=replace(SPEC, preprocess=fault(SPEC.image)))
 
 
 def with_bgr(spec: PreprocessSpec) -> PreprocessSpec:
@@ -120,8 +120,8 @@ def test_images_that_exif_turns(tmp_path: Path) -> None:
 def test_a_plugin_that_departs_from_its_spec_is_held_against_the_spec(tmp_path: Path) -> None:
     class Other(TinyPlugin):
         @hookimpl
-        def porter_preprocess(self, image: Decoded, spec: Any) -> np.ndarray:
-            return np.ascontiguousarray(reference_pipeline(image.pixels, spec)[::-1])
+        def porter_preprocess(self, sample: Decoded, spec: ModelSpec) -> np.ndarray:
+            return np.ascontiguousarray(reference_pipeline(sample.pixels, spec.image)[::-1])
 
     labels = write_photos(tmp_path / "val", [k % 3 for k in range(60)])
     run = scored(tmp_path / "out", tmp_path / "val", labels, plugin=Other())
@@ -157,7 +157,7 @@ def test_faults_of_the_sample_are_named(tmp_path: Path, fault: Fault, named: str
         @hookimpl(wrapper=True)
         def porter_describe(self) -> Any:
             spec: ModelSpec = yield
-            return replace(spec, preprocess=fault(spec.preprocess))
+            return replace(spec, preprocess=fault(spec.image))
 
     registry = create_registry([("hrnet", plugin), ("declares", Declares())])
     run = begin(tmp_path / "out", RunRequest(model="hrnet"), registry, Progress(), "porter run hrnet", fresh=True)

@@ -29,18 +29,18 @@ class Counting(TinyPlugin):
         self.images, self.batches, self.stop_image, self.stop_batch = 0, 0, image, batch
 
     @hookimpl
-    def porter_preprocess(self, image: Image, spec: Any) -> None:
+    def porter_preprocess(self, sample: Image) -> None:
         """Core's default answers."""
         self.images += 1
         if self.images == self.stop_image:
             raise KeyboardInterrupt
 
     @hookimpl
-    def porter_infer(self, session: Any, batch: Any) -> Any:
+    def porter_infer(self, session: Any, feeds: Any) -> Any:
         self.batches += 1
         if self.batches == self.stop_batch:
             raise KeyboardInterrupt
-        return session.run(batch)
+        return session.run(feeds)
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ def test_the_reference_is_held_to_its_threads(tmp_path: Path) -> None:
             loaded = super().porter_load(request)
             from porter.builtin.pytorch import TorchSession
 
-            session = TorchSession(loaded.module, ("class",), 1)
+            session = TorchSession(loaded.module, ("image",), ("class",), 1)
             session.info = replace(session.info, threads=9)
             return replace(loaded, reference=session)
 

@@ -101,7 +101,7 @@ def test_a_session_with_streams_gives_each_call_its_own_outputs(tmp_path: Path, 
     run = started(tmp_path, runtimes=(runtime,), threads=usable)
     run.verify()
     job, artefact = run.job, run.record.artefacts[0]
-    batches = [np.full((2, 3, 16, 16), value, np.float32) for value in range(24)]
+    batches = [{"image": np.full((2, 3, 16, 16), value, np.float32)} for value in range(24)]
     plain = open_artefact(job, artefact, streams=1)
     wanted = [plain.run(batch)["class"] for batch in batches]
     session = open_artefact(job, artefact, streams=streams)

@@ -54,10 +54,10 @@ class Stopped(Slow):
     stop = 0
 
     @hookimpl
-    def porter_infer(self, session: Session, batch: Any) -> Any:
+    def porter_infer(self, session: Session, feeds: Any) -> Any:
         if self.batches + 1 == self.stop:
             raise KeyboardInterrupt
-        return Slow.porter_infer(self, session, batch)
+        return Slow.porter_infer(self, session, feeds)
 
 
 def durations(value: Any, name: str = "") -> Iterator[tuple[str, float]]:

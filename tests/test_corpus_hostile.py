@@ -275,4 +275,4 @@ def test_text_that_yaml_takes_for_something_else_stays_text(here: Path, command:
     model = read_record(here / "out").model
     assert model is not None
     assert (model.variant, model.licence, model.class_names) == ("0123e5", "1_000", ("on", "010", "1e3"))
-    assert (model.preprocess.resize, model.preprocess.crop, model.preprocess.std) == (18, (16, 16), (0.5, 0.5, 0.5))
+    assert (model.image.resize, model.image.crop, model.image.std) == (18, (16, 16), (0.5, 0.5, 0.5))

@@ -89,7 +89,7 @@ def test_answers_that_take_long_are_waited_for_together(tmp_path: Path, photos: 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LocalFileSystem, "cat_file", slow)
-        assert sum(one.array is not None for one in prepare(run.job.data)) == 11
+        assert sum(bool(one.arrays) for one in prepare(run.job.data)) == 11
     assert next(asked) == 12
 
 

@@ -24,6 +24,7 @@ from porter.pipeline.session_checks import check_names as names
 from porter.records.diagnosed import Surety
 from porter.records.loaded import LoadReport
 from porter.records.record import State
+from porter.records.spec import ModelSpec
 
 
 def run_on(tmp_path: Path, count: int = 24, **settings: Any) -> Run:
@@ -235,8 +236,8 @@ class Preprocessing(TinyPlugin):
         self.change = change
 
     @hookimpl
-    def porter_preprocess(self, image: Image, spec: Any) -> np.ndarray:
-        return np.ascontiguousarray(self.change(image.pixels, spec), dtype=np.float32)
+    def porter_preprocess(self, sample: Image, spec: ModelSpec) -> np.ndarray:
+        return np.ascontiguousarray(self.change(sample.pixels, spec.image), dtype=np.float32)
 
 
 def normalised(levels: np.ndarray) -> np.ndarray:
@@ -277,7 +278,7 @@ def letterbox(pixels: np.ndarray, spec: Any) -> np.ndarray:
 )
 def test_suspects_of_preprocessing(tmp_path: Path, change: Any, named: str, resize: int) -> None:
     plugin = Preprocessing(change)
-    plugin.spec = replace(SPEC, preprocess=replace(SPEC.preprocess, resize=resize))
+    plugin.spec = replace(SPEC, preprocess=replace(SPEC.image, resize=resize))
     said = first(run_on(tmp_path, 9, plugin=plugin))
     assert said.startswith("preprocessing |") and named in said
 

@@ -23,6 +23,7 @@ from porter.errors import ExitCode
 from porter.images.pipeline import reference_pipeline
 from porter.pipeline.run import Run
 from porter.records.record import State
+from porter.records.spec import ModelSpec
 
 PARITY, PREPROCESSING, ACCURACY, WEIGHTS = "parity", "preprocessing", "accuracy", "weights"
 
@@ -133,8 +134,8 @@ class Preprocessing(TinyPlugin):
         self.change = change
 
     @hookimpl
-    def porter_preprocess(self, image: Image, spec: Any) -> np.ndarray:
-        return np.ascontiguousarray(self.change(image.pixels, spec), dtype=np.float32)
+    def porter_preprocess(self, sample: Image, spec: ModelSpec) -> np.ndarray:
+        return np.ascontiguousarray(self.change(sample.pixels, spec.image), dtype=np.float32)
 
 
 def opencv(pixels: np.ndarray, spec: Any) -> np.ndarray:
@@ -245,7 +246,7 @@ def test_a_users_own_tensors_are_checked(tmp_path: Path) -> None:
     from porter.images.decode import decode
     from porter_hrnet.plugin import SAMPLE, spec_for
 
-    spec = spec_for("custom", (64, 64), 14, ()).preprocess
+    spec = spec_for("custom", (64, 64), 14, ()).image
     names = sorted((SAMPLE / "val").iterdir())[::40]
     data, tensors = tmp_path / "data", tmp_path / "tensors"
     data.mkdir(), tensors.mkdir()
@@ -285,7 +286,7 @@ def test_tensors_are_held_against_a_run_or_the_only_sample(tmp_path: Path) -> No
     tensors.mkdir()
     done = porter("diagnose", "tensors", "--tensors", tensors)
     assert done.returncode == 2 and "8 of 8 tensors are missing" in done.stderr
-    spec = spec_for("custom", (64, 64), 14, ()).preprocess
+    spec = spec_for("custom", (64, 64), 14, ()).image
     for path in sorted((SAMPLE / "val").iterdir())[:3]:
         np.save(tensors / f"{path.stem}.npy", reference_pipeline(decode(path.read_bytes(), path.name).pixels, spec))
     done = porter("diagnose", "tensors", "--tensors", tensors)

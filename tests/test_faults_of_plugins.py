@@ -21,7 +21,6 @@ from porter import (
     OnnxRuntime,
     OpenRequest,
     PluginError,
-    PreprocessSpec,
     Runtime,
     Session,
     TensorSpec,
@@ -115,7 +114,7 @@ def test_a_network_that_cannot_be_exported(data: Path) -> None:
 def test_a_network_that_gives_something_else(data: Path, forward: Any, says: str) -> None:
     run = start(data.parent / "out", data, data.parent / "labels.txt", plugin=TinyPlugin(network=network_of(forward)))
     with pytest.raises(PluginError) as caught:
-        infer(run.job, run.job.reference, np.zeros((2, 3, 16, 16), np.float32))
+        infer(run.job, run.job.reference, {"image": np.zeros((2, 3, 16, 16), np.float32)})
     assert str(caught.value) == f"plugin 'tiny': porter_load gave a module that {says}"
 
 
@@ -124,7 +123,7 @@ def test_outputs_of_another_width_than_the_spec_says(data: Path) -> None:
     run = start(data.parent / "out", data, data.parent / "labels.txt", plugin=TinyPlugin(network=wide))
     outputs = {"class": np.zeros((2, 7), np.float32)}
     with pytest.raises(PluginError) as caught:
-        run.job.hooks.postprocess(outputs, SPEC)
+        run.job.hooks.postprocess(outputs, SPEC, ())
     assert str(caught.value) == (
         "plugin 'tiny': porter_load gave the output 'class' as 2×7, expected N×3: one score per class"
     )
@@ -133,8 +132,8 @@ def test_outputs_of_another_width_than_the_spec_says(data: Path) -> None:
 
 class OwnInfer(TinyPlugin):
     @hookimpl
-    def porter_infer(self, session: Session, batch: np.ndarray) -> Mapping[str, np.ndarray]:
-        return {"scores": session.run(batch)["class"]}
+    def porter_infer(self, session: Session, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        return {"scores": session.run(feeds)["class"]}
 
 
 def test_an_infer_hook_that_loses_the_output(data: Path) -> None:
@@ -144,7 +143,7 @@ def test_an_infer_hook_that_loses_the_output(data: Path) -> None:
 
 class OwnPreprocess(TinyPlugin):
     @hookimpl
-    def porter_preprocess(self, image: Image, spec: PreprocessSpec) -> np.ndarray:
+    def porter_preprocess(self, sample: Image) -> np.ndarray:
         return np.zeros((3, 8, 8), np.float32)
 
 
@@ -169,8 +168,8 @@ def test_ints_for_a_task_that_scores_something_else(data: Path) -> None:
 def test_outputs_that_are_no_numbers(data: Path) -> None:
     class Words(TinyPlugin):
         @hookimpl
-        def porter_infer(self, batch: np.ndarray) -> Mapping[str, np.ndarray]:
-            return {"class": np.array([["a", "b", "c"]] * len(batch))}
+        def porter_infer(self, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+            return {"class": np.array([["a", "b", "c"]] * len(feeds["image"]))}
 
     assert "plugin 'tiny': porter_infer returned an array of <U1 under 'class'" in error_of(Words(), data)
 
@@ -179,7 +178,7 @@ class Failing(Session):
     def __init__(self, info: Any) -> None:
         self.info = info
 
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         raise OSError("device lost")
 
 
@@ -230,7 +229,7 @@ def test_a_wrong_opset_is_the_users(data: Path) -> None:
 
 
 def wrong(**changes: Any) -> dict[str, Any]:
-    return {"preprocess": replace(SPEC.preprocess, **changes)}
+    return {"preprocess": replace(SPEC.image, **changes)}
 
 
 def image(*shape: Any, **fields: Any) -> dict[str, Any]:

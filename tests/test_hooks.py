@@ -42,7 +42,7 @@ from porter.pipeline.begin import begin
 from porter.pipeline.run import Run
 from porter.records.record import State
 from porter.records.request import RunRequest
-from porter.records.spec import ModelSpec, PreprocessSpec, TensorSpec
+from porter.records.spec import ModelSpec, TensorSpec
 
 LABELS = [0, 1, 2] * 4
 
@@ -94,7 +94,7 @@ class FromConfig(TinyPlugin):
         except KeyError as error:
             raise BadInput(f"{request.config}: lacks the key {error}") from None
         inputs = (TensorSpec(name="image", shape=("N", 3, size, size)),)
-        preprocess = replace(SPEC.preprocess, resize=size, crop=(size, size))
+        preprocess = replace(SPEC.image, resize=size, crop=(size, size))
         return replace(SPEC, name=request.model, inputs=inputs, preprocess=preprocess)
 
 
@@ -115,8 +115,8 @@ def test_hook_porter_describe_makes_the_spec_of_a_config_without_weights(
     run = run_of(NeverLoaded(), data, config=str(config))
     run.preprocess()
     with np.load(data.parent / "out/tensors/00000000.npz") as tensors:
-        assert tensors["tensor"].shape == (3, size, size)
-    assert run.record.model is not None and run.record.model.preprocess.crop == (size, size)
+        assert tensors["image"].shape == (3, size, size)
+    assert run.record.model is not None and run.record.model.image.crop == (size, size)
 
 
 def test_hook_porter_describe_stops_a_run_before_the_weights_are_read(data: Path) -> None:
@@ -219,8 +219,8 @@ class OwnPreprocessing(TinyPlugin):
         self.channels = channels
 
     @hookimpl
-    def porter_preprocess(self, image: Image, spec: PreprocessSpec) -> np.ndarray:
-        array = reference_pipeline(image.pixels, spec)
+    def porter_preprocess(self, sample: Image, spec: ModelSpec) -> np.ndarray:
+        array = reference_pipeline(sample.pixels, spec.image)
         return np.ascontiguousarray(array[self.channels])
 
 
@@ -243,9 +243,9 @@ class Mirrored(TinyPlugin):
     """Averages an image with its mirror image, on every session."""
 
     @hookimpl
-    def porter_infer(self, session: Session, batch: np.ndarray) -> Mapping[str, np.ndarray]:
-        mirrored = session.run(np.ascontiguousarray(batch[..., ::-1]))
-        return {name: (values + mirrored[name]) / 2 for name, values in session.run(batch).items()}
+    def porter_infer(self, session: Session, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        mirrored = session.run({name: np.ascontiguousarray(values[..., ::-1]) for name, values in feeds.items()})
+        return {name: (values + mirrored[name]) / 2 for name, values in session.run(feeds).items()}
 
 
 def left_half() -> Any:
@@ -267,7 +267,7 @@ def test_hook_porter_infer_runs_every_batch_of_every_session(data: Path) -> None
     run.infer()
     for number in range(len(LABELS)):
         with np.load(data.parent / f"out/tensors/{number:08d}.npz") as tensors:
-            whole = tensors["tensor"].mean((1, 2))
+            whole = tensors["image"].mean((1, 2))
         for session in ("reference", "onnxruntime-fp32"):
             with np.load(data.parent / f"out/outputs/{session}/{number:08d}.npz") as outputs:
                 assert outputs["class"] == pytest.approx(whole, abs=1e-5)

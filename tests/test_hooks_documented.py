@@ -160,7 +160,7 @@ def call_models(registry: Registry, _folder: Path) -> None:
 
 def call_describe(registry: Registry, _folder: Path) -> None:
     spec = hooks(registry).describe(ModelRequest(model="example"))
-    assert (spec.name, spec.num_classes, spec.preprocess.crop) == ("example", 10, (32, 32))
+    assert (spec.name, spec.num_classes, spec.image.crop) == ("example", 10, (32, 32))
 
 
 def call_load(registry: Registry, _folder: Path) -> None:

@@ -20,8 +20,9 @@ from porter.errors import ImageError
 from porter.images import decode as decoding
 from porter.images import opencv, resample
 from porter.images.decode import decode
+from porter.images.geometry import resized_size
 from porter.images.jpeg import read_layout
-from porter.images.pipeline import reference_pipeline, resized_size
+from porter.images.pipeline import reference_pipeline
 from porter.records.message import Message
 from porter.records.spec import PreprocessSpec
 

@@ -18,7 +18,8 @@ from PIL import Image
 
 from porter.errors import BadInput, ImageError
 from porter.images.decode import decode
-from porter.images.pipeline import crop_corner, lookup_table, reference_pipeline, resized_size
+from porter.images.geometry import crop_corner, resized_size
+from porter.images.pipeline import lookup_table, reference_pipeline
 from porter.records.spec import PreprocessSpec
 
 GOLDEN = Path(__file__).parent / "golden"

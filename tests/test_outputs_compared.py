@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from lying import Offering
 from tiny import start, write_photos
 
 from porter import Artefact, BuildRequest, OnnxRuntime, OpenRequest, Session
+from porter.contracts.rows import count_of
 from porter.errors import ExitCode
 from porter.pipeline.evaluation.gaps import gaps_between
 from porter.pipeline.evaluation.traces import LEAST_VALUES, MOST_VALUES, traces_of, values_kept
@@ -91,9 +93,9 @@ class FixedSession(Session):
         self._session = session
         self.info = replace(session.info, runtime="fixed", batch=batch)
 
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
-        assert len(batch) == self.info.batch
-        return self._session.run(batch)
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        assert count_of(feeds) == self.info.batch
+        return self._session.run(feeds)
 
 
 class Fixed(OnnxRuntime):

@@ -26,7 +26,7 @@ ONE = Path(__file__).with_name("one_file.py")
 HELPER = """
 import porter
 @porter.hookimpl(wrapper=True)
-def porter_preprocess(image, spec, out):
+def porter_preprocess(sample, spec, out):
     return (yield)
 """
 

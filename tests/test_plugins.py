@@ -138,7 +138,7 @@ def test_a_wrong_hook_is_reported_with_the_nearest_right_name(broken: object, wh
 
 
 def test_fewer_arguments_than_the_spec_has_are_enough() -> None:
-    registry = create_registry([("a", offering("a", porter_infer=lambda batch, _cache=0: {"class": batch}))])
+    registry = create_registry([("a", offering("a", porter_infer=lambda feeds, _cache=0: {"class": feeds["image"]}))])
     assert info_of(registry, "a").state == "active"
 
 

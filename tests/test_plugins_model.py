@@ -26,7 +26,7 @@ def test_another_models_plugin_never_answers() -> None:
     for order in ([("rival", rival), ("tiny", TinyPlugin())], [("tiny", TinyPlugin()), ("zz_rival", rival)]):
         _offer, hooks = create_registry(order).model("tiny")
         assert hooks.describe(ModelRequest(model="tiny")) is SPEC
-        assert hooks.preprocess(IMAGE, SPEC.preprocess).shape == (3, 16, 16)
+        assert hooks.preprocess(IMAGE, SPEC)["image"].shape == (3, 16, 16)
 
 
 @pytest.mark.parametrize("name", ["aa", "zz"])
@@ -34,29 +34,29 @@ def test_a_models_own_plugin_is_asked_before_those_without_a_model(name: str) ->
     """Whatever their names are; and those before core's defaults."""
 
     def ones(spec: Any) -> np.ndarray:
-        return np.ones((3, *spec.crop), np.float32)
+        return np.ones((3, *spec.image.crop), np.float32)
 
     helper = plugin(porter_describe=lambda: pytest.fail("asked first"), porter_preprocess=ones)
     _offer, hooks = create_registry([("mm", TinyPlugin()), (name, helper)]).model("tiny")
     assert hooks.describe(ModelRequest(model="tiny")) is SPEC
-    assert hooks.preprocess(IMAGE, SPEC.preprocess).min() == 1
+    assert hooks.preprocess(IMAGE, SPEC)["image"].min() == 1
 
 
 def test_wrappers_see_every_model() -> None:
     seen = []
 
-    def wrap(image: Image) -> Any:
-        seen.append(image.id)
+    def wrap(sample: Image) -> Any:
+        seen.append(sample.id)
         array = yield
         return array + 1
 
     plain = plugin()
     plain.porter_preprocess = hookimpl(wrapper=True)(wrap)
-    zeros = offering("zeros", porter_preprocess=lambda image: np.zeros((3, 2, 2), np.float32))
+    zeros = offering("zeros", porter_preprocess=lambda sample: np.zeros((3, 2, 2), np.float32))
     registry = create_registry([("tiny", TinyPlugin()), ("zeros", zeros), ("wrapper", plain)])
-    assert registry.model("zeros")[1].preprocess(IMAGE, SPEC.preprocess).max() == 1
+    assert registry.model("zeros")[1].preprocess(IMAGE, SPEC)["image"].max() == 1
     black = (0 - 0.5) / 0.5 + 1
-    assert registry.model("tiny")[1].preprocess(IMAGE, SPEC.preprocess).max() == black
+    assert registry.model("tiny")[1].preprocess(IMAGE, SPEC)["image"].max() == black
     assert seen == ["a.png", "a.png"]
 
 
@@ -74,7 +74,14 @@ ROW = {"class": np.zeros((2, 3), np.float32)}
         ("porter_describe", "tiny", "porter_describe returned str, must return ModelSpec"),
         ("porter_load", 3, "porter_load returned int, must return Loaded"),
         ("porter_export", "model.onnx", "porter_export returned str, must return Exported"),
-        ("porter_preprocess", [[0.0]], "porter_preprocess returned list, must return ndarray"),
+        (
+            "porter_preprocess",
+            [[0.0]],
+            "porter_preprocess returned list, must return an array, or a mapping of arrays by",
+        ),
+        ("porter_preprocess", {}, "porter_preprocess returned dict, must return an array, or a mapping of arrays by"),
+        ("porter_preprocess", {"image": [0.0]}, "porter_preprocess returned a mapping with list under 'image'"),
+        ("porter_reference", 3.0, "porter_reference returned float, must return an array, or a mapping of arrays by"),
         ("porter_infer", np.zeros(2), "porter_infer returned ndarray, must return Mapping"),
         ("porter_infer", {"class": [0.0]}, "porter_infer returned a mapping with list under 'class'"),
         ("porter_postprocess", "ab", "porter_postprocess returned str, must return a list of 2 predictions"),
@@ -97,9 +104,10 @@ def call(registry: Registry, hook: str, model: str = "other") -> Any:
         "porter_describe": (ModelRequest(model=model),),
         "porter_load": (LoadRequest(spec=SPEC),),
         "porter_export": (loaded, loaded),
-        "porter_preprocess": (IMAGE, SPEC.preprocess),
-        "porter_infer": (None, np.zeros((2, 3, 16, 16), np.float32), SPEC),
-        "porter_postprocess": (ROW, SPEC),
+        "porter_preprocess": (IMAGE, SPEC),
+        "porter_reference": (IMAGE, SPEC),
+        "porter_infer": (None, {"image": np.zeros((2, 3, 16, 16), np.float32)}, SPEC),
+        "porter_postprocess": (ROW, SPEC, ()),
     }
     return getattr(registry.model(model)[1], hook.removeprefix("porter_"))(*arguments[hook])
 
@@ -126,9 +134,9 @@ def test_a_hook_that_exits_does_not_end_the_run_as_if_it_had_passed() -> None:
         ({"num_classes": np.int64(3)}, "num_classes: expected `int | null`, got `int64`"),
         ({"task": None}, "task: expected `str`, got `null`"),
         ({"checkpoint": Path("a.pth")}, "checkpoint: expected `str`, got `PosixPath`"),
-        ({"preprocess": replace(SPEC.preprocess, resize=18.5)}, "preprocess.resize: expected `int`, got `float`"),  # type: ignore[arg-type]
-        ({"preprocess": replace(SPEC.preprocess, crop=16)}, "preprocess.crop: expected `array`, got `int`"),  # type: ignore[arg-type]
-        ({"preprocess": replace(SPEC.preprocess, interpolation="cubic")}, "invalid enum value 'cubic'"),  # type: ignore[arg-type]
+        ({"preprocess": replace(SPEC.image, resize=18.5)}, "preprocess.resize: expected `int`, got `float`"),  # type: ignore[arg-type]
+        ({"preprocess": replace(SPEC.image, crop=16)}, "preprocess.crop: expected `array`, got `int`"),  # type: ignore[arg-type]
+        ({"preprocess": replace(SPEC.image, interpolation="cubic")}, "invalid enum value 'cubic'"),  # type: ignore[arg-type]
         ({"published": {"top1": 75.0}}, "published: object missing required field `source`"),
         ({"class_names": ("a", "b"), "num_classes": 3}, "class_names: 2 names for num_classes 3"),
         ({"published": published("(")}, "published.image_pattern: not a regular expression: missing )"),
@@ -142,13 +150,13 @@ def test_a_spec_with_a_wrong_field_is_refused(change: dict[str, Any], why: str) 
 
 
 def test_a_list_in_a_spec_becomes_a_tuple() -> None:
-    preprocess = replace(SPEC.preprocess, mean=[0.5] * 3, crop=[16, 16])  # type: ignore[arg-type]
+    preprocess = replace(SPEC.image, mean=[0.5] * 3, crop=[16, 16])  # type: ignore[arg-type]
     spec = replace(SPEC, inputs=list(SPEC.inputs), preprocess=preprocess)  # type: ignore[arg-type]
     assert call(create_registry([("other", offering(porter_describe=lambda: spec))]), "porter_describe") == SPEC
 
 
 def test_a_helper_that_raised_is_named_not_the_model_that_was_run() -> None:
-    def porter_preprocess(image: Image) -> np.ndarray:
+    def porter_preprocess(sample: Image) -> np.ndarray:
         raise LookupError("no table")
 
     registry = create_registry([("other", offering()), ("helper", plugin(porter_preprocess=porter_preprocess))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ def raising(request: LoadRequest) -> Loaded:
 class EchoSession:
     info = SessionInfo(runtime="echo", version="0", precision="fp32", provider="cpu", threads=1)
 
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
-        return {"class": batch}
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {"class": feeds["image"]}
 
 
 def test_a_trace_has_one_line_a_call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,8 +40,8 @@ def test_a_trace_has_one_line_a_call(monkeypatch: pytest.MonkeyPatch, capsys: py
     own = offering(porter_preprocess=lambda: None, porter_load=raising)
     _offer, hooks = create_registry([("other", own), ("around", around)]).model("other")
     assert "trace: porter_models other " in capsys.readouterr().err
-    hooks.preprocess(IMAGE, SPEC.preprocess)
-    hooks.infer(EchoSession(), np.zeros((1, 3, 2, 2), np.float32), SPEC)  # type: ignore[arg-type]
+    hooks.preprocess(IMAGE, SPEC)
+    hooks.infer(EchoSession(), {"image": np.zeros((1, 3, 2, 2), np.float32)}, SPEC)  # type: ignore[arg-type]
     with pytest.raises(PluginError, match="'other': porter_load raised LookupError"):
         hooks.load(LoadRequest(spec=SPEC))
     lines = [line.split(maxsplit=5) for line in capsys.readouterr().err.splitlines()]

@@ -15,6 +15,7 @@ from porter.images.decode import decode
 from porter.images.pipeline import reference_pipeline
 from porter.pipeline.evaluation.prepare import batches, prepare
 from porter.pipeline.evaluation.shapes import Batch
+from porter.records.spec import ModelSpec
 
 LABELS = [0, 1, 2, 1, 1, 2, 0, 0, 2, 1, 0]
 
@@ -28,12 +29,12 @@ def job_of(folder: Path, batch: int, *, broken: tuple[int, ...] = (), plugin: An
 
 def expected(job: Any, index: int) -> np.ndarray:
     path = Path(job.data.manifest.root) / job.data.items[index].id
-    return reference_pipeline(decode(path.read_bytes(), path.name).pixels, job.spec.preprocess)
+    return reference_pipeline(decode(path.read_bytes(), path.name).pixels, job.spec.image)
 
 
 def check(job: Any, batch: Batch) -> None:
-    assert batch.array is not None and len(batch.array) == len(batch.indices)
-    for row, index in zip(batch.array, batch.indices, strict=True):
+    assert len(batch.feeds["image"]) == len(batch.indices)
+    for row, index in zip(batch.feeds["image"], batch.indices, strict=True):
         np.testing.assert_array_equal(row, expected(job, index))
 
 
@@ -51,7 +52,7 @@ def test_batches_are_cut_by_position(tmp_path: Path, size: int) -> None:
         if batch.indices:
             check(job, batch)
         else:
-            assert batch.array is None
+            assert not batch.feeds
         seen += places
     assert seen == list(range(len(LABELS)))
 
@@ -65,7 +66,7 @@ def test_another_batch_size_than_the_evaluations_is_right_as_well(tmp_path: Path
 def test_nothing_is_copied_and_memory_is_used_again(tmp_path: Path) -> None:
     job = job_of(tmp_path, 1)
     places = {
-        batch.array.__array_interface__["data"][0] for batch in batches(prepare(job.data), 1) if batch.array is not None
+        batch.feeds["image"].__array_interface__["data"][0] for batch in batches(prepare(job.data), 1) if batch.feeds
     }
     assert len(places) < len(LABELS)
 
@@ -88,9 +89,9 @@ class Own(TinyPlugin):
         self.offered: set[bool] = set()
 
     @hookimpl
-    def porter_preprocess(self, image: Image, spec: Any, out: np.ndarray | None) -> np.ndarray:
+    def porter_preprocess(self, sample: Image, spec: ModelSpec, out: Any) -> np.ndarray:
         self.offered.add(out is not None)
-        return reference_pipeline(image.pixels, spec)
+        return reference_pipeline(sample.pixels, spec.image)
 
 
 def test_the_array_of_a_plugin_is_copied_into_its_row(tmp_path: Path) -> None:
@@ -105,11 +106,11 @@ class Another(TinyPlugin):
     """Gives arrays of another size than its spec's crop."""
 
     @hookimpl
-    def porter_preprocess(self, image: Image, spec: Any) -> np.ndarray:
-        return np.full((3, 5, 7), image.pixels.mean(), np.float32)
+    def porter_preprocess(self, sample: Image) -> np.ndarray:
+        return np.full((3, 5, 7), sample.pixels.mean(), np.float32)
 
 
 def test_arrays_of_another_size_are_stacked(tmp_path: Path) -> None:
     job = job_of(tmp_path, 4, plugin=Another())
-    shapes = [batch.array.shape for batch in batches(prepare(job.data), 4) if batch.array is not None]
+    shapes = [batch.feeds["image"].shape for batch in batches(prepare(job.data), 4)]
     assert shapes == [(4, 3, 5, 7), (4, 3, 5, 7), (3, 3, 5, 7)]

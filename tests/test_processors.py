@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -161,7 +162,7 @@ class Counting(Session):
         self.names = set[str]()
         self._lock, self._meet = threading.Lock(), threading.Barrier(meet)
 
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         with self._lock:
             self.now += 1
             self.most = max(self.most, self.now)
@@ -169,7 +170,7 @@ class Counting(Session):
         self._meet.wait()
         with self._lock:
             self.now -= 1
-        return {"class": batch.mean(axis=(2, 3))}
+        return {"class": feeds["image"].mean(axis=(2, 3))}
 
 
 @pytest.mark.parametrize(
@@ -217,14 +218,14 @@ class Together(TinyPlugin):
     lock, meet = threading.Lock(), threading.Barrier(2)
 
     @hookimpl
-    def porter_preprocess(self, image: Any, spec: Any, out: np.ndarray) -> np.ndarray:
+    def porter_preprocess(self, sample: Any, out: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         with self.lock:
             self.now += 1
             self.most = max(self.most, self.now)
         self.meet.wait()
         with self.lock:
             self.now -= 1
-        out[...] = image.pixels[:1, :1].transpose(2, 0, 1)
+        out["image"][...] = sample.pixels[:1, :1].transpose(2, 0, 1)
         return out
 
 
@@ -253,7 +254,7 @@ def test_a_pass_that_is_left_early_leaves_nothing_running(tmp_path: Path) -> Non
 
 
 class Broken(Counting):
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         raise ValueError("the wheel fell off")
 
 

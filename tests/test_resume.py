@@ -40,11 +40,11 @@ class Counting(TinyPlugin):
         return super().porter_load(request)
 
     @hookimpl
-    def porter_infer(self, session: Session, batch: Any) -> Any:
+    def porter_infer(self, session: Session, feeds: Any) -> Any:
         self.batches += 1
         if self.batches == self.fail_after:
             raise KeyboardInterrupt
-        return session.run(batch)
+        return session.run(feeds)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def opened(path: Path, provider: str | None) -> OnnxRuntimeSession:
 def test_a_provider_goes_by_its_short_name(path: Path, name: str) -> None:
     session = opened(path, name)
     assert session.info.provider == CPU
-    assert session.run(images(1)["image"])["scores"].shape == (1, 5)
+    assert session.run(images(1))["scores"].shape == (1, 5)
 
 
 @pytest.mark.parametrize("name", ["CUDA", "TensorrtExecutionProvider", "CANN", "Abacus"])

@@ -84,7 +84,7 @@ def test_every_stage_serves_the_task(delivered: Run) -> None:
 
 def test_the_figures_are_those_of_sets_of_pixels(delivered: Run, inputs: Path) -> None:
     masks = predicted(delivered)
-    spec = delivered.job.spec.preprocess
+    spec = delivered.job.spec.image
     truths = [aligned(read_mask(inputs / "masks" / name), spec) for name in masks]
     by_class = iou_by_sets(truths, list(masks.values()))
     reference = delivered.record.evaluations[0]
@@ -168,7 +168,7 @@ def test_unreadable_images_are_empty_masks_in_every_denominator(few: Path, tmp_p
     assert tuple(failure.id for failure in reference.failures) == broken
     masks = predicted(run)
     names = [item.id for item in run.job.data.items]
-    truths = [aligned(read_mask(few / "masks" / name), run.job.spec.preprocess) for name in names]
+    truths = [aligned(read_mask(few / "masks" / name), run.job.spec.image) for name in names]
     by_class = iou_by_sets(truths, [masks.get(name) for name in names])
     assert reference.metric("mean_iou").value == pytest.approx(sum(by_class) / 4)
     right = [float((truth == masks[name]).mean()) for truth, name in zip(truths, names, strict=True) if name in masks]
@@ -281,13 +281,13 @@ def test_ignored_pixels_count_nowhere(few: Path, tmp_path: Path) -> None:
 def test_the_mask_stays_under_its_image(size: tuple[int, int]) -> None:
     generator = np.random.default_rng(1)
     mask = generator.integers(0, 4, size, dtype=np.uint8)
-    spec = replace(plugin.SPEC.preprocess, interpolation="nearest", divisor=1.0, mean=(0.0,) * 3, std=(1.0,) * 3)
+    spec = replace(plugin.SPEC.image, interpolation="nearest", divisor=1.0, mean=(0.0,) * 3, std=(1.0,) * 3)
     image = reference_pipeline(np.repeat(mask[..., None], 3, axis=2), spec)
-    assert np.array_equal(aligned(mask, plugin.SPEC.preprocess), image[1])
+    assert np.array_equal(aligned(mask, plugin.SPEC.image), image[1])
     scale = 36 / min(size)
     whole = Image.fromarray(mask).resize((int(size[1] * scale), int(size[0] * scale)), Image.Resampling.NEAREST)
     top, left = round((whole.height - 32) / 2), round((whole.width - 32) / 2)
-    assert np.array_equal(aligned(mask, plugin.SPEC.preprocess), np.array(whole)[top : top + 32, left : left + 32])
+    assert np.array_equal(aligned(mask, plugin.SPEC.image), np.array(whole)[top : top + 32, left : left + 32])
 
 
 def test_what_the_crop_adds_is_ignored() -> None:

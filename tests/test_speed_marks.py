@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,9 +67,10 @@ class Told(Session):
         self._honest, self._told, self._calls = honest, told, 0
         self.info = replace(honest.info, runtime="told")
 
-    def run(self, batch: np.ndarray) -> Outputs:
+    def run(self, feeds: Mapping[str, np.ndarray]) -> Outputs:
+        [(name, batch)] = feeds.items()
         self._calls += 1
-        return self._told(self._honest.run, batch, self._calls)
+        return self._told(lambda values: self._honest.run({name: values}), batch, self._calls)
 
 
 class Telling(OnnxRuntime):
@@ -320,21 +321,22 @@ def test_the_least_time_is_kept_for_fast_calls_too(clock: Clock) -> None:
 
 
 def test_two_batches_differ_even_of_one_image() -> None:
-    images = [np.arange(12, dtype=np.float32).reshape(1, 3, 4) + 100 * n for n in range(3)]
-    first, second = batches_of(images, 2)
+    images = [{"image": np.arange(12, dtype=np.float32).reshape(1, 3, 4) + 100 * n} for n in range(3)]
+    first, second = (batch["image"] for batch in batches_of(images, 2))
     assert first.shape == second.shape == (2, 1, 3, 4)
     assert not any(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-    alone, mirrored = batches_of(images[:1], 2)
+    alone, mirrored = (batch["image"] for batch in batches_of(images[:1], 2))
     np.testing.assert_array_equal(mirrored, alone[..., ::-1])
 
 
 def test_a_cycle_keeps_the_last_outputs_of_each_batch() -> None:
-    cycle = Cycle(lambda batch: {"y": batch * 2}, [np.zeros((1, 2), np.float32), np.ones((1, 2), np.float32)])
+    batches = [{"x": np.zeros((1, 2), np.float32)}, {"x": np.ones((1, 2), np.float32)}]
+    cycle = Cycle(lambda feeds: {"y": feeds["x"] * 2}, batches)
     for _ in range(5):
         cycle()
     np.testing.assert_array_equal(cycle.last["y"], np.zeros((1, 2)))
     assert not cycle.is_moved() and set(cycle.first_seconds) == {0, 1}
-    assert not cycle.is_deaf(list)
+    assert not cycle.is_deaf(batches)
 
 
 def test_multiply_adds_are_counted_from_shapes() -> None:

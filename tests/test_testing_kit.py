@@ -116,21 +116,21 @@ def test_the_image_set_has_what_real_sets_have(porter_run: Callable[..., Finishe
 
 class WrongType(Good):
     @hookimpl
-    def porter_preprocess(self, image: Image, spec: PreprocessSpec) -> np.ndarray:
-        return reference_pipeline(image.pixels, spec).astype(np.float64)
+    def porter_preprocess(self, sample: Image, spec: ModelSpec) -> np.ndarray:
+        return reference_pipeline(sample.pixels, spec.image).astype(np.float64)
 
 
 class WrongShape(Good):
     @hookimpl
-    def porter_preprocess(self, image: Image, spec: PreprocessSpec) -> np.ndarray:
-        return reference_pipeline(image.pixels, spec).transpose(1, 2, 0)
+    def porter_preprocess(self, sample: Image, spec: ModelSpec) -> np.ndarray:
+        return reference_pipeline(sample.pixels, spec.image).transpose(1, 2, 0)
 
 
 class Mutating(Good):
     @hookimpl
-    def porter_preprocess(self, image: Image, spec: PreprocessSpec) -> np.ndarray:
-        found = reference_pipeline(image.pixels, spec)
-        image.pixels[:] = 0
+    def porter_preprocess(self, sample: Image, spec: ModelSpec) -> np.ndarray:
+        found = reference_pipeline(sample.pixels, spec.image)
+        sample.pixels[:] = 0
         return found
 
 
@@ -138,22 +138,22 @@ class Nondeterministic(Good):
     random = np.random.default_rng(0)
 
     @hookimpl
-    def porter_preprocess(self, image: Image, spec: PreprocessSpec) -> np.ndarray:
-        return reference_pipeline(image.pixels, spec) + np.float32(self.random.random())
+    def porter_preprocess(self, sample: Image, spec: ModelSpec) -> np.ndarray:
+        return reference_pipeline(sample.pixels, spec.image) + np.float32(self.random.random())
 
 
 class SharedBuffer(Good):
     buffer = np.zeros((3, SIZE, SIZE), np.float32)
 
     @hookimpl
-    def porter_preprocess(self, image: Image, spec: PreprocessSpec) -> np.ndarray:
-        return reference_pipeline(image.pixels, spec, out=self.buffer)
+    def porter_preprocess(self, sample: Image, spec: ModelSpec) -> np.ndarray:
+        return reference_pipeline(sample.pixels, spec.image, out=self.buffer)
 
 
 class SwappedChannels(Good):
     @hookimpl
-    def porter_preprocess(self, image: Image, spec: PreprocessSpec) -> np.ndarray:
-        return reference_pipeline(image.pixels[:, :, ::-1], spec)
+    def porter_preprocess(self, sample: Image, spec: ModelSpec) -> np.ndarray:
+        return reference_pipeline(sample.pixels[:, :, ::-1], spec.image)
 
 
 class LeftInTraining(Good):
@@ -285,7 +285,7 @@ class NoOffers(Good):
 
 class Misspelt(Good):
     @hookimpl
-    def porter_preproces(self, image: Image) -> None: ...
+    def porter_preproces(self, sample: Image) -> None: ...
 
 
 class StrangeArgument(Good):
@@ -294,7 +294,7 @@ class StrangeArgument(Good):
 
 
 class Unmarked(Good):
-    def porter_infer(self, session: Any, batch: np.ndarray) -> None: ...
+    def porter_infer(self, session: Any, feeds: Mapping[str, np.ndarray]) -> None: ...
 
 
 class WithoutLoad:
@@ -318,8 +318,8 @@ class OffersRuntime(Good):
 
 
 class DoublingSession(OnnxRuntimeSession):
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: 2 * values for name, values in super().run(batch).items()}
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: 2 * values for name, values in super().run(feeds).items()}
 
 
 class DoublingRuntime(OnnxRuntime):

@@ -58,8 +58,8 @@ class Off(Session):
         self._reference, self._share, self._turned, self._cut = reference, share, turned, cut
         self.info = SessionInfo(runtime="off", version="1", precision="bf16", provider="cpu", threads=1)
 
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
-        values = self._reference.run(batch)["class"]
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        values = self._reference.run(feeds)["class"]
         if self._turned:
             values = np.roll(values, 1, axis=1)
         values = values + self._share * np.abs(values).max()

@@ -18,6 +18,7 @@ from porter.errors import ExitCode, PluginError
 from porter.images.pipeline import reference_pipeline
 from porter.pipeline.run import Run
 from porter.records.record import State, Verdict
+from porter.records.spec import ModelSpec
 from porter.runfolder.record_file import read_record
 
 Edit = Callable[[onnx.ModelProto], None]
@@ -65,8 +66,8 @@ class Bright(TinyPlugin):
 
 class NanPreprocessing(TinyPlugin):
     @hookimpl
-    def porter_preprocess(self, image: Image, spec: Any) -> np.ndarray:
-        return reference_pipeline(image.pixels, spec) * np.float32("nan")
+    def porter_preprocess(self, sample: Image, spec: ModelSpec) -> np.ndarray:
+        return reference_pipeline(sample.pixels, spec.image) * np.float32("nan")
 
 
 class Training(TinyPlugin):

@@ -88,7 +88,7 @@ def graph(change: Callable[..., object]) -> Callable[[Path], object]:
         path.write_bytes(model.SerializeToString())
         read_onnx(path)
         session = OnnxRuntimeSession(opening(path))
-        session.run(np.zeros((1, 3, 16, 16), np.float32))
+        session.run({"image": np.zeros((1, 3, 16, 16), np.float32)})
 
     return run
 

@@ -138,7 +138,7 @@ def opened(runtime: WildRuntime, folder: Path, **how: Any) -> Any:
 def test_ten_megabytes_of_chatter_hold_nobody_up(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with closing(opened(WildRuntime(), tmp_path, options={"mood": "chatter", "nth": 2})) as session:
         for _ in range(3):
-            session.run(np.zeros((2, 3, 4, 4), np.float32))
+            session.run({"image": np.zeros((2, 3, 4, 4), np.float32)})
     log = (tmp_path / "logs/wild-fp32.log").read_bytes()
     assert len(log) < HEAD_BYTES + TAIL_BYTES + 100
     assert log.startswith(b"about to chatter") and b" bytes left out]" in log and b"the end" in log[-(1 << 19) :]

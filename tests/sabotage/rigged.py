@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -189,7 +189,8 @@ class RigSession(Session):
         self._random = np.random.default_rng(0)
         self._ring: dict[tuple[str, int], list[np.ndarray]] = {}
 
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        [(given, batch)] = feeds.items()
         with self._lock:
             self._calls += 1
             calls = self._calls
@@ -204,7 +205,7 @@ class RigSession(Session):
         if self._fault == "colours":
             batch = np.ascontiguousarray(batch[:, ::-1])
         for _ in range(50 if self._fault == "cached" else 1):  # a network that is worth a cache
-            found = self._session.run(names, {self._session.get_inputs()[0].name: batch})
+            found = self._session.run(names, {given: batch})
         outputs = "fp16" if self._fault == "fp16-outputs" else self._precision
         outputs = "fp32" if self._fault == "float" else outputs
         pairs = zip(names, found, strict=True)

@@ -20,7 +20,7 @@ from porter import (
     Image,
     Item,
     Metric,
-    PreprocessSpec,
+    ModelSpec,
     RuntimeOption,
     Scorer,
     TopKScorer,
@@ -110,13 +110,13 @@ def of_model(**hooks: Callable[..., Any]) -> SimpleNamespace:
 SHARED = np.empty((3, rigged.SIDE, rigged.SIDE), np.float32)
 
 
-def shares_a_buffer(image: Image, spec: PreprocessSpec) -> np.ndarray:
-    return reference_pipeline(image.pixels, spec, SHARED)
+def shares_a_buffer(sample: Image, spec: ModelSpec) -> np.ndarray:
+    return reference_pipeline(sample.pixels, spec.image, SHARED)
 
 
-def wrong_on_portraits(image: Image, spec: PreprocessSpec) -> np.ndarray:
-    right = reference_pipeline(image.pixels, spec)
-    height, width = image.pixels.shape[:2]
+def wrong_on_portraits(sample: Image, spec: ModelSpec) -> np.ndarray:
+    right = reference_pipeline(sample.pixels, spec.image)
+    height, width = sample.pixels.shape[:2]
     return np.roll(right, 1, axis=2) if height > width else right
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,8 +20,8 @@ class CoarseSession(OnnxRuntimeSession):
         super().__init__(request)
         self.info = replace(self.info, runtime="coarse")
 
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: np.round(values / STEP) * np.float32(STEP) for name, values in super().run(batch).items()}
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: np.round(values / STEP) * np.float32(STEP) for name, values in super().run(feeds).items()}
 
 
 class CoarseRuntime(OnnxRuntime):

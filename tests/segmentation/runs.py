@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from porter.contracts.progress import Progress
+from porter.contracts.rows import single
 from porter.hosting.manager import create_registry
 from porter.pipeline.begin import begin
 from porter.pipeline.evaluation.prepare import prepare
@@ -54,8 +55,8 @@ def predicted(run: Run) -> dict[str, np.ndarray]:
     """The reference's mask of every readable image, by name."""
     found = {}
     for one in prepare(run.job.data):
-        if one.array is not None:
-            scores = run.job.reference.run(one.array[None])["scores"]
+        if one.arrays:
+            scores = run.job.reference.run(single(one.arrays))["scores"]
             found[run.job.data.items[one.index].id] = scores[0].argmax(axis=0)
     return found
 

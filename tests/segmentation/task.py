@@ -33,7 +33,7 @@ class OverlapScorer(Scorer):
         self._counts: list[NDArray[np.int64]] = []
 
     def add(self, item: Item, prediction: NDArray[np.uint8] | None) -> float:
-        truth = aligned(read_mask(self._folder / str(item.label)), self._spec.preprocess)
+        truth = aligned(read_mask(self._folder / str(item.label)), self._spec.image)
         counts = overlaps(truth, prediction, self._classes)
         self._counts.append(counts)
         return 0.0 if prediction is None else float(mean_iou(counts))
