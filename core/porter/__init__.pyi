@@ -25,6 +25,8 @@ from .contracts.requests import LoadRequest as LoadRequest
 from .contracts.requests import ModelOffer as ModelOffer
 from .contracts.requests import ModelRequest as ModelRequest
 from .contracts.requests import Shipped as Shipped
+from .contracts.requests import Source as Source
+from .contracts.rows import ragged as ragged
 from .contracts.returned import NOT_REPORTED as NOT_REPORTED
 from .contracts.returned import Returned as Returned
 from .contracts.returned import ReturnedOutputs as ReturnedOutputs
@@ -88,6 +90,7 @@ from .graphs.onnxfile import read_onnx as read_onnx
 from .graphs.own_precision import own_precision as own_precision
 from .hookspecs import hookimpl as hookimpl
 from .hosting.manager import create_registry as create_registry
+from .images.geometry import to_image as to_image
 from .images.pipeline import reference_pipeline as reference_pipeline
 from .importing.import_request import ImportRequest as ImportRequest
 from .importing.import_results import import_results as import_results

@@ -1,0 +1,72 @@
+"""How sure a metric is that is no share of right answers: the bootstrap over samples, the same for every evaluation.
+
+Source: B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13, percentile intervals. With
+the same resamples for the reference and an artefact, the differences give the interval of the drop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from porter.contracts.task import Scorer
+from porter.machine.statistics import quantile
+from porter.pipeline.evaluation.pairing import verdict_of
+from porter.records.interval import Interval
+from porter.records.message import Message
+from porter.records.paired import ResampledDrop
+
+RESAMPLES = 300
+"""The ends of a 95% interval then lie between the seventh and the eighth of them."""
+SEED = 0
+
+
+def resampled(scorer: Scorer, samples: int) -> tuple[float, ...]:
+    """The gate's metric on each resample; empty where the task has no such figure."""
+    import numpy as np
+
+    if not samples or scorer.resampled(np.ones(samples, np.int64)) is None:
+        return ()
+    generator = np.random.default_rng(SEED)
+    found = []
+    for _ in range(RESAMPLES):
+        value = scorer.resampled(np.bincount(generator.integers(0, samples, samples), minlength=samples))
+        if value is None or not math.isfinite(value):
+            return ()
+        found.append(float(value))
+    return tuple(found)
+
+
+def interval_of(values: Sequence[float]) -> Interval | None:
+    """The middle 95% of resampled figures; None without any."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return Interval(
+        low=quantile(ordered, 0.025),
+        high=quantile(ordered, 0.975),
+        confidence_percent=95.0,
+        method=Message("bootstrap over samples, {count} resamples", count=len(values)),
+    )
+
+
+def resampled_drop(
+    reference: Sequence[float], candidate: Sequence[float], drop: float, samples: int, allowed: float, *, higher: bool
+) -> ResampledDrop | None:
+    """The drop of a candidate with its interval; `higher`: whether a larger figure is better. None where one of the two
+    has no resamples."""
+    if not reference or len(reference) != len(candidate):
+        return None
+    sign = 1 if higher else -1
+    interval = interval_of([sign * (a - b) for a, b in zip(reference, candidate, strict=True)])
+    assert interval is not None
+    half, room = (interval.high - interval.low) / 2, abs(allowed - drop)
+    return ResampledDrop(
+        images=samples,
+        resamples=len(reference),
+        drop=drop,
+        allowed=allowed,
+        interval=interval,
+        needed=math.ceil(samples * (half / room) ** 2) if room else None,
+        verdict=verdict_of(interval, allowed),
+    )
