@@ -26,7 +26,6 @@ from .contracts.requests import ModelOffer as ModelOffer
 from .contracts.requests import ModelRequest as ModelRequest
 from .contracts.requests import Shipped as Shipped
 from .contracts.requests import Source as Source
-from .contracts.rows import ragged as ragged
 from .contracts.returned import NOT_REPORTED as NOT_REPORTED
 from .contracts.returned import Returned as Returned
 from .contracts.returned import ReturnedOutputs as ReturnedOutputs
@@ -34,6 +33,7 @@ from .contracts.returned import SentImages as SentImages
 from .contracts.returned import StatedAccuracy as StatedAccuracy
 from .contracts.returned import StatedSpeed as StatedSpeed
 from .contracts.returned import Unusable as Unusable
+from .contracts.rows import ragged as ragged
 from .contracts.runtime import BuildRequest as BuildRequest
 from .contracts.runtime import KitRequest as KitRequest
 from .contracts.runtime import OpenRequest as OpenRequest

@@ -11,7 +11,7 @@ from typing import Any
 
 from porter.contracts.task import Task
 from porter.pipeline.evaluation.pairing import compare_paired
-from porter.pipeline.evaluation.resampling import resampled_drop
+from porter.pipeline.evaluation.resampling import resampled_drop, with_few_changes
 from porter.records.changes import Changes, Flip
 from porter.records.evaluation import Metric
 from porter.records.manifest import Item
@@ -54,7 +54,8 @@ def changes(
     ranks = zip(reference.rankings, candidate.rankings, strict=True)
     moved = sum(a != b for a, b in ranks)
     judged = max_drop is not None and len(items) > 0
-    binary = judged and all(score in (0.0, 1.0) for score in chain(reference.scores, candidate.scores))
+    share = reference.gate is None or reference.gate.hits is not None
+    binary = judged and share and all(score in (0.0, 1.0) for score in chain(reference.scores, candidate.scores))
     return Changes(
         images=len(items),
         flipped=len(flipped),
@@ -81,7 +82,10 @@ def _resampled(reference: Answers, candidate: Answers, samples: int, allowed: fl
     sign = 1 if one.higher_is_better else -1
     drop = sign * (one.value - other.value)
     higher = one.higher_is_better
-    return resampled_drop(reference.resamples, candidate.resamples, drop, samples, allowed, higher=higher)
+    found = resampled_drop(reference.resamples, candidate.resamples, drop, samples, allowed, higher=higher)
+    pairs = list(zip(reference.scores, candidate.scores, strict=True))
+    lost, gained = sum(a > b for a, b in pairs), sum(a < b for a, b in pairs)
+    return found if found is None or one.unit != "percent" else with_few_changes(found, lost, gained)
 
 
 def _paired(reference: Sequence[float], candidate: Sequence[float], max_drop: float) -> PairedComparison:

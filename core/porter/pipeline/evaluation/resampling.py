@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from porter.contracts.task import Scorer
-from porter.machine.statistics import quantile
+from porter.machine.statistics import images_to_decide, paired_difference, quantile
 from porter.pipeline.evaluation.pairing import verdict_of
 from porter.records.interval import Interval
 from porter.records.message import Message
@@ -19,6 +20,8 @@ from porter.records.paired import ResampledDrop
 RESAMPLES = 300
 """The ends of a 95% interval then lie between the seventh and the eighth of them."""
 SEED = 0
+FEW = 10
+"""Samples whose score differs, below which resamples of them say too little."""
 
 
 def resampled(scorer: Scorer, samples: int) -> tuple[float, ...]:
@@ -69,4 +72,22 @@ def resampled_drop(
         interval=interval,
         needed=math.ceil(samples * (half / room) ** 2) if room else None,
         verdict=verdict_of(interval, allowed),
+    )
+
+
+def with_few_changes(found: ResampledDrop, lost: int, gained: int) -> ResampledDrop:
+    """The drop of a metric in percent, where hardly a sample's score changed: what did not change in a few samples may
+    do so in others, of which resamples know nothing. Its interval is then that of the share of samples that change, as
+    if each lost all of its score (`paired_difference`), where that is wider.
+    """
+    if lost + gained >= FEW or not found.images:
+        return found
+    share = paired_difference(lost, gained, found.images)
+    low, high = min(found.interval.low, share.low), max(found.interval.high, share.high)
+    interval = replace(share, low=low, high=high)
+    return replace(
+        found,
+        interval=interval,
+        needed=images_to_decide(lost, gained, found.images, min(found.allowed, 100.0)),
+        verdict=verdict_of(interval, found.allowed),
     )

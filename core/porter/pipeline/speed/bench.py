@@ -12,6 +12,7 @@ from porter.errors import BadInput
 from porter.machine import host as machine
 from porter.machine.clock import now
 from porter.machine.work import meter
+from porter.pipeline.evaluation.listed import divided
 from porter.pipeline.evaluation.prepare import readable, row_shapes
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact, require_built
@@ -121,7 +122,7 @@ def _measure(
     call()
     first = time.perf_counter() - started
     call()  # the second batch, before anything else makes the session see it
-    outputs.before(call.last)
+    outputs.before(divided(call.last, job.spec, setting.batch))
     callers, seconds = session.info.streams + setting.queued, job.request.bench_seconds
     limit, window = min(WARMUP_LIMIT, 2 * seconds), min(WINDOW_SECONDS, seconds)
     warm = warm_up(call, limit, callers=callers, window=window)
@@ -158,7 +159,7 @@ def _measure(
             load_average_after=machine.load_average(),
             peak_memory_mib=machine.peak_memory_mib(),
             measured=now(),
-            check=outputs.after(call.last),
+            check=outputs.after(divided(call.last, job.spec, setting.batch)),
         ),
     )
 
