@@ -28,7 +28,7 @@ class Exposure(porter.Classification):
     needs_sizes = False
 
     def manifest(self, request):
-        ids = [name for name in porter.list_images(request.data)]
+        ids = list(porter.list_images(request.data))
         labels = json.loads(Path(request.labels).read_text())
         return porter.Manifest(
             root=str(request.data.resolve()),
