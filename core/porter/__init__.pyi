@@ -25,6 +25,7 @@ from .contracts.requests import LoadRequest as LoadRequest
 from .contracts.requests import ModelOffer as ModelOffer
 from .contracts.requests import ModelRequest as ModelRequest
 from .contracts.requests import Shipped as Shipped
+from .contracts.requests import Source as Source
 from .contracts.returned import NOT_REPORTED as NOT_REPORTED
 from .contracts.returned import Returned as Returned
 from .contracts.returned import ReturnedOutputs as ReturnedOutputs
@@ -32,6 +33,7 @@ from .contracts.returned import SentImages as SentImages
 from .contracts.returned import StatedAccuracy as StatedAccuracy
 from .contracts.returned import StatedSpeed as StatedSpeed
 from .contracts.returned import Unusable as Unusable
+from .contracts.rows import ragged as ragged
 from .contracts.runtime import BuildRequest as BuildRequest
 from .contracts.runtime import KitRequest as KitRequest
 from .contracts.runtime import OpenRequest as OpenRequest
@@ -88,6 +90,7 @@ from .graphs.onnxfile import read_onnx as read_onnx
 from .graphs.own_precision import own_precision as own_precision
 from .hookspecs import hookimpl as hookimpl
 from .hosting.manager import create_registry as create_registry
+from .images.geometry import to_image as to_image
 from .images.pipeline import reference_pipeline as reference_pipeline
 from .importing.import_request import ImportRequest as ImportRequest
 from .importing.import_results import import_results as import_results

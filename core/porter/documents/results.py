@@ -77,7 +77,7 @@ def _artefacts(record: RunRecord) -> Iterator[Result]:
         state = states.get(name)
         compared = {one.against: one for one in record.comparisons if one.evaluation == name and one.drop is not None}
         evaluation = record.evaluation(name)
-        paired = None if evaluation is None or evaluation.changes is None else evaluation.changes.paired
+        paired = None if evaluation is None or evaluation.changes is None else evaluation.changes.judged
         yield Result(
             name=name,
             title=name,

@@ -236,6 +236,8 @@ def _conclusion(within: bool, whole: bool, changed: Changes, bound: Bound) -> Me
     stands, changes = _CONCLUSIONS["broken" if not whole else "within" if within else "outside"]
     if whole and not within and not bound.binding:
         stands, changes = _CONCLUSIONS["estimate"]
+    if whole and within and all(flip.margin is None for flip in changed.flips):
+        changes = Message("within tolerance, but predictions changed")
     return changes if changed.flipped else stands
 
 

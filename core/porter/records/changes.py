@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from porter.records.paired import PairedComparison
+from porter.records.paired import PairedComparison, ResampledDrop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,3 +40,10 @@ class Changes:
     """The first fifty."""
     paired: PairedComparison | None = None
     """None where an item's score is more than right or wrong."""
+    resampled: ResampledDrop | None = None
+    """For such a score, where the task can resample its metric."""
+
+    @property
+    def judged(self) -> PairedComparison | ResampledDrop | None:
+        """What says how sure the drop is; None where nothing does."""
+        return self.paired or self.resampled

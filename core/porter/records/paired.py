@@ -20,6 +20,27 @@ class PairedVerdict(enum.StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ResampledDrop:
+    """Reference against candidate on the same samples, by a metric that is no share of right ones (bootstrap); all in
+    the metric's own unit."""
+
+    images: int
+    """Samples that both were scored on."""
+    resamples: int
+    """Sets of as many samples, drawn with replacement, that both were scored on once more."""
+    drop: float
+    """What the candidate loses; negative: it is better."""
+    allowed: float
+    """The largest drop allowed."""
+    interval: Interval
+    """Of the drop: the middle 95% of the resamples."""
+    needed: int | None
+    """About how many samples decide, if the interval narrows with their root; None: the drop is the allowed one."""
+    verdict: PairedVerdict
+    """What the samples tell."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PairedComparison:
     """Reference against candidate on the same images; points are percentage points of accuracy."""
 

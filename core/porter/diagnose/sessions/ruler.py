@@ -103,6 +103,7 @@ def _flat(values: np.ndarray) -> np.ndarray:
 
     if not is_ragged(values):
         return values.reshape(len(values), -1).astype(np.float64)
-    rows = [np.asarray(row, np.float64).reshape(len(row), -1) if row.ndim else row.reshape(1, 1) for row in values]
+    rows = [np.atleast_1d(np.asarray(row, np.float64)) for row in values]
+    rows = [row.reshape(len(row), int(np.prod(row.shape[1:]))) for row in rows]
     told = [[[len(row)], row.sum(axis=0), np.abs(row).max(axis=0, initial=0.0)] for row in rows]
     return np.stack([np.concatenate(parts) for parts in told])

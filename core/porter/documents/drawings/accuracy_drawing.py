@@ -15,7 +15,7 @@ from porter.documents.drawings.style import series, short
 from porter.documents.drawings.svg import INK, MUTED, PAPER
 from porter.records.evaluation import Evaluation, Metric
 from porter.records.message import number
-from porter.records.paired import PairedComparison
+from porter.records.paired import PairedComparison, ResampledDrop
 from porter.records.record import RunRecord
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _figure(metric: Metric) -> str:
     return f"{metric.value:.2f}" + ("" if interval is None else f" [{interval.low:.2f}, {interval.high:.2f}]")
 
 
-def _drop(paired: PairedComparison) -> str:
+def _drop(paired: PairedComparison | ResampledDrop) -> str:
     return f"{number(paired.drop, '.2f')} [{number(paired.interval.low, '.2f')}, {number(paired.interval.high, '.2f')}]"
 
 
@@ -119,12 +119,14 @@ def _reach(bars: Sequence[_Bar]) -> float:
     return max(bar.metric.interval.high if bar.metric.interval else bar.metric.value for bar in bars)
 
 
-def _around(found: Sequence[tuple[Evaluation, PairedComparison]], allowed: float) -> tuple[float, float]:
+def _around(
+    found: Sequence[tuple[Evaluation, PairedComparison | ResampledDrop]], allowed: float
+) -> tuple[float, float]:
     ends = [end for _, one in found for end in (one.interval.low, one.interval.high)]
     low, high = min(*ends, 0.0), max(*ends, allowed)
     room = 0.05 * (high - low) or 1.0
     return low - room, high + room
 
 
-def _paired(evaluation: Evaluation) -> PairedComparison | None:
-    return None if evaluation.changes is None else evaluation.changes.paired
+def _paired(evaluation: Evaluation) -> PairedComparison | ResampledDrop | None:
+    return None if evaluation.changes is None else evaluation.changes.judged

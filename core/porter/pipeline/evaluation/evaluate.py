@@ -19,6 +19,7 @@ from porter.pipeline.evaluation.executors.base import Answering, EvaluationExecu
 from porter.pipeline.evaluation.journal import Journal
 from porter.pipeline.evaluation.output_passes import ArtefactPass, OutputPass, ReferencePass
 from porter.pipeline.evaluation.prediction_changes import Answers, changes
+from porter.pipeline.evaluation.resampling import interval_of, resampled
 from porter.pipeline.evaluation.scoring import Scoring, Sink, gate_metric
 from porter.pipeline.evaluation.shapes import HEADER, NONFINITE, OK, UNREADABLE, JudgedBatch
 from porter.pipeline.evaluation.sources import IMAGES
@@ -200,10 +201,9 @@ class Journalled:
 def _evaluation(
     job: Job, subject: Subject, scored: Scoring, answering: Journalled, reference: Answers | None
 ) -> Evaluation:
-    metrics = scored.scorer.metrics()
+    items, metrics = job.data.items, scored.scorer.metrics()
     if metrics:
-        gate_metric(job, metrics)
-    items = job.data.items
+        metrics = _with_interval(job, scored, metrics)
     compared = None if reference is None else changes(job.task, items, reference, scored.answers, job.request.max_drop)
     found = Evaluation(
         name=subject.name,
@@ -226,6 +226,14 @@ def _evaluation(
         executions=tuple(answering.ran.values()),
     )
     return of_the_model(found)
+
+
+def _with_interval(job: Job, scored: Scoring, metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
+    """The metrics, the gate's with an interval where the task can resample it."""
+    gate, answers = gate_metric(job, metrics), scored.answers
+    answers.resamples = resampled(scored.scorer, scored.seen)
+    answers.gate = replace(gate, interval=gate.interval or interval_of(answers.resamples))
+    return tuple(answers.gate if one is gate else one for one in metrics)
 
 
 def _agreement(job: Job, answers: Sequence[Hashable], reference: Sequence[Hashable]) -> Metric | None:

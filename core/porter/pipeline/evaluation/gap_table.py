@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from porter.pipeline.evaluation.gaps import Gap
+from porter.pipeline.evaluation.gaps import Gap, distance
 from porter.pipeline.evaluation.traces import Trace
 from porter.pipeline.judge.tolerance import Bound
 from porter.pipeline.session_checks.check_names import (
@@ -168,13 +168,23 @@ def _astray(column: _Column) -> np.ndarray:
     """Images that no precision explains; what has no error because its shape or values are broken is as well."""
     import numpy as np
 
-    sample = [trace.array for trace in column.sample if trace.shape == column.sample[0].shape]
-    apart = typical_distance(np.stack(sample)) if len(sample) > 1 else 0.0
+    apart = _apart(column.sample)
     squared = np.array(column.squared)
     broken = squared < 0
     found: np.ndarray = broken.copy()
     found[~broken] = astray(squared[~broken], np.array(column.norms)[~broken], apart)
     return found
+
+
+def _apart(sample: Sequence[Trace]) -> float:
+    """The typical squared distance between two images."""
+    import numpy as np
+
+    if sample and sample[0].listed:
+        found = [distance(a, b) for n, a in enumerate(sample) for b in sample[n + 1 :]]
+        return float(np.median(found)) if found else 0.0
+    rows = [trace.array for trace in sample if trace.shape == sample[0].shape]
+    return typical_distance(np.stack(rows)) if len(rows) > 1 else 0.0
 
 
 def _errors(name: str, column: _Column, errors: np.ndarray, allowed: np.ndarray, over: int) -> OutputErrors:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from porter.contracts.rows import matched
 from porter.pipeline.evaluation.traces import Trace
 from porter.pipeline.session_checks.rows_alike import FEW
 
@@ -45,12 +46,25 @@ def gaps_between(reference: Mapping[str, Trace], artefact: Mapping[str, Trace]) 
     return tuple(_gap(name, trace, artefact.get(name)) for name, trace in reference.items())
 
 
+def alike(a: Trace, b: Trace) -> bool:
+    """Whether two traces can be compared: of one shape, or two lists of rows of one shape."""
+    return a.shape[1:] == b.shape[1:] if a.listed and b.listed else a.shape == b.shape
+
+
+def pair(a: Trace, b: Trace) -> tuple[np.ndarray, np.ndarray]:
+    """The values of two traces, flat, each beside its own; the rows of lists as `matched` has them."""
+    if not a.listed:
+        return a.array, b.array
+    x, y = matched(a.array.reshape(a.shape), b.array.reshape(b.shape))
+    return x.ravel(), y.ravel()
+
+
 def distance(a: Trace, b: Trace) -> float:
     """Squared distance of two traces of one shape; of whole numbers that are kept whole, how many differ."""
     import numpy as np
 
-    x, y = a.array, b.array
-    if a.counted and b.counted and a.whole:
+    x, y = pair(a, b)
+    if a.counted and b.counted and a.whole and not a.listed:
         return float(np.count_nonzero(x != y))
     difference = x.astype(np.float64) - y
     return float(difference @ difference)
@@ -59,14 +73,14 @@ def distance(a: Trace, b: Trace) -> float:
 def _gap(name: str, wanted: Trace, got: Trace | None) -> Gap:
     import numpy as np
 
-    if got is None or got.shape != wanted.shape or got.whole != wanted.whole:
+    if got is None or not alike(wanted, got) or got.whole != wanted.whole:
         return Gap(name, -1.0, wanted.largest, -1.0, 0.0, "shape")
     if got.nonfinite and not wanted.nonfinite:
         return Gap(name, -1.0, wanted.largest, -1.0, 0.0, "non-finite")
-    x, y = wanted.array, got.array
+    x, y = pair(wanted, got)
     squared = distance(wanted, got)
     kind = "constant" if got.whole and _is_constant(y) and not _is_constant(x) else ""
-    if wanted.counted and got.counted and wanted.whole:
+    if wanted.counted and got.counted and wanted.whole and not wanted.listed:
         share = squared / max(1, wanted.size)
         return Gap(name, share if wanted.size >= FEW else 0.0, -1.0, squared, float(wanted.size), kind)
     norm = float(np.square(x, dtype=np.float64).sum())

@@ -10,7 +10,7 @@ import msgspec
 
 from porter.errors import BadInput
 from porter.pipeline.evaluation.gap_table import GapTable
-from porter.pipeline.evaluation.gaps import Gap, distance, gaps_between
+from porter.pipeline.evaluation.gaps import Gap, alike, distance, gaps_between
 from porter.pipeline.evaluation.shapes import Judged, JudgedBatch
 from porter.pipeline.evaluation.trace_file import TraceFile
 from porter.pipeline.evaluation.traces import Trace
@@ -111,7 +111,7 @@ class ArtefactPass:
 
         def near(other: Traces) -> bool:
             trace = other.get(gap.output)
-            return trace is not None and trace.shape == got.shape and distance(trace, got) <= NEAR * gap.squared
+            return trace is not None and alike(trace, got) and distance(trace, got) <= NEAR * gap.squared
 
         if any(near(other) for there, other in enumerate(references) if there != place):
             return msgspec.structs.replace(gap, kind="batch")

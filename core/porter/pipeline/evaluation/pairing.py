@@ -28,7 +28,7 @@ def compare_paired(
     lost = sum(before and not after for before, after in pairs)
     gained = sum(after and not before for before, after in pairs)
     interval = paired_difference(lost, gained, count)
-    verdict = _verdict(interval, max_drop)
+    verdict = verdict_of(interval, max_drop)
     return PairedComparison(
         images=count,
         reference_hits=sum(before for before, _ in pairs),
@@ -44,7 +44,8 @@ def compare_paired(
     )
 
 
-def _verdict(interval: Interval, max_drop: float) -> PairedVerdict:
+def verdict_of(interval: Interval, max_drop: float) -> PairedVerdict:
+    """By where the interval of a drop lies."""
     if interval.high <= max_drop:
         return PairedVerdict.WITHIN
     return PairedVerdict.BEYOND if interval.low > max_drop else PairedVerdict.UNDECIDED

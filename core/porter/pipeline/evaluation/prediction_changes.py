@@ -11,9 +11,11 @@ from typing import Any
 
 from porter.contracts.task import Task
 from porter.pipeline.evaluation.pairing import compare_paired
+from porter.pipeline.evaluation.resampling import resampled_drop, with_few_changes
 from porter.records.changes import Changes, Flip
+from porter.records.evaluation import Metric
 from porter.records.manifest import Item
-from porter.records.paired import PairedComparison
+from porter.records.paired import PairedComparison, ResampledDrop
 
 FLIPS_KEPT = 50
 
@@ -29,6 +31,10 @@ class Answers:
     margins: array[float] = field(default_factory=lambda: array("d"))
     """NaN where there is none."""
     scores: array[float] = field(default_factory=lambda: array("d"))
+    resamples: tuple[float, ...] = ()
+    """The gate's metric on each resample of the samples; empty: the task has no such figure."""
+    gate: Metric | None = None
+    """The gate's metric on the samples themselves."""
 
     def add(self, task: Task, prediction: Any | None, score: float = 0.0) -> None:
         """Keep the next item's answer; items come in the manifest's order."""
@@ -48,7 +54,8 @@ def changes(
     ranks = zip(reference.rankings, candidate.rankings, strict=True)
     moved = sum(a != b for a, b in ranks)
     judged = max_drop is not None and len(items) > 0
-    binary = judged and all(score in (0.0, 1.0) for score in chain(reference.scores, candidate.scores))
+    share = reference.gate is None or reference.gate.hits is not None
+    binary = judged and share and all(score in (0.0, 1.0) for score in chain(reference.scores, candidate.scores))
     return Changes(
         images=len(items),
         flipped=len(flipped),
@@ -64,7 +71,21 @@ def changes(
             for index in flipped[:FLIPS_KEPT]
         ),
         paired=_paired(reference.scores, candidate.scores, max_drop) if binary and max_drop is not None else None,
+        resampled=None if binary or max_drop is None else _resampled(reference, candidate, len(items), max_drop),
     )
+
+
+def _resampled(reference: Answers, candidate: Answers, samples: int, allowed: float) -> ResampledDrop | None:
+    one, other = reference.gate, candidate.gate
+    if one is None or other is None:
+        return None
+    sign = 1 if one.higher_is_better else -1
+    drop = sign * (one.value - other.value)
+    higher = one.higher_is_better
+    found = resampled_drop(reference.resamples, candidate.resamples, drop, samples, allowed, higher=higher)
+    pairs = list(zip(reference.scores, candidate.scores, strict=True))
+    lost, gained = sum(a > b for a, b in pairs), sum(a < b for a, b in pairs)
+    return found if found is None or one.unit != "percent" else with_few_changes(found, lost, gained)
 
 
 def _paired(reference: Sequence[float], candidate: Sequence[float], max_drop: float) -> PairedComparison:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from porter.contracts.rows import is_listed
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -40,6 +42,8 @@ class Trace(msgspec.Struct, frozen=True, array_like=True):
     """max|x|."""
     values: bytes
     """float32."""
+    listed: bool = False
+    """Whether it is a list of rows, of which the first are kept."""
 
     @property
     def array(self) -> np.ndarray:
@@ -64,12 +68,14 @@ def values_kept(images: int, outputs: int) -> int:
 
 def traces_of(outputs: Mapping[str, np.ndarray], row: int, keep: int) -> dict[str, Trace]:
     """The traces of one image, by output. `outputs` are N×…, of which `row` is the image's."""
-    return {name: _trace(values[row], keep) for name, values in outputs.items()}
+    return {name: _trace(values[row], keep, is_listed(values)) for name, values in outputs.items()}
 
 
-def _trace(values: np.ndarray, keep: int) -> Trace:
+def _trace(values: np.ndarray, keep: int, listed: bool) -> Trace:
     import numpy as np
 
+    if listed:
+        values = values[: keep // max(1, values[:1].size)]
     flat = np.ascontiguousarray(values, dtype=np.float32).ravel()
     finite = np.isfinite(flat)
     nonfinite = int(flat.size - np.count_nonzero(finite))
@@ -83,6 +89,7 @@ def _trace(values: np.ndarray, keep: int) -> Trace:
         nonfinite=nonfinite,
         largest=float(np.abs(flat).max(initial=0.0)),
         values=(flat if whole else _sums(flat, keep)).tobytes(),
+        listed=listed,
     )
 
 

@@ -10,7 +10,7 @@ from porter.pipeline.judge.gate import doubts
 from porter.pipeline.judge.grouping import grouped
 from porter.pipeline.judge.weights_evidence import stated_evidence
 from porter.records.message import Message, Text, Value
-from porter.records.paired import PairedComparison, PairedVerdict
+from porter.records.paired import PairedComparison, PairedVerdict, ResampledDrop
 from porter.records.precision import INT8
 from porter.records.record import Comparison, RunRecord
 from porter.records.unfinished import Failing, Unfinished
@@ -39,22 +39,22 @@ def accuracy_evidence(record: RunRecord, broken: Sequence[Unfinished]) -> tuple[
     return evidence, not (failed or doubtful or broken or record.label_suspects or contradicted)
 
 
-def paired(record: RunRecord) -> list[tuple[str, PairedComparison]]:
+def paired(record: RunRecord) -> list[tuple[str, PairedComparison | ResampledDrop]]:
     """Each artefact that was compared with the reference image by image, and how that ended."""
     return [
-        (one.name, one.changes.paired)
+        (one.name, one.changes.judged)
         for one in record.evaluations
-        if one.changes is not None and one.changes.paired is not None
+        if one.changes is not None and one.changes.judged is not None
     ]
 
 
-def undecided(record: RunRecord) -> PairedComparison | None:
+def undecided(record: RunRecord) -> PairedComparison | ResampledDrop | None:
     """The comparison that leaves most room for a drop beyond the allowed one; None where every one is decided."""
     found = [one for _, one in paired(record) if one.verdict is PairedVerdict.UNDECIDED]
     return max(found, key=lambda one: one.interval.high, default=None)
 
 
-def hidden_drop(one: PairedComparison) -> Message:
+def hidden_drop(one: PairedComparison | ResampledDrop) -> Message:
     """How large a drop could hide in so few images, and how many would decide."""
     figures: dict[str, Value] = {"images": one.images, "high": one.interval.high, "allowed": one.allowed}
     if one.needed is None:
@@ -92,8 +92,17 @@ def compared_words(record: RunRecord, one: Comparison) -> Message:
     )
 
 
-def _image_by_image(one: PairedComparison) -> Message:
+def _image_by_image(one: PairedComparison | ResampledDrop) -> Message:
     """Whether the images suffice to tell the drop."""
+    if isinstance(one, ResampledDrop):
+        return Message(
+            "drop {drop:.2f} in [{low:.2f}, {high:.2f}] by {resamples} resamples of the samples (bootstrap): {told}",
+            drop=one.drop,
+            low=one.interval.low,
+            high=one.interval.high,
+            resamples=one.resamples,
+            told=hidden_drop(one) if one.verdict is PairedVerdict.UNDECIDED else Message(one.verdict.value),
+        )
     return Message(
         "image by image {right_to_wrong} right to wrong, {wrong_to_right} wrong to right, drop {drop:.2f} points in "
         "[{low:.2f}, {high:.2f}], McNemar's exact p {p:.3g}: {told}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from porter.errors import BadInput
 from porter.machine import host as machine
 from porter.machine.clock import now
 from porter.machine.work import meter
+from porter.pipeline.evaluation.listed import divided
 from porter.pipeline.evaluation.prepare import readable, row_shapes
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import open_artefact, require_built
@@ -56,13 +58,14 @@ def bench(job: Job, artefact: Artefact, fed: Fed, bound: Bound, tuning: Tuning |
 
 
 def bench_images(job: Job) -> list[dict[str, np.ndarray]]:
-    """What the calls are fed: one more real sample than the largest batch has, or random values of their shape."""
+    """What the calls are fed: one more real sample than the largest batch has, or random values of their shape. Where
+    sizes are free, those of the commonest size: all rows of a batch have one."""
     import numpy as np
 
     largest = max(job.request.batch_sizes) + 1  # so that two batches differ
     shapes = row_shapes(job.spec)
     if job.request.bench_input == "images" or len(shapes) < len(job.spec.inputs):
-        return [one.arrays for one in readable(job.data, largest)]
+        return _of_one_size([one.arrays for one in readable(job.data, largest)])
     generator = np.random.default_rng(0)
     return [
         {
@@ -73,6 +76,22 @@ def bench_images(job: Job) -> list[dict[str, np.ndarray]]:
         }
         for _ in range(largest)
     ]
+
+
+def _of_one_size(samples: list[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+    sizes = [tuple(values.shape for values in one.values()) for one in samples]
+    commonest = Counter(sizes).most_common(1)[0][0]
+    return [one for one, size in zip(samples, sizes, strict=True) if size == commonest]
+
+
+def _fed_words(fed: Fed) -> Message:
+    """What the calls are fed, in words."""
+    if fed.job.request.bench_input != "images":
+        return _RANDOM
+    if len(row_shapes(fed.job.spec)) == len(fed.job.spec.inputs):
+        return _REAL
+    shapes = ", ".join("×".join(map(str, values.shape)) for values in fed.images[0].values())
+    return Message("real preprocessed samples of {shapes}", shapes=shapes)
 
 
 def open_for(job: Job, artefact: Artefact, setting: Setting) -> Session:
@@ -121,7 +140,7 @@ def _measure(
     call()
     first = time.perf_counter() - started
     call()  # the second batch, before anything else makes the session see it
-    outputs.before(call.last)
+    outputs.before(divided(call.last, job.spec, setting.batch))
     callers, seconds = session.info.streams + setting.queued, job.request.bench_seconds
     limit, window = min(WARMUP_LIMIT, 2 * seconds), min(WINDOW_SECONDS, seconds)
     warm = warm_up(call, limit, callers=callers, window=window)
@@ -141,7 +160,7 @@ def _measure(
             session=session.info,
             batch=setting.batch,
             queued=setting.queued,
-            input=_REAL if job.request.bench_input == "images" else _RANDOM,
+            input=_fed_words(fed),
             load_ms=load_ms,
             first_run_ms=1000 * first,
             warmup_runs=warm.calls + 2,
@@ -158,7 +177,7 @@ def _measure(
             load_average_after=machine.load_average(),
             peak_memory_mib=machine.peak_memory_mib(),
             measured=now(),
-            check=outputs.after(call.last),
+            check=outputs.after(divided(call.last, job.spec, setting.batch)),
         ),
     )
 
