@@ -111,7 +111,7 @@ async def yielding(request: Any) -> Any:
         ),
         (
             marked("porter_infer", lambda session, **more: None),
-            "porter_infer: **more is not filled. Name the arguments. The hook takes session, batch, spec",
+            "porter_infer: **more is not filled. Name the arguments. The hook takes session, feeds, spec",
         ),
         (TinyPlugin, "the plugin is a class; the entry point must name a module or an instance"),
         (

@@ -24,7 +24,7 @@ Size = tuple[int, int]
 OPENCV = "opencv_"
 """What the names of OpenCV's interpolations begin with."""
 STANDARD = 200.0
-"""Pixels that scales of boxes are counted in by the authors of HRNet's pose networks; it cancels but for rounding."""
+"""Pixels that Sun et al. (see `affine_of`) count the scale of a box in; it cancels but for rounding."""
 
 
 def resized_size(height: int, width: int, short: int, long_side: Literal["floor", "round"] = "floor") -> Size:
@@ -121,8 +121,9 @@ def to_image(spec: PreprocessSpec, size: Size, box: Box | None = None) -> NDArra
 
 
 def affine_of(spec: PreprocessSpec, box: Box) -> NDArray[np.float64]:
-    """From the image to the input, float64 2×3: the box at its aspect and scale, as the authors of HRNet's pose
-    networks compute it (`lib/dataset/coco.py`, `_xywh2cs`; `lib/utils/transforms.py`, `get_affine_transform`)."""
+    """From the image to the input, float64 2×3: the box at its aspect and scale, as the code of Sun et al.,
+    "Deep high-resolution representation learning for human pose estimation", CVPR 2019, computes it
+    (`lib/dataset/coco.py`, `_xywh2cs`; `lib/utils/transforms.py`, `get_affine_transform`)."""
     import cv2
     import numpy as np
 

@@ -45,7 +45,7 @@ def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessPari
         worst = None if worst is None or error is None else max(worst, error)
         if error is None or error > ALLOWED:
             differing += 1
-            if explains(job) and len(apart) < EXPLAINED:
+            if job.takes_photos and len(apart) < EXPLAINED:
                 apart.append(_shown(job, one, sample, got))
     return PreprocessParity(
         images=compared,
@@ -55,19 +55,6 @@ def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessPari
         passed=not differing,
         finding=explain_preprocessing(apart, job.spec.preprocess) if apart and job.spec.preprocess else None,
         source=_source(job, compared),
-    )
-
-
-def explains(job: Job) -> bool:
-    """Whether the usual faults of a pipeline can be built into the declared one: an image, cropped, of three
-    channels, in float32."""
-    declared = job.spec.preprocess
-    return (
-        declared is not None
-        and job.hooks.implementer("porter_read") is None
-        and job.hooks.implementer("porter_reference") is None
-        and declared.is_photo
-        and job.spec.inputs[0].dtype == "float32"
     )
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from porter.documents.drawings.bars import BAR, WIDTH, frame, head, height
 from porter.documents.drawings.inline import chart
 from porter.documents.drawings.lines import REFERENCE, names
-from porter.documents.drawings.rows import BAR, WIDTH, frame, head, height
 from porter.documents.drawings.style import series, short
 from porter.documents.drawings.svg import INK, MUTED, PAPER
 from porter.records.evaluation import Evaluation, Metric

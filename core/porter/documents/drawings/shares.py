@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from porter.documents.drawings.bars import BAR, ON_GROUND, WIDTH, frame, head, height
 from porter.documents.drawings.inline import chart
-from porter.documents.drawings.rows import BAR, ON_GROUND, WIDTH, frame, head, height
 from porter.documents.drawings.style import series, short
 from porter.documents.drawings.svg import PAPER
 from porter.records.evaluation import EndToEnd, Evaluation

@@ -18,7 +18,7 @@ from porter.pipeline.diagnosis.chosen_images import failing_ids
 from porter.pipeline.diagnosis.conditions import Conditions
 from porter.pipeline.evaluation.shapes import Prepared
 from porter.pipeline.job.job import Job
-from porter.pipeline.verified_preprocessing import explains, read_sample
+from porter.pipeline.verified_preprocessing import read_sample
 from porter.records.diagnosed import Surety
 from porter.records.message import Message
 from porter.records.record import RunRecord
@@ -33,7 +33,7 @@ def preprocess_trial(job: Job, record: RunRecord) -> PreprocessFinding | None:
     """Compare, explain, and say where only a kind of images differs; None where the declared pipeline is none that the
     usual faults can be built into. Verify compares that one with its reference."""
     declared = job.spec.preprocess
-    if declared is None or not explains(job):
+    if declared is None or not job.takes_photos:
         return None
     name = job.spec.inputs[0].name
     samples = read_samples(

@@ -12,7 +12,6 @@ from porter.pipeline.evaluation.trying import try_alternatives
 from porter.pipeline.job.job import Job
 from porter.pipeline.judge.verdicts import not_comparable
 from porter.pipeline.judge.weights_evidence import weights_evidence
-from porter.pipeline.verified_preprocessing import explains
 from porter.records.evaluation import Metric
 from porter.records.message import Message, Text
 from porter.records.record import RunRecord
@@ -46,7 +45,9 @@ def _tried(job: Job, record: RunRecord, reference: Pass) -> Tried | None:
     if record.load is not None and not weights_evidence(record.load, record.weights_audit)[1]:
         return None
     metrics, scores = reference.evaluation.metrics, reference.answers.scores
-    if not metrics or not scores or min(scores) < 0 or max(scores) > 1 or not explains(job) or len(job.spec.inputs) > 1:
+    if not metrics or not scores or min(scores) < 0 or max(scores) > 1:
+        return None
+    if not job.takes_photos or len(job.spec.inputs) > 1:
         return None
     gate = gate_metric(job, metrics)
     departs = record.preprocessing is not None and not record.preprocessing.passed

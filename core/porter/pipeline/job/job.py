@@ -89,6 +89,19 @@ class Job:
         """The opset to export at."""
         return self.request.opset or self.spec.opset or DEFAULT_OPSET
 
+    @property
+    def takes_photos(self) -> bool:
+        """Whether samples are images by a declared pipeline that the usual faults can be built into: resized and
+        cropped, of three channels, in float32."""
+        declared = self.spec.preprocess
+        return (
+            declared is not None
+            and self.hooks.implementer("porter_read") is None
+            and self.hooks.implementer("porter_reference") is None
+            and declared.is_photo
+            and self.spec.inputs[0].dtype == "float32"
+        )
+
     @cached_property
     def task(self) -> Task:
         return task_of(self.registry, self.spec.task)
