@@ -103,7 +103,7 @@ def test_stages_alone_come_to_the_same(author: Author, run: Run, tmp_path: Path)
         (
             "exposed",
             "image = pixels[:16, :16].astype(np.float32)",
-            "image = pixels[:16, :16].astype(np.float32) / 2",
+            "image = 0.5 * pixels[:16, :16].astype(np.float32)",
             "preprocessing",
         ),
         ("opinion", "np.array(known + [0]", "np.array(known[::-1] + [0]", "preprocessing"),
