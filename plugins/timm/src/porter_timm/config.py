@@ -21,7 +21,7 @@ class TimmConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     title: str = ""
     description: str = ""
     num_classes: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
-    image_size: Pixels | tuple[Pixels, Pixels] | None = None
+    image_size: Annotated[tuple[Pixels, ...], Meta(min_length=1, max_length=2)] | None = None
     """Height and width of the input, or one number for both."""
     args: dict[str, Any] = {}
     """Further arguments of `timm.create_model`."""

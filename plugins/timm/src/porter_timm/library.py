@@ -64,24 +64,12 @@ def create(config: TimmConfig, spec: ModelSpec) -> Any:
     import torch
 
     arguments = dict(config.args)
-    height, width = spec.inputs[0].shape[2:]
-    if config.image_size is not None:
-        arguments.setdefault("img_size", (height, width))
+    if pretrained_cfg(config).get("fixed_input_size"):  # others take any size, and no argument for it
+        arguments.setdefault("img_size", spec.inputs[0].shape[2:])
     try:
         with torch.device("cpu"):
-            return _created(config.architecture, arguments, spec)
+            return timm().create_model(
+                config.architecture, pretrained=False, num_classes=spec.num_classes, exportable=True, **arguments
+            )
     except (TypeError, ValueError, RuntimeError, KeyError, AssertionError) as error:
         raise BadInput(f"timm.create_model({config.architecture!r}) fails: {one_line(error)}") from None
-
-
-def _created(architecture: str, arguments: dict[str, Any], spec: ModelSpec) -> Any:
-    module = timm()
-    common = {"pretrained": False, "num_classes": spec.num_classes, "exportable": True}
-    try:
-        return module.create_model(architecture, **common, **arguments)
-    except TypeError:
-        if "img_size" not in arguments:
-            raise
-        # Convolutional networks take any size and no such argument.
-        rest = {name: value for name, value in arguments.items() if name != "img_size"}
-        return module.create_model(architecture, **common, **rest)

@@ -21,8 +21,7 @@ def size_of(config: TimmConfig, known: dict[str, Any]) -> tuple[int, int, int]:
     """Channels, height and width of the input."""
     channels, height, width = known.get("input_size") or (3, 224, 224)
     if config.image_size is not None:
-        size = config.image_size
-        height, width = (size, size) if isinstance(size, int) else size
+        height, width = config.image_size[0], config.image_size[-1]
     if channels not in (1, 3):
         raise BadInput(f"timm's {config.architecture} takes {channels} channels; images have 1 or 3")
     return channels, height, width

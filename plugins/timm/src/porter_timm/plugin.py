@@ -62,8 +62,8 @@ def porter_load(request: LoadRequest) -> Loaded:
     assert request.checkpoint is not None  # core sees to it
     spec = request.spec
     config = config_of(ModelRequest(model=NAME, config=request.config, name=spec.variant))
-    weights = find_weights(read_checkpoint(request.checkpoint, trust=request.trust_checkpoint), weights=request.weights)
     network = create(config, spec)
+    weights = find_weights(read_checkpoint(request.checkpoint, trust=request.trust_checkpoint), weights=request.weights)
     report = load_into(
         network,
         weights,
