@@ -46,6 +46,8 @@ class ModelOffer:
     """The published variants, each complete; a config may describe another one."""
     shipped: Shipped | None = None
     """What is used where the user names no file; None: the plugin ships none."""
+    takes_name: bool = False
+    """Whether `--config` may be the name of a variant in place of a file, such as an architecture of a library."""
     needs_checkpoint: bool = True
     """False where the weights come with the config or the package."""
     templates: Path | None = None
@@ -62,6 +64,8 @@ class ModelRequest:
     """Name of the offer."""
     config: Path | None = None
     """The config that was given or shipped; None: neither."""
+    name: str = ""
+    """The name that was given in place of a config, where `ModelOffer.takes_name`."""
     checkpoint: Path | None = None
     """The weights that were given or shipped, for what the config does not say."""
 

@@ -23,6 +23,8 @@ class JobFiles:
     """The input files of a job, the user's or the plugin's."""
 
     config: Path | None
+    name: str
+    """The name of a variant that was given in place of a config."""
     checkpoint: Path | None
     data: str | None
     """A folder, or a URL."""
@@ -38,8 +40,10 @@ def resolve_files(request: RunRequest, offer: ModelOffer) -> JobFiles:
     Config and checkpoint belong together, as do data and labels: a file of the user's never meets a shipped one
     of the same pair, and shipped images go only with the shipped model.
     """
+    named = offer.takes_name and request.config is not None and _is_name(request.config)
     given = JobFiles(
-        config=_existing(request.config, "--config", folder=False),
+        config=None if named else _existing(request.config, "--config", folder=False),
+        name=request.config or "" if named else "",
         checkpoint=_existing(request.checkpoint, "--checkpoint", folder=False),
         data=_existing_data(request.data),
         labels=_existing(request.labels, "--labels", folder=None),
@@ -48,7 +52,7 @@ def resolve_files(request: RunRequest, offer: ModelOffer) -> JobFiles:
     _existing(request.calibration, "--calibration", folder=True)
     shipped = offer.shipped or Shipped()
     roles: list[str] = []
-    if given.config is None and given.checkpoint is None:
+    if given.config is None and given.checkpoint is None and not named:
         given = replace(given, config=shipped.config, checkpoint=shipped.checkpoint)
         roles += [role for role in ("config", "checkpoint") if getattr(shipped, role) is not None]
         if given.data is None and given.labels is None:
@@ -86,6 +90,11 @@ def _existing_data(text: str | None) -> str | None:
         return None if folder is None else str(folder)
     require_no_password("--data", text)
     return text
+
+
+def _is_name(text: str) -> bool:
+    """Whether a config is no file but the name of a variant."""
+    return Path(text).name == text and not Path(text).exists() and Path(text).suffix not in (".yaml", ".yml", ".json")
 
 
 def _existing(text: str | None, option: str, *, folder: bool | None) -> Path | None:

@@ -73,7 +73,10 @@ class Job:
     def spec(self) -> ModelSpec:
         if self.described is not None:
             return self.described
-        request = ModelRequest(model=self.request.model, config=self.files.config, checkpoint=self.files.checkpoint)
+        files = self.files
+        request = ModelRequest(
+            model=self.request.model, config=files.config, name=files.name, checkpoint=files.checkpoint
+        )
         return self.hooks.describe(request)
 
     @property

@@ -101,7 +101,7 @@ def _image_by_image(one: PairedComparison | ResampledDrop) -> Message:
             low=one.interval.low,
             high=one.interval.high,
             resamples=one.resamples,
-            told=hidden_drop(one) if one.verdict is PairedVerdict.UNDECIDED else Message(one.verdict.value),
+            told=hidden_drop(one) if one.verdict is PairedVerdict.UNDECIDED else TOLD[one.verdict],
         )
     return Message(
         "image by image {right_to_wrong} right to wrong, {wrong_to_right} wrong to right, drop {drop:.2f} points in "

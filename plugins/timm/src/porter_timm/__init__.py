@@ -1,0 +1,1 @@
+"""timm's image models for porter."""
