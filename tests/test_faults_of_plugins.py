@@ -240,6 +240,15 @@ def scores(*shape: Any, **fields: Any) -> dict[str, Any]:
     return {"outputs": (TensorSpec(**{"name": "class", "shape": shape, **fields}),)}
 
 
+def beside(*shape: Any, **fields: Any) -> dict[str, Any]:
+    """A second output."""
+    return {"outputs": (*SPEC.outputs, TensorSpec(**{"name": "boxes", "shape": shape, **fields}))}
+
+
+def free(shape: tuple[Any, ...], **changes: Any) -> dict[str, Any]:
+    return wrong(fit="long_side", crop=(0, 0), **changes) | image(*shape)
+
+
 def figures(**figure: Any) -> dict[str, Any]:
     from porter import Published, PublishedMetric
 
@@ -259,6 +268,49 @@ def figures(**figure: Any) -> dict[str, Any]:
         (wrong(std=(0.5, 0.0, 0.5)), "preprocess.std: 0.0 among its values, which divides a channel"),
         (wrong(mean=(0.5, float("nan"), 0.5)), "preprocess.mean: nan among its values"),
         (wrong(divisor=0.0), "preprocess.divisor: 0.0; the divisor of grey values"),
+        (wrong(pad=(256,)), "preprocess.pad: (256,); one grey level of 0 to 255, or 3 of them"),
+        (wrong(pad=(0, 0)), "preprocess.pad: (0, 0); one grey level of 0 to 255, or 3 of them"),
+        (wrong(multiple=0), "preprocess.multiple: 0; at least 1 pixel"),
+        (wrong(box_scale=0.0), "preprocess.box_scale: 0.0; above 0, 1 is the box itself"),
+        (wrong(box_scale=float("inf")), "preprocess.box_scale: inf; above 0"),
+        (wrong(fit="letterbox", crop=(0, 0)), "preprocess.crop: 0×0 (height×width); at least 1 pixel each"),
+        (wrong(fit="box", crop=(16, 0)), "preprocess.crop: 16×0 (height×width); at least 1 pixel each"),
+        (wrong(fit="long_side", resize=0), "preprocess.resize: 0; at least 1 pixel"),
+        (wrong(fit="stretch"), "preprocess.fit: invalid enum value 'stretch'"),
+        (wrong(channels="GRAY"), "preprocess.mean: 3 values; 1, one a channel"),
+        (
+            wrong(squash=(20, 24)),
+            "preprocess.resize: 18; 20, the lesser side of preprocess.squash, goes with it",
+        ),
+        (
+            wrong(crop=(16, 20), squash=(24, 18)),
+            "preprocess.crop: 16×20 (height×width) is larger than preprocess.squash, 24×18: every image would get",
+        ),
+        (
+            free(("N", 3, 16, "W")),
+            "inputs[0].shape: N×3×16×W; images come as N×3×H×W, of any height and width",
+        ),
+        (free(("N", 1, "H", "W")), "inputs[0].shape: N×1×H×W; images come as N×3×H×W"),
+        (
+            image("N", 3, 16, 16, index_column=0),
+            "inputs[0]: index_column and counts are of outputs",
+        ),
+        (
+            beside("N", 5, 4, counts="numbers"),
+            "outputs[1].counts: 'numbers' is the name of no other output",
+        ),
+        (beside("N", 5, 4, counts="boxes"), "outputs[1].counts: 'boxes' is the name of no other output"),
+        (beside("N", 5, 4, counts="clas"), "is the name of no other output. Did you mean 'class'?"),
+        (
+            beside("K", 5, index_column=5),
+            "outputs[1].index_column: 5; a column where there are two sizes, the shape is K×5",
+        ),
+        (beside("K", 5, index_column=-1), "outputs[1].index_column: -1; a column where"),
+        (beside("K", 5, 4, index_column=0), "where there are two sizes, the shape is K×5×4"),
+        (
+            beside("K", 5),
+            "outputs[1].shape: K×5 has no batch: say by index_column which sample a row belongs to, or fix the batch",
+        ),
         (image("N", 4, 16, 16), "inputs[0].shape: N×4×16×16, 4 channels; images come as N×3×16×16"),
         (
             image("N", 16, 16, 3),
@@ -291,7 +343,25 @@ def test_a_spec_that_contradicts_itself_is_refused_when_it_is_described(
     assert text.startswith("plugin 'tiny': porter_describe: ") and says in text
 
 
-@pytest.mark.parametrize("change", [image("N", 3, "H", "W"), image(2, 3, 16, 16), figures(), wrong(crop=(16, 16))])
+@pytest.mark.parametrize(
+    "change",
+    [
+        image("N", 3, "H", "W"),
+        image(2, 3, 16, 16),
+        figures(),
+        wrong(crop=(16, 16)),
+        {"preprocess": None},
+        free(("N", 3, "H", "W"), multiple=32, pad=(1, 2, 3)),
+        wrong(fit="letterbox", resize=0, pad=(114,), enlarge=False),
+        wrong(fit="box", resize=0, box_scale=1.5),
+        wrong(channels="GRAY", mean=(0.5,), std=(0.5,)) | image("N", 1, 16, 16),
+        wrong(resize=20, squash=(20, 24)),
+        beside("K", 5, index_column=0),
+        beside("K", "C", index_column=7),
+        beside("N", 5, 4, counts="class"),
+        beside("K", 5) | image(1, 3, 16, 16),
+    ],
+)
 def test_a_spec_that_does_is_not(data: Path, change: dict[str, Any]) -> None:
     run = start(data.parent / "out", data, data.parent / "labels.txt", plugin=TinyPlugin(replace(SPEC, **change)))
     assert run.job.spec.name == "tiny"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from PIL import Image as Pillow
 from tiny import SPEC, TinyPlugin, start, strongest_channel, write_photos
 
 from porter import hookimpl, hookspecs
@@ -34,12 +35,14 @@ from porter.contracts.requests import (
     Shipped,
 )
 from porter.contracts.runtime import Runtime, Session
-from porter.contracts.task import Task
-from porter.errors import BadInput, ExitCode, PluginError
+from porter.contracts.task import DataRequest, Task
+from porter.data.store import ImageStore
+from porter.errors import BadInput, ExitCode, ImageError, PluginError
 from porter.hosting.manager import create_registry
 from porter.images.pipeline import reference_pipeline
 from porter.pipeline.begin import begin
 from porter.pipeline.run import Run
+from porter.records.manifest import Item, Manifest
 from porter.records.record import State
 from porter.records.request import RunRequest
 from porter.records.spec import ModelSpec, TensorSpec
@@ -211,6 +214,114 @@ def test_hook_porter_export_is_not_believed(data: Path) -> None:
         run_of(OwnExporter(opset=13), data).export()
     assert str(caught.value).startswith("plugin 'tiny': porter_export: export check failed")
     assert not list((data.parent / "out").rglob("*.onnx*"))
+
+
+class OfRawPixels(TinyPlugin):
+    """Its samples are bytes without a head, 20×24 pixels each, of which a second file has the brightness."""
+
+    also = "bright.txt"
+
+    @hookimpl
+    def porter_read(self, item: Item, store: ImageStore) -> Image:
+        content = store.read(item.file)
+        if len(content) != 20 * 24 * 3:
+            raise ImageError(f"{len(content)} bytes instead of 20×24 pixels")
+        bright = int(store.read(self.also))
+        return Image(id=item.id, pixels=np.frombuffer(content, np.uint8).reshape(20, 24, 3) // 100 * bright)
+
+    @hookimpl
+    def porter_tasks(self) -> Sequence[Task]:
+        class WithBrightness(Classification):
+            name = "bright"
+
+            def manifest(self, request: DataRequest) -> Manifest:
+                found = super().manifest(request)
+                return replace(found, items=tuple(replace(one, others=("bright.txt",)) for one in found.items))
+
+        return [WithBrightness()]
+
+    @hookimpl
+    def porter_postprocess(self, outputs: Mapping[str, np.ndarray]) -> Sequence[Classified]:
+        return classify(outputs["class"])
+
+
+@pytest.fixture
+def raw(data: Path) -> Path:
+    for path in data.iterdir():
+        with Pillow.open(path) as image:
+            path.write_bytes(np.asarray(image).tobytes())
+    (data / "bright.txt").write_text("100")
+    return data
+
+
+def test_hook_porter_read_makes_samples_of_what_is_no_image(raw: Path) -> None:
+    (raw / "photo 004.jpg").write_bytes(b"short")
+    run = run_of(OfRawPixels(replace(SPEC, task="bright")), raw)
+    run.everything()
+    assert run.record.data is not None and (run.record.data.decoded, run.record.data.failed) == (11, 1)
+    [failure] = run.record.data.failures
+    assert failure.id == "photo 004.jpg" and "5 bytes instead of 20×24 pixels" in str(failure.reason)
+    assert top1(run) == [pytest.approx(100 * 11 / 12)] * 2
+    assert verdict(run, "preprocessing") is State.PASS and verdict(run, "parity") is State.PASS
+
+
+def test_hook_porter_read_may_read_the_files_of_its_item_alone(raw: Path) -> None:
+    """Of any other, nobody would see that it changed."""
+    plugin = OfRawPixels(replace(SPEC, task="bright"))
+    plugin.also = "../labels.txt"
+    with pytest.raises(PluginError, match=r"reads \.\./labels\.txt, which is none of the item's files: name it"):
+        run_of(plugin, raw).everything()
+
+
+def test_hook_porter_read_is_asked_again_when_a_further_file_changes(raw: Path) -> None:
+    plugin = OfRawPixels(replace(SPEC, task="bright"))
+    run = run_of(plugin, raw)
+    run.export(), run.preprocess()
+    (raw / "bright.txt").write_text("0")
+    run = run_of(plugin, raw, fresh=False)
+    with pytest.raises(BadInput, match=r"changed after .* was written"):
+        run.infer()
+    run.preprocess()
+    with np.load(raw.parent / "out/tensors/00000000.npz") as tensors:
+        assert (tensors["image"] == -1).all(), "black"
+
+
+class Undeclared(TinyPlugin):
+    """A pipeline that no spec declares: levels are squared."""
+
+    def __init__(self, power: float) -> None:
+        super().__init__(replace(SPEC, preprocess=None))
+        self.power = power
+
+    @hookimpl
+    def porter_preprocess(self, sample: Image) -> np.ndarray:
+        levels = sample.pixels[:16, :16].astype(np.float32) / 255
+        return np.ascontiguousarray((levels**self.power).transpose(2, 0, 1))
+
+
+class OwnReference(Undeclared):
+    @hookimpl
+    def porter_reference(self, sample: Image) -> np.ndarray:
+        corner = sample.pixels[:16, :16] / 255
+        return np.moveaxis(corner * corner, 2, 0).astype(np.float32)
+
+
+@pytest.mark.parametrize(("power", "state"), [(2, State.PASS), (2.1, State.FAIL)])
+def test_hook_porter_reference_is_what_preprocessing_is_held_against(data: Path, power: float, state: State) -> None:
+    run = run_of(OwnReference(power), data)
+    assert run.everything() is (ExitCode.OK if state is State.PASS else ExitCode.VERDICT_FAILED)
+    assert verdict(run, "preprocessing") is state
+    [one] = [one for one in run.record.verdicts if one.name == "preprocessing"]
+    assert "on 12 samples, with the plugin's own reference" in str(one.evidence[0])
+    assert top1(run) == [100.0, 100.0]
+
+
+def test_hook_porter_reference_that_nobody_answers_leaves_nothing_to_compare(data: Path) -> None:
+    run = run_of(Undeclared(2), data)
+    run.everything()
+    [one] = [one for one in run.record.verdicts if one.name == "preprocessing"]
+    assert one.state is State.NOT_RUN
+    assert str(one.evidence[0]) == "nothing to compare with: the plugin's own preprocessing declares no reference"
 
 
 class OwnPreprocessing(TinyPlugin):

@@ -6,7 +6,7 @@ import ast
 import doctest
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,8 +21,10 @@ from porter import Artefact, OnnxRuntimeSession, OpenRequest, State, hookimpl, h
 from porter.contracts.requests import Exported, ExportRequest, Image, Loaded, LoadRequest, ModelRequest
 from porter.contracts.runtime import Runtime
 from porter.contracts.task import Task
+from porter.data.store import open_store
 from porter.documents.form_folder import write_form
 from porter.documents.templates import Templates
+from porter.errors import ImageError
 from porter.hosting.hooks import hook_names
 from porter.hosting.manager import create_registry
 from porter.hosting.model_hooks import ModelHooks
@@ -63,7 +65,7 @@ def run_example(hook: str) -> dict[str, Any]:
 
 
 def test_there_are_hooks(page: dict[str, str]) -> None:
-    assert len(hook_names()) == 10
+    assert len(hook_names()) == 12
     assert tuple(page) == hook_names()
 
 
@@ -105,8 +107,8 @@ def test_its_example_takes_part_in_a_whole_run(hook: str, tmp_path: Path) -> Non
     """With a model made of the other examples, changed where this one stands for another kind of model."""
     parts = {name: run_example(name)[name] for name in ("porter_models", "porter_describe", "porter_load")}
     parts |= {name: value for name, value in run_example(hook).items() if name.startswith("porter_")}
-    parts |= CHANGES[hook](tmp_path) if hook in CHANGES else {}
     labels = write_photos(tmp_path / "val", [0, 1, 2, 2], size=(40, 36))
+    parts |= CHANGES[hook](tmp_path) if hook in CHANGES else {}
     (tmp_path / "model.pth").write_bytes(b"looked at by no example")
     run = testing.start_run(
         tmp_path / "out",
@@ -146,8 +148,8 @@ def test_it_has_a_test_of_its_own(hook: str) -> None:
 class Channels:
     """A session that sums over its last axis, so that the layout that it is fed shows."""
 
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
-        return {"class": batch.sum(axis=(1, 2))}
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {"class": feeds["image"].sum(axis=(1, 2))}
 
 
 def hooks(registry: Registry) -> ModelHooks:
@@ -178,21 +180,36 @@ def call_export(registry: Registry, folder: Path) -> None:
     assert isinstance(exported, Exported) and (folder / "there.onnx").read_bytes() == b"a graph"
 
 
+def call_read(registry: Registry, folder: Path) -> None:
+    (folder / "a.wav").write_bytes(bytes(44) + np.array([1, -2, 3], "<i2").tobytes())
+    (folder / "empty.wav").write_bytes(bytes(44))
+    store = open_store(str(folder))
+    assert hooks(registry).read(Item("a.wav", 0), store, SPEC).tolist() == [1, -2, 3]
+    with pytest.raises(ImageError, match="no sound behind the head of the file"):
+        hooks(registry).read(Item("empty.wav", 0), store, SPEC)
+
+
+def call_reference(registry: Registry, _folder: Path) -> None:
+    found = hooks(registry).reference(np.full(8, 16384, np.int16), SPEC)
+    assert found is not None and found["image"].dtype == np.float32
+    np.testing.assert_allclose(found["image"], [np.log1p(4), 0, 0, 0, 0], atol=1e-6)
+
+
 def call_preprocess(registry: Registry, _folder: Path) -> None:
     pixels = np.full((40, 50, 3), 51, np.uint8)
-    array = hooks(registry).preprocess(Image(id="a.png", pixels=pixels), SPEC.preprocess)
+    array = hooks(registry).preprocess(Image(id="a.png", pixels=pixels), SPEC)["image"]
     assert array.dtype == np.float32 and array.shape == (3, 32, 32) and np.allclose(array, 0.2)
 
 
 def call_infer(registry: Registry, _folder: Path) -> None:
     session: Any = Channels()
-    outputs = hooks(registry).infer(session, np.ones((2, 3, 32, 32), np.float32), SPEC)
+    outputs = hooks(registry).infer(session, {"image": np.ones((2, 3, 32, 32), np.float32)}, SPEC)
     assert outputs["class"].shape == (2, 3)
 
 
 def call_postprocess(registry: Registry, _folder: Path) -> None:
     scores = np.eye(11, dtype=np.float32)[[4, 7]]
-    predictions = hooks(registry).postprocess({"class": scores}, SPEC)
+    predictions = hooks(registry).postprocess({"class": scores}, SPEC, ())
     task = registry.task("classification")
     assert [task.answer(one) for one in predictions] == [3, 6]
     scorer = task.scorer(
@@ -243,11 +260,11 @@ def loaded_as(make: Callable[[LoadRequest], dict[str, Any]]) -> Callable[[LoadRe
     return porter_load
 
 
-def linear(columns: int) -> Callable[[LoadRequest], dict[str, Any]]:
+def linear(columns: int, rows: int = 3 * 32 * 32) -> Callable[[LoadRequest], dict[str, Any]]:
     import torch
 
     torch.manual_seed(0)
-    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, columns)).eval()
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(rows, columns)).eval()
     return lambda request: {"module": network}
 
 
@@ -276,12 +293,33 @@ def from_a_file(folder: Path) -> dict[str, Any]:
     return {"porter_load": loaded_as(make)}
 
 
+def of_sounds(folder: Path) -> dict[str, Any]:
+    """Sounds take the place of the photos; the model takes their spectrum."""
+    random = np.random.default_rng(0)
+    for path in (folder / "val").iterdir():
+        path.write_bytes(bytes(44) + random.integers(-9999, 9999, 64).astype("<i2").tobytes())
+
+    @hookimpl
+    def porter_preprocess(sample: np.ndarray) -> np.ndarray:
+        return np.log1p(np.abs(np.fft.fft(sample / 32768)[:33])).astype(np.float32)
+
+    return {
+        "porter_describe": described(inputs=(TensorSpec(name="sound", shape=("N", 33)),), preprocess=None),
+        "porter_load": loaded_as(linear(10, 33)),
+        "porter_read": run_example("porter_read")["porter_read"],
+        "porter_preprocess": porter_preprocess,
+        "porter_reference": run_example("porter_reference")["porter_reference"],
+    }
+
+
 def judged_by_its_task(_folder: Path) -> dict[str, Any]:
     return {"porter_describe": described(task="classification-top5")}
 
 
 CHANGES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "porter_export": from_a_file,
+    "porter_read": of_sounds,
+    "porter_reference": of_sounds,
     "porter_infer": channels_last,
     "porter_postprocess": with_background,
     "porter_tasks": judged_by_its_task,
@@ -293,7 +331,9 @@ CALLS: dict[str, Callable[[Registry, Path], None]] = {
     "porter_describe": call_describe,
     "porter_load": call_load,
     "porter_export": call_export,
+    "porter_read": call_read,
     "porter_preprocess": call_preprocess,
+    "porter_reference": call_reference,
     "porter_infer": call_infer,
     "porter_postprocess": call_postprocess,
     "porter_runtimes": call_runtimes,

@@ -170,14 +170,14 @@ def test_heavy_packages_are_imported_when_needed() -> None:
 def test_core_and_templates_name_no_model_and_no_device() -> None:
     """Nor any task but core's own: what they know of each, they know through hooks.
 
-    `onnx` is a plugin's name, but first of all the format that core exports to; the providers that ONNX Runtime is
-    built with are named where it is asked for them.
+    `onnx` and `torch` are plugins' names, but first of all the format that core exports to, and the library that models
+    are written in; the providers that ONNX Runtime is built with are named where it is asked for them.
     """
     offers = re.compile("def porter_(models|runtimes)")
     sources = [path for path in ROOT.glob("plugins/*/src/*/*.py") if offers.search(path.read_text(encoding="utf-8"))]
     names = {path.relative_to(ROOT / "plugins").parts[0] for path in sources}
     assert {"hrnet", "openvino"} <= names
-    words = (names - {"onnx"}) | {f"porter_{name}" for name in names} | {"efficientnet", "segmentation"}
+    words = (names - {"onnx", "torch"}) | {f"porter_{name}" for name in names} | {"efficientnet", "segmentation"}
     forbidden = re.compile("|".join(sorted(re.sub(r"[-_]", "[-_ ]?", word) for word in words)), re.IGNORECASE)
     texts = [
         path

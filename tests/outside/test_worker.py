@@ -146,7 +146,7 @@ def test_ten_megabytes_of_chatter_hold_nobody_up(tmp_path: Path, capfd: pytest.C
 
 
 def test_calls_of_many_threads_wait_for_one_process(tmp_path: Path) -> None:
-    images = [np.full((1 + k % 3, 3, 8, 8), k, np.float32) for k in range(48)]
+    images = [{"image": np.full((1 + k % 3, 3, 8, 8), k, np.float32)} for k in range(48)]
     with closing(opened(WildRuntime(), tmp_path, streams=4)) as session:
         assert (session.info.streams, session.info.threads) == (1, 1)
         assert "one process" in str(session.info.announced["streams"])
@@ -163,7 +163,8 @@ def test_each_stream_has_a_process_where_the_plugin_says_so(tmp_path: Path) -> N
     with closing(opened(Parallel(), tmp_path, streams=2)) as session:
         assert (session.info.streams, session.info.threads, session.info.announced) == (2, 2, {})
         with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(session.run, [np.full((1, 3, 8, 8), k, np.float32) for k in range(16)]))
+            images = [{"image": np.full((1, 3, 8, 8), k, np.float32)} for k in range(16)]
+            found = list(pool.map(session.run, images))
     assert [float(one["class"][0, 0]) for one in found] == [4.0 * k for k in range(16)]
 
 

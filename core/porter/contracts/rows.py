@@ -123,7 +123,7 @@ def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
         return len(a) == len(b) and all(
             x.shape == y.shape and x.tobytes() == y.tobytes() for x, y in zip(a, b, strict=True)
         )
-    return a.tobytes() == b.tobytes()
+    return a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
 def flat_pair(wanted: np.ndarray, got: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

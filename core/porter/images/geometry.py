@@ -23,6 +23,8 @@ Size = tuple[int, int]
 """Height and width."""
 OPENCV = "opencv_"
 """What the names of OpenCV's interpolations begin with."""
+PILLOWS = {"bilinear": "linear", "bicubic": "cubic", "lanczos": "lanczos4"}
+"""OpenCV's names of what a box is warped by, where Pillow's is declared."""
 STANDARD = 200.0
 """Pixels that Sun et al. (see `affine_of`) count the scale of a box in; it cancels but for rounding."""
 
@@ -55,8 +57,7 @@ def new_size(size: Size, spec: PreprocessSpec) -> Size:
         return spec.squash or resized_size(height, width, spec.resize, spec.long_side)
     if spec.fit == "long_side":
         whole = round if spec.long_side == "round" else int
-        scale = spec.resize / max(size)
-        return max(1, whole(height * scale)), max(1, whole(width * scale))
+        return tuple(max(1, whole(side * spec.resize / max(size))) for side in size)  # type: ignore[return-value]
     if spec.fit == "letterbox":
         scale = min(spec.crop[0] / height, spec.crop[1] / width)
         scale = scale if spec.enlarge else min(scale, 1.0)
@@ -208,7 +209,8 @@ def _resized_by_opencv(pixels: NDArray[np.uint8], size: Size, name: str) -> NDAr
 def _opencv(name: str) -> int:
     import cv2
 
-    found: int = getattr(cv2, f"INTER_{name.removeprefix(OPENCV).replace('bilinear', 'linear').upper()}")
+    plain = name.removeprefix(OPENCV)
+    found: int = getattr(cv2, f"INTER_{PILLOWS.get(plain, plain).upper()}")
     return found
 
 

@@ -62,7 +62,8 @@ class PreprocessSpec:
     interpolation: Literal[
         "bilinear", "bicubic", "nearest", "lanczos", "opencv_linear", "opencv_cubic", "opencv_area", "opencv_nearest"
     ] = "bilinear"
-    """Pillow's filter of that name, antialiased when shrinking; or OpenCV's, which is not, but for `opencv_area`."""
+    """Pillow's filter of that name, antialiased when shrinking; or OpenCV's, which is not, but for `opencv_area`. A box
+    is warped by OpenCV's of that kind in any case."""
     pad: tuple[int, ...] = (0,)
     """Grey level outside of the image, 0..255, in RGB: one for all channels, or one each (`letterbox`, `box`, and
     `multiple`)."""

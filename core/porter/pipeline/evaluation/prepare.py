@@ -226,11 +226,15 @@ def _read_by_plugin(data: Dataset, index: int, store: ImageStore, slab: Slab, ro
             reason = cast("Text", error.reason)
         except OSError as error:
             return _unread(index, error)
+    try:
+        digest = noting.noted
+    except OSError as error:
+        return _unread(index, error)
     return Prepared(
         index=index,
         arrays=arrays,
         reason=reason,
-        digest=noting.noted,
+        digest=digest,
         look=look,
         read_seconds=between - started,
         preprocess_seconds=time.perf_counter() - between,
