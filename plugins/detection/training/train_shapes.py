@@ -15,7 +15,6 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from PIL import Image
 from scenes import CLASSES, scene
 from torch import Tensor, nn
 
@@ -57,7 +56,9 @@ def batch(random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         picture, labels = scene(random)
         pixels = np.asarray(picture)
         back = np.vstack([to_image(PREPROCESS, pixels.shape[:2]), [0, 0, 1]])
-        rows.append((torch.from_numpy(reference_pipeline(pixels, PREPROCESS)), *targets(labels, np.linalg.inv(back)[:2])))
+        rows.append(
+            (torch.from_numpy(reference_pipeline(pixels, PREPROCESS)), *targets(labels, np.linalg.inv(back)[:2]))
+        )
     images, classes, distances = (torch.stack(column) for column in zip(*rows, strict=True))
     return images, classes, distances
 
@@ -125,7 +126,7 @@ def main(out: Path, seed: int) -> None:
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
-    network = ShapesNetwork(len(CLASSES))
+    network = ShapesNetwork(len(CLASSES), SIDE)
     write_scenes(out)
     train(network, np.random.default_rng(seed + 1))
     torch.save({"state_dict": network.state_dict()}, out / "checkpoint.pth")

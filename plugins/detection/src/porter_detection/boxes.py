@@ -45,7 +45,8 @@ def overlaps(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[
     low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
     both = np.clip(high - low, 0, None).prod(axis=2)
     union = (a[:, 2:] - a[:, :2]).prod(axis=1)[:, None] + (b[:, 2:] - b[:, :2]).prod(axis=1)[None] - both
-    return np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+    shared: NDArray[np.float64] = np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+    return shared
 
 
 def suppressed(

@@ -22,7 +22,9 @@ ALL = 0
 """Place of the area range `all`."""
 
 
-def coco_eval(truths: Sequence[Truth], found: Sequence[Detected | None], classes: int, *, all_only: bool = False) -> Any:
+def coco_eval(
+    truths: Sequence[Truth], found: Sequence[Detected | None], classes: int, *, all_only: bool = False
+) -> Any:
     """A `COCOeval` of boxes that has evaluated and accumulated, with pycocotools' own settings.
 
     Images have the numbers 1 to N in the order given, categories 1 to C. `all_only`: without the ranges of area.

@@ -74,9 +74,7 @@ def coco_truths(
                 raise BadInput(f"{where}.category_id: {one.category_id}, {kind}")
             area = one.bbox[2] * one.bbox[3] if one.area is None else one.area
             boxes[one.image_id].append(Labelled(kind, one.bbox, area, bool(one.iscrowd)))
-    return {
-        name: Truth(_size(known[number], boxes[number]), tuple(boxes[number])) for number, name in files.items()
-    }
+    return {name: Truth(_size(known[number], boxes[number]), tuple(boxes[number])) for number, name in files.items()}
 
 
 def _read(path: Path) -> CocoFile:

@@ -35,8 +35,8 @@ def _frames(
     canvas: NDArray[np.uint8], boxes: Iterable[Box], inset: int, width: int, colour: tuple[int, int, int]
 ) -> None:
     for box in boxes:
-        left, top = (int(round(value)) + inset for value in box[:2])
-        right, bottom = (int(round(value)) - inset for value in box[2:])
+        left, top = (round(value) + inset for value in box[:2])
+        right, bottom = (round(value) - inset for value in box[2:])
         left, top = max(0, left), max(0, top)
         if right - left < 1 or bottom - top < 1:
             continue

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROW = 6
 """Numbers of a row of a graph with NMS inside: x1 y1 x2 y2 score class."""
 CANDIDATES = 30_000
-"""Boxes that non-maximum suppression looks at, the best of an image: as many as in Ultralytics' `non_max_suppression`."""
+"""Boxes that non-maximum suppression looks at, the best of an image, as in Ultralytics' `non_max_suppression`."""
 NAMES = {
     "boxes": ("box", "bbox", "loc"),
     "scores": ("score", "conf", "prob"),
@@ -102,9 +102,7 @@ def in_image(boxes: NDArray[np.float64], spec: ModelSpec, source: Source) -> NDA
     return np.clip(corners, 0, (width, height)).reshape(-1, 4)
 
 
-def _of_sample(
-    head: Head, outputs: Mapping[str, np.ndarray], row: int, spec: ModelSpec, settings: Settings
-) -> Found:
+def _of_sample(head: Head, outputs: Mapping[str, np.ndarray], row: int, spec: ModelSpec, settings: Settings) -> Found:
     """The boxes of one sample, in pixels of the input."""
     if head == "apart":
         return _apart(outputs, row, spec, settings)
@@ -198,7 +196,6 @@ def _classes(values: np.ndarray, settings: Settings, spec: ModelSpec) -> NDArray
     return found
 
 
-
 def _shape(values: np.ndarray) -> tuple[int, ...]:
     """Sizes; of rows with a number of their own, -1 for it."""
     if values.dtype.kind != "O":
@@ -209,5 +206,3 @@ def _shape(values: np.ndarray) -> tuple[int, ...]:
 
 def _by(shape: Sequence[int]) -> str:
     return "×".join("K" if size < 0 else str(size) for size in shape)
-
-

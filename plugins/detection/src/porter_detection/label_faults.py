@@ -63,9 +63,7 @@ def explained(found: Sequence[Detected], truths: Sequence[Truth], classes: int) 
 
 
 def _hits(found: Sequence[Detected], truths: Sequence[Truth]) -> int:
-    return sum(
-        len(paired(labels_as_boxes(truth), one, IOU_OF_SCORE)) for one, truth in zip(found, truths, strict=True)
-    )
+    return sum(len(paired(labels_as_boxes(truth), one, IOU_OF_SCORE)) for one, truth in zip(found, truths, strict=True))
 
 
 def _tail(hits: int, count: int, chance: float) -> float:

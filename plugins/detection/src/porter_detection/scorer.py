@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from porter import Item, Message, Metric, ModelSpec, Scorer, Table
+from porter import Item, Message, Metric, ModelSpec, Scorer, Table, Text
 from porter_detection.boxes import Detected, detected, paired
 from porter_detection.coco_eval import Resampler, coco_eval, mean_precision, mean_recall
 from porter_detection.truth import Truth, read
@@ -45,7 +45,7 @@ class DetectionScorer(Scorer):
         if not self._truths:
             return ()
         one = self._evaluation
-        figures = {
+        figures: dict[str, tuple[Text, float | None, bool]] = {
             GATE: ("mAP@[.5:.95]", mean_precision(one), True),
             "ap50": ("AP50", mean_precision(one, iou=AP50), True),
             "ap75": ("AP75", mean_precision(one, iou=AP75), True),
@@ -68,7 +68,7 @@ class DetectionScorer(Scorer):
         """AP of every class that is there to be found, and how many boxes it has."""
         if not self._truths:
             return ()
-        rows = []
+        rows: list[tuple[str | float | int, ...]] = []
         for kind in range(self._classes):
             figures = [mean_precision(self._evaluation, kind=kind, iou=iou) for iou in (AP50, AP75)]
             whole = mean_precision(self._evaluation, kind=kind)

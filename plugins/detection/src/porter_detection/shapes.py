@@ -23,11 +23,11 @@ CELLS = (SIDE // 8) ** 2
 CLASSES = ("red disc", "blue disc", "red square", "blue square")
 SAMPLE = Path(__file__).parent / "sample"
 TITLE = "Detector of drawn shapes"
-DESCRIPTION = "A network of 69,000 parameters that finds red and blue discs and squares in drawn scenes."
+DESCRIPTION = "A network of 61,112 parameters that finds red and blue discs and squares in drawn scenes."
 NOTE = "Drawn and trained by the plugin's training/train_shapes.py; see sample/ORIGIN.md."
 CHINESE = {
     TITLE: "手绘图形检测器",
-    DESCRIPTION: "约 6.9 万参数的小型网络，检测绘制场景中的红、蓝圆形和方块。",
+    DESCRIPTION: "61,112 个参数的小型网络，检测绘制场景中的红、蓝圆形和方块。",
     NOTE: "由插件的 training/train_shapes.py 绘制并训练；见 sample/ORIGIN.md。",
 }
 PREPROCESS = PreprocessSpec(fit="letterbox", crop=(SIDE, SIDE), pad=(114,), mean=(0.5,) * 3, std=(0.5,) * 3)
@@ -70,6 +70,6 @@ def porter_load(request: LoadRequest) -> Loaded:
 
     assert request.checkpoint is not None  # core saw to it
     raw = read_checkpoint(request.checkpoint, trust=request.trust_checkpoint)
-    network = ShapesNetwork(len(CLASSES))
+    network = ShapesNetwork(len(CLASSES), SIDE)
     report = load_into(network, find_weights(raw, weights=request.weights))
     return Loaded(spec=request.spec, module=network.eval(), report=report)

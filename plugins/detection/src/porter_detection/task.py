@@ -66,7 +66,9 @@ class Detection(Task):
         from porter_detection.labels import labelled_manifest
 
         if request.spec.num_classes is None:
-            raise BadInput(f"model {one_line(request.spec.name)!r} declares no num_classes, which the task {NAME} needs")
+            raise BadInput(
+                f"model {one_line(request.spec.name)!r} declares no num_classes, which the task {NAME} needs"
+            )
         return labelled_manifest(request, request.spec.num_classes)
 
     def scorer(self, spec: ModelSpec, manifest: Manifest) -> Scorer:
@@ -91,9 +93,7 @@ class Detection(Task):
         if not (isinstance(one, Seen) and isinstance(other, Seen)):
             return one == other
         a, b = one.boxes, other.boxes
-        pairs = [
-            (i, k) for i, k in paired(a, b, self.same_iou) if abs(a.scores[i] - b.scores[k]) <= self.same_score
-        ]
+        pairs = [(i, k) for i, k in paired(a, b, self.same_iou) if abs(a.scores[i] - b.scores[k]) <= self.same_score]
         return self._all_paired(a, {i for i, _ in pairs}) and self._all_paired(b, {k for _, k in pairs})
 
     def _all_paired(self, boxes: Detected, paired_places: set[int]) -> bool:
@@ -101,7 +101,7 @@ class Detection(Task):
 
     def ranking(self, prediction: Detected) -> Hashable:
         """The classes of the boxes that are seen, by decreasing score."""
-        return above(prediction, self.shown_score).classes
+        return " ".join(map(str, above(prediction, self.shown_score).classes))
 
     def misfit(self, spec: ModelSpec) -> str:
         if spec.num_classes is None:
@@ -142,9 +142,7 @@ class Detection(Task):
     def label_text(self, item: Item) -> str:
         return counted(one.kind for one in read(str(item.label)).boxes)
 
-    def picture(
-        self, pixels: np.ndarray, reference: Hashable, candidate: Hashable, item: Item
-    ) -> np.ndarray | None:
+    def picture(self, pixels: np.ndarray, reference: Hashable, candidate: Hashable, item: Item) -> np.ndarray | None:
         """The image with the labels' boxes in white, the reference's in green and the artefact's in red."""
         from porter_detection.drawing import drawn
 

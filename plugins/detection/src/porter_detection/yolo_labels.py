@@ -85,9 +85,7 @@ def _boxes(
     return tuple(boxes)
 
 
-def _class(
-    text: str, where: str, num_classes: int, class_map: Mapping[str, int] | None, offset: int
-) -> int:
+def _class(text: str, where: str, num_classes: int, class_map: Mapping[str, int] | None, offset: int) -> int:
     if class_map is not None:
         if text.casefold() not in class_map:
             raise BadInput(f"{where}: class {text[:40]!r} is no line of the class map")
