@@ -205,7 +205,13 @@ def _classes(spec: ModelSpec, *, own: bool) -> Iterator[str]:
     if names and classes is not None and names != classes:
         yield f"class_names: {names} names for num_classes {classes}"
     shape = spec.outputs[0].shape
-    if not own and classes is not None and len(shape) == 2 and not fits((classes,), shape[1:]):
+    if (
+        not own
+        and not spec.outputs[0].is_listed
+        and classes is not None
+        and len(shape) == 2
+        and not fits((classes,), shape[1:])
+    ):
         yield (
             f"outputs[0].shape: {by(shape)} for num_classes {classes} "
             "(write porter_postprocess where its columns are not the classes)"
