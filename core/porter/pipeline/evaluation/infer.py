@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from porter.contracts.rows import Rows, count_of, is_ragged, joined, part, repeated
 from porter.contracts.runtime import Session
-from porter.errors import BadInput
+from porter.errors import BadInput, PluginError
 from porter.pipeline.evaluation.listed import divided
 from porter.pipeline.job.job import Job
 
@@ -61,7 +61,11 @@ class Listener(Session):
 
 def _called(job: Job, session: Session, feeds: Rows, rows: int) -> dict[str, np.ndarray]:
     """One call. Its outputs have a row for each of the batch, or are divided into such."""
-    outputs = divided(job.hooks.infer(session, feeds, job.spec), job.spec, rows)
+    outputs = job.hooks.infer(session, feeds, job.spec)
+    try:
+        outputs = divided(outputs, job.spec, rows)
+    except PluginError as error:
+        raise PluginError(f"{session.info.runtime}: {error}") from None
     for name, values in outputs.items():
         have = values.shape[0] if values.ndim else 1
         if have != rows:
