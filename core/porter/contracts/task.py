@@ -122,6 +122,11 @@ class Task(abc.ABC):
         """What a user sees of a prediction below its answer, e.g. the order of the top 5; by default the answer."""
         return self.answer(prediction)
 
+    def entries(self, prediction: Any, spec: ModelSpec) -> Sequence[Mapping[str, Any]]:
+        """A prediction in plain words for whoever uses the model: one mapping for each thing found (a class, a box),
+        the surest first, of names to text, numbers, or lists of these. By default `row` under `columns`."""
+        return (dict(zip(self.columns, self.row(prediction), strict=False)),)
+
     def margin(self, prediction: Any) -> float | None:
         """By how much the answer leads the next best, in units of the scores; None where that has no meaning."""
         return None
