@@ -32,7 +32,7 @@ GROUPS = {
     "Forms of the documents": ("contracts.form",),
     "Tasks": ("contracts.task", "builtin.classification", "data.selection"),
     "Records": ("records",),
-    "Running porter": ("cli.main", "hosting.manager", "importing", "runfolder", "pipeline.run"),
+    "Running porter": ("api", "predicting", "cli.main", "hosting.manager", "importing", "runfolder", "pipeline.run"),
     "Errors": ("errors",),
     "Files": ("files", "data.store", "data.images_in"),
     "Graphs": ("graphs",),

@@ -122,7 +122,11 @@ def _require_options(about: str, artefact: Artefact, runtime: Runtime) -> None:
     declared = {option.name: option for option in runtime.options}
     for name, value in artefact.options.items():
         option = declared.get(name)
-        if option is None or type(value) is not type(option.default) or (option.choices and value not in option.choices):
+        if (
+            option is None
+            or type(value) is not type(option.default)
+            or (option.choices and value not in option.choices)
+        ):
             raise BadInput(
                 f"{about}: artefact {one_line(artefact.id)!r} has the option {one_line(name)}={one_line(value)}, which "
                 f"runtime {runtime.name} does not take here"

@@ -88,7 +88,9 @@ class Predictor:
         job = self._job
         own = job.hooks.implementer("porter_read")
         if one.image is not None and own is not None:
-            raise BadInput(f"{one.item.id}: the plugin {own!r} reads the files of this model itself. Give paths or bytes")
+            raise BadInput(
+                f"{one.item.id}: the plugin {own!r} reads the files of this model itself. Give paths or bytes"
+            )
         with one_large_image():
             sample = one.image or job.hooks.read(one.item, one.store, job.spec)
             size = sample.pixels.shape[:2] if isinstance(sample, Image) else None
