@@ -14,7 +14,7 @@ import threading
 import warnings
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -72,7 +72,7 @@ def test_figures_are_frames(result: porter.Result, monkeypatch: pytest.MonkeyPat
     ):
         frame = result.frame(name)
         assert isinstance(frame, pd.DataFrame) and list(frame.columns) == list(rows[0]) and len(frame) == len(rows)
-    with pytest.raises(BadInput, match="no figures 'acuracy'. Did you mean 'accuracy'?"):
+    with pytest.raises(BadInput, match=r"no figures 'acuracy'\. Did you mean 'accuracy'\?"):
         result.frame("acuracy")
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(Missing, match=r"Result.frame needs pandas\. .* pip install -e '\.\[pandas\]'") as raised:
@@ -251,7 +251,7 @@ def test_progress_is_lines_bars_or_calls(tmp_path: Path, capfd: pytest.CaptureFi
     assert [done for _, done, _ in reference] == sorted(done for _, done, _ in reference)
 
     class Told(porter.Progress):
-        notes: list[str] = []
+        notes: ClassVar[list[str]] = []
 
         def note(self, text: str) -> None:
             self.notes.append(text)
@@ -269,7 +269,7 @@ def test_a_notebook_has_bars() -> None:
     from porter.api.shown_progress import _Bars
 
     class Cell:
-        shown: list[str] = []
+        shown: ClassVar[list[str]] = []
 
         def __call__(self, data: dict[str, str], *, raw: bool, display_id: bool) -> Cell:
             return self

@@ -1,4 +1,4 @@
-"""docs/reference/json-output.md: what `porter compare`, `porter predict`, `porter cache` and `porter env` print with `--json`."""
+"""docs/reference/json-output.md: what commands print with `--json` that is no summary of a run."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def run(
     from porter.pipeline.run import Run
 
     words = [*words_of("run", options), *(["--out", os.fspath(out)] if out is not None else []), *["--fresh"] * fresh]
-    words += ["--", model] if model.startswith("-") else [model]
+    words = [*words, "--", model] if model.startswith("-") else [model, *words]
     with _as_it_was(), _one_line(), command.make_context("run", list(words)) as context:
         given = {name: value for name, value in context.params.items() if name not in ("out", "fresh", "as_json")}
         finished, _code = stage(
@@ -81,7 +81,7 @@ def load(out: str | os.PathLike[str], *, plugins: Iterable[str | os.PathLike[str
     """
     folder = Path(out)
     with _one_line():
-        return Result(folder, read_record(folder), tuple(map(os.fspath, plugins)))
+        return Result(folder, read_record(folder), tuple(os.fspath(plugin) for plugin in plugins))
 
 
 @contextmanager

@@ -19,8 +19,8 @@ LINE_EVERY = 10.0
 
 
 class TerminalProgress(Progress):
-    """Shows steps while it is open. With `redirect`, what plugins and libraries print then goes to stderr: stdout is for
-    results."""
+    """Shows steps while it is open. With `redirect`, what plugins and libraries print then goes to stderr: a command's
+    stdout is for results."""
 
     def __init__(self, *, redirect: bool = True) -> None:
         self._redirect = redirect
