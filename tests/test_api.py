@@ -198,7 +198,7 @@ def test_twice_in_one_process_and_nothing_of_it_stays_changed(tmp_path: Path, mo
     assert third.record.kept == () and third.accuracy == first.accuracy
 
 
-def test_two_threads_at_once(tmp_path: Path) -> None:
+def test_two_threads_take_turns(tmp_path: Path) -> None:
     before, found = (sys.stdout, sys.stderr), dict[int, porter.Result]()
 
     def work(number: int) -> None:

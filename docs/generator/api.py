@@ -18,7 +18,7 @@ from generator.source import REQUIRED, Class, Field, Method, read_class, signatu
 FACE = Path(str(porter.__file__)).with_suffix(".pyi")
 GROUPS = {
     "Hooks and marks": ("hookspecs", "records.version"),
-    "Requests of a model's hooks": ("contracts.requests",),
+    "Requests of a model's hooks": ("contracts.requests", "contracts.rows"),
     "Runtimes": (
         "contracts.runtime",
         "contracts.measured",

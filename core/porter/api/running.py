@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from porter.runfolder.record_file import read_record
 
 WAIT_POLICY = "OMP_WAIT_POLICY"
 """Set for PyTorch while it is imported, see `porter.machine.host.let_threads_sleep`."""
+_one_run = threading.RLock()
+"""Held by a run: two at once would measure each other, and PyTorch exports one model at a time."""
 
 
 def run(
@@ -32,8 +35,8 @@ def run(
     """`porter run` in this process: load, export, verify, evaluate, bench, deliver.
 
     Without `config`, `checkpoint` and `data`, the sample shipped with the model's plugin is used. A verdict that fails
-    is no error: see `Result.passed`. Nothing of the process stays changed, and several runs may follow each other, or
-    run in threads, each in a folder of its own.
+    is no error: see `Result.passed`. Nothing of the process stays changed. It may be called in any thread, and again;
+    runs of one process wait for each other, since they measure.
 
     Args:
         model: name of the model.
@@ -57,7 +60,7 @@ def run(
 
     words = [*words_of("run", options), *(["--out", os.fspath(out)] if out is not None else []), *["--fresh"] * fresh]
     words = [*words, "--", model] if model.startswith("-") else [model, *words]
-    with _as_it_was(), _one_line(), command.make_context("run", list(words)) as context:
+    with _one_run, _as_it_was(), _one_line(), command.make_context("run", list(words)) as context:
         given = {name: value for name, value in context.params.items() if name not in ("out", "fresh", "as_json")}
         finished, _code = stage(
             given.pop("model"),
