@@ -23,8 +23,9 @@ LAYERS = (
     ("diagnose",),
     ("builtin",),
     ("pipeline",),
-    ("comparing", "importing", "testing"),
+    ("comparing", "importing", "predicting", "testing"),
     ("cli",),
+    ("api",),
     ("__main__",),
 )
 """The rooms of core from the bottom up. A module imports from its own room and from rooms of lower layers."""

@@ -1,4 +1,7 @@
 from . import testing as testing
+from .api.result import Result as Result
+from .api.running import load as load
+from .api.running import run as run
 from .builtin.classification import Classification as Classification
 from .builtin.classification import Classified as Classified
 from .builtin.classification import TopKScorer as TopKScorer
@@ -97,6 +100,9 @@ from .importing.import_results import import_results as import_results
 from .machine.host import usable_threads as usable_threads
 from .machine.statistics import wilson as wilson
 from .pipeline.run import Run as Run
+from .predicting.predictor import Prediction as Prediction
+from .predicting.predictor import Predictor as Predictor
+from .predicting.samples import Sample as Sample
 from .records.artefact import Artefact as Artefact
 from .records.artefact import ArtefactPart as ArtefactPart
 from .records.artefact import SessionInfo as SessionInfo

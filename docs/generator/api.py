@@ -18,7 +18,7 @@ from generator.source import REQUIRED, Class, Field, Method, read_class, signatu
 FACE = Path(str(porter.__file__)).with_suffix(".pyi")
 GROUPS = {
     "Hooks and marks": ("hookspecs", "records.version"),
-    "Requests of a model's hooks": ("contracts.requests",),
+    "Requests of a model's hooks": ("contracts.requests", "contracts.rows"),
     "Runtimes": (
         "contracts.runtime",
         "contracts.measured",
@@ -32,7 +32,7 @@ GROUPS = {
     "Forms of the documents": ("contracts.form",),
     "Tasks": ("contracts.task", "builtin.classification", "data.selection"),
     "Records": ("records",),
-    "Running porter": ("cli.main", "hosting.manager", "importing", "runfolder", "pipeline.run"),
+    "Running porter": ("api", "predicting", "cli.main", "hosting.manager", "importing", "runfolder", "pipeline.run"),
     "Errors": ("errors",),
     "Files": ("files", "data.store", "data.images_in"),
     "Graphs": ("graphs",),

@@ -1,14 +1,15 @@
-"""docs/reference/json-output.md: what `porter compare`, `porter cache` and `porter env` print with `--json`."""
+"""docs/reference/json-output.md: what commands print with `--json` that is no summary of a run."""
 
 from __future__ import annotations
 
 from generator import markdown as md
 from generator import record
 from generator.source import closure
-from porter.records import cached, comparison, environment_report
+from porter.records import cached, comparison, environment_report, predicted
 
 ROOTS = {
     "RunComparison": ("porter compare", comparison, comparison.COMPARISON_VERSION),
+    "PredictionReport": ("porter predict", predicted, predicted.PREDICTED_VERSION),
     "CacheReport": ("porter cache", cached, cached.CACHE_VERSION),
     "EnvironmentReport": ("porter env list", environment_report, environment_report.ENVIRONMENTS_VERSION),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from porter.builtin.classes import ClassTally
 from porter.contracts.task import DataRequest, Scorer, Task
@@ -108,6 +108,13 @@ class Classification(Task):
 
     def ranking(self, prediction: Classified) -> Hashable:
         return prediction.classes
+
+    def entries(self, prediction: Classified, spec: ModelSpec) -> Sequence[Mapping[str, Any]]:
+        names = dict(enumerate(spec.class_names))
+        return [
+            {"class": index, "name": names.get(index, ""), "score": score}
+            for index, score in zip(prediction.classes, prediction.scores, strict=True)
+        ]
 
     def margin(self, prediction: Classified) -> float | None:
         return prediction.scores[0] - prediction.scores[1] if len(prediction.scores) > 1 else None

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+_untouched: list[int] = []
+"""Threads of PyTorch before the first session of this process was made."""
+
+
+def threads_untouched() -> int | None:
+    """PyTorch's threads before the first session of this process set them; None: there was none."""
+    return _untouched[0] if _untouched else None
+
+
 class TorchSession(Session):
     """Runs a `torch.nn.Module` that takes a tensor for each input of the spec, in that order, and returns one tensor,
     several, or a mapping of them."""
@@ -21,6 +30,8 @@ class TorchSession(Session):
     def __init__(self, module: Any, inputs: tuple[str, ...], outputs: tuple[str, ...], threads: int) -> None:
         import torch
 
+        if not _untouched:
+            _untouched.append(torch.get_num_threads())
         torch.set_num_threads(threads)
         self._torch = torch
         self._module = module

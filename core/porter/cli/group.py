@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": (STAGES, "Score the reference and every artefact."),
     "bench": (STAGES, "Measure every artefact at every batch size."),
     "diagnose": ("porter.cli.diagnose_command", "Find why accuracy or outputs differ."),
+    "predict": ("porter.cli.predict_command", "Predict with a delivered artefact."),
     "import": ("porter.cli.import_command", "Import results that were measured on another machine."),
     "report": ("porter.cli.report_command", "Write the documents again from run.json."),
     "compare": ("porter.cli.compare_command", "Compare two runs and say whether anything got worse."),

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from porter.cli.interrupts import Interrupts
-from porter.errors import ExitCode, PorterError, one_line
+from porter.cli.mendable import mendable
+from porter.errors import ExitCode, one_line
 from porter.files.outward import say, shell_line
 
 INTERNAL_ERROR = 70
@@ -68,25 +69,13 @@ def _farewell(arguments: list[str]) -> str:
 
 def _report(error: Exception) -> NoReturn:
     """What went wrong, in one line, and the exit code of its kind."""
-    import errno
-
     import click
 
-    match error:
-        case PorterError():
-            _fail(str(error), error.exit_code, error)
-        case click.exceptions.NoArgsIsHelpError():
-            say(*(error.ctx.get_help() if error.ctx else "").splitlines(), error=True)
-            sys.exit(ExitCode.BAD_INPUT)
-        case click.ClickException():
-            _fail(error.format_message(), ExitCode.BAD_INPUT, error)
-        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            text = "the disk is full. Free some space, then repeat the command to resume"
-            _fail(f"{error.filename or 'output'}: {text}", ExitCode.MISSING, error)
-        case OSError():
-            _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", ExitCode.BAD_INPUT, error)
-        case MemoryError():
-            _fail("out of memory", ExitCode.MISSING, error)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        say(*(error.ctx.get_help() if error.ctx else "").splitlines(), error=True)
+        sys.exit(ExitCode.BAD_INPUT)
+    if (said := mendable(error)) is not None:
+        _fail(str(said), said.exit_code, error)
     _internal(error)
 
 

@@ -23,12 +23,16 @@ WIDE = 160
 
 def show_results(record: RunRecord) -> None:
     """Print the table; nothing where the record has no row."""
-    found = Tables(record, Page(record)).results()
-    narrow = is_terminal() and shutil.get_terminal_size().columns < WIDE
-    cells = [[_shown(replace(cell, interval=None) if narrow else cell) for cell in line.cells] for line in found.lines]
+    titles, cells = result_cells(record, narrow=is_terminal() and shutil.get_terminal_size().columns < WIDE)
     if cells:
-        titles = [say_from({}, column.title) for column in found.columns]
         show_table(titles, cells, [_style(row) for row in results(record)])
+
+
+def result_cells(record: RunRecord, *, narrow: bool = False) -> tuple[list[str], list[list[str]]]:
+    """The headings and the rows; `narrow` ones have no intervals."""
+    found = Tables(record, Page(record)).results()
+    cells = [[_shown(replace(cell, interval=None) if narrow else cell) for cell in line.cells] for line in found.lines]
+    return [say_from({}, column.title) for column in found.columns], cells
 
 
 def _shown(cell: Cell) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from porter.cli.options import options, request_from
 from porter.cli.plugin_files import open_registry
 from porter.cli.run_summary import print_summary, stage_lines, summary_json
 from porter.cli.terminal_progress import TerminalProgress
+from porter.contracts.progress import Progress
 from porter.errors import ExitCode
 from porter.files.outward import say, say_json, shell_line
 from porter.pipeline.begin import begin
@@ -31,7 +33,7 @@ _fresh = click.option(
 )
 
 
-def _stage(
+def stage(
     model: str | None,
     out: Path | None,
     given: dict[str, Any],
@@ -39,27 +41,30 @@ def _stage(
     *,
     plain: bool = False,
     fresh: bool = False,
+    progress: AbstractContextManager[Progress] | None = None,
+    words: Sequence[str] | None = None,
 ) -> tuple[Run, ExitCode]:
-    """Do it in the run's folder. With `plain` no option of an earlier command is remembered."""
+    """Do it in the run's folder. With `plain` no option of an earlier command is remembered. `progress`: None shows it
+    on stderr; `words` are the arguments of the command that does the same, None: those of this process."""
     registry = open_registry()
     given["form"], templates = chosen_form(given.pop("form", None), registry)
     folder = out if out is not None else Path("porter-out") / (model or "")
     executor, given = executor_from(given)
     request = request_from(model, folder, given, fresh=plain)
-    command = shell_line(["porter", *sys.argv[1:]])
-    with TerminalProgress() as progress, FolderLock(folder) as lock, executor:
+    command = shell_line(["porter", *(sys.argv[1:] if words is None else words)])
+    with progress or TerminalProgress() as shown, FolderLock(folder) as lock, executor:
         run = begin(
             folder,
             request,
             registry,
-            progress,
+            shown,
             command,
             fresh=fresh,
             executor=executor,
             templates=templates,
         )
         for swept in lock.take():
-            progress.note(f"removed {swept}: left incomplete by a command that was killed")
+            shown.note(f"removed {swept}: left incomplete by a command that was killed")
         try:
             code = do(run)
         finally:
@@ -78,7 +83,7 @@ def run(model: str, out: Path | None, fresh: bool, as_json: bool, **given: Any) 
 
     Without --config, --checkpoint and --data, the sample shipped with the model's plugin is used.
     """
-    result, code = _stage(model, out, given, Run.everything, plain=True, fresh=fresh)
+    result, code = stage(model, out, given, Run.everything, plain=True, fresh=fresh)
     if as_json:
         say_json(summary_json(result.job.folder, result.record, code))
     else:
@@ -90,7 +95,7 @@ def _alone(name: str, text: str) -> click.Command:
     """A stage as a command of its own. It goes on with the record in --out; MODEL may start a new one."""
 
     def command(model: str | None, out: Path | None, as_json: bool, **given: Any) -> int:
-        result, code = _stage(model, out, given, lambda run: run.alone(name))
+        result, code = stage(model, out, given, lambda run: run.alone(name))
         if as_json:
             say_json(summary_json(result.job.folder, result.record, code))
         else:

@@ -19,9 +19,11 @@ LINE_EVERY = 10.0
 
 
 class TerminalProgress(Progress):
-    """Shows steps while it is open. What plugins and libraries print then goes to stderr: stdout is for results."""
+    """Shows steps while it is open. With `redirect`, what plugins and libraries print then goes to stderr: a command's
+    stdout is for results."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, redirect: bool = True) -> None:
+        self._redirect = redirect
         self._bars: Any = None
         self._stdout = ExitStack()
 
@@ -44,7 +46,8 @@ class TerminalProgress(Progress):
                 console=Console(stderr=True),
             )
             self._bars.start()
-        self._stdout.enter_context(redirect_stdout(sys.stderr))
+        if self._redirect:
+            self._stdout.enter_context(redirect_stdout(sys.stderr))
         return self
 
     def __exit__(

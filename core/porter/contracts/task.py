@@ -131,6 +131,11 @@ class Task(abc.ABC):
         drawn over a copy, None where there is none; None: the image as it is."""
         return None
 
+    def entries(self, prediction: Any, spec: ModelSpec) -> Sequence[Mapping[str, Any]]:
+        """A prediction in plain words for whoever uses the model: one mapping for each thing found (a class, a box),
+        the surest first, of names to text, numbers, or lists of these. By default `row` under `columns`."""
+        return (dict(zip(self.columns, self.row(prediction), strict=False)),)
+
     def margin(self, prediction: Any) -> float | None:
         """By how much the answer leads the next best, in units of the scores; None where that has no meaning."""
         return None

@@ -10,10 +10,14 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import TextIO
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - a spreadsheet takes these as well
 _WORD = r"(?:[\w@%+=:,./-]|'[^'\n]*'|\"'\"|\"\$\(printf '[\\0-7]+'\)\")+"
+_redirecting = threading.RLock()
 _COMMAND = re.compile(rf"porter(?: {_WORD})*", re.ASCII)
 
 
@@ -28,6 +32,14 @@ def say(*lines: object, error: bool = False) -> None:
     for line in lines:
         to.write(f"{visible(line)}\n")  # at once: several threads may print
     to.flush()
+
+
+@contextmanager
+def stdout_to(stream: TextIO) -> Iterator[None]:
+    """Have what libraries print go to `stream`. One thread at a time does: two that put stdout back in another order
+    than they found it would leave it changed."""
+    with _redirecting, redirect_stdout(stream):
+        yield
 
 
 def say_json(value: object) -> None:

@@ -6,13 +6,13 @@ import importlib.metadata
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import redirect_stdout
 from dataclasses import replace
 
 import pluggy
 
 from porter import hookspecs
 from porter.errors import did_you_mean, one_line
+from porter.files.outward import stdout_to
 from porter.hosting import trace as tracing
 from porter.hosting.hooks import PROJECT, HookFault, HookSet, hooks_of
 from porter.hosting.info import PluginInfo
@@ -51,7 +51,7 @@ def create_registry(
     report = os.environ.get(tracing.VARIABLE) == "1" if trace is None else trace
     handed = None if plugins is None else tuple(plugins)
     read = tuple(file if isinstance(file, PluginFile) else read_plugin_file(file) for file in files)
-    with redirect_stdout(sys.stderr):
+    with stdout_to(sys.stderr):
         return _filled(handed, read, off, trace=report)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
@@ -47,12 +47,21 @@ class ModelHooks:
     (a module that cannot be exported, outputs of another shape), that is whoever gave it, and never core.
     """
 
-    def __init__(self, manager: pluggy.PluginManager, plugin: str, offers: Offers, switched_off: str = "") -> None:
+    def __init__(
+        self,
+        manager: pluggy.PluginManager,
+        plugin: str,
+        offers: Offers,
+        switched_off: str = "",
+        left_out: Collection[str] | None = None,
+    ) -> None:
+        """`left_out` are the plugins that are not asked; None: those of other models."""
         self.plugin = plugin
         self._offers = offers
         self._switched_off = switched_off
-        rivals = {name for offered in offers.models.values() for _, name in offered} - {plugin}
-        removed = [manager.get_plugin(name) for name in sorted(rivals)]
+        if left_out is None:
+            left_out = {name for offered in offers.models.values() for _, name in offered} - {plugin}
+        removed = [manager.get_plugin(name) for name in sorted(left_out)]
         self._callers = {name: manager.subset_hook_caller(name, remove_plugins=removed) for name in HOOKS}
 
     def implementer(self, hook: str) -> str | None:

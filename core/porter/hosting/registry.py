@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -81,6 +81,18 @@ class Registry:
         """The model of that name and its hooks. Raises `BadInput` where none, or more than one plugin, offers it."""
         offer, plugin = self._one("model", name, self.models(), BadInput)
         return offer, ModelHooks(self.manager, plugin, self._offers, self.switched_off())
+
+    def delivered(self, plugin: str, others: Collection[str]) -> ModelHooks:
+        """The hooks as a delivered model has them: these plugins answer, and core. `plugin`, the model's own, is named
+        where something goes wrong, whether it is one of them or not."""
+        kept = {*others, *(info.name for info in self.infos if info.distribution == CORE)}
+        removed = [name for name, hooks in self.manager.list_name_plugin() if hooks is not None and name not in kept]
+        return ModelHooks(self.manager, plugin, self._offers, self.switched_off(), removed)
+
+    def hooks_named(self, plugin: str) -> tuple[str, ...]:
+        """The hooks that a plugin which works implements; none where there is no such plugin."""
+        found = next((info for info in self.infos if info.name == plugin and info.state == "active"), None)
+        return () if found is None else found.hooks
 
     def runtime(self, name: str) -> Runtime:
         """The runtime of that name. Raises `Missing` where no plugin offers it."""

@@ -11,7 +11,7 @@ from porter.files.hashes import file_digest
 from porter.pipeline.failing import failed
 from porter.pipeline.job.job import Job
 from porter.pipeline.job.opening import build_artefact
-from porter.pipeline.job.provenance import plugins_of
+from porter.pipeline.job.provenance import plugins_of, sample_hooks_of
 from porter.pipeline.job.runtime_options import options_of
 from porter.pipeline.job.targets import takes_int8_graph
 from porter.pipeline.precision.attempts import forget
@@ -91,7 +91,8 @@ def build(job: Job, record: RunRecord, problem: str = "") -> RunRecord:
         raise fault
     if not artefacts and not job.plan.elsewhere:
         raise BadInput(f"--precision auto: no candidate could be built; first reason: {untried[0].reason}")
-    return replace(record, artefacts=tuple(artefacts), untried=tuple(untried), plugins=plugins_of(job))
+    record = replace(record, plugins=plugins_of(job), hooks=sample_hooks_of(job))
+    return replace(record, artefacts=tuple(artefacts), untried=tuple(untried))
 
 
 def _requests(

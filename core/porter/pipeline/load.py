@@ -8,7 +8,7 @@ from typing import Literal
 from porter.errors import BadInput
 from porter.pipeline.job.inputs import MODEL_FILES
 from porter.pipeline.job.job import Job
-from porter.pipeline.job.provenance import changed_inputs, inputs_of, plugins_of, shipped_note
+from porter.pipeline.job.provenance import changed_inputs, inputs_of, plugins_of, sample_hooks_of, shipped_note
 from porter.pipeline.weights_auditing import audit_weights
 from porter.records.record import InputFile, RunRecord
 from porter.runfolder.layout import RECORD_NAME
@@ -32,6 +32,7 @@ def load(job: Job, record: RunRecord) -> RunRecord:
         model=job.loaded.spec,
         shipped=shipped_note(job),
         plugins=plugins_of(job),
+        hooks=sample_hooks_of(job),
         inputs=inputs_of(job),
         load=report,
         weights_audit=audit,

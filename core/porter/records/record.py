@@ -198,6 +198,9 @@ class RunRecord:
     """What of the run's inputs the plugin shipped, in words; empty: nothing."""
     plugins: tuple[PluginUse, ...] = ()
     """Which version of which plugin answered."""
+    hooks: dict[str, tuple[str, ...]] | None = None
+    """The hooks by which plugins may change what becomes of a sample of this model, by plugin: whoever uses an artefact
+    elsewhere needs these as well, beside the task's. None: not known."""
     inputs: tuple[InputFile, ...] = ()
     """What the run read, by content."""
     made_from: tuple[InputFile, ...] = ()

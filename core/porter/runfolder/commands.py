@@ -64,11 +64,12 @@ def _options(request: RunRequest, rows: Iterable[Option]) -> list[str]:
     for row in rows:
         value = getattr(request, row.field)
         if value != getattr(plain, row.field):
-            arguments += _option(row, value)
+            arguments += option_words(row, value)
     return arguments
 
 
-def _option(row: Option, value: object) -> list[str]:
+def option_words(row: Option, value: object) -> list[str]:
+    """One option with its value; a tuple is the values of a repeated one, or of a list."""
     if row.repeated:
         return [part for text in value for part in (row.flag, text)]  # type: ignore[attr-defined]
     if isinstance(value, tuple):

@@ -11,7 +11,7 @@ ON_ARTEFACTS = ("run", "verify", "infer", "evaluate", "bench")
 SCORING = ("run", "evaluate")
 MEASURING = ("run", "bench")
 DELIVERING = ("run", "report")
-GRAPHS, RUN_DIAGNOSIS = "diagnose graphs", "diagnose run"
+GRAPHS, RUN_DIAGNOSIS, PREDICT = "diagnose graphs", "diagnose run", "predict"
 
 OPTIONS = (
     Option(
@@ -314,7 +314,7 @@ OPTIONS = (
         default="all CPUs",
         heading=Heading.EXECUTION,
         makes=("parity", "evaluations", "performance"),
-        commands=ON_ARTEFACTS,
+        commands=(*ON_ARTEFACTS, PREDICT),
     ),
     Option(
         field="streams",
@@ -333,7 +333,7 @@ OPTIONS = (
         default="the runtime's own",
         heading=Heading.EXECUTION,
         makes=("parity", "evaluations", "performance"),
-        commands=ON_ARTEFACTS,
+        commands=(*ON_ARTEFACTS, PREDICT),
     ),
     Option(
         field="plugin_files",
@@ -344,7 +344,7 @@ OPTIONS = (
         heading=Heading.EXECUTION,
         commands=(
             *(*ON_IMAGES, "export", RUN_DIAGNOSIS, GRAPHS, "diagnose tensors"),
-            *("import", "report", "cache", "env", "plugins", "doctor"),
+            *("import", "report", "cache", "env", "plugins", "doctor", PREDICT),
         ),
         each_time=True,
     ),

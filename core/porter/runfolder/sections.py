@@ -30,7 +30,7 @@ MADE_FROM = {name: tuple(row.field for row in OPTIONS if name in row.makes) for 
 """Section of the record: the options that it is made from."""
 
 WITH = {
-    "load": ("model", "shipped", "plugins", "inputs", "load_failure", "weights_audit"),
+    "load": ("model", "shipped", "plugins", "hooks", "inputs", "load_failure", "weights_audit"),
     "artefacts": ("untried", "unfinished"),
     "evaluations": ("audit", "tried", "accuracy_files", "label_suspects"),
     "performance": ("tunings",),

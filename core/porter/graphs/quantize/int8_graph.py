@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porter.errors import BadInput, is_full_disk, one_line
+from porter.files.outward import stdout_to
 from porter.graphs.onnxfile import all_graphs, all_nodes, read_onnx
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def float_graph(source: Path, target: Path) -> int:
 def quantiser(path: Path) -> Iterator[None]:
     """Around calls of the quantiser: its chatter is dropped, and what it raises becomes `BadInput` naming `path`."""
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with stdout_to(io.StringIO()):
             yield
     except BadInput:
         raise

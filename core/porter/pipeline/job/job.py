@@ -46,6 +46,8 @@ class Job:
     progress: Progress = field(default_factory=Progress)
     described: ModelSpec | None = None
     """The spec, where somebody knows it already; None: the model's plugin describes it."""
+    answering: ModelHooks | None = None
+    """The hooks, where the model's plugin need not be here; None: those of the model."""
     executor: Executor | None = None
     """What answers the images of an evaluation; None: this process."""
     templates: Path | None = None
@@ -59,7 +61,7 @@ class Job:
 
     @property
     def hooks(self) -> ModelHooks:
-        return self._model[1]
+        return self.answering or self._model[1]
 
     @cached_property
     def _model(self) -> tuple[ModelOffer, ModelHooks]:

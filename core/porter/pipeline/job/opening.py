@@ -68,6 +68,7 @@ def open_artefact(
     *,
     folder: Path | None = None,
     check: bool = True,
+    cached: bool = True,
     batch: int | None = None,
     threads: int | None = None,
     streams: int | None = None,
@@ -83,7 +84,7 @@ def open_artefact(
     asked for, and the session does not announce it.
 
     `check` False leaves out `require_built`, and what a runtime has kept: for a file that may have changed, and where
-    loading is timed.
+    loading is timed. `cached` False leaves out the latter alone: for a folder that somebody else may have made.
     """
     if check:
         require_built(job, artefact)
@@ -97,7 +98,7 @@ def open_artefact(
         yielding=yielding,
         provider=job.request.provider,
         batch=batch,
-        cache=job.folder / CACHE if check else None,
+        cache=job.folder / CACHE if check and cached else None,
     )
     runtime = job.registry.runtime(artefact.runtime)
     plugin, what = job.registry.provider_of("runtime", runtime.name), f"open() of runtime {runtime.name!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 from porter.pipeline.job.inputs import input_file
@@ -9,6 +10,8 @@ from porter.pipeline.job.job import Job
 from porter.records.message import Message, Text
 from porter.records.record import HELPER, InputFile, PluginUse, RunRecord
 
+SAMPLE_HOOKS = ("porter_read", "porter_preprocess", "porter_infer", "porter_postprocess")
+"""What becomes of a sample, in order."""
 SHIPPED_ROLES = {
     "config": Message("config"),
     "checkpoint": Message("checkpoint"),
@@ -36,6 +39,19 @@ def plugins_of(job: Job) -> tuple[PluginUse, ...]:
     for runtime in job.runtimes:
         uses.append(job.registry.use(f"runtime {runtime.name}", job.registry.provider_of("runtime", runtime.name)))
     return tuple(uses)
+
+
+def sample_hooks_of(job: Job) -> dict[str, tuple[str, ...]]:
+    """The plugins that may change what becomes of a sample, each with the hooks by which it may: the model's own, and
+    those that answer for every model. What a task answers for its own models is left out: a spec names its task."""
+    found = {}
+    for plugin in (job.hooks.plugin, *job.registry.helpers()):
+        hooks = [hook for hook in SAMPLE_HOOKS if hook in job.registry.hooks_named(plugin)]
+        if plugin != job.hooks.plugin and any(name == plugin for _, name in chain(*job.registry.tasks().values())):
+            hooks = [hook for hook in hooks if hook != "porter_postprocess"]
+        if hooks:
+            found[plugin] = tuple(hooks)
+    return found
 
 
 def changed_inputs(job: Job, record: RunRecord) -> tuple[InputFile, ...]:
