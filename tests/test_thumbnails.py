@@ -15,7 +15,7 @@ from porter.pipeline.evaluation.thumbnails import BYTES, SIDE, thumbnail
 
 
 def picture(folder: Path, name: str) -> str:
-    return thumbnail(open_store(str(folder)), name)
+    return thumbnail(open_store(str(folder)), name)[0]
 
 
 def opened(data: str) -> Image.Image:

@@ -122,6 +122,15 @@ class Task(abc.ABC):
         """What a user sees of a prediction below its answer, e.g. the order of the top 5; by default the answer."""
         return self.answer(prediction)
 
+    def label_text(self, item: Item) -> str:
+        """What documents show of an item's label beside an answer, in a few words."""
+        return str(item.label)
+
+    def picture(self, pixels: np.ndarray, reference: Hashable, candidate: Hashable, item: Item) -> np.ndarray | None:
+        """What report.html shows of an image whose answer has changed: `pixels` (uint8 H×W×3 RGB) with the two answers
+        drawn over a copy, None where there is none; None: the image as it is."""
+        return None
+
     def margin(self, prediction: Any) -> float | None:
         """By how much the answer leads the next best, in units of the scores; None where that has no meaning."""
         return None

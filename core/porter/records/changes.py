@@ -24,6 +24,8 @@ class Flip:
     thumbnail: str = ""
     """The image in small as a JPEG in base64, for report.html; empty beyond the first flips, and where the image cannot
     be read."""
+    drawn: bool = False
+    """Whether the task has drawn the answers over it."""
 
 
 @dataclass(frozen=True, kw_only=True)

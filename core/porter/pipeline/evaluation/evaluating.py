@@ -57,7 +57,7 @@ def score_all(job: Job, record: RunRecord, *, from_files: bool = False) -> RunRe
         _with_data(record, passes[0]),
         environment=job.environment,  # of the figures just measured
         audit=passes[0].audit,
-        evaluations=with_thumbnails(job, [one.evaluation for one in passes]),
+        evaluations=with_thumbnails(job, [one.evaluation for one in passes], [one.answers.answers for one in passes]),
     )
     record = suspected(job, record, passes[0])
     record = verdicts.compare(record, job.spec, job.task, job.data.manifest)

@@ -63,7 +63,7 @@ def changes(
         flips=tuple(
             Flip(
                 id=items[index].id,
-                label=str(items[index].label),
+                label=task.label_text(items[index]),
                 reference=_shown(pairs[index][0]),
                 candidate=_shown(pairs[index][1]),
                 margin=None if math.isnan(reference.margins[index]) else reference.margins[index],
