@@ -24,13 +24,13 @@ def drawn(number: int, seed: int) -> tuple[Image.Image, Image.Image]:
     generator = np.random.default_rng((seed, number))
     height, width = SIZES[number % len(SIZES)]
     pixels, classes = _background(height, width, generator), np.zeros((height, width), np.uint8)
-    for _ in range(generator.integers(2, 6)):
+    for _ in range(generator.integers(1, 4)):
         label = int(generator.integers(1, 5))
         cover = _shape(label, height, width, generator)
         alpha = np.asarray(cover.resize((width, height), Image.Resampling.BOX), np.float32)[..., None] / 255
         pixels = pixels * (1 - alpha) + alpha * _paint(height, width, generator)
         classes[alpha[..., 0] >= 0.5] = label
-    pixels += generator.normal(0, generator.uniform(2, 14), pixels.shape)
+    pixels += generator.normal(0, generator.uniform(1, 9), pixels.shape)
     image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     if generator.random() < 0.4:
         image = image.filter(ImageFilter.GaussianBlur(float(generator.uniform(0.4, 1.2))))
@@ -52,7 +52,7 @@ def _shape(label: int, height: int, width: int, generator: np.random.Generator) 
     """How much of each pixel a shape covers, so many times as large: disc, square, triangle or ring."""
     cover = Image.new("L", (width * FINE, height * FINE))
     pencil = ImageDraw.Draw(cover)
-    radius = FINE * generator.uniform(0.12, 0.3) * min(height, width)
+    radius = FINE * generator.uniform(0.2, 0.36) * min(height, width)
     x, y = (FINE * generator.uniform(0.1, 0.9) * size for size in (width, height))
     turn = generator.uniform(0, 2 * np.pi)
     if label in (1, 4):

@@ -25,8 +25,8 @@ from porter_segmentation.plugin import CLASSES, SIZE, SPEC
 SAMPLE = Path(__file__).resolve().parents[1] / "src/porter_segmentation/sample"
 SAMPLE_SEED, TRAINING_SEED = 1, 1000
 PICTURES = 80
-EPOCHS, PER_EPOCH, BATCH = 25, 400, 16
-LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-4
+EPOCHS, PER_EPOCH, BATCH = 30, 400, 16
+LEARNING_RATE, WEIGHT_DECAY = 1e-2, 1e-4
 
 
 def tensors(numbers: range, seed: int) -> tuple[Tensor, Tensor]:

@@ -58,7 +58,7 @@ def _shifts(count: int, images: int) -> Iterator[Suspected]:
         becomes[(becomes < 0) | (becomes >= count)] = -1
         yield Suspected(
             name="shift",
-            title=Message("the ids of the masks are {shift:+d} off the model's classes", shift=shift),
+            title=Message("the ids of the masks are {shift} off the model's classes", shift=f"{shift:+d}"),
             remedy=Message("check how classes were numbered in training; `--label-offset {shift}`", shift=shift),
             becomes=becomes,
             rows=np.ones(images, bool),

@@ -115,7 +115,7 @@ def _masks_of(root: Path, labels: Path, images: Sequence[str], by_ids: bool) -> 
     endings = (*ID_ENDINGS, *CLASS_ENDINGS) if by_ids else (*CLASS_ENDINGS, *ID_ENDINGS)
     found, missing = dict[str, str](), list[str]()
     for image in images:
-        own = None if inside is None else image.removeprefix(inside)
+        own = None if inside is None or not image.startswith(inside) else image.removeprefix(inside)
         mask = next((name for name in _names(image, endings, present, anywhere) if name != own), "")
         if mask:
             found[image] = mask

@@ -1,13 +1,11 @@
-"""Runs of the sample's model on what a test draws."""
+"""What the tests draw, and runs of the sample's model on it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -15,15 +13,10 @@ from porter import Run, testing
 from porter_segmentation import plugin
 
 
-@pytest.fixture
-def start() -> Callable[..., Run]:
-    """`start(out, **options)`: a run of the sample, quick to bench."""
-
-    def begin(out: Path, *more: object, **options: Any) -> Run:
-        settings: dict[str, Any] = {"batch_sizes": (1,), "bench_seconds": 0.0, "threads": 2, **options}
-        return testing.start_run(out, plugin, *more, **settings)
-
-    return begin
+def start(out: Path, *more: object, **options: Any) -> Run:
+    """A run of the sample, quick to bench."""
+    settings: dict[str, Any] = {"batch_sizes": (1,), "bench_seconds": 0.0, "threads": 2, **options}
+    return testing.start_run(out, plugin, *more, **settings)
 
 
 def write_mask(path: Path, values: NDArray[Any]) -> Path:
