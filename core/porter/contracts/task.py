@@ -6,6 +6,7 @@ import abc
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from porter.errors import BadInput, one_line
@@ -31,7 +32,8 @@ class DataRequest:
     labels: Path | None = None
     """A file or a folder; the task refuses the one that it does not take."""
     class_map: Path | None = None
-    """File that gives class folders their index."""
+    """File that gives class folders, or the ids of labels, their index; one of `Task.class_maps` where its name was
+    given."""
     label_offset: int = 0
     """Subtract this from every label."""
     limit: int | None = None
@@ -73,6 +75,11 @@ class Scorer(abc.ABC):
         """Further tables for the documents, e.g. a figure for each class."""
         return ()
 
+    def label_faults(self) -> tuple[LabelFinding, ...]:
+        """Faults of the labels that would explain the predictions, where `Task.explain_labels` cannot tell them from
+        the answers alone; asked of the reference's scorer. Nothing is applied."""
+        return ()
+
 
 class Task(abc.ABC):
     """A task that a plugin offers through `porter_tasks`. A prediction is whatever `porter_postprocess` returns."""
@@ -91,6 +98,8 @@ class Task(abc.ABC):
     """Folder of templates that go before core's, with catalogues in `languages/` beside them; None: core's alone."""
     columns: tuple[str, ...]
     """Columns of predictions.csv that `row` fills."""
+    class_maps: Mapping[str, Path] = MappingProxyType({})
+    """Class maps that ship with the task, by the name that `--class-map` takes in place of a file."""
     needs_sizes: bool = True
     """Whether `porter_postprocess` of its models asks for the size of the images."""
     prediction_type: type[Any] | None = None

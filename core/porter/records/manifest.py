@@ -45,6 +45,8 @@ class Manifest:
     """Absolute path of the data folder, or its URL; `porter.data.store.open_store` reads from both."""
     labels_root: str = ""
     """Absolute path of the folder of labels, where each label is a file."""
+    class_map: str = ""
+    """Absolute path of the class map, where a task reads labels, and so the map, as it scores."""
     items: tuple[Item, ...]
     """The images, in the order in which every stage takes them."""
     found: int

@@ -114,7 +114,7 @@ OPTIONS = (
     Option(
         field="class_map",
         metavar="FILE",
-        help="File with the index of each class: lines FOLDER INDEX, or JSON",
+        help="File with the index of each class: lines FOLDER INDEX, or JSON; or a name that the task knows",
         heading=Heading.DATA,
         advanced=True,
         makes=("data",),

@@ -37,11 +37,11 @@ def scorer(subject: Subject) -> Iterator[Problem]:
 
 
 def _scored(subject: Subject, predictions: Sequence[Any | None]) -> tuple[Metric, ...]:
-    """The metrics over the first items of the set with these predictions."""
+    """The metrics over the items of the batch with these predictions."""
     data = subject.job.data
     one = subject.job.task.scorer(subject.job.spec, data.manifest)
-    for item, prediction in zip(data.items, predictions, strict=False):
-        one.add(item, prediction)
+    for source, prediction in zip(subject.sources, predictions, strict=False):
+        one.add(source.item, prediction)
     return one.metrics()
 
 

@@ -90,7 +90,8 @@ class Audit:
             self._unreadable.add(name)
         if look is None:
             return
-        height, width = (0, 0) if self._spec.preprocess is None else self._spec.preprocess.crop
+        declared = self._spec.preprocess
+        height, width = declared.crop if declared is not None and declared.fit == "cover" else (0, 0)
         if self._items[place].box is None and (look.height < height or look.width < width):
             self._smaller.add(name)
         if look.orientation != 1:

@@ -33,6 +33,7 @@ from porter.records.audited import DataAudit
 from porter.records.coverage import SettingCheck
 from porter.records.evaluation import EndToEnd, Evaluation, Execution, Metric, StageTime
 from porter.records.message import Message
+from porter.records.suspects import LabelFinding
 from porter.runfolder.layout import OUTPUTS, PREDICTIONS
 
 
@@ -46,6 +47,8 @@ class Pass:
     content_sha256: str
     audit: DataAudit | None
     """Of the reference; None: of an artefact, for which the images are the same."""
+    label_faults: tuple[LabelFinding, ...] = ()
+    """What the scorer says of the labels; of the reference."""
     turned: Sequence[int] = ()
     """Places of the images with an EXIF orientation; of the reference."""
 
@@ -116,6 +119,7 @@ def evaluate(work: Work, executor: EvaluationExecutor, sink: Sink, *, reference:
         conversions=dict(sorted(scored.conversions.items())),
         content_sha256=scored.content_sha256,
         audit=None if audit is None else audit.finished(evaluation, scored.answers),
+        label_faults=() if audit is None else scored.scorer.label_faults(),
         turned=() if audit is None else audit.turned,
     )
 

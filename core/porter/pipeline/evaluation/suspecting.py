@@ -30,7 +30,7 @@ MOSTLY_WRONG = 50.0
 
 def suspected(job: Job, record: RunRecord, reference: Pass) -> RunRecord:
     """Fill `tried` and `label_suspects`; a suspect that another one explains better is left out."""
-    labels = job.task.explain_labels(reference.answers.answers, job.data.items, job.spec)
+    labels = job.task.explain_labels(reference.answers.answers, job.data.items, job.spec) or reference.label_faults
     tried = _tried(job, record, reference)
     if tried is not None:
         better = tuple(one for one in tried.better if not any(_worse(one, finding) for finding in labels))

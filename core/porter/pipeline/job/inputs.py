@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from porter.checkpoints.sharded_files import entries_by_shard, is_index
 from porter.contracts.requests import ModelOffer, Shipped
 from porter.data.images_in import archive_advice
-from porter.errors import BadInput
+from porter.errors import BadInput, did_you_mean
 from porter.files.hashes import digest_of, file_digest, folder_digest
 from porter.files.urls import is_url, require_no_password
 from porter.records.record import InputFile
@@ -47,7 +48,7 @@ def resolve_files(request: RunRequest, offer: ModelOffer) -> JobFiles:
         checkpoint=_existing(request.checkpoint, "--checkpoint", folder=False),
         data=_existing_data(request.data),
         labels=_existing(request.labels, "--labels", folder=None),
-        class_map=_existing(request.class_map, "--class-map", folder=False),
+        class_map=_existing_map(request.class_map),
     )
     _existing(request.calibration, "--calibration", folder=True)
     shipped = offer.shipped or Shipped()
@@ -63,6 +64,21 @@ def resolve_files(request: RunRequest, offer: ModelOffer) -> JobFiles:
     if offer.needs_checkpoint and given.checkpoint is None:
         raise BadInput(f"model {offer.name!r} needs --checkpoint FILE with --config {request.config}")
     return replace(given, shipped=frozenset(roles))
+
+
+def with_class_map(files: JobFiles, known: Callable[[], Mapping[str, Path]]) -> JobFiles:
+    """The files, a class map that was given by its name as the file of it that ships with the task.
+
+    `known`: the maps of the task, asked only where there is no such file. Raises `BadInput` for a name that is none.
+    """
+    given = files.class_map
+    if given is None or given.exists():
+        return files
+    maps = known()
+    if str(given) not in maps:
+        names = f"; the task knows {', '.join(sorted(maps))}" if maps else ""
+        raise BadInput(f"--class-map {given}: no such file{names}{did_you_mean(str(given), maps)}")
+    return replace(files, class_map=maps[str(given)], shipped=files.shipped | {"class_map"})
 
 
 def input_file(role: str, path: Path, given: str | None, *, shipped: bool) -> InputFile:
@@ -90,6 +106,13 @@ def _existing_data(text: str | None) -> str | None:
         return None if folder is None else str(folder)
     require_no_password("--data", text)
     return text
+
+
+def _existing_map(text: str | None) -> Path | None:
+    """The file of a class map, or its name, which the task may know."""
+    if text is not None and Path(text).name == text and not Path(text).exists():
+        return Path(text)
+    return _existing(text, "--class-map", folder=False)
 
 
 def _is_name(text: str) -> bool:

@@ -17,7 +17,7 @@ from porter.hosting.model_hooks import ModelHooks
 from porter.hosting.registry import Registry
 from porter.machine import host as machine
 from porter.pipeline.job.executor import Executor
-from porter.pipeline.job.inputs import JobFiles, resolve_files
+from porter.pipeline.job.inputs import JobFiles, resolve_files, with_class_map
 from porter.pipeline.job.loading import load_model, reference_of, task_of
 from porter.pipeline.job.processors import Processors, streams_for
 from porter.pipeline.job.targets import Targets, int8_obstacle, runtimes_of, takes_int8_graph, targets_of
@@ -69,13 +69,18 @@ class Job:
 
     @cached_property
     def files(self) -> JobFiles:
+        return with_class_map(self._model_files, lambda: self.task.class_maps)
+
+    @cached_property
+    def _model_files(self) -> JobFiles:
+        """All but a class map by its name, which the task knows, which the spec names."""
         return resolve_files(self.request, self.offer)
 
     @cached_property
     def spec(self) -> ModelSpec:
         if self.described is not None:
             return self.described
-        files = self.files
+        files = self._model_files
         request = ModelRequest(
             model=self.request.model, config=files.config, name=files.name, checkpoint=files.checkpoint
         )

@@ -75,7 +75,7 @@ def templates_of(job: Job) -> dict[str, Path]:
 
 def shipped_note(job: Job) -> Text:
     """What of the inputs the plugin shipped, in words; empty: nothing."""
-    if not job.files.shipped or job.offer.shipped is None:
+    roles = tuple(SHIPPED_ROLES[role] for role in sorted(job.files.shipped) if role in SHIPPED_ROLES)
+    if not roles or job.offer.shipped is None:
         return ""
-    roles = tuple(SHIPPED_ROLES[role] for role in sorted(job.files.shipped))
     return Message("{roles}. {note}", roles=roles, note=job.offer.shipped.note)
