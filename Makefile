@@ -14,6 +14,8 @@ PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
 OUT ?= porter-out/hrnet
 SECONDS ?= 60
+# Every process of a recipe, of the suite hundreds, would compile again what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
 .PHONY: run test fuzz bench lint docs clean
