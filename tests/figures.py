@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]\d+)?(?!\w|\.\d)", re.ASCII)
-"""Letters of other scripts may stand right beside a number, as Chinese ones do."""
+GROUPED, PLAIN = r"\d{2,3}(?:,\d{3})+|\d(?:,\d{3}){2,}", r"\d+(?:\.\d+)?(?:e[+-]\d+)?"
+NUMBER = re.compile(rf"(?<![\w.])(?:{GROUPED}|{PLAIN})(?!\w|\.\d)", re.ASCII)
+"""Letters of other scripts may stand right beside a number, as Chinese ones do. From 10,000 on commas group it."""
 NO_TEXT = re.compile(r"[0-9a-f]{32,}|[A-Za-z0-9+/=]{200,}")
 """Digests and pictures: digits in them are no figures that a document may state."""
 
@@ -18,7 +19,8 @@ def unfounded(document: str, record: Any) -> list[str]:
     floats = [float(leaf) for leaf in leaves if isinstance(leaf, int | float) and not isinstance(leaf, bool)]
     texts = " ".join(leaf for leaf in leaves if isinstance(leaf, str) and not NO_TEXT.fullmatch(leaf))
     in_texts = set(re.findall(r"\d+(?:\.\d+)?(?:e[+-]\d+)?", texts)) | set(re.findall(r"[\d.]+", texts))
-    return sorted({token for token in NUMBER.findall(document) if token not in in_texts and not _rounds(token, floats)})
+    found = {token.replace(",", "") for token in NUMBER.findall(document)}
+    return sorted(token for token in found if token not in in_texts and not _rounds(token, floats))
 
 
 def figures(document: str) -> list[str]:

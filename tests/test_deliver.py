@@ -149,7 +149,7 @@ def test_the_script_checks_its_inputs_and_its_target(tmp_path: Path) -> None:
 
     def reproduce(*arguments: object, path: str = f"{folder}{os.pathsep}{os.environ['PATH']}") -> tuple[int, str]:
         command = ["sh", str(out / "reproduce.sh"), *map(str, arguments)]
-        environment = {**os.environ, "PATH": path}
+        environment = {**os.environ, "PATH": path, "DATA": str(tmp_path / "val"), "LABELS": str(odd)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         return done.returncode, done.stderr
 
@@ -160,7 +160,7 @@ def test_the_script_checks_its_inputs_and_its_target(tmp_path: Path) -> None:
     odd.write_text("other labels")
     assert reproduce(tmp_path / "new") == (2, f"porter: error: {odd}: not the labels of the original run\n")
     odd.unlink()
-    assert "no such file. Start it where the original command was started" in reproduce(tmp_path / "new")[1]
+    assert "no such file. Use --input labels=PATH with its path" in reproduce(tmp_path / "new")[1]
     bare = tmp_path / "bin"
     bare.mkdir()
     for tool in ("sh", "dirname"):
