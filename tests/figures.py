@@ -23,6 +23,28 @@ def unfounded(document: str, record: Any) -> list[str]:
     return sorted(token for token in found if token not in in_texts and not _rounds(token, floats))
 
 
+def rounded_twice(document: str, record: Any) -> dict[float, list[str]]:
+    """The numbers of `record` that `document` states with two roundings, each with both.
+
+    Of a rounding to fewer than three digits nobody can say which number it is, nor of one that is a number itself.
+    """
+    floats = {abs(leaf) for leaf in _leaves(record) if isinstance(leaf, float)}
+    own = {float(leaf) for leaf in _leaves(record) if isinstance(leaf, int | float)}
+    stated = {token.replace(",", "") for token in NUMBER.findall(document) if "." in token}
+    exact = {token for token in stated if float(token) in own}
+    found = {}
+    for value in floats:
+        written = {f"{value:.{places}{kind}}" for places in range(7) for kind in "fe"} & stated
+        telling = {token: _digits(token) for token in written - exact if _digits(token) >= 3}
+        if len(set(telling.values())) > 1:
+            found[value] = sorted(telling)
+    return found
+
+
+def _digits(token: str) -> int:
+    return len(token.split("e")[0].replace(".", "").lstrip("0"))
+
+
 def figures(document: str) -> list[str]:
     """Every number that `document` states, in order of size."""
     return sorted(NUMBER.findall(document))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from figures import figures, unfounded
+from figures import figures, rounded_twice, unfounded
 from tiny import SPEC, TinyPlugin, start, write_photos
 
 from porter.documents import templates
@@ -48,6 +48,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_number_in_a_readme_is_in_the_record(finished: Path, name: str) -> None:
     record = json.loads((finished / "run.json").read_text())
     assert unfounded((finished / name).read_text(), record) == []
+    assert rounded_twice((finished / name).read_text(), record) == {}
 
 
 def test_both_readmes_state_the_same_figures(finished: Path) -> None:
@@ -57,6 +58,8 @@ def test_both_readmes_state_the_same_figures(finished: Path) -> None:
 
 def test_the_checks_themselves_find_an_invented_number() -> None:
     assert unfounded("42 ms, 17.25 images/s, 共43张", {"a": 17.2512}) == ["42", "43"]
+    assert rounded_twice("93.57, 93.571, 1.24e-01, 0.12", {"a": 93.5714, "b": 0.1236}) == {93.5714: ["93.57", "93.571"]}
+    assert unfounded("12,345 and 12,346 images, batch 1, 200", {"a": 12345, "b": [1, 200]}) == ["12346"]
     assert figures("3 of 4, 2.50") == figures("4 张中的3张，2.50") != figures("4 张中的 3 张")
 
 
