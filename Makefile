@@ -1,5 +1,5 @@
 # make run   set up .venv and run the main job on the shipped sample
-# make test  install what the tests need and run them all, on up to 8 cores
+# make test  install the test packages and run the tests, on up to 8 cores; those whose tools are missing are skipped
 # make lint  ruff and mypy
 # make bench how soon porter answers; what checks cost; porter beside other ways to do the same, to docs/benchmarks.md; BENCH=--quick
 # make fuzz  damaged inputs for every reader, for SECONDS seconds

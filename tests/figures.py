@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]\d+)?(?!\w|\.\d)", re.ASCII)
-"""Letters of other scripts may stand right beside a number, as Chinese ones do."""
+GROUPED, PLAIN = r"\d{2,3}(?:,\d{3})+|\d(?:,\d{3}){2,}", r"\d+(?:\.\d+)?(?:e[+-]\d+)?"
+NUMBER = re.compile(rf"(?<![\w.])(?:{GROUPED}|{PLAIN})(?!\w|\.\d)", re.ASCII)
+"""Letters of other scripts may stand right beside a number, as Chinese ones do. From 10,000 on commas group it."""
 NO_TEXT = re.compile(r"[0-9a-f]{32,}|[A-Za-z0-9+/=]{200,}")
 """Digests and pictures: digits in them are no figures that a document may state."""
 
@@ -18,7 +19,30 @@ def unfounded(document: str, record: Any) -> list[str]:
     floats = [float(leaf) for leaf in leaves if isinstance(leaf, int | float) and not isinstance(leaf, bool)]
     texts = " ".join(leaf for leaf in leaves if isinstance(leaf, str) and not NO_TEXT.fullmatch(leaf))
     in_texts = set(re.findall(r"\d+(?:\.\d+)?(?:e[+-]\d+)?", texts)) | set(re.findall(r"[\d.]+", texts))
-    return sorted({token for token in NUMBER.findall(document) if token not in in_texts and not _rounds(token, floats)})
+    found = {token.replace(",", "") for token in NUMBER.findall(document)}
+    return sorted(token for token in found if token not in in_texts and not _rounds(token, floats))
+
+
+def rounded_twice(document: str, record: Any) -> dict[float, list[str]]:
+    """The numbers of `record` that `document` states with two roundings, each with both.
+
+    Of a rounding to fewer than three digits nobody can say which number it is, nor of one that is a number itself.
+    """
+    floats = {abs(leaf) for leaf in _leaves(record) if isinstance(leaf, float)}
+    own = {float(leaf) for leaf in _leaves(record) if isinstance(leaf, int | float)}
+    stated = {token.replace(",", "") for token in NUMBER.findall(document) if "." in token}
+    exact = {token for token in stated if float(token) in own}
+    found = {}
+    for value in floats:
+        written = {f"{value:.{places}{kind}}" for places in range(7) for kind in "fe"} & stated
+        telling = {token: _digits(token) for token in written - exact if _digits(token) >= 3}
+        if len(set(telling.values())) > 1:
+            found[value] = sorted(telling)
+    return found
+
+
+def _digits(token: str) -> int:
+    return len(token.split("e")[0].replace(".", "").lstrip("0"))
 
 
 def figures(document: str) -> list[str]:

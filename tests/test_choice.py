@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import elsewhere
 import pytest
 from convnet import colour_network
+from figures import rounded_twice, unfounded
 from test_quantize import OUTLIER, spoil
 from tiny import SPEC, TinyPlugin, start, write_photos
 
@@ -41,6 +43,17 @@ def run(tmp_path_factory: pytest.TempPathFactory, photos: tuple[Path, Path]) -> 
 
 def by_id(choice: Choice) -> dict[str, Candidate]:
     return {one.artefact: one for one in choice.candidates}
+
+
+def test_the_documents_state_the_figures_that_it_was_chosen_by(run: Any) -> None:
+    winner = run.record.choice.winner
+    assert str(run.record.overall.sentences[-1]) == str(run.record.choice.reason)
+    for name in ("README.md", "README.zh.md"):
+        document = (run.job.folder / name).read_text(encoding="utf-8")
+        head = document.split("\n## ")[0]
+        assert f"**{winner.final.images_per_second:.2f}**" in head and head.count(f"`{winner.artefact}`") == 1
+        record = json.loads((run.job.folder / "run.json").read_text(encoding="utf-8"))
+        assert unfounded(document, record) == [] and rounded_twice(document, record) == {}
 
 
 def test_everything_that_the_runtime_offers_is_tried_and_timed_in_turns(run: Any) -> None:

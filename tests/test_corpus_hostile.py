@@ -118,7 +118,7 @@ def test_shell_words_in_file_names_are_words(here: Path, command: Porter) -> Non
     line = " ".join(["run onnx --config tiny.yaml --out out", QUICK])
     ended = command(f"{line} --data {_quoted(odd)} --labels {_quoted(odd + '.txt')}")
     assert ended.code in (0, 1), ended.err
-    again = reproduced(here)
+    again = reproduced(here, odd, f"{odd}.txt")
     assert again.returncode in (0, 1), again.stderr
     assert (here / "new/README.md").exists() and not (here / CANARY).exists()
 
@@ -137,16 +137,16 @@ def test_a_script_made_from_a_forged_record_runs_nothing_of_it(here: Path, comma
     edit(here / "out/run.json", forge)
     assert command("report out").code == 0
     assert subprocess.run(["sh", "-n", "out/reproduce.sh"], check=False).returncode == 0
-    assert reproduced(here).returncode == 2
+    assert reproduced(here, "val", "labels.txt").returncode == 2
     assert not list(here.rglob(CANARY))
 
 
-def reproduced(folder: Path) -> subprocess.CompletedProcess[str]:
+def reproduced(folder: Path, data: str, labels: str) -> subprocess.CompletedProcess[str]:
     """out/reproduce.sh, run with this interpreter's porter."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        ["sh", "out/reproduce.sh", "new"], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True
-    )  # fmt: skip
+    given = {**os.environ, "PATH": path, "CONFIG": "tiny.yaml", "DATA": data, "LABELS": labels}
+    command = ["sh", "out/reproduce.sh", "new"]
+    return subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, check=False)
 
 
 def _quoted(text: str) -> str:

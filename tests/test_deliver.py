@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from figures import figures, unfounded
+from figures import figures, rounded_twice, unfounded
 from tiny import SPEC, TinyPlugin, start, write_photos
 
 from porter.documents import templates
@@ -48,6 +48,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_number_in_a_readme_is_in_the_record(finished: Path, name: str) -> None:
     record = json.loads((finished / "run.json").read_text())
     assert unfounded((finished / name).read_text(), record) == []
+    assert rounded_twice((finished / name).read_text(), record) == {}
 
 
 def test_both_readmes_state_the_same_figures(finished: Path) -> None:
@@ -57,6 +58,8 @@ def test_both_readmes_state_the_same_figures(finished: Path) -> None:
 
 def test_the_checks_themselves_find_an_invented_number() -> None:
     assert unfounded("42 ms, 17.25 images/s, 共43张", {"a": 17.2512}) == ["42", "43"]
+    assert rounded_twice("93.57, 93.571, 1.24e-01, 0.12", {"a": 93.5714, "b": 0.1236}) == {93.5714: ["93.57", "93.571"]}
+    assert unfounded("12,345 and 12,346 images, batch 1, 200", {"a": 12345, "b": [1, 200]}) == ["12346"]
     assert figures("3 of 4, 2.50") == figures("4 张中的3张，2.50") != figures("4 张中的 3 张")
 
 
@@ -149,7 +152,7 @@ def test_the_script_checks_its_inputs_and_its_target(tmp_path: Path) -> None:
 
     def reproduce(*arguments: object, path: str = f"{folder}{os.pathsep}{os.environ['PATH']}") -> tuple[int, str]:
         command = ["sh", str(out / "reproduce.sh"), *map(str, arguments)]
-        environment = {**os.environ, "PATH": path}
+        environment = {**os.environ, "PATH": path, "DATA": str(tmp_path / "val"), "LABELS": str(odd)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         return done.returncode, done.stderr
 
@@ -160,7 +163,7 @@ def test_the_script_checks_its_inputs_and_its_target(tmp_path: Path) -> None:
     odd.write_text("other labels")
     assert reproduce(tmp_path / "new") == (2, f"porter: error: {odd}: not the labels of the original run\n")
     odd.unlink()
-    assert "no such file. Start it where the original command was started" in reproduce(tmp_path / "new")[1]
+    assert "no such file. Use --input labels=PATH with its path" in reproduce(tmp_path / "new")[1]
     bare = tmp_path / "bin"
     bare.mkdir()
     for tool in ("sh", "dirname"):

@@ -117,7 +117,7 @@ def test_a_catalogue_that_changes_a_placeholder_is_refused(tmp_path: Path) -> No
 def test_a_message_is_said_in_each_language() -> None:
     message = Message("{loaded} of {expected} entries loaded", loaded=3, expected=4)
     assert str(message) == say(message) == "3 of 4 entries loaded"
-    assert say(message, CHINESE) == "已加载 3 个权重项，共 4 个"
+    assert say(message, CHINESE) == "4 个权重项中已加载 3 个"
     assert say("a plugin's own text", CHINESE) == "a plugin's own text"
     assert say(Message("a plugin's {what}", what="sentence"), CHINESE) == "a plugin's sentence"
 

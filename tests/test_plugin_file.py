@@ -169,12 +169,13 @@ def test_no_code_is_loaded_because_a_record_names_it(place: Path, run: Porter, p
 def test_the_commands_of_the_documents_name_it(place: Path, run: Porter) -> None:
     assert run("--plugin", "mine.py").code == 0
     script = (place / "out/reproduce.sh").read_text(encoding="utf-8")
-    assert re.search(r"^porter run one .*--plugin mine\.py .*--fresh", script, re.MULTILINE)
+    assert re.search(r'^porter run one .*--plugin "\$PLUGIN" .*--fresh', script, re.MULTILINE)
     commands = read_record(place / "out").commands
     assert all("--plugin mine.py" in line for line in commands.values())
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    given = {"DATA": "val", "LABELS": "labels.txt", "PLUGIN": "mine.py"}
+    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", **given}
     done = subprocess.run(
-        ["sh", "out/reproduce.sh", "again"], cwd=place, env={"PATH": path}, capture_output=True, text=True, check=False
+        ["sh", "out/reproduce.sh", "again"], cwd=place, env=environment, capture_output=True, text=True, check=False
     )
     assert (place / "again/run.json").exists(), done.stderr
 

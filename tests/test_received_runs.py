@@ -196,5 +196,6 @@ def test_what_does_not_show_is_shown(here: Path, command: Porter) -> None:
             if line.startswith("porter run")
         )
     )  # fmt: skip
-    said = subprocess.run(["sh", written / "show.sh"], capture_output=True, text=True, check=True).stdout
+    given = {**os.environ, "CONFIG": "tiny.yaml", "DATA": odd, "LABELS": "labels.txt", "OUT": "again"}
+    said = subprocess.run(["sh", written / "show.sh"], capture_output=True, text=True, check=True, env=given).stdout
     assert odd in said.splitlines()

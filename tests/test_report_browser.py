@@ -102,6 +102,37 @@ def test_what_has_no_figure_sorts_last_both_ways(browser: Any, report: Path) -> 
             assert column(page, "p90")[-1] == "not measured"
 
 
+RESULTS = "table.cards"
+
+
+def test_a_result_is_a_card_on_a_phone_and_a_row_elsewhere(browser: Any, report: Path) -> None:
+    for dark in (False, True):
+        with opened(browser, report, width=PHONE, dark=dark) as found:
+            page = found.page
+            first = page.locator(f"{RESULTS} tbody tr").nth(1)
+            cells = first.locator("td[data-label]")
+            labels = [cell.get_attribute("data-label") for cell in cells.all()]
+            assert labels[:3] == ["result", "Top-1 (%)", "drop (points)"] and "images/s" in labels
+            told = "(cell) => getComputedStyle(cell, '::before').content"
+            assert [cell.evaluate(told) for cell in cells.all()] == [f'"{label}"' for label in labels]
+            boxes = [cell.bounding_box() for cell in cells.all()]
+            assert [box["y"] for box in boxes] == sorted({box["y"] for box in boxes}), "one below the other"
+            assert all(box["x"] >= 0 and box["x"] + box["width"] <= PHONE for box in boxes)
+            scrolls = "(table) => table.parentElement.scrollWidth - table.parentElement.clientWidth"
+            assert page.locator(RESULTS).evaluate(scrolls) <= 0 and found.overflow() <= 0
+            page.locator(f"{RESULTS} th:has-text('images/s') button").click()
+            assert page.locator(f"{RESULTS} th:has-text('images/s')").get_attribute("aria-sort") == "ascending"
+            page.emulate_media(media="print")
+            assert first.evaluate("(row) => getComputedStyle(row).display") == "table-row", "paper has the table"
+    with opened(browser, report, width=PHONE, script=False) as found:
+        assert not found.page.locator(f"{RESULTS} thead").is_visible(), "nothing to sort by"
+        assert found.page.locator(f"{RESULTS} td[data-label]").first.is_visible()
+    with opened(browser, report, width=WIDE) as found:
+        row = found.page.locator(f"{RESULTS} tbody tr").nth(1)
+        assert row.evaluate("(row) => getComputedStyle(row).display") == "table-row"
+        assert row.locator("td").first.evaluate("(cell) => getComputedStyle(cell, '::before').content") == "none"
+
+
 def test_dark_is_dark_and_drawings_follow(browser: Any, report: Path) -> None:
     def colours(dark: bool) -> tuple[str, str]:
         with opened(browser, report, dark=dark) as found:

@@ -327,16 +327,17 @@ def test_each_interval_is_told_with_its_own_method(delivered: Run) -> None:
     record = replace(delivered.record, evaluations=(replace(reference, metrics=(iou, other)),))
     told = [line for line in render("README.md.j2", record).splitlines() if line.startswith("In brackets: 95%")]
     assert len(told) == 2 and told[0].startswith(
-        "In brackets: 95% confidence interval of Mean IoU (percentile bootstrap"
+        "In brackets: 95% confidence interval of Mean IoU, percentile bootstrap"
     )
-    assert told[1] == "In brackets: 95% confidence interval of Pixel accuracy (Wilson score (1927))."
+    assert told[1] == "In brackets: 95% confidence interval of Pixel accuracy, Wilson score (1927)."
 
 
 def test_reproduce_checks_the_folder_of_masks(few: Path, tmp_path: Path) -> None:
     (few / "masks/ à\n'b").mkdir()
     (few / "masks/ à\n'b/more").write_bytes(b"")
     start(tmp_path / "out", few).everything()
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "DATA": str(few), "LABELS": str(few / "masks")}
 
     def reproduce() -> subprocess.CompletedProcess[str]:
         command = [str(tmp_path / "out/reproduce.sh"), str(tmp_path / "again")]

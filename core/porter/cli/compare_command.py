@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from porter.cli.option_types import RolePath
 from porter.cli.table import show_table
 from porter.comparing.compare import compare_runs
 from porter.comparing.comparison_summary import change_words, conclusion, parts
@@ -22,8 +24,23 @@ from porter.runfolder.record_file import read_record
 @click.argument("second", type=click.Path(path_type=Path), required=False)
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="HTML file for the comparison.")
 @click.option("--reproduce", is_flag=True, help="Treat any difference as a failure (used by reproduce.sh).")
+@click.option(
+    "--input",
+    "inputs",
+    type=RolePath(),
+    multiple=True,
+    metavar="ROLE=PATH",
+    help="Where an input of FIRST is now, e.g. labels=FILE; repeat for several (used by reproduce.sh).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def compare(first: Path, second: Path | None, html: Path | None, reproduce: bool, as_json: bool) -> int:
+def compare(
+    first: Path,
+    second: Path | None,
+    html: Path | None,
+    reproduce: bool,
+    inputs: tuple[tuple[str, Path], ...],
+    as_json: bool,
+) -> int:
     """Compare the run in SECOND with the run in FIRST, and say whether anything got worse.
 
     Accuracy is compared image by image if both runs scored the same images, speed with the noise of both. The exit
@@ -37,7 +54,9 @@ def compare(first: Path, second: Path | None, html: Path | None, reproduce: bool
     if second is None:
         if not reproduce or html is not None or as_json:
             raise BadInput("two runs are needed: porter compare FIRST SECOND")
-        return _look(first)
+        return _look(first, dict(inputs))
+    if inputs:
+        raise BadInput("--input: only with --reproduce and without SECOND")
     if html is not None and html.is_dir():
         raise BadInput(f"--html {one_line(html)}: a folder, not a file")
     found = reproduction(first, second) if reproduce else compare_runs(first, second)
@@ -53,10 +72,10 @@ def compare(first: Path, second: Path | None, html: Path | None, reproduce: bool
     return int(ExitCode.VERDICT_FAILED if failed else ExitCode.OK)
 
 
-def _look(folder: Path) -> int:
+def _look(folder: Path, inputs: Mapping[str, Path]) -> int:
     """Whether the run can be made again: its inputs, and what differs here."""
     record = read_record(folder)
-    require_inputs(record)
+    require_inputs(record, inputs)
     say("inputs: those of the record")
     for change in other_versions(record):
         say(f"other version here: {one_line(change_words(change))}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -67,3 +68,18 @@ class FiniteFloat(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)
         return number
+
+
+# As above.
+class RolePath(click.ParamType):  # type: ignore[type-arg]
+    """A path with its role before it."""
+
+    name = "ROLE=PATH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
+        if isinstance(value, tuple):
+            return value
+        role, _, path = str(value).partition("=")
+        if not role or not path:
+            self.fail(f"{value!r} is not ROLE=PATH; example: labels=val_label.txt", param, ctx)
+        return role, Path(path)

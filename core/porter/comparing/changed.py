@@ -10,7 +10,7 @@ from porter.records.environment import Environment
 from porter.records.record import RunRecord
 from porter.records.request import RunRequest
 
-FILES = ("config", "checkpoint", "data", "labels", "class_map", "calibration", "plugin_files")
+FILES = ("config", "checkpoint", "data", "labels", "class_map", "calibration", "plugin_files", "host_facts")
 """Options that name files: what is in them counts, and is compared by content."""
 NOT_THE_MACHINE = ("python", "packages", "load_average")
 """Versions stand apart, and how busy a machine was is not what it is."""

@@ -9,7 +9,7 @@ is stated and never decides.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,21 +19,27 @@ from porter.errors import BadInput, one_line
 from porter.files.hashes import file_digest, folder_digest
 from porter.machine import host as machine
 from porter.records.comparison import Change, ChangeOutcome, Presence, RunComparison
-from porter.records.record import InputFile, RunRecord
+from porter.records.record import RunRecord
 from porter.records.version import __version__
 
 OF_SPEED = (MACHINE, "cpu", "logical cpus", "affinity cpus", "cgroup cpus", "threads", "governor")
 """Properties of a machine that its speed depends on; those of the arithmetic are among them."""
 
 
-def require_inputs(record: RunRecord) -> None:
+def require_inputs(record: RunRecord, now: Mapping[str, Path]) -> None:
     """Stop where a file that the user gave is not the one that the run read. Raises `BadInput` naming it.
 
-    Paths are as they were typed: they lead to the files from where the original command was run.
+    `now` is where inputs lie here, by role; the others are looked for at the paths that were typed.
     """
-    for given in record.inputs:
-        if not given.shipped and _digest(given) != given.sha256:
-            raise BadInput(f"{one_line(given.path)}: not the {given.role.replace('_', ' ')} of the original run")
+    given = {one.role: one for one in record.inputs if not one.shipped}
+    for role in now:
+        if role not in given:
+            known = ", ".join(given) or "none"
+            raise BadInput(f"--input {one_line(role)}: the run was given no such input. Its inputs: {one_line(known)}")
+    for role, one in given.items():
+        path = now.get(role, Path(one.path))
+        if _digest(path, role) != one.sha256:
+            raise BadInput(f"{one_line(path)}: not the {one_line(role.replace('_', ' '))} of the original run")
 
 
 def other_versions(record: RunRecord) -> tuple[Change, ...]:
@@ -109,16 +115,15 @@ def _words(change: Change) -> str:
     return f"{change.name}: {change.second or 'none'}, it was {change.first or 'none'}"
 
 
-def _digest(given: InputFile) -> str:
-    path = Path(given.path)
+def _digest(path: Path, role: str) -> str:
     try:
         if path.is_dir():
             return folder_digest(path).sha256
         if path.is_file():  # a device or a pipe, as a forged record may name, could be read for ever
             return file_digest(path)
     except (OSError, ValueError) as error:
-        raise BadInput(f"{one_line(given.path)}: not a usable path: {one_line(error)}") from None
-    raise BadInput(f"{one_line(given.path)}: no such file. Start it where the original command was started")
+        raise BadInput(f"{one_line(path)}: not a usable path: {one_line(error)}") from None
+    raise BadInput(f"{one_line(path)}: no such file. Use --input {one_line(role)}=PATH with its path")
 
 
 def _installed(distribution: str) -> str:

@@ -49,7 +49,7 @@ def _words(found: int, limit: int | None, scored: int, kept: int) -> Message:
     if limit is None or limit >= found:
         if not kept:
             return Message("all")
-        return Message("{scored} of {found}; {kept} kept for calibration", scored=scored, found=found, kept=kept)
+        return Message("{kept} kept for calibration", kept=kept)
     if not kept:
         return Message(
             "{chosen} of {found}, evenly spaced (`--limit {limit}`)", chosen=scored, found=found, limit=limit

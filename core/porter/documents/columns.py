@@ -229,14 +229,14 @@ NODES: tuple[Column[NodeFinding], ...] = (
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-ARTEFACTS: tuple[Column[Artefact], ...] = (
-    Column(title=Message("artefact"), read=lambda one: one.id),
-    Column(title=Message("runtime"), read=lambda one: one.runtime),
-    Column(title=Message("precision"), read=lambda one: one.precision),
-    Column(title=Message("batch"), read=lambda one: one.batch or Message("any")),
-    Column(title=Message("file"), read=lambda one: one.path, kind="code"),
-    Column(title=Message("bytes"), read=lambda one: one.size_bytes, form=""),
-    Column(title=Message("made by"), read=lambda one: one.command, kind="text"),
+ARTEFACTS: tuple[Column[tuple[Artefact, float | None]], ...] = (
+    Column(title=Message("artefact"), read=lambda row: row[0].id),
+    Column(title=Message("runtime"), read=lambda row: row[0].runtime),
+    Column(title=Message("precision"), read=lambda row: row[0].precision),
+    Column(title=Message("batch"), read=lambda row: row[0].batch or Message("any")),
+    Column(title=Message("file"), read=lambda row: row[0].path, kind="code"),
+    Column(title=Message("size, MiB"), read=lambda row: row[1], form=".2f"),
+    Column(title=Message("made by"), read=lambda row: row[0].command, kind="text"),
 )
 INPUTS: tuple[Column[InputFile], ...] = (
     Column(

@@ -7,7 +7,7 @@ from pathlib import Path
 from porter.documents import templates as jinja
 from porter.documents.languages import ENGLISH, LANGUAGES
 from porter.documents.page import Page
-from porter.documents.placeholders import without_paths
+from porter.documents.placeholders import as_script, without_paths
 from porter.documents.tables import Tables
 from porter.documents.templates import Templates
 from porter.errors import BadInput
@@ -22,7 +22,7 @@ TEMPLATES = ("README.md.j2", "reproduce.sh.j2", "report.html.j2")
 def deliver(folder: Path, record: RunRecord, templates: Templates | None = None) -> tuple[Path, ...]:
     """Write the README in each of the request's languages, reproduce.sh and report.html.
 
-    Only reproduce.sh names paths of this machine.
+    None of them names a path of this machine.
 
     Raises `BadInput` where the record lacks what a template names.
     """
@@ -31,7 +31,9 @@ def deliver(folder: Path, record: RunRecord, templates: Templates | None = None)
     for language, name in readmes(record.request.languages).items():
         write_whole(folder / name, render(TEMPLATES[0], shown, templates, language).encode())
         written.append(folder / name)
-    write_whole(folder / REPRODUCE, render(TEMPLATES[1], record, templates).encode())
+    arguments = record.imported.arguments if record.imported else ("run", *run_arguments(record.request), "--fresh")
+    script = render(TEMPLATES[1], shown, templates, script=as_script(record, arguments))
+    write_whole(folder / REPRODUCE, script.encode())
     (folder / REPRODUCE).chmod(0o755)
     write_whole(folder / REPORT, render(TEMPLATES[2], shown, templates).encode())
     return (*written, folder / REPRODUCE, folder / REPORT)
@@ -48,7 +50,6 @@ def render(
     page = Page(record)
     values = {
         "run": record,
-        "run_arguments": run_arguments(record.request),
         "languages": {name: LANGUAGES[name] for name in record.request.languages},
         "readmes": readmes(record.request.languages),
         "page": page,

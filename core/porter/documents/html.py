@@ -30,6 +30,8 @@ def shown(value: Any) -> Any:
         from jinja2 import UndefinedError
 
         raise UndefinedError("a figure that was not measured stands where a number must")
+    if type(value) is int:
+        return message.number(value, "")
     if type(value) is not str:
         return value
     before, after = (" " if value[edge : edge + 1] == " " else "" for edge in (0, len(value) - 1))

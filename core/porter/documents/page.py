@@ -14,7 +14,7 @@ from porter.documents.drawings.shares import share_chart
 from porter.documents.drawings.speed_drawing import latency_chart, throughput_chart
 from porter.documents.markdown import when
 from porter.documents.placeholders import used
-from porter.documents.results import best_of
+from porter.documents.results import best_of, results
 from porter.documents.unanswered_images import unanswered_lines
 from porter.errors import one_line
 from porter.records.diagnosis import GraphDiagnosis
@@ -58,6 +58,11 @@ class Page:
     def best(self) -> Performance | None:
         """The highest throughput of what is delivered."""
         return best_of(tuple(one for one in self._record.performance if self.delivered(one.artefact)))
+
+    def fastest(self) -> Performance | None:
+        """That of the results table: `auto` measured what it chose in turns with others."""
+        rows = [one.best for one in results(self._record) if one.best is not None and self.delivered(one.name)]
+        return best_of(tuple(rows))
 
     def delivered(self, artefact: str) -> bool:
         """Whether the verdicts are about that artefact: all, or the one that `--precision auto` chose."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from porter.documents.drawings.lines import REFERENCE, names, speeds_of
 from porter.records.evaluation import Metric
@@ -36,7 +36,7 @@ class Result:
     drop_interval: Interval | None = None
     """Of the drop against the reference, image by image."""
     best: Performance | None = None
-    """Where its throughput is highest."""
+    """Where its throughput is highest; of a finalist of `--precision auto` as measured in turns with the others."""
     size_mib: float | None = None
     """Of all files of the artefact."""
     chosen: bool = False
@@ -44,9 +44,9 @@ class Result:
 
 
 def results(record: RunRecord) -> tuple[Result, ...]:
-    """All rows: what the rest is compared with, then artefacts that pass, the fastest first, those that fail, and those
-    without figures."""
-    artefacts = sorted(_artefacts(record), key=lambda one: (_rank(one), -_rate(one)))
+    """All rows: what the rest is compared with, then artefacts that pass, the chosen one and then the fastest first,
+    those that fail, and those without figures."""
+    artefacts = sorted(_artefacts(record), key=lambda one: (_rank(one), not one.chosen, -_rate(one)))
     return (*_published(record), *_reference(record), *artefacts, *_elsewhere(record))
 
 
@@ -86,10 +86,28 @@ def _artefacts(record: RunRecord) -> Iterator[Result]:
             metric=_metric(record, name),
             compared=compared.get(REFERENCE) or compared.get(PUBLISHED),
             drop_interval=paired.interval if paired is not None and REFERENCE in compared else None,
-            best=best_of(speeds_of(record, name)),
+            best=_fastest(record, name),
             size_mib=None if state is None else state.size_mib,
             chosen=record.choice is not None and record.choice.chosen == name,
         )
+
+
+def _fastest(record: RunRecord, name: str) -> Performance | None:
+    best = best_of(speeds_of(record, name))
+    finalists = () if record.choice is None else (one for one in record.choice.candidates if one.final is not None)
+    candidate = next((one for one in finalists if one.artefact == name), None)
+    if best is None or candidate is None or candidate.final is None or candidate.setting is None:
+        return best
+    final, setting = candidate.final, candidate.setting
+    return replace(
+        best,
+        batch=setting.batch,
+        queued=setting.queued,
+        session=replace(best.session, threads=setting.threads, streams=setting.streams),
+        images_per_second=final.images_per_second,
+        latency=replace(best.latency, median_ms=final.median_ms),
+        steady=None,
+    )
 
 
 def _elsewhere(record: RunRecord) -> Iterator[Result]:

@@ -59,17 +59,31 @@ MEASURED: tuple[Column[Performance], ...] = (
 """What was measured: the first columns of both tables of speed. Who reads one stream everywhere needs no column."""
 
 
+CARD: Column[Performance] = Column(
+    title=Message("images/s of a card (computed)"),
+    read=lambda one: one.card.images_per_second if one.card else None,
+    form=".2f",
+)
+
+
 def speed(note: Callable[[Performance], tuple[Text, ...]]) -> tuple[Column[Performance], ...]:
     """Speed of every artefact at every batch size; `note` says what is to be said of one."""
     return (
         *MEASURED,
         Column(title=Message("images/s"), read=lambda one: one.images_per_second, form=".2f", strong=True),
+        CARD,
         Column(title=Message("median ms"), read=lambda one: one.latency.median_ms, form=".2f"),
         Column(title="p90 ms", read=lambda one: one.latency.p90_ms, form=".2f"),
         Column(title="p99 ms", read=lambda one: one.latency.p99_ms, form=".2f"),
         Column(title=Message("ms per image"), read=lambda one: one.ms_per_image, form=".2f"),
         Column(title=Message("spread %"), read=lambda one: one.latency.spread_percent, form=".1f"),
         Column(title=Message("calls"), read=lambda one: one.calls, form=""),
+        Column(
+            title=Message("input"),
+            read=lambda one: one.input,
+            kind="text",
+            shown=lambda rows: any(one.input != rows[0].input for one in rows),
+        ),
         Column(title=Message("note"), read=note, kind="text"),
     )
 
@@ -101,17 +115,6 @@ COPIES: tuple[Column[tuple[Performance, Copy]], ...] = (
     Column(title=Message("mean ms"), read=lambda row: row[1].latency.mean_ms, form=".2f"),
     Column(title=Message("min ms"), read=lambda row: row[1].latency.min_ms, form=".2f"),
     Column(title=Message("max ms"), read=lambda row: row[1].latency.max_ms, form=".2f"),
-)
-CARDS: tuple[Column[Performance], ...] = (
-    Column(title=Message("artefact"), read=lambda one: one.artefact),
-    Column(title=Message("batch"), read=lambda one: one.batch, form=""),
-    Column(title=Message("images/s of one device"), read=lambda one: one.images_per_second, form=".2f"),
-    Column(title=Message("devices on a card"), read=lambda one: one.card.devices if one.card else None, form=""),
-    Column(
-        title=Message("images/s of a card (computed)"),
-        read=lambda one: one.card.images_per_second if one.card else None,
-        form=".2f",
-    ),
 )
 TUNINGS: tuple[Column[tuple[Tuning, Text, Gain]], ...] = (
     Column(title=Message("artefact"), read=lambda row: row[0].artefact),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from porter.documents import columns, speed_columns
 from porter.documents.facts import environment_facts
 from porter.documents.grid import NOTHING, Cell, Column, Found, Grid, Line, grid
-from porter.documents.page import Page, distinct
+from porter.documents.page import Page
 from porter.documents.result_columns import gate_title, result_columns
 from porter.documents.results import results
 from porter.records.choice import Outcome
@@ -36,11 +36,10 @@ class Tables:
     def speed(self) -> Grid:
         """Every artefact at every batch size, last those that were asked for and have no figure."""
         measured, best = self._record.performance, self._page.best()
-        several = len(distinct(one.input for one in measured)) > 1
 
         def note(one: Performance) -> tuple[Text, ...]:
             first = Message("best") if one is best else None
-            notes = (first, *speed_columns.marks(one), speed_columns.unsettled(one), one.input if several else None)
+            notes = (first, *speed_columns.marks(one), speed_columns.unsettled(one))
             return tuple(text for text in notes if text)
 
         found = grid(speed_columns.speed(note), measured, lambda one: one is best)
@@ -59,11 +58,6 @@ class Tables:
     def copies(self) -> Grid:
         """Copying between host and device."""
         return grid(speed_columns.COPIES, [(one, copy) for one in self._record.performance for copy in one.copies])
-
-    def cards(self) -> Grid:
-        """What a whole card would do."""
-        measured = self._record.performance
-        return grid(speed_columns.CARDS, [one for one in measured if one.card is not None])
 
     def tunings(self) -> Grid:
         """The best settings against the plain ones."""
@@ -125,8 +119,9 @@ class Tables:
         return grid(columns.NODES, graph.worst)
 
     def artefacts(self) -> Grid:
-        """The built model files."""
-        return grid(columns.ARTEFACTS, self._record.artefacts)
+        """The built model files, each with the size of all files of its artefact."""
+        sizes = {one.name: one.size_mib for one in self._record.states}
+        return grid(columns.ARTEFACTS, [(one, sizes.get(one.id)) for one in self._record.artefacts])
 
     def inputs(self) -> Grid:
         """What the run read."""

@@ -56,6 +56,8 @@ class Markup:
 PLAIN = Markup(text=one_line, code=lambda text: f"`{one_line(text)}`")
 BARE = Markup(text=str, code=str)
 """For what stands in code already."""
+GROUPED_FROM = 10_000
+"""Counts of at least so much are written with commas."""
 
 
 def render(text: Value, translate: Translate, markup: Markup) -> str:
@@ -106,10 +108,14 @@ def _shown(value: Value, form: str, translate: Translate, markup: Markup) -> str
         return translate(", ").join(render(one, translate, markup) for one in value)
     if isinstance(value, float) or (isinstance(value, int) and form.endswith(("e", "f"))):
         return markup.text(number(value, form))
+    if isinstance(value, int) and markup is not BARE:
+        return markup.text(number(value, form))
     return markup.text(str(value))
 
 
 def number(value: float, form: str) -> str:
-    """A figure; one that rounds to nothing has no sign."""
+    """A figure; one that rounds to nothing has no sign. A count is grouped by thousands from 10,000 on."""
+    if isinstance(value, int) and not form:
+        return f"{value:,}" if abs(value) >= GROUPED_FROM else str(value)
     text = format(value, form)
     return text.removeprefix("-") if float(text) == 0 else text

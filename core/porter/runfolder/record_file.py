@@ -42,7 +42,7 @@ def read_record(folder: Path) -> RunRecord:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{path}: not a run record: {one_line(error)}") from None
     for inside in _paths(record):
-        if leads_out(folder, inside):
+        if leads_out(folder, folder / inside):
             raise BadInput(f"{path}: {one_line(inside)!r} leads out of the run folder")
     for said in _commands(record):
         if not is_command(said):

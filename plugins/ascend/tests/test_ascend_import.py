@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from figures import rounded_twice, unfounded
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny import TinyPlugin
@@ -136,11 +137,24 @@ def test_the_tools_notes_are_chinese_in_the_chinese_document(tmp_path: Path) -> 
     pytest.importorskip("porter_hrnet")
     assert run("import", "ascend", str(GUIDE), "--out", str(tmp_path)) == 0
     document = (tmp_path / "README.zh.md").read_text(encoding="utf-8")
-    assert "不提供整批耗时" in document and "what benchmark calls" not in document
+    assert "工具不提供整批时延" in document and "what benchmark calls" not in document
     assert run("report", str(tmp_path)) == 0
     assert (tmp_path / "README.zh.md").read_text(encoding="utf-8") == document
     record = read_record(tmp_path)
     assert record.templates == ("ascend",)
+
+
+@needs_guide
+def test_the_documents_state_figures_of_the_record_each_with_one_rounding(tmp_path: Path) -> None:
+    pytest.importorskip("porter_hrnet")
+    assert (
+        run("import", "ascend", str(GUIDE), "--model", "hrnet", "--variant", "w18", "--out", str(tmp_path / "out")) == 0
+    )
+    record = json.loads((tmp_path / "out/run.json").read_text())
+    for name in ("README.md", "README.zh.md"):
+        document = (tmp_path / "out" / name).read_text()
+        assert unfounded(document, record) == [] and rounded_twice(document, record) == {}
+        assert "RESULTS" in document and str(GUIDE.resolve()) not in document
 
 
 @needs_guide

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ascend_tools import Host
+from figures import rounded_twice, unfounded
 from tiny import SIZE, SPEC, TinyPlugin, start, write_photos
 
 from porter import BadInput, ExitCode, ImportRequest, Progress, Run, RunRecord, State, create_registry, import_results
@@ -188,6 +189,10 @@ def test_without_the_tools_a_kit_is_written_and_the_run_goes_on(tmp_path: Path, 
     readme = (out / "README.md").read_text()
     unmeasured = readme.split("## Not measured")[1].split("\n## ")[0]
     assert "runtime ascend" in unmeasured and "kit" in unmeasured
+    record = json.loads((out / "run.json").read_text())
+    for name in ("README.md", "README.zh.md"):
+        document = (out / name).read_text()
+        assert unfounded(document, record) == [] and rounded_twice(document, record) == {}
 
 
 def test_an_input_that_atc_cannot_name_costs_the_others_nothing(tmp_path: Path, photos: tuple[Path, Path]) -> None:

@@ -311,7 +311,8 @@ def test_the_script_makes_the_run_again_and_compares(
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": path}
+        given = {"CONFIG": "my.yaml", "DATA": data.name, "LABELS": labels.name}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": path, **given}
         return subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
     run = ["porter", "run", "onnx", "--config", "my.yaml", "--data", data.name, "--labels", labels.name, "--out", "out"]

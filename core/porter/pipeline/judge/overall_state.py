@@ -153,7 +153,9 @@ def _accuracy(record: RunRecord) -> tuple[Text, ...]:
 
 
 def _fastest(record: RunRecord) -> tuple[Text, ...]:
-    """The highest throughput of what is delivered and passes; nothing where nothing does."""
+    """The highest throughput of what is delivered and passes, or why `auto` chose it; nothing where nothing does."""
+    if record.choice is not None and record.choice.chosen:
+        return (record.choice.reason,)
     passing = [one.name for one in record.states if one.passed and one.name in record.delivered]
     best = best_of(tuple(speed for name in passing for speed in speeds_of(record, name)))
     if best is None:

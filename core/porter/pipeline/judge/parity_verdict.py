@@ -70,7 +70,7 @@ def _compared(found: list[Parity]) -> Iterator[Message]:
             "images; {conclusion}",
             artefacts=tuple(one.candidate for one in members),
             reference=alike.reference,
-            batches=", ".join(map(str, alike.batches)),
+            batches=tuple(map(str, alike.batches)),
             worst=_largest(errors),
             answer=members[0].answer_name,
             flipped=alike.flipped,
