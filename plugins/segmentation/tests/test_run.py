@@ -88,7 +88,9 @@ def test_the_figures_are_those_of_pytorch_and_a_confusion_matrix(delivered: Run)
     iou = right / (matrix.sum(0) + matrix.sum(1) - right)
     assert reference.metric("miou").value == pytest.approx(100 * iou.mean(), abs=0.02)
     assert reference.metric("pixel_accuracy").value == pytest.approx(100 * right.sum() / matrix.sum(), abs=0.02)
-    assert reference.metric("mean_class_accuracy").value == pytest.approx(100 * (right / matrix.sum(1)).mean(), abs=0.02)
+    assert reference.metric("mean_class_accuracy").value == pytest.approx(
+        100 * (right / matrix.sum(1)).mean(), abs=0.02
+    )
     worst = reference.tables[0].rows[0]
     assert worst[0] == f"{iou.argmin()} {CLASSES[iou.argmin()]}"
     assert worst[1] == pytest.approx(100 * iou.min(), abs=0.02)
@@ -104,7 +106,10 @@ def test_the_gate_has_an_interval_and_so_has_its_drop(delivered: Run) -> None:
 
 def test_documents_show_the_classes_and_speak_of_this_task_alone(delivered: Run) -> None:
     out = delivered.job.folder
-    for name, heading in (("README.md", "Classes by IoU, the lowest first"), ("README.zh.md", "各类别 IoU（从低到高）")):
+    for name, heading in (
+        ("README.md", "Classes by IoU, the lowest first"),
+        ("README.zh.md", "各类别 IoU（从低到高）"),
+    ):
         text = (out / name).read_text(encoding="utf-8")
         assert heading in text and all(f"{k} {name}" in text for k, name in enumerate(CLASSES))
         assert not re.search(r"top.?[15]\b", text, re.IGNORECASE)
