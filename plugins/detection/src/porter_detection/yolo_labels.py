@@ -35,8 +35,13 @@ def yolo_truths(
         wanted = PurePosixPath(ids[0]).with_suffix(".txt")
         raise BadInput(f"{one_line(folder)}: no label file for any image, e.g. {one_line(wanted)}")
     if len(files) < len(ids):
-        text = "{count} of {images} images have no file of labels, and count as images without a box"
-        warnings.append(Message(text, count=len(ids) - len(files), images=len(ids)))
+        warnings.append(
+            Message(
+                "{count} of {images} images have no file of labels, and count as images without a box",
+                count=len(ids) - len(files),
+                images=len(ids),
+            )
+        )
     found = {}
     for name in ids:
         size = image_size(store, name)
