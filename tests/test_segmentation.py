@@ -337,7 +337,8 @@ def test_reproduce_checks_the_folder_of_masks(few: Path, tmp_path: Path) -> None
     (few / "masks/ à\n'b/more").write_bytes(b"")
     start(tmp_path / "out", few).everything()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "DATA": str(few), "LABELS": str(few / "masks")}
+    environment = os.environ | {"PATH": path, "CHECKPOINT": str(few / "shapes.pth"), "DATA": str(few / "images")}
+    environment["LABELS"] = str(few / "masks")
 
     def reproduce() -> subprocess.CompletedProcess[str]:
         command = [str(tmp_path / "out/reproduce.sh"), str(tmp_path / "again")]
