@@ -122,9 +122,8 @@ def to_image(spec: PreprocessSpec, size: Size, box: Box | None = None) -> NDArra
 
 
 def affine_of(spec: PreprocessSpec, box: Box) -> NDArray[np.float64]:
-    """From the image to the input, float64 2×3: the box at its aspect and scale, as the code of Sun et al.,
-    "Deep high-resolution representation learning for human pose estimation", CVPR 2019, computes it
-    (`lib/dataset/coco.py`, `_xywh2cs`; `lib/utils/transforms.py`, `get_affine_transform`)."""
+    """From the image to the input, float64 2×3: the box at its aspect and scale, as the code of Sun et al., arXiv
+    1902.09212, computes it (`lib/dataset/coco.py`, `_xywh2cs`; `lib/utils/transforms.py`, `get_affine_transform`)."""
     import cv2
     import numpy as np
 

@@ -23,9 +23,7 @@ from porter_pose.pckh import PckhScorer
 from porter_pose.person import Annotation, Posed
 from porter_pose.task import Pose
 
-from porter import Item, Metric, ModelSpec, PreprocessSpec, Source, TensorSpec
-from porter.records.record import State
-from porter.runfolder.record_file import read_record
+from porter import Item, Metric, ModelSpec, PreprocessSpec, Source, State, TensorSpec, read_record
 
 HALF = "--batch-sizes 2 --bench-seconds 0"
 

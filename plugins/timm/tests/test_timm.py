@@ -12,9 +12,7 @@ from PIL import Image
 from porter_timm.plugin import porter_describe
 from tiny import write_photos
 
-from porter import BadInput, Missing, ModelRequest, reference_pipeline
-from porter.records.record import State
-from porter.runfolder.record_file import read_record
+from porter import BadInput, Missing, ModelRequest, State, read_record, reference_pipeline
 
 SMALL = "mobilenetv3_small_050"
 

@@ -10,8 +10,7 @@ from corpus.case import Ended
 from corpus.case import porter as command_line
 from tiny import write_photos
 
-from porter.records.record import State
-from porter.runfolder.record_file import read_record
+from porter import State, read_record
 
 NETS = """
 import torch
