@@ -30,7 +30,6 @@ def write_kits(job: Job, record: RunRecord) -> RunRecord:
     assert record.export is not None
     kits: list[Kit] = []
     for runtime, precision in job.plan.elsewhere:
-        _require_one_input(job, runtime)
         folder = job.folder / (KIT if len(job.plan.elsewhere) == 1 else f"{KIT}-{runtime.name}-{precision}")
         with (
             job.progress.step(f"kit for {runtime.name}", len(job.data.items)) as advance,
@@ -88,6 +87,7 @@ def _require_one_input(job: Job, runtime: Runtime) -> None:
 
 
 def _written(job: Job, runtime: Runtime, request: KitRequest) -> Kit:
+    _require_one_input(job, runtime)
     try:
         return runtime.write_kit(request)
     except (Exception, SystemExit) as error:
