@@ -159,6 +159,9 @@ def test_the_nearest_pair_is_taken_first() -> None:
 def test_a_row_that_is_not_finite_is_matched_last() -> None:
     a, b = matched(np.array([[1.0], [2.0]]), np.array([[np.nan], [1.1]]))
     assert a.tolist() == [[1], [2]] and b[0] == 1.1 and np.isnan(b[1])
+    with np.errstate(all="raise"):
+        b = matched(np.array([[1.0], [np.inf]]), np.array([[np.inf], [1.1]]))[1]
+    assert b.tolist() == [[1.1], [np.inf]]
 
 
 @settings(max_examples=60, deadline=None)

@@ -168,10 +168,12 @@ def matched(wanted: np.ndarray, got: np.ndarray) -> tuple[np.ndarray, np.ndarray
         return a.ravel(), b.ravel()
     width = int(np.prod(a.shape[1:]))
     x, y = (one.reshape(len(one), width).astype(np.float64) for one in (a, b))
-    scale = np.maximum(np.abs(np.concatenate([x, y])).max(axis=0, initial=0.0), np.finfo(float).tiny)
-    if x.shape == y.shape and (np.abs(x - y) <= NEAR * scale).all():  # in the same order, as most are
-        return a, b
-    apart = np.abs((x[:, None, :] - y[None, :, :]) / scale).max(axis=2, initial=0.0)
+    both = np.concatenate([x, y])
+    scale = np.abs(both).max(axis=0, initial=np.finfo(float).tiny, where=np.isfinite(both))
+    with np.errstate(invalid="ignore"):  # infinite beside infinite
+        if x.shape == y.shape and (np.abs(x - y) <= NEAR * scale).all():  # in the same order, as most are
+            return a, b
+        apart = np.abs((x[:, None, :] - y[None, :, :]) / scale).max(axis=2, initial=0.0)
     partner = _nearest_first(apart)
     rest = sorted(set(range(len(b))) - set(partner.values()))
     first = np.zeros((len(a) + len(rest), *a.shape[1:]), dtype=a.dtype)
