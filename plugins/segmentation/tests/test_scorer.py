@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from segmentation_inputs import write_mask
 
 from porter import BadInput, Item, LabelFinding, Manifest
-from porter_segmentation.plugin import SPEC
 from porter_segmentation.prediction import segmented
 from porter_segmentation.scorer import OverlapScorer
+from porter_segmentation.shapes import SPEC
 from porter_segmentation.task import Segmentation
 
 TASK = Segmentation()
