@@ -209,11 +209,11 @@ def test_a_map_by_its_name_is_an_input_with_its_hash(tmp_path: Path) -> None:
         start(tmp_path / "other", class_map="vok", **options).everything()
 
 
-@pytest.mark.parametrize("examined", [plugin, shapes])
-def test_conformance(examined: object, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("examined", "model"), [(plugin, ""), (shapes, "shapes-segmentation")])
+def test_conformance(examined: object, model: str, tmp_path: Path) -> None:
     testing.check_conformance(
         examined,
-        "shapes-segmentation",
+        model,
         images=testing.ImageSet(data=SAMPLE / "images", labels=SAMPLE / "masks"),
         folder=tmp_path / "out",
         registry=testing.registry_of(plugin, shapes),
