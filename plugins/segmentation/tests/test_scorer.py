@@ -171,6 +171,14 @@ def test_answers_are_the_same_below_one_percent_of_the_pixels() -> None:
     assert str(answers[2]) == "0: 97.1%, 1: 2.9%"
 
 
+def test_entries_are_the_classes_by_name_the_largest_first() -> None:
+    mask = np.array([[0, 1, 1, 1], [5, 5, 1, 0]], np.uint8)  # 5: not seen
+    assert TASK.entries(segmented(mask), SPEC) == [
+        {"class": 1, "name": "disc", "pixels": 4, "share": 0.5},
+        {"class": 0, "name": "background", "pixels": 2, "share": 0.25},
+    ]
+
+
 def test_a_picture_shows_both_masks_and_what_changed() -> None:
     one, other = np.zeros((40, 60), np.uint8), np.zeros((40, 60), np.uint8)
     other[:, 40:] = 1
