@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from porter import Run, testing
-from porter_segmentation import plugin
+from porter_segmentation import plugin, shapes
 
 
 def start(out: Path, *more: object, **options: Any) -> Run:
     """A run of the sample, quick to bench."""
     settings: dict[str, Any] = {"batch_sizes": (1,), "bench_seconds": 0.0, "threads": 2, **options}
-    return testing.start_run(out, plugin, *more, **settings)
+    return testing.start_run(out, shapes, plugin, *more, **settings)
 
 
 def write_mask(path: Path, values: NDArray[Any]) -> Path:

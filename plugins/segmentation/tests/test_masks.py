@@ -16,7 +16,7 @@ from segmentation_inputs import write_mask
 from porter import BadInput, DataRequest, Manifest, ModelSpec
 from porter_segmentation.ids import IGNORED, MAPS, ids_of
 from porter_segmentation.masks import classes_in, masked_manifest
-from porter_segmentation.plugin import SPEC
+from porter_segmentation.shapes import SPEC
 
 CITIES = replace(SPEC, num_classes=19, class_names=())
 

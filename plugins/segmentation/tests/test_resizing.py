@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from porter import BadInput, Item, PreprocessSpec, Source
-from porter_segmentation.plugin import SPEC
 from porter_segmentation.resizing import axes_of, classes_by_ids, classes_by_logits, input_size
+from porter_segmentation.shapes import SPEC
 from porter_segmentation.task import segment
 
 C = 7

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import csv
 import io
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -33,9 +32,9 @@ from porter import (
     read_record,
     testing,
 )
-from porter_segmentation import plugin
+from porter_segmentation import plugin, shapes
 from porter_segmentation.network import ShapesNet
-from porter_segmentation.plugin import CLASSES, SAMPLE, SIZE
+from porter_segmentation.shapes import CLASSES, SAMPLE, SIZE
 
 IMAGES = sorted((SAMPLE / "images").iterdir())
 
@@ -210,17 +209,13 @@ def test_a_map_by_its_name_is_an_input_with_its_hash(tmp_path: Path) -> None:
         start(tmp_path / "other", class_map="vok", **options).everything()
 
 
-def test_conformance(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("examined", "model"), [(plugin, ""), (shapes, "shapes-segmentation")])
+def test_conformance(examined: object, model: str, tmp_path: Path) -> None:
     testing.check_conformance(
-        plugin,
-        "shapes-segmentation",
+        examined,
+        model,
         images=testing.ImageSet(data=SAMPLE / "images", labels=SAMPLE / "masks"),
         folder=tmp_path / "out",
-        registry=testing.registry_of(plugin),
+        registry=testing.registry_of(plugin, shapes),
         checkpoint=str(SAMPLE / "checkpoint.pth"),
     )
-
-
-def test_the_record_is_readable(delivered: Run) -> None:
-    record = json.loads((delivered.job.folder / "run.json").read_text())
-    assert record["data"]["labels_from"]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from segmentation_inputs import write_mask
 
 from porter import BadInput, Item, LabelFinding, Manifest
-from porter_segmentation.plugin import SPEC
 from porter_segmentation.prediction import segmented
 from porter_segmentation.scorer import OverlapScorer
+from porter_segmentation.shapes import SPEC
 from porter_segmentation.task import Segmentation
 
 TASK = Segmentation()
@@ -169,6 +169,14 @@ def test_answers_are_the_same_below_one_percent_of_the_pixels() -> None:
     assert TASK.is_same(answers[0], answers[1]) and not TASK.is_same(answers[0], answers[2])
     assert not TASK.is_same(answers[0], None) and TASK.is_same(None, None)
     assert str(answers[2]) == "0: 97.1%, 1: 2.9%"
+
+
+def test_entries_are_the_classes_by_name_the_largest_first() -> None:
+    mask = np.array([[0, 1, 1, 1], [5, 5, 1, 0]], np.uint8)  # 5: not seen
+    assert TASK.entries(segmented(mask), SPEC) == [
+        {"class": 1, "name": "disc", "pixels": 4, "share": 0.5},
+        {"class": 0, "name": "background", "pixels": 2, "share": 0.25},
+    ]
 
 
 def test_a_picture_shows_both_masks_and_what_changed() -> None:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from porter import PreprocessSpec, reference_pipeline
 from porter_segmentation.network import ShapesNet
-from porter_segmentation.plugin import CLASSES, SIZE, SPEC
+from porter_segmentation.shapes import CLASSES, SIZE, SPEC
 
 SAMPLE = Path(__file__).resolve().parents[1] / "src/porter_segmentation/sample"
 SAMPLE_SEED, TRAINING_SEED = 1, 1000

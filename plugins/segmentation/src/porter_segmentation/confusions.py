@@ -61,17 +61,26 @@ def mean_of(figures: NDArray[np.float64]) -> float:
     return float(known.mean()) if len(known) else 0.0
 
 
-class Confusions:
-    """The pairs (labelled class, predicted class) of every image, with their pixels, in the order in which they came.
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """Every pair of classes that occurs in an image; one array of each."""
 
-    A prediction of class C stands for a pixel without one: its image has no answer.
-    """
+    labelled: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    """The number of classes: a pixel without a prediction, since its image has no answer."""
+    pixels: NDArray[np.float64]
+    images: NDArray[np.int64]
+    """The place of the image."""
+
+
+class Confusions:
+    """The pairs of labelled and predicted class of every image, with their pixels, in the order in which they came."""
 
     def __init__(self, count: int) -> None:
         self._count = count
         self._pairs: list[NDArray[np.int32]] = []
         self._pixels: list[NDArray[np.int64]] = []
-        self._joined: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]] | None = None
+        self._entries: Entries | None = None
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -85,41 +94,41 @@ class Confusions:
         pairs = np.flatnonzero(dense)
         self._pairs.append(pairs.astype(np.int32))
         self._pixels.append(dense[pairs])
-        self._joined = None
-        return _overlaps(pairs, dense[pairs].astype(np.float64), self._count)
+        self._entries = None
+        return _overlaps(*np.divmod(pairs, width), dense[pairs].astype(np.float64), self._count)
 
     def overlaps(self, weights: NDArray[np.int64] | None = None) -> Overlaps:
         """Of all images together, each as often as `weights` says."""
-        pairs, pixels, images = self.entries()
-        return _overlaps(pairs, pixels if weights is None else pixels * weights[images], self._count)
+        one = self.entries()
+        pixels = one.pixels if weights is None else one.pixels * weights[one.images]
+        return _overlaps(one.labelled, one.predicted, pixels, self._count)
 
     def matrix(self) -> NDArray[np.float64]:
         """Pixels by labelled (rows) and predicted class, C×C."""
+        one, width = self.entries(), self._count + 1
+        whole = _sums(one.labelled * width + one.predicted, one.pixels, self._count * width)
+        return whole.reshape(self._count, width)[:, : self._count]
 
-        pairs, pixels, _ = self.entries()
-        width = self._count + 1
-        return _sums(pairs, pixels, self._count * width).reshape(self._count, width)[:, : self._count]
-
-    def entries(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-        """Every pair (`labelled * (C + 1) + predicted`), its pixels, and the place of its image."""
+    def entries(self) -> Entries:
+        """All of it, joined once: it is asked for as often as there are resamples."""
         import numpy as np
 
-        if self._joined is None:  # once, since they are asked for as often as there are resamples
-            self._joined = (
-                np.concatenate([*self._pairs, np.zeros(0, np.int32)]).astype(np.int64),
-                np.concatenate([*self._pixels, np.zeros(0, np.int64)]).astype(np.float64),
-                np.repeat(np.arange(len(self._pairs)), [len(one) for one in self._pairs]),
+        if self._entries is None:
+            labelled, predicted = np.divmod(np.concatenate([*self._pairs, np.zeros(0, np.int32)]), self._count + 1)
+            self._entries = Entries(
+                labelled=labelled.astype(np.int64),
+                predicted=predicted.astype(np.int64),
+                pixels=np.concatenate([*self._pixels, np.zeros(0, np.int64)]).astype(np.float64),
+                images=np.repeat(np.arange(len(self._pairs)), [len(one) for one in self._pairs]),
             )
-        return self._joined
+        return self._entries
 
 
-def _overlaps(pairs: NDArray[np.int64], pixels: NDArray[np.float64], count: int) -> Overlaps:
-    import numpy as np
-
-    labelled, predicted = np.divmod(pairs, count + 1)
-    right = labelled == predicted
+def _overlaps(
+    labelled: NDArray[np.int64], predicted: NDArray[np.int64], pixels: NDArray[np.float64], count: int
+) -> Overlaps:
     return Overlaps(
-        both=_sums(labelled[right], pixels[right], count),
+        both=_sums(labelled, pixels * (labelled == predicted), count),
         labelled=_sums(labelled, pixels, count),
         predicted=_sums(predicted, pixels, count + 1)[:count],
     )

@@ -46,7 +46,7 @@ def label_faults(confusions: Confusions, count: int) -> tuple[LabelFinding, ...]
     if not len(confusions):
         return ()
     tried = [*_shifts(count, len(confusions)), *_order(confusions, count)]
-    found = [finding for one in tried if (finding := _judged(one, confusions, count, len(tried))) is not None]
+    found = [finding for one in tried if (finding := _judged(one, confusions, len(tried))) is not None]
     return tuple(sorted(found, key=lambda one: one.name == "permutation")[:1])
 
 
@@ -69,8 +69,8 @@ def _order(confusions: Confusions, count: int) -> Iterator[Suspected]:
     """Each labelled class as the one that the model mostly takes it for in every second image."""
     import numpy as np
 
-    pairs, pixels, images = confusions.entries()
-    labelled, predicted = np.divmod(pairs, count + 1)
+    entries = confusions.entries()
+    labelled, predicted, pixels, images = entries.labelled, entries.predicted, entries.pixels, entries.images
     learned = (images % 2 == 0) & (predicted < count)
     matrix = np.bincount(labelled[learned] * count + predicted[learned], pixels[learned], count * count)
     becomes, taken = np.full(count, -1), set[int]()
@@ -91,11 +91,11 @@ def _order(confusions: Confusions, count: int) -> Iterator[Suspected]:
         )
 
 
-def _judged(fault: Suspected, confusions: Confusions, count: int, tried: int) -> LabelFinding | None:
+def _judged(fault: Suspected, confusions: Confusions, tried: int) -> LabelFinding | None:
     import numpy as np
 
-    pairs, pixels, images = confusions.entries()
-    labelled, predicted = np.divmod(pairs, count + 1)
+    entries = confusions.entries()
+    labelled, predicted, pixels, images = entries.labelled, entries.predicted, entries.pixels, entries.images
     number = len(confusions)
     total = np.bincount(images, pixels, number)
     now = np.bincount(images, pixels * (labelled == predicted), number)

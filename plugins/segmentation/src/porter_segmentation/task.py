@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from porter import (
     BadInput,
@@ -61,6 +61,18 @@ class Segmentation(Task):
         classes, pixels = np.unique(mask, return_counts=True)
         digest = hashlib.sha256(mask.tobytes()).hexdigest()
         return [" ".join(map(str, classes)), " ".join(map(str, pixels)), digest]
+
+    def entries(self, prediction: Segmented, spec: ModelSpec) -> Sequence[Mapping[str, Any]]:
+        import numpy as np
+
+        counts = np.bincount(prediction.classes.ravel())[: spec.num_classes]
+        order = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
+        named = {index: {"name": spec.class_names[index]} if spec.class_names else {} for index in order}
+        size = prediction.classes.size
+        return [
+            {"class": index, **named[index], "pixels": int(counts[index]), "share": round(counts[index] / size, 4)}
+            for index in order
+        ]
 
     def answer(self, prediction: Segmented) -> Hashable:
         return points_of(prediction)
