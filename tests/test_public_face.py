@@ -35,7 +35,9 @@ def beyond(source: str) -> list[str]:
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names if alias.name.partition(".")[0] == "porter"]
+            found += [alias.name for alias in node.names if alias.name.startswith("porter.")]
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "porter":
+            found += [f"porter.{node.attr}"] * (node.attr not in face())
         if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").partition(".")[0] == "porter":
             names = [alias.name for alias in node.names]
             found += [f"{node.module}.{name}" for name in names if node.module != "porter" or name not in face()]
@@ -80,7 +82,8 @@ def test_every_plugin_here_says_which_porter_it_was_made_for() -> None:
 
 def test_what_lies_beyond_is_found() -> None:
     assert beyond("from porter import hookimpl, testing") == []
-    assert beyond("import porter.errors") == ["porter.errors"] and beyond("import porter") == ["porter"]
+    assert beyond("import porter.errors") == ["porter.errors"]
+    assert beyond("import porter\nporter.cli.main.main()\nporter.run('x')") == ["porter.cli"]
     assert beyond("def f():\n    from porter.errors import BadInput") == ["porter.errors.BadInput"]
     assert beyond("from porter import nothing_of_the_kind") == ["porter.nothing_of_the_kind"]
 

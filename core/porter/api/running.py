@@ -46,7 +46,7 @@ def run(
             of each step. Any other callable is called with the title of a step, how many units are done and their
             total (None: not known); a note is a title with 0 and None.
         options: those of the command, under the name of their field in `RunRequest` or of their flag, with `_` for `-`:
-            `data="val"`, `runtimes=["onnxruntime", "openvino"]`, `max_drop=0.5`. None leaves one out.
+            `data="val"`, `runtimes=["onnxruntime"]`, `max_drop=0.5`. None leaves one out.
 
     Raises:
         BadInput: a file, key or option is wrong.
