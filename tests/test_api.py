@@ -184,6 +184,7 @@ def state() -> dict[str, Any]:
 
 
 def test_twice_in_one_process_and_nothing_of_it_stays_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import cv2  # noqa: F401 - it sets a variable when it is first imported
     import torch
 
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
@@ -224,11 +225,10 @@ def porter_in(folder: Path) -> Any:
 CHILD = """
 import sys
 sys.stdin = sys.stdout = sys.stderr = None
-import porter, threading
-threads = []
+import porter
 done = porter.run("hrnet", out="out", limit=10, batch_sizes=1, bench_seconds=0, threads=1)
 import torch
-assert sys.stdout is None and torch.get_num_threads() == torch.get_num_threads()
+assert sys.stdout is None
 open("said", "w").write(f"{done.overall} {torch.get_num_threads()}")
 """
 
