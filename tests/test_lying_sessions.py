@@ -18,6 +18,7 @@ from porter.records.record import State, Verdict
 FAULTS: list[tuple[type[Lie], str]] = [
     (lying.Noisy, names.NOT_DETERMINISTIC),
     (lying.OfNeighbours, names.NEIGHBOURS),
+    (lying.Centred, names.NEIGHBOURS),
     (lying.OfPlace, names.PLACE),
     (lying.LastRow, names.LAST_ROW),
     (lying.Shuffled, names.SHUFFLED),
@@ -25,9 +26,11 @@ FAULTS: list[tuple[type[Lie], str]] = [
     (lying.OneBuffer, names.ONE_BUFFER),
     (lying.NotReentrant, names.THREADS),
     (lying.SecondStream, names.THREADS),
+    (lying.OtherThread, names.THREADS),
     (lying.FromCall, names.LATER_CALLS),
     (lying.NanRows, names.NAN_ROWS),
     (lying.Layout, names.LAYOUT),
+    (lying.LayoutOfBatches, names.LAYOUT),
     (lying.Swallowing, names.SWALLOWED),
     (lying.Zeros, names.SWALLOWED),
     (lying.StaleFile, names.STALE_FILE),
@@ -66,6 +69,7 @@ WIDE: list[tuple[type[Lie], str]] = [
     (lying.wide(lying.Zeros), names.SWALLOWED),
     (lying.wide(lying.OfNeighbours), names.NEIGHBOURS),
     (lying.wide(lying.BatchBefore), names.BATCH_BEFORE),
+    (lying.wide(lying.OnePlace), names.PLACE),
 ]
 """Faults that no batch of verify shows."""
 
@@ -87,6 +91,12 @@ def test_a_fault_of_a_timed_batch_alone_is_found(tmp_path: Path) -> None:
     require_found(run, names.LAST_ROW)
     one, eight = (found.check for found in run.record.performance)
     assert one is not None and eight is not None and (one.over, eight.over > 0) == (0, True)
+
+
+def test_a_place_that_is_wrong_in_a_timed_batch_is_named(tmp_path: Path) -> None:
+    run = run_of(tmp_path, lying.wide(lying.OnePlace, least=8), batch_sizes=(1, 8))
+    assert run.everything() is ExitCode.VERDICT_FAILED
+    require_found(run, names.PLACE)
 
 
 def test_an_error_of_the_size_of_a_precision_is_stated_below_fp32_and_fails_at_fp32(tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ class SessionTrials:
         return self._neighbours_or_place(rows[0], groups, size)
 
     def _neighbours_or_place(self, at: tuple[int, int], groups: Sequence[list[int]], size: int) -> str:
-        """A wrong image alone in a batch, at every place of it; then at the first place, in two companies."""
+        """A wrong image alone in a batch, at every place of it; then at the first place, among copies of two others."""
         image = groups[at[0]][at[1]]
         same = _copied(self._call(self._arrays[[image] * size]))
         errors = self._ruler.errors(same, [image] * size)
@@ -205,7 +205,8 @@ class SessionTrials:
             return "place"
         others = [k for k in self._order if k != image]
         company = [
-            _row(_copied(self._call(self._arrays[[image, *these]])), 0) for these in _companies(others, size - 1)
+            _row(_copied(self._call(self._arrays[[image, *[other] * (size - 1)]])), 0)
+            for other in (others[0], others[-1])
         ]
         return "neighbours" if self._ruler.apart(*company) else "batch-size"
 
@@ -221,11 +222,6 @@ def _fault(name: str, wrong: int, rows: int, size: int = 1) -> SessionFault:
 
 def _row(outputs: Outputs, row: int) -> dict[str, np.ndarray]:
     return {name: values[row : row + 1] for name, values in outputs.items()}
-
-
-def _companies(others: Sequence[int], size: int) -> tuple[list[int], list[int]]:
-    """Two rows of images, the second as different from the first as there are images."""
-    return [others[k % len(others)] for k in range(size)], [others[-1 - k % len(others)] for k in range(size)]
 
 
 def _copied(outputs: Outputs) -> dict[str, np.ndarray]:

@@ -34,7 +34,9 @@ class Checking:
         is_last = batch.members[-1].index == self._last
         cheap = self._session.least_rows == 1  # else each call starts a program, and shares nothing with another
         if cheap and batch.array is not None and (self._first or is_last):
-            self._checks.alone(batch.array, answered.outputs, self._rows(len(batch.array)), threads=self._threads)
+            rows = self._rows(len(batch.array))
+            several = self._session.info.streams > 1
+            self._checks.alone(batch.array, answered.outputs, rows, threads=self._threads, by_another=several)
             self._first = self._threads = False
         return replace(answered, check=self._checks.result()) if is_last else answered
 

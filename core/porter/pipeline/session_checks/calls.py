@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from porter.pipeline.session_checks.check_names import (
     BATCH_BEFORE,
     BATCH_SIZE,
+    LATER_CALLS,
     NEIGHBOURS,
     NOT_DETERMINISTIC,
     ONE_BUFFER,
@@ -116,11 +117,10 @@ def against_alone(
             yield finding(NOT_DETERMINISTIC, Message("an image alone, called twice, gives other outputs"))
             return
     told = named(alone, got, off, tolerance)
-    if told.check != OUTPUTS:
-        yield told
-        return
-    row = int(off.argmax())
-    yield _of_the_batch(run, batch, row, taken(alone, [row]), tolerance, int(off.sum()))
+    if told.check == OUTPUTS:
+        row = int(off.argmax())
+        told = _of_the_batch(run, batch, row, taken(alone, [row]), tolerance, int(off.sum()))
+    yield told
 
 
 def _rows_of(got: Rows, count: int) -> bool:
@@ -130,7 +130,8 @@ def _rows_of(got: Rows, count: int) -> bool:
 def _of_the_batch(
     run: Run, batch: np.ndarray, row: int, alone: Rows, tolerance: Tolerance, wrong: int
 ) -> SessionFinding:
-    """Why a row differs from its image alone: two calls on a batch of that image only tell."""
+    """Why a row differs from its image alone: calls on batches of that image only tell, and of it among copies of
+    another."""
     import numpy as np
 
     alike = np.repeat(batch[row : row + 1], len(batch), axis=0)
@@ -139,8 +140,12 @@ def _of_the_batch(
     rows = {name: np.repeat(values[:1], len(batch), axis=0) for name, values in again.items()}
     if not rows_off(wanted, again, tolerance).any():
         check = BATCH_BEFORE if rows_off(wanted, first, tolerance).any() else NEIGHBOURS
+    elif rows_off(rows, again, tolerance).any():
+        check = PLACE
     else:
-        check = PLACE if rows_off(rows, again, tolerance).any() else BATCH_SIZE
+        alike[1:] = batch[row - 1]  # of a batch of two or more, another image than the row's
+        beside = taken(copied(run(alike)), [0])
+        check = NEIGHBOURS if rows_off(taken(again, [0]), beside, tolerance).any() else BATCH_SIZE
     figures = {"wrong": wrong, "rows": len(batch)}
     return finding(check, Message("{wrong} samples of a batch of {rows} differ from the single images", **figures))
 
@@ -171,7 +176,9 @@ def at_once(
 
     with ThreadPoolExecutor(callers, thread_name_prefix="porter-caller") as pool:
         wrong = sum(pool.map(work, range(callers)))
-    if wrong:
+    if wrong and all(rows_off(rows, run(one), tolerance).any() for one, rows in zip(inputs, outputs, strict=True)):
+        yield finding(LATER_CALLS, Message("outputs that were correct are not any more, called one after the other"))
+    elif wrong:
         calls = rounds * callers
         detail = Message("{wrong} of {calls} calls from {threads} threads", wrong=wrong, calls=calls, threads=callers)
         yield finding(THREADS, detail)
