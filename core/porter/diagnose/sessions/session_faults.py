@@ -52,6 +52,7 @@ TITLES = {
     "one-buffer": Message("all calls return the same buffer: a later call overwrites earlier outputs"),
     "refused": Message("works with one image at a time, fails with a batch"),
     "shuffled-rows": Message("the samples come out in another order"),
+    "repeated-rows": Message("some samples of a batch have the outputs of others once more, as if they were skipped"),
     "first-for-all": Message("every sample of a batch has the outputs of the first"),
     "last-row": Message("the last sample of a batch is wrong"),
     "nan-rows": Message("some samples have NaN or infinite values"),
@@ -101,6 +102,9 @@ class SessionTrials:
             return _fault("later-calls", count, len(called))
         if not (any(wrong[0::2]) and any(wrong[1::2])) and count * 4 > len(called):
             return _fault("every-other-call", count, len(called))
+        rows = [(place, 0) for place, bad in enumerate(wrong) if bad]
+        if all(outputs) and _constant(outputs, rows):
+            return _fault("swallowed-errors", count, len(called))
         pairs = zip(outputs[: len(self._order)], reversed(outputs[len(self._order) :]), strict=True)
         differs = sum(self._ruler.apart(first, again) for first, again in pairs)
         return _fault("not-deterministic", differs, len(self._order)) if differs else None
@@ -189,10 +193,17 @@ class SessionTrials:
                 return "first-for-all"
             if all(g and instead[g, r] in groups[g - 1] for g, r in rows):
                 return "batch-before"
+            if all(instead[g, r] in self._answered(groups[g], wrong[g]) for g, r in rows):
+                return "repeated-rows"
             return "shuffled-rows"
         if _nonfinite(outputs, rows):
             return "nan-rows"
         return self._neighbours_or_place(rows[0], groups, size)
+
+    @staticmethod
+    def _answered(group: Sequence[int], wrong: Sequence[bool]) -> set[int]:
+        """The images of a batch that have their own outputs."""
+        return {image for image, bad in zip(group, wrong, strict=True) if not bad}
 
     def _neighbours_or_place(self, at: tuple[int, int], groups: Sequence[list[int]], size: int) -> str:
         """A wrong image alone in a batch, at every place of it; then at the first place, among copies of two others."""
@@ -214,6 +225,11 @@ class SessionTrials:
 def later_calls(fault: SessionFault) -> SessionFault:
     """What a fault is that a session does not show at first."""
     return _fault("later-calls", fault.wrong, fault.rows, fault.size)
+
+
+def late(wrong: int, rows: int) -> SessionFault:
+    """Single images that are wrong because they were called late."""
+    return _fault("later-calls", wrong, rows)
 
 
 def _fault(name: str, wrong: int, rows: int, size: int = 1) -> SessionFault:

@@ -6,7 +6,7 @@ from porter.diagnose.found import Found, finding, ruled_out
 from porter.pipeline.diagnosis.conditions import Conditions
 from porter.records.diagnosed import Surety
 from porter.records.evaluation import Evaluation
-from porter.records.message import Message, Text
+from porter.records.message import Message, Text, Value
 from porter.records.record import RunRecord
 
 REFERENCE = "reference"
@@ -35,12 +35,22 @@ def reference_poor(conditions: Conditions) -> Found:
             "data: the sample is too small to distinguish the accuracy from guessing: {chance}", chance=reference.chance
         )
         return finding("data few", text, conditions.command("evaluate"), Surety.LIKELY)
+    figures: dict[str, Value] = {
+        "title": "" if metric is None else metric.title,
+        "value": None if metric is None else metric.value,
+        "why": _why(record, reference),
+    }
+    if record.tried is not None and not (record.tried.reason or record.tried.better or record.label_suspects):
+        text = Message(
+            "weights: the loaded model itself has low accuracy ({title} {value:.2f}%{why}) and the artefacts agree "
+            "with it. No other preprocessing or labels explain it: another checkpoint, or one of an earlier epoch",
+            **figures,
+        )
+        return finding("reference weights", text, conditions.command("export"), Surety.HINT)
     text = Message(
         "reference: the loaded model itself has low accuracy ({title} {value:.2f}%{why}) and the "
         "artefacts agree with it. Check labels, preprocessing and weights",
-        title="" if metric is None else metric.title,
-        value=None if metric is None else metric.value,
-        why=_why(record, reference),
+        **figures,
     )
     return finding("reference poor", text, conditions.command("evaluate"), Surety.HINT)
 

@@ -162,8 +162,8 @@ class GapTable:
         if batch > 1 and self._last.issuperset(rows):
             return finding(LAST_ROW, Message("{wrong} of {images} images, each the last of its batch", **figures))
         if batch > 2 and len(rows) >= FEW and len(at := {self._places[row] for row in rows}) == 1:
-            text = "{wrong} of {images} images, each number {place} of its batch"
-            return finding(PLACE, Message(text, place=at.pop() + 1, **figures))
+            where = {"place": at.pop() + 1, **figures}
+            return finding(PLACE, Message("{wrong} of {images} images, each number {place} of its batch", **where))
         if rows[0] > 0 and len(rows) >= FEW and rows == list(range(rows[0], count)):
             return finding(LATER_CALLS, Message("every image from number {first} on", first=self._indices[rows[0]] + 1))
         return finding(OUTPUTS, detail)
