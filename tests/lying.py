@@ -114,6 +114,42 @@ class Shuffled(Lie):
         return {name: values[::-1].copy() for name, values in honest(batch).items()}
 
 
+class Skipped(Lie):
+    """The first half of a batch is computed, and stands for the second as well."""
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        half = (len(batch) + 1) // 2
+        return {name: np.concatenate([v, v])[: len(batch)] for name, v in honest(batch[:half]).items()}
+
+
+class Remembered(Lie):
+    """Batches that begin alike to the eye are answered from memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[object, Outputs] = {}
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        key = (len(batch), round(float(batch.flat[0])))
+        if key not in self.kept:
+            self.kept[key] = honest(batch)
+        return {name: values.copy() for name, values in self.kept[key].items()}
+
+
+class ZerosAtTimes(Lie):
+    """Every seventh call fails, and zeros are returned."""
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        return {name: values * (number % 7 != 6) for name, values in honest(batch).items()}
+
+
+class RoundedInput(Lie):
+    """The input goes through bfloat16 on its way to the device."""
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        return honest(rounded_to(batch, "bf16"))
+
+
 class BatchBefore(Lie):
     kept: Outputs | None = None
 

@@ -75,6 +75,8 @@ class Coarser(lying.Lie):
         (lying.OneBuffer, names.ONE_BUFFER),
         (lying.FromCall, names.LATER_CALLS),
         (lying.Noisy, names.NOT_DETERMINISTIC),
+        (lying.ZerosAtTimes, names.SWALLOWED),
+        (lying.wide(lying.Skipped), names.REPEATED),
         (lying.SecondStream, names.THREADS),
         (lying.Layout, names.LAYOUT),
         (lying.LayoutOfBatches, names.LAYOUT),

@@ -41,14 +41,14 @@ def named(wanted: Rows, got: Rows, off: np.ndarray, tolerance: Tolerance, before
         return finding(LAST_ROW, Message("only sample {row} of {rows}", row=rows, rows=rows))
     if _constant(wanted, got, wrong):
         return finding(SWALLOWED, Message("{wrong} of {rows} samples contain a single value", **figures))
-    if before is not None and all_among(got, before, wrong, tolerance):
+    if before is not None and _all_among(got, before, wrong, tolerance):
         return finding(BATCH_BEFORE, detail)
     if rows > 1 and wrong == [rows - 1]:
         return finding(LAST_ROW, Message("only sample {row} of {rows}", row=rows, rows=rows))
     right = [row for row in range(rows) if not off[row]]
-    if len(wrong) > 1 and right and all_among(got, taken(wanted, right), wrong, tolerance):
+    if len(wrong) > 1 and right and _all_among(got, taken(wanted, right), wrong, tolerance):
         return finding(REPEATED, Message("{wrong} of {rows} samples", **figures))
-    if len(wrong) > 1 and all_among(got, wanted, wrong, tolerance):
+    if len(wrong) > 1 and _all_among(got, wanted, wrong, tolerance):
         return finding(
             SHUFFLED, Message("{wrong} of {rows} samples have the outputs of other images in the batch", **figures)
         )
@@ -73,7 +73,7 @@ def _constant(wanted: Rows, got: Rows, wrong: list[int]) -> bool:
     return varied and all((b == b[:1]).all() for _, b in rows)
 
 
-def all_among(got: Rows, others: Rows, wrong: list[int], tolerance: Tolerance) -> bool:
+def _all_among(got: Rows, others: Rows, wrong: list[int], tolerance: Tolerance) -> bool:
     """Whether every wrong row is one of `others`, and these are not all alike."""
     count = len(next(iter(others.values())))
     if any(name not in others or others[name].shape[1:] != values.shape[1:] for name, values in got.items()):
