@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -286,6 +287,24 @@ def test_suspects_of_preprocessing(tmp_path: Path, change: Any, named: str, resi
     plugin.spec = replace(SPEC, preprocess=replace(SPEC.preprocess, resize=resize))
     said = first(run_on(tmp_path, 9, plugin=plugin))
     assert said.startswith("preprocessing |") and named in said
+
+
+def test_one_buffer_for_all_threads_fails_and_one_for_each_does_not(tmp_path: Path) -> None:
+    shared, each = np.empty((3, SIZE, SIZE), np.float32), threading.local()
+
+    def into(buffer: np.ndarray, pixels: np.ndarray, spec: Any) -> np.ndarray:
+        buffer[...] = reference_pipeline(pixels, spec)
+        return buffer
+
+    def into_own(pixels: np.ndarray, spec: Any) -> np.ndarray:
+        if not hasattr(each, "buffer"):
+            each.buffer = np.empty_like(shared)
+        return into(each.buffer, pixels, spec)
+
+    said = first(run_on(tmp_path / "shared", 9, plugin=Preprocessing(lambda *of: into(shared, *of))))
+    assert said.startswith("preprocessing buffer |") and "one shared buffer" in said
+    run = run_on(tmp_path / "own", 9, plugin=Preprocessing(into_own))
+    assert run.everything() is ExitCode.OK
 
 
 def test_a_fault_on_some_images_only_is_named_by_their_kind(tmp_path: Path) -> None:
