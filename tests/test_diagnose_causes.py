@@ -278,9 +278,10 @@ def letterbox(pixels: np.ndarray, spec: Any) -> np.ndarray:
         (shifted, "crop shifted 3 pixels down and 2 pixels right", SIZE + 12),
         (letterbox, "letterbox", 18),
         (lambda pixels, spec: np.round(reference_pipeline(pixels, spec), 1), "rounded to 1 decimals", 18),
+        (lambda pixels, spec: np.round(reference_pipeline(pixels, spec) * 16) / 16, "steps of 1/16", 18),
         (lambda pixels, spec: np.clip(reference_pipeline(pixels, spec), 0, 1), "clipped to 0..1", 18),
     ],
-    ids=["mirrored", "upside down", "gamma", "shift", "letterbox", "rounded", "cut"],
+    ids=["mirrored", "upside down", "gamma", "shift", "letterbox", "rounded", "steps", "cut"],
 )
 def test_suspects_of_preprocessing(tmp_path: Path, change: Any, named: str, resize: int) -> None:
     plugin = Preprocessing(change)

@@ -36,7 +36,7 @@ def _weights(conditions: Conditions) -> Iterator[Found]:
                 yield finding("weights contents", text, export, Surety.LIKELY)
     stated, wrong = stated_evidence(conditions.record)
     if wrong:
-        yield finding("weights stated", Message("weights: {text}", text=stated[0]), export, Surety.LIKELY)
+        yield finding("weights stated", Message("weights: {text}", text=stated[0]), export, Surety.HINT)
     if not against and not audit.not_compared:
         evidence = Message("{matched} of {tensors} match the file", matched=audit.matched, tensors=audit.tensors)
         yield ruled_out(Message("the model's tensors"), evidence)
