@@ -60,10 +60,10 @@ def wide(fault: type[Lie], least: int = 4) -> type[Lie]:
 
 
 class Mild(Lie):
-    """As far off as a coarse precision: a hundredth of the largest value."""
+    """As far off as a coarse precision: a hundredth of the row's largest value."""
 
     def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
-        return {name: v + np.float32(0.01) * np.abs(v).max() for name, v in honest(batch).items()}
+        return {name: v + np.float32(0.01) * np.abs(v).max(axis=1, keepdims=True) for name, v in honest(batch).items()}
 
 
 class Noisy(Lie):

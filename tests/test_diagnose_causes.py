@@ -73,6 +73,7 @@ class Coarser(lying.Lie):
         (lying.wide(lying.OnePlace), names.PLACE),
         (lying.Centred, names.NEIGHBOURS),
         (lying.BatchBefore, names.BATCH_BEFORE),
+        (lying.wide(lying.Remembered), names.BATCH_BEFORE),
         (lying.OneBuffer, names.ONE_BUFFER),
         (lying.FromCall, names.LATER_CALLS),
         (lying.Noisy, names.NOT_DETERMINISTIC),

@@ -186,12 +186,16 @@ class SessionTrials:
             return "last-row"
         if _constant(outputs, rows):
             return "swallowed-errors"
+
+        def earlier(g: int) -> set[int]:
+            return {image for group in groups[:g] for image in group}
+
         instead = {(g, r): self._ruler.nearest(outputs[g], r, groups[g][r]) for g, r in rows}
         elsewhere = [found for found in instead.values() if found is not None]
         if len(elsewhere) * 2 > len(rows):
             if all(instead[g, r] == groups[g][0] for g, r in rows):
                 return "first-for-all"
-            if all(g and instead[g, r] in groups[g - 1] for g, r in rows):
+            if all(found not in groups[g] and found in earlier(g) for (g, _), found in instead.items()):
                 return "batch-before"
             if all(instead[g, r] in self._answered(groups[g], wrong[g]) for g, r in rows):
                 return "repeated-rows"
@@ -227,9 +231,9 @@ def later_calls(fault: SessionFault) -> SessionFault:
     return _fault("later-calls", fault.wrong, fault.rows, fault.size)
 
 
-def late(wrong: int, rows: int) -> SessionFault:
-    """Single images that are wrong because they were called late."""
-    return _fault("later-calls", wrong, rows)
+def late(wrong: int, rows: int, of_others: int) -> SessionFault:
+    """Single images that are wrong because they were called late; `of_others` have the outputs of another image."""
+    return _fault("batch-before" if of_others * 2 > wrong else "later-calls", wrong, rows)
 
 
 def _fault(name: str, wrong: int, rows: int, size: int = 1) -> SessionFault:

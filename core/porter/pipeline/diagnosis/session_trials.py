@@ -107,7 +107,8 @@ class _Trial:
             return None
         with closing(open_artefact(self._all.job, self._artefact, check=False, threads=1, streams=1)) as opened:
             at_first = SessionTrials(self._call(opened), self._all.arrays, self._ruler).is_right(wrong[-1:])
-        return late(len(wrong), len(own)) if at_first else None
+        of_others = sum(self._ruler.nearest(own[image], 0, image) is not None for image in wrong)
+        return late(len(wrong), len(own), of_others) if at_first else None
 
     def _measure_by(self, own: list[dict[str, np.ndarray]]) -> None:
         """From here on by what the artefact gives plainly: which numbers are right is another question. What rounds by
