@@ -144,7 +144,7 @@ def _rounded(values: NDArray[np.float32], to: str) -> NDArray[np.float32]:
         return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
     if to.startswith("1/"):
         parts = np.float32(to[2:])
-        return np.round(values * parts) / parts
+        return (np.round(values * parts) / parts).astype(np.float32)
     return np.round(values, int(to))
 
 
