@@ -60,10 +60,10 @@ def wide(fault: type[Lie], least: int = 4) -> type[Lie]:
 
 
 class Mild(Lie):
-    """As far off as a coarse precision: a hundredth of the largest value."""
+    """As far off as a coarse precision: a hundredth of the row's largest value."""
 
     def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
-        return {name: v + np.float32(0.01) * np.abs(v).max() for name, v in honest(batch).items()}
+        return {name: v + np.float32(0.01) * np.abs(v).max(axis=1, keepdims=True) for name, v in honest(batch).items()}
 
 
 class Noisy(Lie):
@@ -82,6 +82,24 @@ class OfPlace(Lie):
         return {name: v * (1 + 0.05 * np.arange(len(v), dtype=v.dtype))[:, None] for name, v in honest(batch).items()}
 
 
+class OnePlace(Lie):
+    """One row in the middle of a batch is off."""
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        found = honest(batch)
+        for values in found.values():
+            values[2:3] *= 0.6
+        return found
+
+
+class Centred(Lie):
+    """The mean of the batch is taken off: a batch of one image only is wrong as well."""
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        share = np.float32(0.3 * (len(batch) > 1))
+        return {name: v - share * v.mean(axis=0) for name, v in honest(batch).items()}
+
+
 class LastRow(Lie):
     def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
         found = honest(batch)
@@ -94,6 +112,42 @@ class LastRow(Lie):
 class Shuffled(Lie):
     def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
         return {name: values[::-1].copy() for name, values in honest(batch).items()}
+
+
+class Skipped(Lie):
+    """The first half of a batch is computed, and stands for the second as well."""
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        half = (len(batch) + 1) // 2
+        return {name: np.concatenate([v, v])[: len(batch)] for name, v in honest(batch[:half]).items()}
+
+
+class Remembered(Lie):
+    """Batches that begin alike to the eye are answered from memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[object, Outputs] = {}
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        key = (len(batch), round(float(batch.flat[0])))
+        if key not in self.kept:
+            self.kept[key] = honest(batch)
+        return {name: values.copy() for name, values in self.kept[key].items()}
+
+
+class ZerosAtTimes(Lie):
+    """Every seventh call fails, and zeros are returned."""
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        return {name: values * (number % 7 != 6) for name, values in honest(batch).items()}
+
+
+class RoundedInput(Lie):
+    """The input goes through bfloat16 on its way to the device."""
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        return honest(rounded_to(batch, "bf16"))
 
 
 class BatchBefore(Lie):
@@ -152,10 +206,23 @@ class SecondStream(Lie):
                 self.busy -= 1
 
 
-class FromCall(Lie):
-    """Wrong from the twentieth call of a session on."""
+class OtherThread(Lie):
+    """Right for the thread that calls first, and for no other."""
 
-    needs: ClassVar[Mapping[str, Any]] = {"bench_seconds": 0.05}
+    needs: ClassVar[Mapping[str, Any]] = {"streams": 2, "threads": 2}
+    first = 0
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        with self.lock:
+            self.first = self.first or threading.get_ident()
+        factor = np.float32(1.0 if threading.get_ident() == self.first else 1.1)
+        return {name: values * factor for name, values in honest(batch).items()}
+
+
+class FromCall(Lie):
+    """Wrong from the twentieth call of a session on, of which two are made at once."""
+
+    needs: ClassVar[Mapping[str, Any]] = {"bench_seconds": 0.05, "streams": 2, "threads": 2}
 
     def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
         return {name: values * (1.1 if number >= 20 else 1) for name, values in honest(batch).items()}
@@ -172,6 +239,13 @@ class NanRows(Lie):
 class Layout(Lie):
     def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
         return honest(np.ascontiguousarray(batch.transpose(0, 2, 3, 1)).reshape(batch.shape))
+
+
+class LayoutOfBatches(Layout):
+    """Single images alone are read as they lie."""
+
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        return super().told(honest, batch, number) if len(batch) > 1 else honest(batch)
 
 
 class Swallowing(Lie):

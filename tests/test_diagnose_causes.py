@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -70,12 +71,19 @@ class Coarser(lying.Lie):
         (lying.wide(lying.OfNeighbours), names.NEIGHBOURS),
         (lying.wide(lying.NanRows), names.NAN_ROWS),
         (lying.OfPlace, names.PLACE),
+        (lying.wide(lying.OnePlace), names.PLACE),
+        (lying.Centred, names.NEIGHBOURS),
         (lying.BatchBefore, names.BATCH_BEFORE),
+        (lying.wide(lying.Remembered), names.BATCH_BEFORE),
         (lying.OneBuffer, names.ONE_BUFFER),
         (lying.FromCall, names.LATER_CALLS),
         (lying.Noisy, names.NOT_DETERMINISTIC),
+        (lying.ZerosAtTimes, names.SWALLOWED),
+        (lying.wide(lying.Skipped), names.REPEATED),
         (lying.SecondStream, names.THREADS),
         (lying.Layout, names.LAYOUT),
+        (lying.LayoutOfBatches, names.LAYOUT),
+        (lying.OtherThread, names.THREADS),
         (lying.StaleFile, names.STALE_FILE),
         (Louder, names.OTHER_OUTPUTS),
         (Bent, "numbers"),
@@ -272,15 +280,34 @@ def letterbox(pixels: np.ndarray, spec: Any) -> np.ndarray:
         (shifted, "crop shifted 3 pixels down and 2 pixels right", SIZE + 12),
         (letterbox, "letterbox", 18),
         (lambda pixels, spec: np.round(reference_pipeline(pixels, spec), 1), "rounded to 1 decimals", 18),
+        (lambda pixels, spec: np.round(reference_pipeline(pixels, spec) * 16) / 16, "steps of 1/16", 18),
         (lambda pixels, spec: np.clip(reference_pipeline(pixels, spec), 0, 1), "clipped to 0..1", 18),
     ],
-    ids=["mirrored", "upside down", "gamma", "shift", "letterbox", "rounded", "cut"],
+    ids=["mirrored", "upside down", "gamma", "shift", "letterbox", "rounded", "steps", "cut"],
 )
 def test_suspects_of_preprocessing(tmp_path: Path, change: Any, named: str, resize: int) -> None:
     plugin = Preprocessing(change)
     plugin.spec = replace(SPEC, preprocess=replace(SPEC.image, resize=resize))
     said = first(run_on(tmp_path, 9, plugin=plugin))
     assert said.startswith("preprocessing |") and named in said
+
+
+def test_one_buffer_for_all_threads_fails_and_one_for_each_does_not(tmp_path: Path) -> None:
+    shared, each = np.empty((3, SIZE, SIZE), np.float32), threading.local()
+
+    def into(buffer: np.ndarray, pixels: np.ndarray, spec: Any) -> np.ndarray:
+        buffer[...] = reference_pipeline(pixels, spec)
+        return buffer
+
+    def into_own(pixels: np.ndarray, spec: Any) -> np.ndarray:
+        if not hasattr(each, "buffer"):
+            each.buffer = np.empty_like(shared)
+        return into(each.buffer, pixels, spec)
+
+    said = first(run_on(tmp_path / "shared", 9, plugin=Preprocessing(lambda *of: into(shared, *of))))
+    assert said.startswith("preprocessing buffer |") and "one shared buffer" in said
+    run = run_on(tmp_path / "own", 9, plugin=Preprocessing(into_own))
+    assert run.everything() is ExitCode.OK
 
 
 def test_a_fault_on_some_images_only_is_named_by_their_kind(tmp_path: Path) -> None:

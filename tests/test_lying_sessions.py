@@ -6,28 +6,37 @@ from pathlib import Path
 from typing import Any
 
 import lying
+import numpy as np
 import pytest
 from lying import Lie, Lying, Offering
 from tiny import start, write_photos
 
+from porter.diagnose.rounding import rounded_to
 from porter.errors import ExitCode
 from porter.pipeline.run import Run
 from porter.pipeline.session_checks import check_names as names
+from porter.pipeline.session_checks.changed_outputs import output_findings
+from porter.pipeline.session_checks.same_outputs import Same
+from porter.records.parity import Tolerance
 from porter.records.record import State, Verdict
 
 FAULTS: list[tuple[type[Lie], str]] = [
     (lying.Noisy, names.NOT_DETERMINISTIC),
     (lying.OfNeighbours, names.NEIGHBOURS),
+    (lying.Centred, names.NEIGHBOURS),
     (lying.OfPlace, names.PLACE),
     (lying.LastRow, names.LAST_ROW),
+    (lying.RoundedInput, names.OTHER_INPUT),
     (lying.Shuffled, names.SHUFFLED),
     (lying.BatchBefore, names.BATCH_BEFORE),
     (lying.OneBuffer, names.ONE_BUFFER),
     (lying.NotReentrant, names.THREADS),
     (lying.SecondStream, names.THREADS),
+    (lying.OtherThread, names.THREADS),
     (lying.FromCall, names.LATER_CALLS),
     (lying.NanRows, names.NAN_ROWS),
     (lying.Layout, names.LAYOUT),
+    (lying.LayoutOfBatches, names.LAYOUT),
     (lying.Swallowing, names.SWALLOWED),
     (lying.Zeros, names.SWALLOWED),
     (lying.StaleFile, names.STALE_FILE),
@@ -66,6 +75,8 @@ WIDE: list[tuple[type[Lie], str]] = [
     (lying.wide(lying.Zeros), names.SWALLOWED),
     (lying.wide(lying.OfNeighbours), names.NEIGHBOURS),
     (lying.wide(lying.BatchBefore), names.BATCH_BEFORE),
+    (lying.wide(lying.OnePlace), names.PLACE),
+    (lying.wide(lying.Skipped), names.REPEATED),
 ]
 """Faults that no batch of verify shows."""
 
@@ -87,6 +98,33 @@ def test_a_fault_of_a_timed_batch_alone_is_found(tmp_path: Path) -> None:
     require_found(run, names.LAST_ROW)
     one, eight = (found.check for found in run.record.performance)
     assert one is not None and eight is not None and (one.over, eight.over > 0) == (0, True)
+
+
+def test_answers_from_memory_are_those_of_an_earlier_batch(tmp_path: Path) -> None:
+    run = run_of(tmp_path, lying.wide(lying.Remembered), batch_sizes=(1,))
+    assert run.everything() is ExitCode.VERDICT_FAILED
+    require_found(run, names.BATCH_BEFORE)
+
+
+@pytest.mark.parametrize(("bits", "found"), [(0xFFFF0000, "bf16"), (0xFFFFE000, "fp16"), (0xFFF80000, "")])
+def test_numbers_tell_the_format_that_they_fit(bits: int, found: str) -> None:
+    """bfloat16 is told from float16 where both hold the numbers, and numbers of a few bits tell nothing."""
+    values = np.random.default_rng(0).uniform(1, 9, 64).astype(np.float32)
+    assert rounded_to([(values.view(np.uint32) & np.uint32(bits)).view(np.float32)]) == found
+
+
+def test_outputs_that_changed_places_are_named() -> None:
+    random = np.random.default_rng(0)
+    first, second = (random.standard_normal((3, 5)).astype(np.float32) for _ in range(2))
+    same = Same({"class": first, "aux": second}, {"class": second, "aux": first}, Tolerance())
+    (found,) = output_findings(same)
+    assert str(found.detail) == "outputs `class` and `aux` are exchanged"
+
+
+def test_a_place_that_is_wrong_in_a_timed_batch_is_named(tmp_path: Path) -> None:
+    run = run_of(tmp_path, lying.wide(lying.OnePlace, least=8), batch_sizes=(1, 8))
+    assert run.everything() is ExitCode.VERDICT_FAILED
+    require_found(run, names.PLACE)
 
 
 def test_an_error_of_the_size_of_a_precision_is_stated_below_fp32_and_fails_at_fp32(tmp_path: Path) -> None:

@@ -376,6 +376,12 @@ def odd_normal(net: Any) -> None:
     nn.init.normal_(net.head.weight, std=0.01)
 
 
+def odd_before_another(net: Any) -> None:
+    net.auxiliary = nn.Linear(net.head.in_features, net.head.out_features)
+    net.auxiliary.weight.data.pow_(3)
+    nn.init.normal_(net.head.weight, std=0.02)
+
+
 def odd_eps(net: Any) -> None:
     net.stage[0].norm.eps = 0.3
 
@@ -386,7 +392,9 @@ def odd_drawn(net: Any) -> None:
         block.norm.reset_running_stats()
 
 
-@pytest.mark.parametrize("change", [odd_blur, odd_absorbed, odd_dead, odd_normal, odd_uniform, odd_eps, odd_drawn])
+@pytest.mark.parametrize(
+    "change", [odd_blur, odd_absorbed, odd_dead, odd_normal, odd_uniform, odd_eps, odd_drawn, odd_before_another]
+)
 def test_what_healthy_models_may_hold_is_a_note(change: Callable[[Any], None]) -> None:
     torch.manual_seed(1)
     net = learned()

@@ -89,7 +89,7 @@ SABOTAGED = (
     rig("last-row", 2, r"last (row|sample)"),
     rig("last-row-near", 2, r"last (row|sample)"),
     rig("neighbours", 2, r"neighbour"),
-    rig("place", 2, r"place|position|1 of 8 samples"),
+    rig("place", 2, r"place|position"),
     rig("buffer", 2, r"buffer|overw"),
     rig("before", 2, r"before|previous|earlier|stale"),
     rig("second-stream", 2, r"stream|thread", *STREAMS),

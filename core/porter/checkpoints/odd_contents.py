@@ -66,17 +66,22 @@ def _not_finite(module: Any) -> Iterator[Suspicion]:
 
 
 def _classifier(module: Any, classes: int | None) -> Iterator[Suspicion]:
-    """The last layer that has a row for each class."""
+    """The layers that have a row for each class: the last is the classifier, or an auxiliary one comes after it."""
     layers = [
         (name, part.weight)
         for name, part in module.named_modules()
         if _has_weight(part) and classes is not None and classes > 1 and part.weight.shape[0] == classes
     ]
-    if not layers or layers[-1][1].numel() < FEW:
-        return
-    name, weight = layers[-1]
+    for name, weight in layers:
+        if weight.numel() >= FEW:
+            yield from _untrained(name, weight, is_last=name == layers[-1][0])
+
+
+def _untrained(name: str, weight: Tensor, *, is_last: bool) -> Iterator[Suspicion]:
     flat = weight.detach().reshape(-1).float().cpu()
     if flat.min() == flat.max():
+        if not is_last:
+            return
         what = Message(
             "all values of the classifier {name} are equal, so every image gets the same prediction", name=name
         )

@@ -45,6 +45,15 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     return model
 
 
+def onnx_within(path: Path) -> onnx.ModelProto | None:
+    """The model of a self-contained ONNX file, whatever its name: what a runtime calls its own format often is one.
+    None where it is none."""
+    try:
+        return read_onnx(path)
+    except BadInput:
+        return None
+
+
 def check_contents(model: onnx.ModelProto, shown: str) -> None:
     """Raise `BadInput`, naming the file as it is `shown`, for weights outside of it, values of a type that there is
     not, and functions that call each other without end or expand beyond the limit."""

@@ -13,7 +13,7 @@ from porter.contracts.runtime import OpenRequest
 from porter.errors import PorterError
 from porter.graphs.graph import Graph
 from porter.graphs.matching import match_graphs
-from porter.graphs.onnxfile import read_onnx
+from porter.graphs.onnxfile import onnx_within, read_onnx
 from porter.graphs.rounded_weights import precision_of, weights_of
 from porter.graphs.static import static_differences
 from porter.pipeline.evaluation.infer import infer
@@ -67,21 +67,24 @@ def explained(job: Job, record: RunRecord, artefact: Artefact, parity: Parity, i
 def _explained(
     job: Job, record: RunRecord, artefact: Artefact, parity: Parity, images: Sequence[Rows]
 ) -> Iterator[SessionFinding]:
+    checks = {one.check for one in parity.findings if one.fails and one.check in OF_GRAPHS}
     with closing(open_artefact(job, artefact)) as session:
         run, few = partial(infer, job, session), images[: 1 if session.least_rows > 1 else IMAGES]
         wanted = [copied(infer(job, job.reference, image)) for image in few]
         early = list(early_findings(run, few[0], wanted[0], parity.tolerance))
         got = [copied(run(image)) for image in few]
         moving = bool(rows_off(got[0], run(few[0]), EXACT).any())
+        batched = copied(run(joined(few))) if BATCH_SIZE in checks else None
     yield from early
-    checks = {one.check for one in parity.findings if one.fails and one.check in OF_GRAPHS}
     moving = moving or NOT_DETERMINISTIC in checks
     same = Same(joined(wanted), joined(got), parity.tolerance)
     if early or (moving and not checks):
         return
     by_graph = list(_by_the_graph(job, record, few, same, checks))
     yield from by_graph
-    if not by_graph and not moving:
+    if not by_graph and batched is not None and not rows_off(same.wanted, same.got, parity.tolerance).any():
+        yield from _changes(job, few, replace(same, got=batched))  # right one at a time: what is done to a batch
+    elif not by_graph and not moving:
         yield from _why(job, record, artefact, parity, few, same)
 
 
@@ -122,8 +125,10 @@ def _why(
     job: Job, record: RunRecord, artefact: Artefact, parity: Parity, images: Sequence[Rows], same: Same
 ) -> Iterator[SessionFinding]:
     off = rows_off(same.wanted, same.got, parity.tolerance)
-    if not off.any():
-        if not all(one.passed for one in parity.outputs if one.batch == 1):
+    if not off.any():  # within tolerance on these images: a small change shows all the same
+        if changes := _changes(job, images, same):
+            yield from changes
+        elif not all(one.passed for one in parity.outputs if one.batch == 1):
             text = Message("correct in the run folder, but not with its own files alone")
             yield finding(OTHER_FILE, text)
         return
@@ -147,10 +152,13 @@ def _changes(job: Job, images: Sequence[Rows], same: Same) -> list[SessionFindin
 def _other_weights(job: Job, record: RunRecord, artefact: Artefact) -> Iterator[SessionFinding]:
     """That an artefact's ONNX file is the exported graph with other weights, which are no roundings of its own."""
     claimed, path = job.precision(artefact.precision), job.folder / artefact.path
-    if record.export is None or claimed.quantised or path.suffix != ".onnx" or artefact.path == record.export.path:
+    if record.export is None or claimed.quantised or artefact.path == record.export.path:
+        return
+    if (model := onnx_within(path)) is None:
         return
     try:
-        ours, exported = (Graph(read_onnx(one), one.name) for one in (path, job.folder / record.export.path))
+        ours, whole = Graph(model, path.name), job.folder / record.export.path
+        exported = Graph(read_onnx(whole), whole.name)
         if precision_of(weights_of(ours.model)):
             return
         others = static_differences(exported, ours, match_graphs(exported, ours))

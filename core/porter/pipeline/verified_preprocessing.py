@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from porter.data.noting import Noting
@@ -27,10 +29,12 @@ def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessPari
     """The model's own preprocessing against its reference; of a declared pipeline a difference is explained."""
     import numpy as np
 
-    from porter.diagnose.preprocessing.explain import explain_preprocessing
+    from porter.diagnose.preprocessing.explain import explain_preprocessing, one_buffer
 
+    shared = False
     if job.hooks.implementer("porter_preprocess") is not None:
         images = readable(job.data, OWN_PIPELINE)
+        shared = shares_a_buffer(job, images)
     worst: float | None = 0.0
     identical, compared, apart = True, 0, list[Sample]()
     differing = 0
@@ -52,8 +56,12 @@ def verify_preprocessing(job: Job, images: Sequence[Prepared]) -> PreprocessPari
         max_abs_error=worst,
         allowed=ALLOWED,
         identical=identical,
-        passed=not differing,
-        finding=explain_preprocessing(apart, job.spec.preprocess) if apart and job.spec.preprocess else None,
+        passed=not (differing or shared),
+        finding=explain_preprocessing(apart, job.spec.preprocess)
+        if apart and job.spec.preprocess
+        else one_buffer(compared)
+        if shared and not differing
+        else None,
         source=_source(job, compared),
     )
 
@@ -64,11 +72,22 @@ def read_sample(job: Job, one: Prepared) -> Any:
     return job.hooks.read(item, Noting(open_store(job.data.manifest.root), item), job.spec)
 
 
-def preprocess_samples(job: Job, images: Sequence[Prepared]) -> Iterator[Sample]:
-    """Images with what the model's own preprocessing makes of them, one at a time: they may be large."""
-    for one in images:
+def shares_a_buffer(job: Job, images: Sequence[Prepared]) -> bool:
+    """Whether the plugin's preprocessing gives two threads at once the same memory, where one overwrites the other."""
+    import numpy as np
+
+    together, chosen = threading.Barrier(2), [images[0], images[-1]]
+
+    def arrays(one: Prepared) -> Mapping[str, np.ndarray]:
         sample = read_sample(job, one)
-        yield _shown(job, one, sample, job.hooks.preprocess(sample, job.spec))
+        try:
+            return job.hooks.preprocess(sample, job.spec)
+        finally:
+            together.wait()  # each in a thread of its own
+
+    with ThreadPoolExecutor(2, thread_name_prefix="porter-caller") as pool:
+        first, second = pool.map(arrays, chosen)
+    return any(np.shares_memory(values, second[name]) for name, values in first.items() if name in second)
 
 
 def _shown(job: Job, one: Prepared, sample: Any, got: Mapping[str, np.ndarray]) -> Sample:

@@ -45,7 +45,7 @@ class Recipe:
     layout: Literal["chw", "cwh", "hwc", "hwc-as-chw"] = "chw"
     """`hwc-as-chw`: the values in the order H×W×C, under the shape C×H×W."""
     rounded: str = ""
-    """What the values were rounded to: `float16`, `bfloat16`, or a number of decimals."""
+    """What the values were rounded to: `float16`, `bfloat16`, a step such as `1/16`, or a number of decimals."""
     mirrored: Literal["", "sides", "upside-down"] = ""
     gamma: float = 1.0
     """Exponent of the grey levels, taken as 0..1, before mean and std."""
@@ -143,6 +143,9 @@ def _rounded(values: NDArray[np.float32], to: str) -> NDArray[np.float32]:
     if to == "bfloat16":
         bits = np.ascontiguousarray(values).view(np.uint32)
         return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
+    if to.startswith("1/"):
+        parts = np.float32(to[2:])
+        return (np.round(values * parts) / parts).astype(np.float32)
     return np.round(values, int(to))
 
 

@@ -174,6 +174,9 @@ def _roundings() -> Iterator[Change]:
     for decimals in range(4):
         title = Message("rounded to {decimals} decimals after normalisation", decimals=decimals)
         yield _change(f"decimals-{decimals}", title, rounded=str(decimals))
+    for parts in (8, 16, 32, 64, 128, 256):
+        title = Message("rounded to steps of 1/{parts} after normalisation, as in fixed point", parts=parts)
+        yield _change(f"steps-{parts}", title, rounded=f"1/{parts}")
     for low, high in ((0.0, 1.0), (-1.0, 1.0)):
         title = Message("clipped to {low:g}..{high:g} after normalisation", low=low, high=high)
         yield _change(f"clipped{low:g}", title, clip=(low, high))

@@ -53,6 +53,7 @@ TITLES = {
     "one-buffer": Message("all calls return the same buffer: a later call overwrites earlier outputs"),
     "refused": Message("works with one image at a time, fails with a batch"),
     "shuffled-rows": Message("the samples come out in another order"),
+    "repeated-rows": Message("some samples of a batch have the outputs of others once more, as if they were skipped"),
     "first-for-all": Message("every sample of a batch has the outputs of the first"),
     "last-row": Message("the last sample of a batch is wrong"),
     "nan-rows": Message("some samples have NaN or infinite values"),
@@ -102,6 +103,9 @@ class SessionTrials:
             return _fault("later-calls", count, len(called))
         if not (any(wrong[0::2]) and any(wrong[1::2])) and count * 4 > len(called):
             return _fault("every-other-call", count, len(called))
+        rows = [(place, 0) for place, bad in enumerate(wrong) if bad]
+        if all(outputs) and _constant(outputs, rows):
+            return _fault("swallowed-errors", count, len(called))
         pairs = zip(outputs[: len(self._order)], reversed(outputs[len(self._order) :]), strict=True)
         differs = sum(self._ruler.apart(first, again) for first, again in pairs)
         return _fault("not-deterministic", differs, len(self._order)) if differs else None
@@ -181,20 +185,31 @@ class SessionTrials:
             return "last-row"
         if _constant(outputs, rows):
             return "swallowed-errors"
+
+        def earlier(g: int) -> set[int]:
+            return {image for group in groups[:g] for image in group}
+
         instead = {(g, r): self._ruler.nearest(outputs[g], r, groups[g][r]) for g, r in rows}
         elsewhere = [found for found in instead.values() if found is not None]
         if len(elsewhere) * 2 > len(rows):
             if all(instead[g, r] == groups[g][0] for g, r in rows):
                 return "first-for-all"
-            if all(g and instead[g, r] in groups[g - 1] for g, r in rows):
+            if all(found not in groups[g] and found in earlier(g) for (g, _), found in instead.items()):
                 return "batch-before"
+            if all(instead[g, r] in self._answered(groups[g], wrong[g]) for g, r in rows):
+                return "repeated-rows"
             return "shuffled-rows"
         if _nonfinite(outputs, rows):
             return "nan-rows"
         return self._neighbours_or_place(rows[0], groups, size)
 
+    @staticmethod
+    def _answered(group: Sequence[int], wrong: Sequence[bool]) -> set[int]:
+        """The images of a batch that have their own outputs."""
+        return {image for image, bad in zip(group, wrong, strict=True) if not bad}
+
     def _neighbours_or_place(self, at: tuple[int, int], groups: Sequence[list[int]], size: int) -> str:
-        """A wrong image alone in a batch, at every place of it; then at the first place, in two companies."""
+        """A wrong image alone in a batch, at every place of it; then at the first place, among copies of two others."""
         image = groups[at[0]][at[1]]
         same = copied(self._call(taken(self._feeds, [image] * size)))
         errors = self._ruler.errors(same, [image] * size)
@@ -204,7 +219,8 @@ class SessionTrials:
             return "place"
         others = [k for k in self._order if k != image]
         company = [
-            _row(copied(self._call(taken(self._feeds, [image, *these]))), 0) for these in _companies(others, size - 1)
+            _row(copied(self._call(taken(self._feeds, [image, *[other] * (size - 1)]))), 0)
+            for other in (others[0], others[-1])
         ]
         return "neighbours" if self._ruler.apart(*company) else "batch-size"
 
@@ -214,17 +230,17 @@ def later_calls(fault: SessionFault) -> SessionFault:
     return _fault("later-calls", fault.wrong, fault.rows, fault.size)
 
 
+def late(wrong: int, rows: int, of_others: int) -> SessionFault:
+    """Single images that are wrong because they were called late; `of_others` have the outputs of another image."""
+    return _fault("batch-before" if of_others * 2 > wrong else "later-calls", wrong, rows)
+
+
 def _fault(name: str, wrong: int, rows: int, size: int = 1) -> SessionFault:
     return SessionFault(name=name, title=TITLES[name], wrong=wrong, rows=rows, size=size)
 
 
 def _row(outputs: Outputs, row: int) -> dict[str, np.ndarray]:
     return part(outputs, row, row + 1)
-
-
-def _companies(others: Sequence[int], size: int) -> tuple[list[int], list[int]]:
-    """Two rows of images, the second as different from the first as there are images."""
-    return [others[k % len(others)] for k in range(size)], [others[-1 - k % len(others)] for k in range(size)]
 
 
 def _nonfinite(outputs: Sequence[Outputs], rows: Sequence[tuple[int, int]]) -> bool:

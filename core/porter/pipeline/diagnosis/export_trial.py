@@ -15,8 +15,10 @@ from porter.graphs.onnx_probe import OnnxProbe
 from porter.pipeline.diagnosis.afresh import AFRESH, Afresh
 from porter.pipeline.diagnosis.conditions import Conditions
 from porter.pipeline.diagnosis.rounding_signs import weights_sign
-from porter.pipeline.diagnosis.through_onnx import Compared, batch_of, through_file
+from porter.pipeline.diagnosis.through_onnx import Compared, batch_of, through_file, wanted_of
 from porter.pipeline.evaluation.infer import Listener, infer
+from porter.pipeline.session_checks.changed_outputs import exchanged_outputs
+from porter.pipeline.session_checks.same_outputs import Same
 from porter.records.diagnosed import Surety
 from porter.records.message import Message, Text
 from porter.records.parity import Tolerance
@@ -51,6 +53,10 @@ def export_trial(conditions: Conditions, fresh: Afresh) -> Found:
             allowed=compared.worst.allowed,
         )
         return ruled_out(Message("the exporter"), evidence)
+    same = Same(wanted_of(conditions), compared.outputs, tolerance)
+    if compared.outputs and (exchanged := exchanged_outputs(same)) is not None:
+        text = Message("exporter: the re-exported model: {sign}", sign=exchanged.detail)
+        return finding("exporter outputs", text, conditions.command("export"), Surety.LOCATED)
     if sign := weights_sign(conditions, path):
         text = Message("exporter: the re-exported model: {sign}", sign=sign)
         return finding("exporter rounded", text, conditions.command("export"), Surety.LOCATED)

@@ -16,7 +16,7 @@ from porter.files.hashes import file_digest
 from porter.graphs.graph import Graph
 from porter.graphs.nodes import diagnose_graphs
 from porter.graphs.onnx_probe import OnnxProbe
-from porter.graphs.onnxfile import facts_of
+from porter.graphs.onnxfile import facts_of, onnx_within
 from porter.pipeline.diagnosis.afresh import AFRESH, Afresh
 from porter.pipeline.diagnosis.conditions import alike
 from porter.pipeline.evaluation.infer import Listener
@@ -76,7 +76,7 @@ def made_from(job: Job, record: RunRecord, artefact: Artefact) -> ExportReport |
 
 def source_of(folder: Path, artefact: Artefact, made_from: ExportReport | Quantization) -> Path | None:
     """The ONNX file behind an artefact: itself, or what it was built from; None where that is no longer the file."""
-    if artefact.path.endswith(".onnx"):
+    if artefact.path.endswith(".onnx") or onnx_within(folder / artefact.path) is not None:
         return folder / artefact.path
     path = folder / made_from.path
     return path if file_digest(path) == made_from.sha256 else None

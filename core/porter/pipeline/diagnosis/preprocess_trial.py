@@ -9,7 +9,7 @@ from porter.contracts.rows import same_bits
 from porter.data.selection import evenly_spaced
 from porter.data.store import open_store
 from porter.diagnose.found import Found, finding
-from porter.diagnose.preprocessing.explain import explain_preprocessing, read_samples
+from porter.diagnose.preprocessing.explain import ONE_BUFFER, explain_preprocessing, read_samples
 from porter.diagnose.preprocessing.fault_trial import Sample
 from porter.diagnose.preprocessing.image_kinds import kinds_of, one_of_each, only_on
 from porter.errors import ImageError
@@ -52,7 +52,10 @@ def preprocess_trial(job: Job, record: RunRecord) -> PreprocessFinding | None:
 
 def shared_buffer(conditions: Conditions) -> Found:
     """Whether an image is preprocessed otherwise beside others, into the row of a batch, than alone."""
-    job = conditions.job
+    job, parity = conditions.job, conditions.record.preprocessing
+    if parity is not None and parity.finding is not None and parity.finding.problem == ONE_BUFFER:
+        text = Message("preprocessing: {problem}", problem=ONE_BUFFER)
+        return finding("preprocessing buffer", text, conditions.command("verify"), Surety.LOCATED)
     changed = [one for one in conditions.images[:IMAGES] if not _alike(job, one)]
     if not changed:
         return Found()

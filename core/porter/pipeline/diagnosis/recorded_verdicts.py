@@ -36,7 +36,7 @@ def _weights(conditions: Conditions) -> Iterator[Found]:
                 yield finding("weights contents", text, export, Surety.LIKELY)
     stated, wrong = stated_evidence(conditions.record)
     if wrong:
-        yield finding("weights stated", Message("weights: {text}", text=stated[0]), export, Surety.LIKELY)
+        yield finding("weights stated", Message("weights: {text}", text=stated[0]), export, Surety.HINT)
     if not against and not audit.not_compared:
         evidence = Message("{matched} of {tensors} match the file", matched=audit.matched, tensors=audit.tensors)
         yield ruled_out(Message("the model's tensors"), evidence)
@@ -56,7 +56,11 @@ def _data(conditions: Conditions) -> Iterator[Found]:
         against.insert(0, RULES[Oddity.ONE_LABEL].say(alone))
     for text in against:
         yield finding("data", Message("data: {text}", text=text), evaluate, Surety.MEASURED)
-    if audit is not None and not against:
+    small = None if audit is None else audit.odd(Oddity.SMALLER)
+    if small is not None and is_the_references(conditions.record) and small.count * 2 > small.of:
+        text = Message("data: {text}", text=RULES[Oddity.SMALLER].say(small))  # enlarged, which costs accuracy
+        yield finding("data small", text, evaluate, Surety.LIKELY)
+    elif audit is not None and not against:
         evidence = Message("{images} images checked, {distinct} distinct files", images=audit.images,
                            distinct=audit.distinct)  # fmt: skip
         yield ruled_out(Message("images and labels"), evidence)

@@ -6,10 +6,12 @@ from porter.diagnose.found import Found, finding, ruled_out
 from porter.pipeline.diagnosis.conditions import Conditions
 from porter.records.diagnosed import Surety
 from porter.records.evaluation import Evaluation
-from porter.records.message import Message, Text
+from porter.records.message import Message, Text, Value
 from porter.records.record import RunRecord
 
 REFERENCE = "reference"
+FAR_BELOW = 10.0
+"""Points below the published figure from which on the weights are another's."""
 FEW = 50.0
 """Percent from which on a result that cannot be told from guessing lacks images, and not accuracy."""
 
@@ -35,12 +37,23 @@ def reference_poor(conditions: Conditions) -> Found:
             "data: the sample is too small to distinguish the accuracy from guessing: {chance}", chance=reference.chance
         )
         return finding("data few", text, conditions.command("evaluate"), Surety.LIKELY)
+    figures: dict[str, Value] = {
+        "title": "" if metric is None else metric.title,
+        "value": None if metric is None else metric.value,
+        "why": _why(record, reference),
+    }
+    others = record.tried is None or record.tried.reason or record.tried.better or record.label_suspects
+    if not others and _far_below(record, reference):
+        text = Message(
+            "weights: the loaded model itself has low accuracy ({title} {value:.2f}%{why}) and the artefacts agree "
+            "with it. No other preprocessing or labels explain it: another checkpoint, or one of an earlier epoch",
+            **figures,
+        )
+        return finding("reference weights", text, conditions.command("export"), Surety.HINT)
     text = Message(
         "reference: the loaded model itself has low accuracy ({title} {value:.2f}%{why}) and the "
         "artefacts agree with it. Check labels, preprocessing and weights",
-        title="" if metric is None else metric.title,
-        value=None if metric is None else metric.value,
-        why=_why(record, reference),
+        **figures,
     )
     return finding("reference poor", text, conditions.command("evaluate"), Surety.HINT)
 
@@ -53,6 +66,12 @@ def artefacts_sound(conditions: Conditions) -> Found:
     evidence = Message("predictions of {names} equal the reference's on {images} images",
                        names=tuple(one.name for one in compared), images=compared[0].listed)  # fmt: skip
     return ruled_out(Message("the artefacts' predictions"), evidence)
+
+
+def _far_below(record: RunRecord, reference: Evaluation) -> bool:
+    """Whether so much is missing that an alternative which brought it back would have shown."""
+    lost = [one.drop for one in record.comparisons if one.against == "published" and one.passed is False]
+    return not reference.chance and max((drop or 0.0 for drop in lost), default=0.0) > FAR_BELOW
 
 
 def _why(record: RunRecord, reference: Evaluation) -> Text:

@@ -10,6 +10,7 @@ from porter.diagnose.rounding import rounded_to
 from porter.graphs.onnxfile import all_tensors, read_onnx
 from porter.pipeline.diagnosis.conditions import Conditions
 from porter.pipeline.diagnosis.through_onnx import Compared
+from porter.pipeline.judge.claimed_precision import size_told
 from porter.pipeline.judge.tolerance import bound_for
 from porter.records.artefact import Artefact
 from porter.records.message import Message, Text
@@ -38,7 +39,16 @@ def sign_of(conditions: Conditions, artefact: Artefact, source: Path | None, our
         return sign
     if (kind := rounded_to(ours.outputs.values())) and not rounded_to(truth):
         return Message("all its outputs are {precision} values", precision=kind)
-    return _of_size(conditions, ours)
+    return _recorded(conditions, artefact) or _of_size(conditions, ours)
+
+
+def _recorded(conditions: Conditions, artefact: Artefact) -> Text:
+    """What verify made of the size of the errors, which it held against those of rounded weights."""
+    claimed = conditions.job.precision(artefact.precision)
+    for parity in conditions.record.parity:
+        if parity.candidate == artefact.id and parity.precision is not None:
+            return size_told(parity.precision, artefact.id, claimed, within=False) or ""
+    return ""
 
 
 def _of_size(conditions: Conditions, ours: Compared) -> Text:

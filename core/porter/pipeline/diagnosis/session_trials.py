@@ -11,7 +11,7 @@ from porter.contracts.rows import Rows, copied, count_of, part, single
 from porter.contracts.runtime import Session
 from porter.diagnose.found import Found, finding, ruled_out
 from porter.diagnose.sessions.ruler import Ruler
-from porter.diagnose.sessions.session_faults import SessionFault, SessionTrials, later_calls
+from porter.diagnose.sessions.session_faults import SessionFault, SessionTrials, late, later_calls
 from porter.errors import PorterError
 from porter.pipeline.diagnosis.conditions import Conditions
 from porter.pipeline.evaluation.subject import Subject
@@ -79,7 +79,7 @@ class _Trial:
             if (fault := plainly.unfinished() or plainly.in_turn() or plainly.buffer()) is not None:
                 return self._told(fault, plain.info)
             own = [copied(self._call(plain)(single(one.arrays))) for one in self._all.images]
-            if (fault := plainly.by_now(own)) is not None:
+            if (fault := plainly.by_now(own) or self._late(own)) is not None:
                 return self._told(fault, plain.info)
             self._measure_by(own)
             if (fault := self._in_batches(plain)) is not None:
@@ -99,6 +99,16 @@ class _Trial:
 
     def _call(self, session: Session):  # type: ignore[no-untyped-def]
         return self._all.call(session, self._problems)
+
+    def _late(self, own: list[dict[str, np.ndarray]]) -> SessionFault | None:
+        """Images that were wrong when they were called, and are correct as the first call of another session."""
+        wrong = [image for image, one in enumerate(own) if self._ruler.errors(one, [image])[0] > 1]
+        if not wrong:
+            return None
+        with closing(open_artefact(self._all.job, self._artefact, check=False, threads=1, streams=1)) as opened:
+            at_first = SessionTrials(self._call(opened), self._all.feeds, self._ruler).is_right(wrong[-1:])
+        of_others = sum(self._ruler.nearest(own[image], 0, image) is not None for image in wrong)
+        return late(len(wrong), len(own), of_others) if at_first else None
 
     def _measure_by(self, own: list[dict[str, np.ndarray]]) -> None:
         """From here on by what the artefact gives plainly: which numbers are right is another question. What rounds by

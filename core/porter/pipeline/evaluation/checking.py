@@ -36,7 +36,8 @@ class Checking:
         cheap = self._session.least_rows == 1  # else each call starts a program, and shares nothing with another
         if cheap and batch.feeds and (self._first or is_last):
             rows = self._rows(count_of(batch.feeds))
-            self._checks.alone(batch.feeds, answered.outputs, rows, threads=self._threads)
+            several = self._session.info.streams > 1
+            self._checks.alone(batch.feeds, answered.outputs, rows, threads=self._threads, by_another=several)
             self._first = self._threads = False
         return replace(answered, check=self._checks.result()) if is_last else answered
 

@@ -17,6 +17,7 @@ from porter.pipeline.session_checks.check_names import (
     LATER_CALLS,
     NAN_ROWS,
     OUTPUTS,
+    PLACE,
     SHUFFLED,
     SWALLOWED,
     finding,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 SAMPLED = 32
 """Images whose outputs tell how far apart those of different images are."""
 WORST = 10
+BY_CHANCE = 1e-6
+"""Chance below which images that are off at one place of their batches are off for their place."""
 FEW = 3
 """Images in a row, to the last, from which on a session is said to be wrong."""
 CHECK_OF = {
@@ -69,18 +72,21 @@ class GapTable:
         """Place in the manifest of each row."""
         self._last: set[int] = set()
         """Rows that were the last of their batch."""
+        self._places: array[int] = array("q")
+        """Of each row, which of its batch it was."""
 
-    def add(self, index: int, gaps: Sequence[Gap], reference: Mapping[str, Trace], *, is_last: bool) -> None:
-        """One image; without gaps it was not compared."""
+    def add(self, index: int, gaps: Sequence[Gap], reference: Mapping[str, Trace], *, row: int, is_last: bool) -> None:
+        """One image, which was `row` of its batch; without gaps it was not compared."""
         if index % self._step == 0:
             for name, trace in reference.items():
                 self._column(name).sample.append(trace)
         if not gaps:
             return
-        row = len(self._indices)
+        number = len(self._indices)
         self._indices.append(index)
+        self._places.append(row)
         if is_last:
-            self._last.add(row)
+            self._last.add(number)
         for gap in gaps:
             column, trace = self._column(gap.output), reference[gap.output]
             column.errors.append(gap.error)
@@ -89,7 +95,7 @@ class GapTable:
             column.norms.append(gap.norm)
             column.values, column.whole = len(trace.values) // 4, trace.whole
             if gap.kind:
-                column.kinds[row] = gap.kind
+                column.kinds[number] = gap.kind
 
     def compared(self, items: Sequence[Item], bound: Bound, batch: int) -> Compared:
         """What all of it comes to; `batch` images were answered at a time."""
@@ -111,7 +117,8 @@ class GapTable:
                 (float(ratio[row]), row, self._image(items, name, row, errors, allowed))
                 for row in np.argsort(-ratio, kind="stable")[:WORST]
             ]
-        wrong = over if bound.binding and over.any() else far if too_many(int(far.sum()), rows) else far & False
+        told = (bound.binding and over.any()) or self._of_one_place(over, batch)
+        wrong = over if told else far if too_many(int(far.sum()), rows) else far & False
         worst.sort(key=lambda one: (-one[0], one[1]))
         return Compared(
             images=rows,
@@ -136,6 +143,12 @@ class GapTable:
             allowed=float(allowed[row]),
         )
 
+    def _of_one_place(self, over: np.ndarray, batch: int) -> bool:
+        """Whether images are beyond the tolerance at one place of their batches only, and not by chance: no precision
+        knows of places."""
+        places = [place for place, beyond in zip(self._places, over, strict=True) if beyond]
+        return len(set(places)) == 1 and batch > 2 and (1 / batch) ** (len(places) - 1) < BY_CHANCE
+
     def _named(self, wrong: np.ndarray, batch: int) -> SessionFinding:
         """What the images that are wrong have in common."""
         import numpy as np
@@ -148,6 +161,9 @@ class GapTable:
             return finding(CHECK_OF[most[0]], detail)
         if batch > 1 and self._last.issuperset(rows):
             return finding(LAST_ROW, Message("{wrong} of {images} images, each the last of its batch", **figures))
+        if batch > 2 and len(rows) >= FEW and len(at := {self._places[row] for row in rows}) == 1:
+            where = {"place": at.pop() + 1, **figures}
+            return finding(PLACE, Message("{wrong} of {images} images, each number {place} of its batch", **where))
         if rows[0] > 0 and len(rows) >= FEW and rows == list(range(rows[0], count)):
             return finding(LATER_CALLS, Message("every image from number {first} on", first=self._indices[rows[0]] + 1))
         return finding(OUTPUTS, detail)

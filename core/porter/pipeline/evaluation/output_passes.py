@@ -98,8 +98,9 @@ class ArtefactPass:
     def _note(self, batch: JudgedBatch, references: list[Traces]) -> None:
         answered = [place for place, image in enumerate(batch.images) if image.gaps]
         for place, image in enumerate(batch.images):
-            is_last = len(batch.images) > 1 and place == answered[-1] if answered else False
-            self.table.add(batch.start + place, image.gaps, references[place], is_last=is_last)
+            row = answered.index(place) if image.gaps else 0
+            is_last = len(batch.images) > 1 and row == len(answered) - 1
+            self.table.add(batch.start + place, image.gaps, references[place], row=row, is_last=is_last)
         self._earlier += [one for one in references if one]
 
     def _looked_for(self, gap: Gap, image: Judged, place: int, references: list[Traces]) -> Gap:

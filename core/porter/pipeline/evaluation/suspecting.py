@@ -41,8 +41,11 @@ def suspected(job: Job, record: RunRecord, reference: Pass) -> RunRecord:
 
 
 def _tried(job: Job, record: RunRecord, reference: Pass) -> Tried | None:
-    """None where there is nothing to score with, and where the weights are wrong: any other input then seems better."""
+    """None where there is nothing to score with, and where the weights are wrong, or look it and the answers are
+    guesses: any other input then seems better."""
     if record.load is not None and not weights_evidence(record.load, record.weights_audit)[1]:
+        return None
+    if reference.evaluation.chance and record.weights_audit is not None and record.weights_audit.suspicions:
         return None
     metrics, scores = reference.evaluation.metrics, reference.answers.scores
     if not metrics or not scores or min(scores) < 0 or max(scores) > 1:

@@ -73,7 +73,7 @@ def told(
     if came_so:
         return replace(signs, notes=tuple(notes), contradictions=())
     contradictions: list[Text] = [text for text in (_undone(signs, artefact, claimed),) if text]
-    size = _size(signs, artefact, claimed, within=within)
+    size = size_told(signs, artefact, claimed, within=within)
     if size:
         sure = within or max(signs.alike.values(), default=0.0) >= ALIKE_FROM
         (contradictions if sure and not (given and within) else notes).append(size)
@@ -143,8 +143,8 @@ def _undone(signs: PrecisionSigns, artefact: str, claimed: Precision) -> Message
     return None
 
 
-def _size(signs: PrecisionSigns, artefact: str, claimed: Precision, *, within: bool) -> Message | None:
-    """That errors are those of a coarser precision."""
+def size_told(signs: PrecisionSigns, artefact: str, claimed: Precision, *, within: bool) -> Message | None:
+    """That errors are those of a coarser precision; `within` as in `told`."""
     if not is_exact(claimed) or not is_suspicious(claimed, signs.relative_rms) or signs.relative_rms is None:
         return None
     noise = PRECISIONS[FP32].unit_roundoff if signs.noise is None else signs.noise

@@ -38,7 +38,7 @@ RULES: dict[Oddity, Rule] = {
         ),
     ),
     Oddity.COPIES: Rule(
-        beyond=50.0,
+        beyond=25.0,
         say=lambda odd: Message(
             "{count} of {of} images are byte-identical copies of another image: {names}",
             count=odd.count,

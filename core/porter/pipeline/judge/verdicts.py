@@ -169,7 +169,7 @@ def _preprocessing(record: RunRecord) -> Verdict:
     if parity is None:
         reason = Message("the model's preprocessing was not compared with its spec")
         return _verdict("preprocessing", State.FAIL if contradicted else State.NOT_RUN, reason, *tried, advice=advice)
-    if not parity.images:
+    if not parity.images and parity.passed:
         return _verdict("preprocessing", State.NOT_RUN, parity.source)
     text = Message(
         "{difference}, on {images} images, with the reference pipeline that the model declares",

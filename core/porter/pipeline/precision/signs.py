@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from porter.builtin.onnxruntime import OnnxRuntimeSession
 from porter.contracts.rows import Rows
 from porter.contracts.runtime import OpenRequest
-from porter.errors import BadInput, PorterError
-from porter.graphs.onnxfile import read_onnx
+from porter.errors import PorterError
+from porter.graphs.onnxfile import onnx_within, read_onnx
 from porter.graphs.quantize.qdq_layers import quantised_layers
 from porter.graphs.rounded_weights import ROUNDED, precision_of, round_weights, weights_of
 from porter.pipeline.evaluation.infer import infer
@@ -31,7 +31,6 @@ from porter.records.record import RunRecord
 
 if TYPE_CHECKING:
     import numpy as np
-    import onnx
 
 Outputs = dict[str, "np.ndarray"]
 
@@ -153,7 +152,7 @@ def _run(job: Job, path: Path, batches: Sequence[Rows], output: str) -> np.ndarr
 def _weights(job: Job, artefact: Artefact, claimed: Precision) -> tuple[str, bool | None]:
     """The lesser precision whose values all weights of the artefact are, and whether the model's own are such too."""
     path = job.folder / artefact.path
-    model = _readable(path) if is_exact(claimed) else None
+    model = onnx_within(path) if is_exact(claimed) else None
     found = "" if model is None else precision_of(weights_of(model))
     module = job.loaded.module if found else None
     if module is None or not hasattr(module, "parameters"):
@@ -171,23 +170,15 @@ def _graph(
         return None, None, None
     source = record.quantization or (record.export if job.spec.precision == claimed.name else None)
     given = source.path if source is not None and artefact.calibration is None else ""
-    path = artefact.path if artefact.path.endswith(".onnx") else given
-    counted = {one: _quantised(job.folder / one) for one in {path, given} if one}
-    int8, layers = counted.get(path, (None, None))
-    return int8, layers, counted.get(given, (None, None))[0]
+    counted = {one: _quantised(job.folder / one) for one in {artefact.path, given} if one}
+    planned = counted.get(given)
+    int8, layers = counted[artefact.path] or planned or (None, None)
+    return int8, layers, planned[0] if planned else None
 
 
-def _quantised(path: Path) -> tuple[int | None, int | None]:
-    model = _readable(path)
-    return (None, None) if model is None else quantised_layers(model)
-
-
-def _readable(path: Path) -> onnx.ModelProto | None:
-    """The model, where it is a self-contained ONNX file."""
-    try:
-        return read_onnx(path) if path.suffix == ".onnx" else None
-    except BadInput:
-        return None
+def _quantised(path: Path) -> tuple[int, int] | None:
+    model = onnx_within(path)
+    return None if model is None else quantised_layers(model)
 
 
 def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:

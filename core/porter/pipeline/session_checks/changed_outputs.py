@@ -30,6 +30,9 @@ def output_findings(same: Same) -> Iterator[SessionFinding]:
     if (constant := _constant(same)) is not None:
         yield constant
         return
+    if (exchanged := exchanged_outputs(same)) is not None:
+        yield exchanged
+        return
     for title, change in _changes():
         if same.is_so(_changed(same.wanted, change)):
             yield finding(OTHER_OUTPUTS, title)
@@ -54,6 +57,20 @@ def _constant(same: Same) -> SessionFinding | None:
     if rows_off(alike, same.got, same.tolerance).any() or not rows_off(moving, same.wanted, same.tolerance).any():
         return None
     return finding(CONSTANT, Message("{count} images, of which the reference's differ", count=count))
+
+
+def exchanged_outputs(same: Same) -> SessionFinding | None:
+    """That an output has the values of another, and that one has not its own: their names changed places."""
+    names = list(same.wanted)
+    for place, name in enumerate(names):
+        for other in names[place + 1 :]:
+            places = {name: other, other: name}
+            if same.wanted[name].shape == same.wanted[other].shape and same.is_so(
+                {one: same.wanted[places.get(one, one)] for one in names}
+            ):
+                text = Message("outputs `{one}` and `{other}` are exchanged", one=name, other=other)
+                return finding(OTHER_OUTPUTS, text)
+    return None
 
 
 def _changes() -> Iterator[tuple[Message, Change]]:

@@ -11,6 +11,7 @@ PLACE = "place"
 BATCH_SIZE = "batch-size"
 LAST_ROW = "last-row"
 SHUFFLED = "shuffled-rows"
+REPEATED = "repeated-rows"
 BATCH_BEFORE = "batch-before"
 ONE_BUFFER = "one-buffer"
 THREADS = "threads"
@@ -36,6 +37,7 @@ TITLES = {
     BATCH_SIZE: Message("outputs depend on the batch size"),
     LAST_ROW: Message("the last sample of a batch is wrong"),
     SHUFFLED: Message("the samples come out in another order"),
+    REPEATED: Message("some samples of a batch have the outputs of others once more, as if they were skipped"),
     BATCH_BEFORE: Message("the outputs belong to an earlier batch"),
     ONE_BUFFER: Message("all calls return the same buffer: a later call overwrites earlier outputs"),
     THREADS: Message("simultaneous calls from several threads disturb each other"),

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from porter.contracts.rows import Rows, copied, joined, part, taken
+from porter.contracts.rows import Rows, copied, count_of, joined, part, taken
 from porter.pipeline.session_checks.calls import against_alone, at_once
-from porter.pipeline.session_checks.check_names import LATER_CALLS, finding
+from porter.pipeline.session_checks.check_names import LATER_CALLS, THREADS, finding
 from porter.pipeline.session_checks.rows_alike import Run, rows_off
 from porter.records.coverage import SettingCheck
 from porter.records.message import Message
@@ -28,10 +28,13 @@ class InSession:
         self._rows = self._over = 0
         self._findings: list[SessionFinding] = []
 
-    def alone(self, batch: Rows, got: Rows, rows: Sequence[int], *, threads: bool = False) -> None:
+    def alone(
+        self, batch: Rows, got: Rows, rows: Sequence[int], *, threads: bool = False, by_another: bool = False
+    ) -> None:
         """Some rows of a batch, whose outputs are `got`, against a call for each image.
 
-        `threads`: the calls are made once more, from all callers at once.
+        `threads`: the calls are made once more, from all callers at once. `by_another`: another thread than this one
+        may have called the batch.
         """
         rows = sorted(set(rows))
         images = [part(batch, row, row + 1) for row in rows]
@@ -39,9 +42,19 @@ class InSession:
         alone = joined(each)
         off = rows_off(alone, taken(got, rows), self._tolerance)
         self.add(len(rows), int(off.sum()))
-        self._findings += against_alone(self._run, batch, got, alone, self._tolerance, rows)
+        if off.any() and by_another and self._is_right_now(batch, rows, alone):
+            detail = Message(
+                "a batch of {rows} is wrong from one thread and correct from another", rows=count_of(batch)
+            )
+            self._findings.append(finding(THREADS, detail))
+        else:
+            self._findings += against_alone(self._run, batch, got, alone, self._tolerance, rows)
         if threads and self._callers > 1:
             self._findings += at_once(self._run, images, each, self._tolerance, self._callers)
+
+    def _is_right_now(self, batch: Rows, rows: list[int], alone: Rows) -> bool:
+        """Whether these rows of the batch are those of the images alone, where no other call is made beside it."""
+        return not rows_off(alone, taken(copied(self._run(batch)), rows), self._tolerance).any()
 
     def later(self, first: Rows, last: Rows) -> None:
         """The outputs of one batch before and after many calls."""

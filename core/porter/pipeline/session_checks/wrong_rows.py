@@ -10,6 +10,7 @@ from porter.pipeline.session_checks.check_names import (
     LAST_ROW,
     NAN_ROWS,
     OUTPUTS,
+    REPEATED,
     SHUFFLED,
     SWALLOWED,
     finding,
@@ -45,6 +46,9 @@ def named(wanted: Rows, got: Rows, off: np.ndarray, tolerance: Tolerance, before
         return finding(BATCH_BEFORE, detail)
     if rows > 1 and wrong == [rows - 1]:
         return finding(LAST_ROW, Message("only sample {row} of {rows}", row=rows, rows=rows))
+    right = [row for row in range(rows) if not off[row]]
+    if len(wrong) > 1 and right and _all_among(got, taken(wanted, right), wrong, tolerance):
+        return finding(REPEATED, Message("{wrong} of {rows} samples", **figures))
     if len(wrong) > 1 and _all_among(got, wanted, wrong, tolerance):
         return finding(
             SHUFFLED, Message("{wrong} of {rows} samples have the outputs of other images in the batch", **figures)

@@ -76,7 +76,9 @@ class TimedOutputs:
         self._checks.add(len(off), int(off.sum()))
         if off.any():
             self._checks.found(named(wanted, self._first, off, self._bound.tolerance))
-        rows = (self._batch - 1,) if self._fixed else (0, self._batch - 1)
+        rows = [self._batch - 1] if self._fixed else [0, self._batch - 1]
+        if off.any():
+            rows.append(int(off.argmax()))
         self._checks.alone(self._fed.batch(self._batch), self._first, rows)
         if self._callers > 1:
             other = self._fed.batch(self._batch, start=1)
