@@ -126,14 +126,16 @@ def porter_infer(session: Session, feeds: Mapping[str, np.ndarray], spec: ModelS
 
     tensor = spec.inputs[0]
     image = feeds[tensor.name]
-    if spec.preprocess is not None and not _fits(image.shape[1:], tensor.shape[1:]):
+    if spec.preprocess is not None and _is_channels_last(image.shape[1:], tensor.shape[1:]):
         feeds = {**feeds, tensor.name: np.ascontiguousarray(image.transpose(0, 2, 3, 1))}
     return session.run(feeds)
 
 
-def _fits(found: Sequence[int], declared: Sequence[int | str]) -> bool:
-    """Whether sizes are those declared; a name takes any."""
-    return all(isinstance(size, str) or size == have for have, size in zip(found, declared, strict=True))
+def _is_channels_last(found: Sequence[int], declared: Sequence[int | str]) -> bool:
+    """Whether a model takes C×H×W images otherwise: its number of channels is known, so a free size is none."""
+    if isinstance(declared[0], str):
+        return True
+    return any(isinstance(size, int) and size != have for have, size in zip(found, declared, strict=True))
 
 
 @hookimpl
