@@ -81,7 +81,11 @@ def _inputs(both: _Both) -> tuple[tuple[TensorSpec, ...], PreprocessSpec | None]
     others = tuple(_free_batch(tensor) for tensor in both.facts.inputs if tensor.name != image.name)
     layout = _layout(both, image)
     channels = _channels(both, image, layout)
-    size = _free_size(both, image, layout) if given.fit in FREE else _size(both, image, layout)
+    size = None
+    if given.fit in FREE:
+        _require_free(both, image, layout)
+    else:
+        size = _size(both, image, layout)
     sizes: tuple[int | str, int | str] = size or ("H", "W")
     shape = (channels, *sizes) if layout == "NCHW" else (*sizes, channels)
     sized = replace(image, shape=(image.shape[0], *shape))
@@ -146,8 +150,8 @@ def _channels(both: _Both, tensor: TensorSpec, layout: Layout) -> int:
     return found
 
 
-def _free_size(both: _Both, tensor: TensorSpec, layout: Layout) -> None:
-    """That the model takes images of any height and width."""
+def _require_free(both: _Both, tensor: TensorSpec, layout: Layout) -> None:
+    """Raise `BadInput` unless the model takes images of any height and width."""
     axes, given = tensor.shape[2:] if layout == "NCHW" else tensor.shape[1:3], both.config.preprocess
     if any(isinstance(size, int) for size in axes):
         fit = "" if given is None else given.fit
