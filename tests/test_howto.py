@@ -39,7 +39,7 @@ def test_every_file_of_a_page_works(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"\b9 passed", done.stdout), done.stdout
+    assert re.search(r"\b10 passed", done.stdout), done.stdout
 
 
 def test_the_template_page_does_what_it_says(

@@ -43,8 +43,8 @@ def from_yaml(document: Mapping[str, Any], kind: type[T], where: str, absent: st
         BadInput: one line with the file, the line, the path of the key, and what is wrong with its value.
     """
     places: Places = {}
-    spelled = _spelled(document, inspect.type_info(kind), "$", places)
     try:
+        spelled = _spelled(document, inspect.type_info(kind), "$", places)
         return msgspec.convert(spelled, kind)
     except msgspec.ValidationError as error:
         text, _, path = str(error).partition(" - at `")
@@ -86,6 +86,8 @@ def _spelled(value: Any, wanted: inspect.Type, path: str, places: Places) -> Any
             key: _spelled(one, known[key], f"{path}.{key}", places) if key in known else one
             for key, one in value.items()
         }
+    if isinstance(wanted, inspect.DictType) and isinstance(value, Mapping):
+        return {key: _entry(one, wanted.value_type, f"{path}.{key}", places) for key, one in value.items()}
     if isinstance(wanted, inspect.VarTupleType) and not isinstance(value, Mapping):
         if isinstance(value, str) and not isinstance(wanted.item_type, inspect.StrType):
             value = value.strip().strip("()[]").removesuffix(",").split(",")
@@ -96,6 +98,17 @@ def _spelled(value: Any, wanted: inspect.Type, path: str, places: Places) -> Any
     if isinstance(wanted, inspect.IntType | inspect.FloatType) and not isinstance(value, bool):
         return _number(value, isinstance(wanted, inspect.IntType))
     return value
+
+
+def _entry(value: Any, wanted: inspect.Type, path: str, places: Places) -> Any:
+    """An entry of a mapping with keys of its own, converted at once: later msgspec would not say which one is wrong."""
+    spelled = _spelled(value, wanted, path, places)
+    kind = wanted.cls if isinstance(wanted, inspect.StructType) else str if isinstance(wanted, inspect.StrType) else Any
+    try:
+        return msgspec.convert(spelled, kind)
+    except msgspec.ValidationError as error:
+        text, _, below = str(error).partition(" - at `$")
+        raise msgspec.ValidationError(f"{text} - at `{path}{below or '`'}") from None
 
 
 def _number(value: Any, whole: bool) -> Any:

@@ -51,7 +51,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert config.about == {"name": "007", "title": "Tiny", "licence": "3.0"}
     assert (config.input.layout, config.input.size, config.output) == ("NCHW", (224, 192), "class")
     assert config.preprocess.crop == (224, 192)
-    assert (config.preprocess.divisor, config.preprocess.mean) == (255.0, (0.5, 0.5, 0.5))
+    assert (config.preprocess.divisor, config.preprocess.mean) == (255.0, (0.5,))
     assert config.preprocess.std == (0.1, 0.2, 0.3)
     assert (config.labels.classes, config.labels.background_class) == (1000, True)
     assert config.reference is not None
@@ -126,7 +126,28 @@ def test_class_names_from_a_file_beside_the_yaml(tmp_path: Path) -> None:
         ("preprocess.divisor", 0, "preprocess.divisor: '0' is not within"),
         ("preprocess.divisor", float("nan"), "preprocess.divisor: a number is needed, found '.nan'"),
         ("preprocess.interpolation", "bilinaer", "Did you mean 'bilinear'?"),
-        ("preprocess.channels", "GRAY", "preprocess.channels: 'GRAY' is not supported, expected BGR or RGB"),
+        ("preprocess.channels", "CMYK", "preprocess.channels: 'CMYK' is not supported, expected BGR or GRAY or RGB"),
+        ("preprocess.fit", "contain", "preprocess.fit: 'contain' is not supported, expected box or cover"),
+        ("preprocess.pad", [0, 0, 256], "preprocess.pad[2]: '256' is not within 0..255"),
+        ("preprocess.pad", 114, "preprocess.pad: says nothing with fit cover, only with letterbox or long_side"),
+        ("preprocess.pad_at", "end", "preprocess.pad_at: says nothing with fit cover, only with letterbox. Leave"),
+        ("preprocess.enlarge", False, "preprocess.enlarge: says nothing with fit cover"),
+        ("preprocess.multiple", 32, "preprocess.multiple: says nothing with fit cover, only with long_side or none"),
+        ("preprocess.box_scale", 1.25, "preprocess.box_scale: says nothing with fit cover, only with box"),
+        ("preprocess.fit", "letterbox", "preprocess.resize: says nothing with fit letterbox"),
+        ("preprocess.fit", "none", "preprocess.resize: says nothing with fit none"),
+        ("preprocess.fit", "long_side", "preprocess.crop: says nothing with fit long_side"),
+        ("preprocess", {"fit": "long_side", "resize": [8, 8]}, "preprocess.resize: expected one number, of the long"),
+        ("preprocess", {"fit": "none", "pad": 3}, "preprocess.pad: says nothing without multiple"),
+        ("preprocess", {"resize": [8, 8], "long_side": "round"}, "preprocess.long_side: says nothing where resize"),
+        (
+            "outputs",
+            {"boxes": {"index_colum": 0}},
+            "outputs.boxes.index_colum: unknown key. Did you mean 'index_column",
+        ),
+        ("outputs", {"a": {"counts": "n"}, "b": {"index_column": -1}}, "outputs.b.index_column: '-1' is not within"),
+        ("facts", {"NMS IoU": [1]}, "facts.NMS IoU: text is needed, found a list"),
+        ("outputs", {"boxes": {"index_column": 0}}, "outputs: task classification scores one row an image"),
         ("preprocess.mean", [0.1, 0.2], "preprocess.mean: expected one or three numbers, found 2"),
         ("preprocess.mean", [0.1, "a", 0.2], "preprocess.mean[1]: a number is needed, found 'a'"),
         ("preprocess.std", [0.1, 0, 0.2], "preprocess.std[1]: '0' is not within"),

@@ -112,6 +112,121 @@ def test_quantised_operators_are_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shape", "wanted"),
+    [
+        (
+            "fit: letterbox, pad: 114, pad_at: end, enlarge: false, interpolation: opencv_linear",
+            ("N", 3, 64, 96),
+            {
+                "fit": "letterbox",
+                "crop": (64, 96),
+                "pad": (114,),
+                "pad_at": "end",
+                "enlarge": False,
+                "interpolation": "opencv_linear",
+                "resize": 0,
+            },
+        ),
+        (
+            "fit: long_side, resize: 64, multiple: 32, pad: [1, 2, 3], long_side: round",
+            ("N", 3, "h", "w"),
+            {"fit": "long_side", "resize": 64, "multiple": 32, "pad": (1, 2, 3), "long_side": "round", "crop": (0, 0)},
+        ),
+        ("fit: none", ("N", "h", "w", 3), {"fit": "none", "crop": (0, 0)}),
+        ("fit: box, box_scale: 1.1", ("N", 3, 256, 192), {"fit": "box", "crop": (256, 192), "box_scale": 1.1}),
+        ("resize: 32", ("N", 1, 28, 28), {"channels": "GRAY", "mean": (0.5,), "std": (0.25,), "crop": (28, 28)}),
+        ("resize: 32, channels: GRAY, crop: 28", ("N", "c", 28, 28), {"channels": "GRAY", "mean": (0.5,)}),
+    ],
+)
+def test_every_declared_preprocessing_is_said(
+    tmp_path: Path, text: str, shape: tuple[int | str, ...], wanted: dict[str, Any]
+) -> None:
+    layout = "input: {layout: NCHW}\n" if shape[1] == "c" else ""
+    spec = spec_of(tmp_path, f"{layout}preprocess: {{{text}, mean: 0.5, std: 0.25}}", taking(*shape))
+    assert {key: getattr(spec.image, key) for key in wanted} == wanted
+    channels = len(spec.image.mean)
+    sides = ("H", "W") if spec.image.is_free else spec.image.crop
+    last = shape[1] == "h"
+    assert spec.inputs[0].shape == ("N", *((*sides, channels) if last else (channels, *sides)))
+
+
+DETECTION = LEAST + "task: detection\nlabels: {names: [a, b]}\n"
+BOXES = TensorSpec(name="boxes", shape=("k", 7))
+COUNT = TensorSpec(name="count", shape=("batch",), dtype="int64")
+
+
+def test_rows_of_their_own_number(tmp_path: Path) -> None:
+    text = DETECTION + "outputs: {boxes: {index_column: 0}}\nfacts: {Box order: yxyx}"
+    spec = spec_of(tmp_path, text, giving(BOXES))
+    assert spec.outputs[0].index_column == 0 and spec.outputs[0].is_listed
+    assert (spec.num_classes, spec.facts["Box order"]) == (2, "yxyx")
+    spec = spec_of(tmp_path, DETECTION + "outputs: {boxes: {counts: count}}", giving(BOXES, COUNT))
+    assert [tensor.counts for tensor in spec.outputs] == ["count", ""]
+    spec = spec_of(
+        tmp_path,
+        DETECTION + "outputs: {boxes: {listed: true}}",
+        replace(giving(BOXES), inputs=taking(1, 3, 8, 8).inputs),
+    )
+    assert spec.outputs[0].shape == ("rows", 7) and spec.outputs[0].is_listed
+
+
+def test_the_input_of_images_comes_first_and_the_others_are_the_tasks_own(tmp_path: Path) -> None:
+    scale = TensorSpec(name="scale", shape=("batch", 2), dtype="int64")
+    facts = replace(FACTS, inputs=(scale, *FACTS.inputs))
+    spec = spec_of(tmp_path, LEAST + "task: detection\ninput: {name: image}", facts)
+    assert [(tensor.name, tensor.dtype) for tensor in spec.inputs] == [("image", "float32"), ("scale", "int64")]
+    assert "input.name: missing, and tiny.onnx has scale, image" in error_of(tmp_path, LEAST + "task: detection", facts)
+    bare = spec_of(tmp_path, "task: detection\n", facts)
+    assert bare.preprocess is None and bare.inputs[0].shape == ("N", 2)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64"])
+def test_whole_numbers_take_grey_levels(tmp_path: Path, dtype: str) -> None:
+    spec = spec_of(tmp_path, "preprocess: {fit: letterbox}", taking("N", 3, 8, 8, dtype=dtype))
+    assert (spec.inputs[0].dtype, spec.image.divisor, spec.image.mean) == (dtype, 1.0, (0.0,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "facts", "problem"),
+    [
+        ("preprocess: {fit: none, mean: 0, std: 1}", FACTS, "preprocess.fit: none, but tiny.onnx takes N×3×224×192"),
+        ("preprocess: {resize: 256, channels: GRAY, mean: 0, std: 1}", FACTS, "preprocess.channels: GRAY, but tiny"),
+        ("preprocess: {resize: 32, mean: [0, 0, 0], std: 1}", taking("N", 1, 28, 28), "mean: 3 values for one channel"),
+        (
+            "input: {size: 8}\npreprocess: {fit: none, mean: 0, std: 1}",
+            taking("N", 3, "h", "w"),
+            "input.size: says nothing where images keep a shape of their own",
+        ),
+        (
+            DETECTION + "outputs: {boxs: {index_column: 0}}",
+            giving(BOXES),
+            "outputs: 'boxs', but tiny.onnx has boxes. Did you mean 'boxes'?",
+        ),
+        (
+            DETECTION + "outputs: {boxes: {index_column: 7}}",
+            giving(BOXES),
+            "outputs.boxes.index_column: 7, but tiny.onnx gives boxes as N×7",
+        ),
+        (
+            DETECTION + "outputs: {boxes: {counts: cout}}",
+            giving(BOXES, COUNT),
+            "outputs.boxes.counts: 'cout', but tiny.onnx has count beside boxes. Did you mean 'count'?",
+        ),
+        (DETECTION + "outputs: {boxes: {listed: true}}", giving(BOXES), "boxes.listed: true, but batches may have"),
+        (
+            DETECTION + "outputs: {boxes: {listed: true, counts: count}}",
+            giving(BOXES, COUNT),
+            "outputs.boxes: one of index_column, counts and listed: true is needed",
+        ),
+    ],
+)
+def test_geometry_and_rows_that_cannot_be_are_refused(
+    tmp_path: Path, text: str, facts: OnnxFacts, problem: str
+) -> None:
+    assert problem in error_of(tmp_path, text, facts)
+
+
+@pytest.mark.parametrize(
     ("text", "facts", "problem"),
     [
         (
@@ -189,7 +304,7 @@ def test_what_neither_says_is_asked_for_by_key(tmp_path: Path, text: str, facts:
         (LEAST, replace(FACTS, inputs=()), "has 0 inputs (none)"),
         (LEAST, taking("N", 3, 224), "input 'image' has shape N×3×224; a batch of images has four dimensions"),
         (LEAST, taking(), "input 'image' has shape not declared"),
-        (LEAST, taking("N", 1, 28, 28), "its input is N×1×28×28; porter supports images of 3 channels"),
+        (LEAST, taking("N", 4, 28, 28), "its input is N×4×28×28; porter supports images of 3 channels, or of 1"),
         (LEAST, taking("N", 3, 8, 8, dtype="float64"), "input 'image' is float64; porter supports float32 or float16"),
         (LEAST, giving(scores(10, dtype="int64")), "output 'class' is int64 N×10; task classification needs float"),
         (LEAST, giving(TensorSpec(name="class", shape=(1, 1000, 7, 7))), "output 'class' is float32 1×1000×7×7"),

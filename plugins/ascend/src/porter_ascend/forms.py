@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from porter import Form, FormRequest
+from porter import BadInput, Form, FormRequest, one_line
 from porter_ascend.delivery import IMAGENET, IMAGES, LABELS, MISSING, TOOLKIT, UNMEASURED, Delivery, figure, listed
 from porter_ascend.kit import TEMPLATES
 from porter_ascend.scripts import address_statement, scripts
@@ -28,6 +28,12 @@ class AscendForm(Form):
         self.name, self.title = name, title
 
     def files(self, request: FormRequest) -> Mapping[str, bytes]:
+        model = request.record.model
+        if model is not None and (model.preprocess is None or not model.preprocess.is_photo):
+            raise BadInput(
+                f"form {self.name}: its scripts preprocess photos by a resize and a centre crop in colour, "
+                f"{one_line(model.name)} is preprocessed otherwise. Use another --template"
+            )
         found = scripts(request)
         document = request.render(
             f"{self.name}.md.j2",

@@ -27,10 +27,13 @@ from porter import (
 )
 
 Layout = Literal["NCHW", "NHWC"]
-Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos"]
-Channels = Literal["RGB", "BGR"]
+Interpolation = Literal[
+    "bilinear", "bicubic", "nearest", "lanczos", "opencv_linear", "opencv_cubic", "opencv_area", "opencv_nearest"
+]
+Channels = Literal["RGB", "BGR", "GRAY"]
+Fit = Literal["cover", "letterbox", "long_side", "none", "box"]
 
-Dtype = Literal["float32", "float16", "uint8"]
+Dtype = Literal["float32", "float16", "uint8", "int32", "int64"]
 T = TypeVar("T")
 
 CLASSIFICATION = "classification"
@@ -40,13 +43,27 @@ MOST_PIXELS = 8192
 ABOUT_KEYS = ("name", "title", "description", "paper", "code", "licence")
 METRICS = tuple(f"top{k}" for k in range(1, 6))
 ABSENT = "missing, and not in the ONNX file"
+FITS: dict[str, tuple[Fit, ...]] = {
+    "resize": ("cover", "long_side"),
+    "crop": ("cover", "letterbox", "box"),
+    "long_side": ("cover", "long_side"),
+    "interpolation": ("cover", "letterbox", "long_side", "box"),
+    "pad": ("letterbox", "long_side", "none", "box"),
+    "pad_at": ("letterbox",),
+    "enlarge": ("letterbox",),
+    "multiple": ("long_side", "none"),
+    "box_scale": ("box",),
+}
+"""Keys of the preprocessing that say something with these values of `fit` alone."""
 
 Pixels = Annotated[int, Meta(ge=1, le=MOST_PIXELS)]
 Size = Annotated[tuple[Pixels, ...], Meta(min_length=1, max_length=16)]
 """Height and width, or one number for both."""
+Levels = Annotated[tuple[Annotated[int, Meta(ge=0, le=255)], ...], Meta(min_length=1, max_length=16)]
+"""Grey levels, one a channel or one for all."""
 Means = Annotated[tuple[Annotated[float, Meta(ge=-1e6, le=1e6)], ...], Meta(min_length=1, max_length=16)]
 Deviations = Annotated[tuple[Annotated[float, Meta(ge=1e-9, le=1e6)], ...], Meta(min_length=1, max_length=16)]
-"""One value for each of three channels, or a single one for all."""
+"""One value for each channel, or a single one for all."""
 Percent = Annotated[float, Meta(ge=0, le=100)]
 
 
@@ -62,13 +79,29 @@ class InputConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class PreprocessConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The preprocessing as the yaml has it; None: not given."""
 
-    resize: Size
+    fit: Fit = "cover"
+    resize: Size | None = None
     crop: Size | None = None
-    interpolation: Interpolation = "bilinear"
-    channels: Channels = "RGB"
+    long_side: Literal["floor", "round"] | None = None
+    interpolation: Interpolation | None = None
+    pad: Levels | None = None
+    pad_at: Literal["both", "end"] | None = None
+    enlarge: bool | None = None
+    multiple: Pixels | None = None
+    box_scale: Annotated[float, Meta(ge=0.01, le=100)] | None = None
+    channels: Channels | None = None
     divisor: Annotated[float, Meta(ge=1e-6, le=1e9)] | None = None
     mean: Means | None = None
     std: Deviations | None = None
+
+
+class OutputConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the rows of an output are each image's; not given at all: one row an image."""
+
+    index_column: Annotated[int, Meta(ge=0, le=65_535)] | None = None
+    counts: str | None = None
+    listed: bool = False
+    """Rows of their own number, in a graph that takes one image at a time."""
 
 
 WAYS = {
@@ -116,8 +149,10 @@ class Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     task: str = CLASSIFICATION
     input: InputConfig = InputConfig()
     output: str | None = None
-    preprocess: PreprocessConfig
+    outputs: dict[str, OutputConfig] = {}
+    preprocess: PreprocessConfig | None = None
     labels: LabelsConfig = LabelsConfig()
+    facts: dict[str, str] = {}
     reference: ReferenceConfig | None = None
 
 
@@ -136,10 +171,14 @@ class OnnxConfig:
     task: str
     input: InputConfig
     output: str | None
-    preprocess: PreprocessConfig
+    outputs: dict[str, OutputConfig]
+    preprocess: PreprocessConfig | None
+    """None: the task's plugin preprocesses by code of its own."""
     labels: LabelsConfig
     names: tuple[str, ...]
     """Names of the classes, the background class not counted; empty: not given."""
+    facts: dict[str, str]
+    """Shown in the documents, and read by the tasks that have settings."""
     reference: Published | None
 
     def error(self, key: str, problem: str) -> BadInput:
@@ -161,7 +200,7 @@ def read_config(path: Path) -> OnnxConfig:
     found = from_yaml(document, Document, where, ABSENT)
     for key, problem in _faults(found):
         raise yaml_fault(document, where, key, problem)
-    scaling, names = found.preprocess, found.labels.names
+    names = found.labels.names
     for key, name in (("model", found.model), ("labels.names", names)):
         if isinstance(name, str) and leads_out(path.parent, name) and not (key == "model" and _is_onnx(path, name)):
             problem = f"{one_line(name)!r} leads out of the folder of the yaml; {WAYS[key]}"
@@ -177,14 +216,11 @@ def read_config(path: Path) -> OnnxConfig:
         task=found.task,
         input=structs.replace(found.input, size=_repeated(found.input.size, 2)),
         output=found.output,
-        preprocess=structs.replace(
-            scaling,
-            crop=_repeated(scaling.crop, 2),
-            mean=_repeated(scaling.mean, 3),
-            std=_repeated(scaling.std, 3),
-        ),
+        outputs=found.outputs,
+        preprocess=_sized(found.preprocess),
         labels=found.labels,
         names=names,
+        facts=found.facts,
         reference=_published(found.reference),
     )
 
@@ -204,13 +240,17 @@ def _faults(found: Document) -> Iterator[tuple[str, str]]:
         yield "model", "empty. Name the .onnx file, or leave the key out and use --checkpoint FILE"
     if found.sha256 is not None and not re.fullmatch("[0-9A-Fa-f]{64}", found.sha256):
         yield "sha256", f"64 hex digits are needed, found {len(found.sha256)} characters"
-    sizes = {"input.size": found.input.size, "preprocess.crop": found.preprocess.crop}
-    for key, size in {**sizes, "preprocess.resize": found.preprocess.resize}.items():
-        if size is not None and len(size) > 2:
-            yield key, f"expected one or two numbers (height, width), found {len(size)}"
-    for key, values in (("preprocess.mean", found.preprocess.mean), ("preprocess.std", found.preprocess.std)):
-        if values is not None and len(values) not in (1, 3):
-            yield key, f"expected one or three numbers, found {len(values)}"
+    if found.input.size is not None and len(found.input.size) > 2:
+        yield "input.size", f"expected one or two numbers (height, width), found {len(found.input.size)}"
+    if found.preprocess is not None:
+        yield from _faults_of_preprocess(found.preprocess)
+    elif found.task == CLASSIFICATION:
+        yield "preprocess", ABSENT
+    if found.outputs and found.task == CLASSIFICATION:
+        yield "outputs", f"task {CLASSIFICATION} scores one row an image. Name it by output, or set task"
+    for name, output in found.outputs.items():
+        if [output.index_column is not None, output.counts is not None, output.listed].count(True) != 1:
+            yield f"outputs.{name}", "one of index_column, counts and listed: true is needed"
     if found.labels.background_class and found.task != CLASSIFICATION:
         yield "labels.background_class", f"is for task {CLASSIFICATION} only, not {one_line(found.task)!r}"
     if found.reference is not None:
@@ -224,6 +264,32 @@ def _faults(found: Document) -> Iterator[tuple[str, str]]:
             re.compile(found.reference.image_pattern)
         except (re.error, RecursionError, OverflowError) as error:
             yield "reference.image_pattern", f"not a regular expression: {one_line(error)}"
+
+
+def _faults_of_preprocess(given: PreprocessConfig) -> Iterator[tuple[str, str]]:
+    """What no type says of one key of the preprocessing, and keys that say nothing with its `fit`."""
+    for key, fits in FITS.items():
+        if getattr(given, key) is not None and given.fit not in fits:
+            yield f"preprocess.{key}", f"says nothing with fit {given.fit}, only with {' or '.join(fits)}. Leave it out"
+    if given.resize is None and given.fit in FITS["resize"]:
+        yield "preprocess.resize", ABSENT
+    for key, size in (("preprocess.crop", given.crop), ("preprocess.resize", given.resize)):
+        if size is not None and len(size) > 2:
+            yield key, f"expected one or two numbers (height, width), found {len(size)}"
+    if given.fit == "long_side" and given.resize is not None and len(given.resize) > 1:
+        yield "preprocess.resize", f"expected one number, of the long side, found {len(given.resize)}"
+    if given.long_side is not None and given.resize is not None and len(given.resize) > 1:
+        yield "preprocess.long_side", "says nothing where resize has both sides. Leave it out"
+    if given.pad is not None and given.fit in FITS["multiple"] and given.multiple is None:
+        yield "preprocess.pad", "says nothing without multiple. Set that, or leave pad out"
+    for key, values in (("mean", given.mean), ("std", given.std), ("pad", given.pad)):
+        if values is not None and len(values) not in (1, 3):
+            yield f"preprocess.{key}", f"expected one or three numbers, found {len(values)}"
+
+
+def _sized(given: PreprocessConfig | None) -> PreprocessConfig | None:
+    """The preprocessing with a crop of two sides."""
+    return None if given is None else structs.replace(given, crop=_repeated(given.crop, 2))
 
 
 def _published(given: ReferenceConfig | None) -> Published | None:

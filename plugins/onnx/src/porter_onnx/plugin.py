@@ -120,20 +120,22 @@ def porter_export(loaded: Loaded, request: ExportRequest) -> Exported:
 
 
 @hookimpl
-def porter_infer(session: Session, feeds: Mapping[str, np.ndarray], spec: ModelSpec) -> Mapping[str, np.ndarray]:
-    """Hand the batch over in the layout that the model takes."""
+def porter_infer(session: Session, feeds: Mapping[str, np.ndarray], spec: ModelSpec) -> Mapping[str, np.ndarray] | None:
+    """Hand the batch over in the layout that the model takes; None, so that the task's own is asked, if it is that."""
     import numpy as np
 
     tensor = spec.inputs[0]
     image = feeds[tensor.name]
-    if spec.preprocess is not None and not _fits(image.shape[1:], tensor.shape[1:]):
-        feeds = {**feeds, tensor.name: np.ascontiguousarray(image.transpose(0, 2, 3, 1))}
-    return session.run(feeds)
+    if spec.preprocess is None or not _is_channels_last(image.shape[1:], tensor.shape[1:]):
+        return None
+    return session.run({**feeds, tensor.name: np.ascontiguousarray(image.transpose(0, 2, 3, 1))})
 
 
-def _fits(found: Sequence[int], declared: Sequence[int | str]) -> bool:
-    """Whether sizes are those declared; a name takes any."""
-    return all(isinstance(size, str) or size == have for have, size in zip(found, declared, strict=True))
+def _is_channels_last(found: Sequence[int], declared: Sequence[int | str]) -> bool:
+    """Whether a model takes C×H×W images otherwise: its number of channels is known, so a free size is none."""
+    if isinstance(declared[0], str):
+        return True
+    return any(isinstance(size, int) and size != have for have, size in zip(found, declared, strict=True))
 
 
 @hookimpl
