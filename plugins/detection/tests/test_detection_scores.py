@@ -76,7 +76,7 @@ def test_the_figures_are_those_of_pycocotools(tmp_path: Path, ties: bool) -> Non
     expected = by_pycocotools(truths, found, tmp_path)
     scorer = scored(truths, found)
     values = {metric.name: metric.value / 100 for metric in scorer.metrics()}
-    assert values["map"] > 0.2
+    assert values["map"] > 0.1
     for place, name in enumerate(("map", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")):
         assert values[name] == pytest.approx(expected.stats[place], abs=1e-15), name
     assert values["ar100"] == pytest.approx(expected.stats[8], abs=1e-15)
