@@ -202,7 +202,7 @@ class MovedRuntime(OnnxRuntime):
 
 def test_a_runtime_that_moves_boxes_fails_and_is_drawn(start: Start) -> None:
     runtime = SimpleNamespace(__name__="moved", porter_runtimes=hookimpl(lambda: [MovedRuntime()]))
-    run = start(shapes, runtime, runtimes=("moved",), tolerance="1000")
+    run = start(shapes, runtime, runtimes=("moved",), atol=1000.0)
     assert run.everything() is ExitCode.VERDICT_FAILED
     evaluation = run.record.evaluation("moved-fp32")
     assert evaluation.metric("map").value < 5 and evaluation.changes is not None

@@ -209,6 +209,15 @@ def test_answers_are_small_hashable_and_told_in_words() -> None:
     assert TASK.row(answer.boxes) == ["2", "2 0.9 0 0 5 5; 0 0.8 10 10 110 110"]
 
 
+def test_a_user_is_told_names_scores_and_edges() -> None:
+    prediction = seen(BOX, (0.04, 0.0, 5.0, 5.0, 2, 0.91234), (0.0, 0.0, 5.0, 5.0, 1, 0.29)).boxes
+    assert TASK.entries(prediction, spec_of()) == [
+        {"class": 2, "name": "bird", "score": 0.9123, "box": [0.0, 0.0, 5.0, 5.0]},
+        {"class": 0, "name": "cat", "score": 0.8, "box": [10.0, 10.0, 110.0, 110.0]},
+    ]
+    assert "name" not in TASK.entries(prediction, spec_of(class_names=()))[0]
+
+
 def test_the_picture_shows_labels_and_both_answers() -> None:
     pixels = np.full((120, 200, 3), 60, np.uint8)
     item = Item("a.jpg", written(Truth((200, 120), (Labelled(0, (20, 20, 50, 50), 2500),))))
