@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.optimize import linear_sum_assignment
 
 from porter.contracts.rows import (
+    _nearest_first,
     copied,
     count_of,
     flat_pair,
@@ -175,3 +176,16 @@ def test_a_list_in_another_order_is_the_same_list(values: np.ndarray, order: lis
     distances = np.abs(values[:, None] - rest[None]).sum(axis=2)
     assert distances[linear_sum_assignment(distances)].sum() == 0
     assert np.abs(a - b).sum() == np.abs(values[order][missing]).sum(), "but for the row that is missing"
+
+
+def test_pairs_are_those_that_the_nearest_make_first() -> None:
+    random = np.random.default_rng(0)
+    for rows, columns in ((7, 7), (12, 5), (4, 9), (40, 40)):
+        apart = np.round(random.random((rows, columns)), 1)  # with ties
+        free_rows, free_columns, expected = set(range(rows)), set(range(columns)), dict[int, int]()
+        for place in np.argsort(apart, axis=None, kind="stable").tolist():
+            row, column = divmod(place, columns)
+            if row in free_rows and column in free_columns:
+                free_rows.remove(row), free_columns.remove(column)
+                expected[row] = column
+        assert _nearest_first(apart) == expected

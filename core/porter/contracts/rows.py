@@ -186,17 +186,20 @@ def matched(wanted: np.ndarray, got: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _nearest_first(apart: np.ndarray) -> dict[int, int]:
-    """Pairs of a row and a column, each in one pair at most, by increasing distance."""
+    """Pairs of a row and a column, each in one pair at most, by increasing distance.
+
+    Two that are each other's nearest come before all that either could be paired with, so that all such pairs are made
+    at once: lists of hundreds of rows take a few rounds.
+    """
     import numpy as np
 
+    apart = np.nan_to_num(apart, nan=np.inf)
+    rows, columns = np.arange(apart.shape[0]), np.arange(apart.shape[1])
     pairs: dict[int, int] = {}
-    taken_columns: set[int] = set()
-    most = min(apart.shape)
-    for place in np.argsort(np.nan_to_num(apart, nan=np.inf), axis=None, kind="stable"):
-        row, column = divmod(int(place), apart.shape[1])
-        if row not in pairs and column not in taken_columns:
-            pairs[row] = column
-            taken_columns.add(column)
-            if len(pairs) == most:
-                break
+    while len(rows) and len(columns):
+        left = apart[np.ix_(rows, columns)]
+        nearest = left.argmin(axis=1)
+        mutual = np.flatnonzero(left.argmin(axis=0)[nearest] == np.arange(len(rows)))
+        pairs.update(zip(rows[mutual].tolist(), columns[nearest[mutual]].tolist(), strict=True))
+        rows, columns = np.delete(rows, mutual), np.delete(columns, nearest[mutual])
     return pairs

@@ -92,7 +92,7 @@ ONE = {"id": 1, "image_id": 7, "category_id": 3, "bbox": [0, 0, 8, 6]}
     ("changes", "message"),
     [
         ({"images": None}, r"no COCO labels: images: expected `array`, got `null`"),
-        ({"annotations": [{**ONE, "bbox": [1, 2, 3]}]}, r"annotations\[…\]\.bbox: expected `array` of length 4"),
+        ({"annotations": [{**ONE, "bbox": [1, 2, 3]}]}, r"annotations\[0\]\.bbox: expected `array` of length 4"),
         ({"annotations": [{**ONE, "bbox": [1, 2, -3, 4]}]}, r"annotations\[0\]\.bbox: \[1, 2, -3, 4\] is no left, top"),
         ({"annotations": [{**ONE, "image_id": 8}]}, r"annotations\[0\]\.image_id: 8 is the id of no image"),
         ({"annotations": [{**ONE, "category_id": 4}]}, r"annotations\[0\]\.category_id: 4 is the id of no category"),

@@ -75,7 +75,10 @@ def test_every_stage_serves_detection(delivered: Run) -> None:
     assert artefact.metric("map").value == pytest.approx(reference.metric("map").value, abs=0.05)
     assert artefact.changes is not None and artefact.changes.flipped == 0 and artefact.changes.resampled is not None
     assert record.parity[0].changes is not None and record.parity[0].changes.flipped == 0
-    assert [(one.against, one.metric, one.passed) for one in record.comparisons] == [("reference", "map", True)]
+    assert [(one.against, one.metric, one.passed) for one in record.comparisons] == [
+        ("reference", "map", True),
+        ("published", "map", None),
+    ]
     assert [row[0] for row in reference.tables[0].rows] == list(CLASSES)
 
 
@@ -199,7 +202,7 @@ class MovedRuntime(OnnxRuntime):
 
 def test_a_runtime_that_moves_boxes_fails_and_is_drawn(start: Start) -> None:
     runtime = SimpleNamespace(__name__="moved", porter_runtimes=hookimpl(lambda: [MovedRuntime()]))
-    run = start(shapes, runtime, runtimes=("moved",), tolerance="1000")
+    run = start(shapes, runtime, runtimes=("moved",), atol=1000.0)
     assert run.everything() is ExitCode.VERDICT_FAILED
     evaluation = run.record.evaluation("moved-fp32")
     assert evaluation.metric("map").value < 5 and evaluation.changes is not None

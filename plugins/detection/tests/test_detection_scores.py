@@ -76,7 +76,7 @@ def test_the_figures_are_those_of_pycocotools(tmp_path: Path, ties: bool) -> Non
     expected = by_pycocotools(truths, found, tmp_path)
     scorer = scored(truths, found)
     values = {metric.name: metric.value / 100 for metric in scorer.metrics()}
-    assert values["map"] > 0.2
+    assert values["map"] > 0.1
     for place, name in enumerate(("map", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")):
         assert values[name] == pytest.approx(expected.stats[place], abs=1e-15), name
     assert values["ar100"] == pytest.approx(expected.stats[8], abs=1e-15)
@@ -207,6 +207,15 @@ def test_answers_are_small_hashable_and_told_in_words() -> None:
     assert isinstance(answer, Seen) and {answer} == {seen((0.0, 0.0, 5.0, 5.0, 2, 0.9), BOX)}
     assert str(answer) == "1 × class 0, 1 × class 2" and str(seen()) == "no boxes"
     assert TASK.row(answer.boxes) == ["2", "2 0.9 0 0 5 5; 0 0.8 10 10 110 110"]
+
+
+def test_a_user_is_told_names_scores_and_edges() -> None:
+    prediction = seen(BOX, (0.04, 0.0, 5.0, 5.0, 2, 0.91234), (0.0, 0.0, 5.0, 5.0, 1, 0.29)).boxes
+    assert TASK.entries(prediction, spec_of()) == [
+        {"class": 2, "name": "bird", "score": 0.9123, "box": [0.0, 0.0, 5.0, 5.0]},
+        {"class": 0, "name": "cat", "score": 0.8, "box": [10.0, 10.0, 110.0, 110.0]},
+    ]
+    assert "name" not in TASK.entries(prediction, spec_of(class_names=()))[0]
 
 
 def test_the_picture_shows_labels_and_both_answers() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from porter.data.selection import evenly_spaced
 from porter.pipeline.evaluation.gaps import Gap, distance
 from porter.pipeline.evaluation.traces import Trace
 from porter.pipeline.judge.tolerance import Bound
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 SAMPLED = 32
 """Images whose outputs tell how far apart those of different images are."""
+LISTED_PAIRS = 60
+"""Pairs of lists whose distance is computed, each a matching of all their rows."""
 WORST = 10
 BY_CHANCE = 1e-6
 """Chance below which images that are off at one place of their batches are off for their place."""
@@ -197,7 +200,8 @@ def _apart(sample: Sequence[Trace]) -> float:
     import numpy as np
 
     if sample and sample[0].listed:
-        found = [distance(a, b) for n, a in enumerate(sample) for b in sample[n + 1 :]]
+        pairs = [(a, b) for n, a in enumerate(sample) for b in sample[n + 1 :]]
+        found = [distance(*pairs[place]) for place in evenly_spaced(len(pairs), LISTED_PAIRS)]  # each is a matching
         return float(np.median(found)) if found else 0.0
     rows = [trace.array for trace in sample if trace.shape == sample[0].shape]
     return typical_distance(np.stack(rows)) if len(rows) > 1 else 0.0

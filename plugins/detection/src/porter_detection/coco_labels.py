@@ -88,7 +88,7 @@ def _read(path: Path) -> CocoFile:
 def _key_first(text: str) -> str:
     """The message of msgspec with the key in front, as errors have it."""
     problem, _, place = text.partition(" - at `$")
-    key = place.rstrip("`").lstrip(".").replace("[...]", "[…]")
+    key = place.rstrip("`").lstrip(".")
     return f"{key}: {problem[0].lower()}{problem[1:]}" if key else f"{problem[0].lower()}{problem[1:]}"
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from porter import (
     BadInput,
@@ -81,6 +81,19 @@ class Detection(Task):
             for box, kind, score in zip(good.boxes, good.classes, good.scores, strict=True)
         ]
         return [str(len(texts)), "; ".join(texts)]
+
+    def entries(self, prediction: Detected, spec: ModelSpec) -> Sequence[Mapping[str, Any]]:
+        """The boxes from `shown_score` on, each with its class, score and edges in pixels of the image."""
+        good = above(prediction, self.shown_score)
+        return [
+            {
+                "class": kind,
+                **({"name": spec.class_names[kind]} if spec.class_names else {}),
+                "score": round(score, 4),
+                "box": [round(value, 1) for value in box],
+            }
+            for box, kind, score in zip(good.boxes, good.classes, good.scores, strict=True)
+        ]
 
     def answer(self, prediction: Detected) -> Hashable:
         return Seen(above(prediction, self.shown_score - self.same_score))
