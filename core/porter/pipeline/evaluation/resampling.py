@@ -84,7 +84,8 @@ def with_few_changes(found: ResampledDrop, lost: int, gained: int) -> ResampledD
         return found
     share = paired_difference(lost, gained, found.images)
     low, high = min(found.interval.low, share.low), max(found.interval.high, share.high)
-    interval = replace(share, low=low, high=high)
+    few = Message("of the share of samples that change, {method}", method=share.method)
+    interval = replace(share, low=low, high=high, method=few)
     return replace(
         found,
         interval=interval,

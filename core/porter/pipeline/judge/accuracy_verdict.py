@@ -96,11 +96,11 @@ def _image_by_image(one: PairedComparison | ResampledDrop) -> Message:
     """Whether the images suffice to tell the drop."""
     if isinstance(one, ResampledDrop):
         return Message(
-            "drop {drop:.2f} in [{low:.2f}, {high:.2f}] by {resamples} resamples of the samples (bootstrap): {told}",
+            "drop {drop:.2f} in [{low:.2f}, {high:.2f}] ({method}): {told}",
             drop=one.drop,
             low=one.interval.low,
             high=one.interval.high,
-            resamples=one.resamples,
+            method=one.interval.method,
             told=hidden_drop(one) if one.verdict is PairedVerdict.UNDECIDED else TOLD[one.verdict],
         )
     return Message(
