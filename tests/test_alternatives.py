@@ -160,7 +160,8 @@ def test_faults_of_the_sample_are_named(tmp_path: Path, fault: Fault, named: str
             return replace(spec, preprocess=fault(spec.preprocess))
 
     registry = create_registry([("hrnet", plugin), ("declares", Declares())])
-    run = begin(tmp_path / "out", RunRequest(model="hrnet"), registry, Progress(), "porter run hrnet", fresh=True)
+    request = RunRequest(model="hrnet", limit=120)
+    run = begin(tmp_path / "out", request, registry, Progress(), "porter run hrnet", fresh=True)
     run.export(), run.verify(), run.evaluate()
     assert verdict(run).state is State.FAIL and run.record.tried is not None
     best = run.record.tried.better[0]

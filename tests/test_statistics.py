@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy  # whose `stats` takes a second: only the worker of this file imports it
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from porter.machine.statistics import (
     Z95,
@@ -31,7 +31,7 @@ PAIRS = st.integers(1, 3000).flatmap(
 
 
 def test_normal_quantiles() -> None:
-    assert pytest.approx(stats.norm.ppf(0.975), abs=1e-12) == Z95
+    assert pytest.approx(scipy.stats.norm.ppf(0.975), abs=1e-12) == Z95
 
 
 class TestWilson:
@@ -49,7 +49,7 @@ class TestWilson:
     def test_is_scipys_and_symmetric(self, case: tuple[int, int]) -> None:
         hits, count = case
         found, other = wilson(hits, count), wilson(count - hits, count)
-        theirs = stats.binomtest(hits, count).proportion_ci(method="wilson")
+        theirs = scipy.stats.binomtest(hits, count).proportion_ci(method="wilson")
         assert (found.low, found.high) == pytest.approx((100 * theirs.low, 100 * theirs.high), abs=1e-9)
         assert 0 <= found.low <= 100 * hits / count <= found.high <= 100
         assert (found.low, found.high) == pytest.approx((100 - other.high, 100 - other.low), abs=1e-9)
@@ -71,7 +71,7 @@ class TestBinomialTail:
     @given(COUNTS, st.floats(0.001, 0.999))
     def test_is_scipys(self, case: tuple[int, int], probability: float) -> None:
         hits, count = case
-        wanted = stats.binom.sf(hits - 1, count, probability)
+        wanted = scipy.stats.binom.sf(hits - 1, count, probability)
         assert binomial_tail(hits, count, probability) == pytest.approx(wanted, rel=1e-8, abs=1e-200)
 
 
@@ -109,7 +109,7 @@ class TestMcNemar:
     def test_is_scipys_binomial_test(self, case: tuple[int, int, int]) -> None:
         first, second, _ = case
         assume(first + second)
-        wanted = stats.binomtest(first, first + second, 0.5).pvalue
+        wanted = scipy.stats.binomtest(first, first + second, 0.5).pvalue
         assert mcnemar_exact(first, second) == pytest.approx(wanted, rel=1e-8, abs=1e-200)
         assert mcnemar_exact(first, second) == mcnemar_exact(second, first)
 
