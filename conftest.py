@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Iterator
@@ -68,6 +69,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return "alone" if Path(file).name in ALONE else file
 
     return Scheduling(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """What is there for good is not searched for garbage again and again: that took a tenth of the processor time."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)
