@@ -72,7 +72,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_finish() -> None:
-    """What is there for good is not searched for garbage again and again: that took a tenth of the processor time."""
+    """What is there for good is not searched for garbage again and again: of 100 small runs that took 2.3 s of 26."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
@@ -95,8 +95,8 @@ def own_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def undrawn(request: pytest.FixtureRequest) -> Iterator[None]:
-    """matplotlib draws for the files `DRAWN` alone: of a small run it takes half the time. For the others every figure
-    is composed as it is, and then left an empty drawing."""
+    """matplotlib draws for the files `DRAWN` alone: of a small run and its diagnosis it takes two fifths of the time.
+    For the others every figure is composed as it is, and then left an empty drawing."""
     with pytest.MonkeyPatch.context() as patch:
         if request.path.name not in DRAWN:
             for module in (depth_axes, inline):
