@@ -21,8 +21,13 @@ from porter.hosting.made_for import misfit
 LONG = "a" * LONGEST
 
 
-def test_the_project_works_in_a_fresh_environment(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    environment = Environment(tmp_path / "venv", core_wheel(tmp_path_factory))
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """One for the three kinds, each of whose projects is installed beside those before it."""
+    return Environment(tmp_path_factory.mktemp("environment") / "venv", core_wheel(tmp_path_factory))
+
+
+def test_the_project_works_in_a_fresh_environment(environment: Environment, tmp_path: Path) -> None:
     printed = environment.run("porter new plugin coloured-squares", tmp_path)
     assert printed.startswith("coloured-squares: a plugin that works as it is.")
     commands = [line.strip() for line in printed.splitlines()[1:]]
@@ -47,8 +52,7 @@ def test_the_project_works_in_a_fresh_environment(tmp_path: Path, tmp_path_facto
     assert "the plugin 'coloured-squares' offers a model of this name" in taken
 
 
-def test_a_runtime_works_in_a_fresh_environment(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    environment = Environment(tmp_path / "venv", core_wheel(tmp_path_factory))
+def test_a_runtime_works_in_a_fresh_environment(environment: Environment, tmp_path: Path) -> None:
     printed = environment.run("porter new runtime slow-one", tmp_path)
     assert printed.startswith("slow-one: a runtime that works as it is.")
     commands = [line.strip() for line in printed.splitlines()[1:]]
@@ -69,8 +73,7 @@ def test_a_runtime_works_in_a_fresh_environment(tmp_path: Path, tmp_path_factory
     assert "the plugin 'slow-one' offers a runtime of this name" in taken
 
 
-def test_a_task_works_in_a_fresh_environment(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    environment = Environment(tmp_path / "venv", core_wheel(tmp_path_factory))
+def test_a_task_works_in_a_fresh_environment(environment: Environment, tmp_path: Path) -> None:
     printed = environment.run("porter new task fair-classes", tmp_path)
     assert printed.startswith("fair-classes: a task that works as it is.")
     commands = [line.strip() for line in printed.splitlines()[1:]]

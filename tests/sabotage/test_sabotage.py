@@ -16,8 +16,8 @@ from rigged import TRUE_PREPROCESS
 from porter import State, main, read_record
 
 PLAIN = Path(__file__).with_name("plain")
-"""Templates of documents of one line: what is asked of these runs is in the record, and porter's own take half the
-time of a run so small."""
+"""Templates of documents of one line: what is asked of these runs is in the record. `diagnose run` takes no templates
+and writes porter's own."""
 NOTHING = re.compile(r"nothing (was |is )?found|found nothing", re.IGNORECASE)
 
 
