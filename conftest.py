@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from porter.documents.drawings import depth_axes, inline
 from porter.images import opencv, resample
 from porter.machine.host import let_threads_sleep
 
@@ -36,26 +35,6 @@ ALONE = (
     "test_wheels.py",
 )
 """Files that take much memory or several processes: one worker takes all of them, one after another."""
-
-DRAWN = (
-    "test_corpus.py",
-    "test_corpus_hostile.py",
-    "test_deliver.py",
-    "test_diagnose_graph_parts.py",
-    "test_diagnose_openvino.py",
-    "test_diagnose_run.py",
-    "test_documents.py",
-    "test_documents_conditions.py",
-    "test_howto.py",
-    "test_plugin.py",
-    "test_received_runs.py",
-    "test_report.py",
-    "test_report_browser.py",
-    "test_report_sections.py",
-    "test_tutorial.py",
-)
-"""Files whose tests look at drawings, or give them figures that are out of the ordinary."""
-EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>'
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -91,17 +70,6 @@ def own_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     before, base = set(sys.path), str(tmp_path_factory.getbasetemp())
     yield
     assert not [folder for folder in sys.path if folder.startswith(base) and folder not in before]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def undrawn(request: pytest.FixtureRequest) -> Iterator[None]:
-    """matplotlib draws for the files `DRAWN` alone: of a small run and its diagnosis it takes two fifths of the time.
-    For the others every figure is composed as it is, and then left an empty drawing."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.path.name not in DRAWN:
-            for module in (depth_axes, inline):
-                patch.setattr(module, "svg_of", lambda figure, title: EMPTY)
-        yield
 
 
 @pytest.fixture
