@@ -355,13 +355,13 @@ def test_on_another_machine_files_and_speed_are_stated_and_decide_nothing(runs: 
 
 def test_inputs_that_changed_and_versions_that_differ_are_named(runs: Path) -> None:
     record = read_record(runs / "a")
-    require_inputs(record)
+    require_inputs(record, {})
     assert other_versions(record) == ()
     [labels] = record.inputs
     for path, says in (("nowhere.txt", "no such file"), (__file__, "not the labels of the original run")):
         with pytest.raises(BadInput, match=says):
-            require_inputs(replace(record, inputs=(replace(labels, path=path),)))
-    require_inputs(replace(record, inputs=(replace(labels, path="nowhere.txt", shipped=True),)))
+            require_inputs(replace(record, inputs=(replace(labels, path=path),)), {})
+    require_inputs(replace(record, inputs=(replace(labels, path="nowhere.txt", shipped=True),)), {})
     older = replace(record, porter="0.0.1")
     assert [(one.name, one.first) for one in other_versions(older)] == [("porter-core", "0.0.1")]
 

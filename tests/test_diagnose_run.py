@@ -268,7 +268,8 @@ def test_a_users_own_tensors_are_checked(tmp_path: Path) -> None:
         (["graphs", "--reference", "a.onnx", "--candidate", "b.onnx"], "a.onnx"),
         (["graphs", "--reference", "a.onnx", "--candidate", "b.onnx", "--option", "x"], "not RUNTIME.NAME=VALUE"),
         (["tensors"], "--tensors"),
-        (["tensors", "--tensors", "t"], "no such folder"),
+        (["tensors", "--tensors", "t", "--model", "hrnet"], "no such folder"),
+        (["tensors", "--tensors", "t"], "--model NAME"),
         (["tensors", "--tensors", "t", "--out", "nowhere"], "no run record"),
         (["tensors", "--tensors", "t", "--out", "o", "--model", "hrnet"], "Omit --model"),
     ],
@@ -278,18 +279,18 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str) -> None:
     assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_tensors_are_held_against_a_run_or_the_only_sample(tmp_path: Path) -> None:
+def test_tensors_are_held_against_a_run_or_a_sample(tmp_path: Path) -> None:
     from porter.images.decode import decode
     from porter_hrnet.plugin import SAMPLE, spec_for
 
     tensors = tmp_path / "tensors"
     tensors.mkdir()
-    done = porter("diagnose", "tensors", "--tensors", tensors)
+    done = porter("diagnose", "tensors", "--tensors", tensors, "--model", "hrnet")
     assert done.returncode == 2 and "8 of 8 tensors are missing" in done.stderr
     spec = spec_for("custom", (64, 64), 14, ()).image
     for path in sorted((SAMPLE / "val").iterdir())[:3]:
         np.save(tensors / f"{path.stem}.npy", reference_pipeline(decode(path.read_bytes(), path.name).pixels, spec))
-    done = porter("diagnose", "tensors", "--tensors", tensors)
+    done = porter("diagnose", "tensors", "--tensors", tensors, "--model", "hrnet")
     assert done.returncode == 0 and "3 tensors agree" in done.stdout
     assert "3 of the 280 images" in done.stdout and "cannot rule out: rotated by EXIF" in done.stdout
     porter("export", "hrnet", "--out", tmp_path / "out")

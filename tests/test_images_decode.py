@@ -199,9 +199,9 @@ def jpeg_header(width: int, height: int) -> bytes:
 
 
 GIANTS = {
-    "png just over the limit": (png_header(MAX_PIXELS + 1, 1), "more than the limit of 40000000"),
-    "png": (png_header(60000, 60000), "more pixels than the limit of 40000000"),
-    "jpeg": (jpeg_header(65000, 65000), "more pixels than the limit of 40000000"),
+    "png just over the limit": (png_header(MAX_PIXELS + 1, 1), "more than the limit of 40,000,000"),
+    "png": (png_header(60000, 60000), "more pixels than the limit of 40,000,000"),
+    "jpeg": (jpeg_header(65000, 65000), "more pixels than the limit of 40,000,000"),
     "gif": (b"GIF89a" + struct.pack("<HH", 65000, 65000) + bytes(3) + b"," + bytes(12), "GIF"),
 }
 

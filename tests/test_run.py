@@ -276,7 +276,7 @@ def published(images: int, pattern: str = "") -> Any:
 @pytest.mark.parametrize(
     ("plugin", "reason"),
     [
-        (published(50000), "6 images, the published figure is for 50000 of colours"),
+        (published(50000), "6 images, the published figure is for 50,000 of colours"),
         (published(6, r"val_\d+\.jpg"), "6 images are not named as those of colours"),
         (TinyPlugin(), "no published figure for this model"),
     ],

@@ -134,9 +134,10 @@ def _only_sample(registry: Registry) -> str:
     """The model that ships images, where there is one such model alone."""
     names = [name for name in registry.models() if (shipped := registry.model(name)[0].shipped) and shipped.data]
     if len(names) != 1:
+        listed = ", ".join(names) or "none"
         raise BadInput(
-            f"no run and no model. Use --out OUT for a run, or --model NAME and --data DIR ({len(names)} "
-            "models ship images)"
+            "no run and no model. Use --out OUT for a run, or --model NAME with --data DIR; "
+            f"models that ship images: {listed}"
         )
     return names[0]
 

@@ -44,7 +44,7 @@ def test_grey_levels_become_what_the_authors_feed(model: str, grey: int, value: 
     spec = described(model)
     _, hooks = testing.registry_of(plugin).model(model)
     pixels = np.full((300, 400, 3), grey, np.uint8)
-    tensor = hooks.preprocess(Image(id="grey", pixels=pixels), spec.preprocess)
+    tensor = hooks.preprocess(Image(id="grey", pixels=pixels), spec)["image"]
     assert tensor.shape == (3, *spec.preprocess.crop) and tensor.dtype == np.float32
     assert np.all(tensor == np.float32(value))
 

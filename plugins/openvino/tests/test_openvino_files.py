@@ -44,7 +44,7 @@ def opened(tmp_path: Path, artefact: Artefact) -> Session:
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_a_damaged_blob_is_compiled_anew(tmp_path: Path, artefact: Artefact, change: Change) -> None:
-    feed = images(2)["image"]
+    feed = images(2)
     first = opened(tmp_path, artefact)
     wanted = first.run(feed)["scores"]
     second = opened(tmp_path, artefact)

@@ -68,7 +68,7 @@ class Built:
 
     def wanted(self, feed: np.ndarray) -> np.ndarray:
         """What ONNX Runtime gives in float32."""
-        return OnnxRuntimeSession(opening(self.onnx)).run(feed)["scores"]
+        return OnnxRuntimeSession(opening(self.onnx)).run({"image": feed})["scores"]
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_outputs_keep_their_names_and_order(tmp_path: Path) -> None:
     outputs = tuple(TensorSpec(name=name, shape=("N", 2)) for name in ("z", "b", "a"))
     spec = replace(SPEC, inputs=(TensorSpec(name="x", shape=("N", 2)),), outputs=outputs)
     x = np.array([[1, -2]], dtype=np.float32)
-    got = Built(tmp_path, model=model, spec=spec).open().run(x)
+    got = Built(tmp_path, model=model, spec=spec).open().run({"x": x})
     assert {name: values.tolist() for name, values in got.items()} == {"z": [[1, 0]], "b": [[-1, 2]], "a": [[1, 0]]}
 
 
@@ -131,7 +131,7 @@ def test_outputs_in_another_order_than_the_files_are_told_by_name(tmp_path: Path
     model = graph(nodes, {"x": (FLOAT, ["N", 2])}, ["z", "b"])
     outputs = tuple(TensorSpec(name=name, shape=("N", 2)) for name in ("b", "z"))
     spec = replace(SPEC, inputs=(TensorSpec(name="x", shape=("N", 2)),), outputs=outputs)
-    got = Built(tmp_path, model=model, spec=spec).open().run(np.array([[1, -2]], dtype=np.float32))
+    got = Built(tmp_path, model=model, spec=spec).open().run({"x": np.array([[1, -2]], dtype=np.float32)})
     assert {name: values.tolist() for name, values in got.items()} == {"z": [[1, 0]], "b": [[-1, 2]]}
 
 
@@ -163,18 +163,18 @@ def test_a_fixed_batch_is_built_on_request(tmp_path: Path, feed: np.ndarray) -> 
     assert (built.artefact.batch, built.artefact.id) == (4, "openvino-fp32-bs4")
     assert built.artefact.path == "models/network-openvino-fp32-bs4.xml"
     session = built.open()
-    assert session.info.batch == 4 and session.run(feed)["scores"].shape == (4, 5)
+    assert session.info.batch == 4 and session.run({"image": feed})["scores"].shape == (4, 5)
     with pytest.raises(BadInput, match="OpenVINO"):
-        session.run(feed[:1])
+        session.run({"image": feed[:1]})
 
 
 def test_an_array_lies_in_memory_as_it_likes(built: Built, feed: np.ndarray) -> None:
     session = built.open()
-    wanted = session.run(feed)["scores"]
+    wanted = session.run({"image": feed})["scores"]
     read_only = feed.copy()
     read_only.flags.writeable = False
     for given in (np.asfortranarray(feed), np.repeat(feed, 2, axis=0)[::2], read_only):
-        assert np.array_equal(session.run(given)["scores"], wanted)
+        assert np.array_equal(session.run({"image": given})["scores"], wanted)
 
 
 # --- the precision that really runs ---------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_an_array_lies_in_memory_as_it_likes(built: Built, feed: np.ndarray) -> 
 def test_fp32_really_is_fp32(built: Built, feed: np.ndarray) -> None:
     session = built.open()
     assert (session.info.precision, set(session.info.layers)) == ("fp32", {"fp32"})
-    assert distance(session.run(feed)["scores"], built.wanted(feed)) < 1e-5
+    assert distance(session.run({"image": feed})["scores"], built.wanted(feed)) < 1e-5
 
 
 @pytest.mark.skipif("bf16" not in OFFERED, reason="this CPU has no bf16")
@@ -198,7 +198,7 @@ def test_a_reduced_precision_really_runs(tmp_path: Path, feed: np.ndarray, preci
     built = Built(tmp_path, precision=precision)
     session = built.open()
     assert session.info.precision == precision and session.info.layers[precision] >= 6
-    off = distance(session.run(feed)["scores"], built.wanted(feed))
+    off = distance(session.run({"image": feed})["scores"], built.wanted(feed))
     unit_roundoff = {"bf16": 2**-8, "fp16": 2**-11}[precision]
     assert unit_roundoff / 10 < off < 10 * unit_roundoff
 
@@ -231,9 +231,9 @@ def test_the_session_says_what_runs(built: Built) -> None:
 def test_a_session_for_one_batch_size_is_shaped_for_it(built: Built, feed: np.ndarray) -> None:
     session = built.open(batch=4)
     assert session.info.batch == 4
-    assert distance(session.run(feed)["scores"], built.wanted(feed)) < 1e-5
+    assert distance(session.run({"image": feed})["scores"], built.wanted(feed)) < 1e-5
     with pytest.raises(BadInput, match=r"OpenVINO: .*3.3.16.16"):
-        session.run(feed[:3])
+        session.run({"image": feed[:3]})
 
 
 def test_more_threads_than_there_are_is_an_error(built: Built) -> None:
@@ -265,20 +265,20 @@ def test_a_shape_that_the_graph_cannot_take_is_an_error_at_every_thread_count(
         pytest.skip("not as many processors here")
     session = built.open(threads=threads, streams=streams)
     with pytest.raises(BadInput, match="OpenVINO"):
-        session.run(feed[:, :2])
+        session.run({"image": feed[:, :2]})
 
 
 def test_outputs_of_one_run_survive_the_next(built: Built, feed: np.ndarray) -> None:
     session = built.open()
-    first = session.run(feed)["scores"]
+    first = session.run({"image": feed})["scores"]
     kept = first.copy()
-    session.run(feed * 3)
+    session.run({"image": feed * 3})
     assert np.array_equal(first, kept)
 
 
 def test_a_tensor_of_another_type_is_not_cast(built: Built, feed: np.ndarray) -> None:
     with pytest.raises(BadInput, match="OpenVINO: model input is float32, got float64"):
-        built.open().run(feed.astype(np.float64))
+        built.open().run({"image": feed.astype(np.float64)})
 
 
 @pytest.mark.parametrize("damage", [b"", b"garbage", b"<?xml version='1.0'?><net/>"])

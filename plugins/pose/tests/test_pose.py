@@ -116,9 +116,9 @@ def test_boxes_of_a_detector_leave_nobody_out_who_was_missed(place: Path, capfd:
     labels.mkdir()
     (labels / "keypoints.json").write_text(json.dumps(whole))
     boxes = [
-        {"image_id": one["image_id"], "category_id": 1, "bbox": one["bbox"], "score": score}
+        {"image_id": one["image_id"], "category_id": 1, "bbox": [left, *one["bbox"][1:]], "score": score}
         for one in whole["annotations"][::2]
-        for score in (0.9, 0.8)
+        for left, score in ((one["bbox"][0], 0.9), (one["bbox"][0] + 1, 0.8))
     ]
     (labels / "found.json").write_text(json.dumps(boxes))
     assert run(capfd, "labels").code == 0

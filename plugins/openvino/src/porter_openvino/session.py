@@ -80,7 +80,9 @@ def _inputs_of(model: Any, names: Sequence[str]) -> dict[str, tuple[int, Any]]:
     found = {}
     for place, port in enumerate(model.inputs):
         known = port.get_names()
-        name = next((name for name in names if name in known), names[place] if place < len(names) else "")
+        name = next(
+            (name for name in names if name in known), names[place] if place < len(names) else port.get_any_name()
+        )
         found[name] = place, port.get_element_type().to_dtype()
     return found
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porter import DataRequest, Item, Manifest, Message, Metric, ModelSpec, Scorer, Task, Text, did_you_mean
-from porter_pose.heatmaps import flip_pairs, is_flipped
+from porter_pose.heatmaps import FLIP_PAIRS, flip_pairs, is_flipped
 from porter_pose.person import Posed, read_label
 from porter_pose.scorer import FIGURES, GATE, OksScorer
 
@@ -58,7 +58,7 @@ class PoseTask(Task):
         except ValueError:
             wrong = True
         if wrong:
-            return "facts: the flip test needs `flip pairs`, such as `1-2 3-4`"
+            return f"facts: `{FLIP_PAIRS}`: missing, such as `1-2 3-4`"
         figures = spec.published.metrics if spec.published is not None else ()
         unknown = next((one.name for one in figures if one.name not in self.figures), "")
         if unknown:
