@@ -277,7 +277,7 @@ def test_outputs_of_one_run_survive_the_next(built: Built, feed: np.ndarray) -> 
 
 
 def test_a_tensor_of_another_type_is_not_cast(built: Built, feed: np.ndarray) -> None:
-    with pytest.raises(BadInput, match="OpenVINO: model input is float32, got float64"):
+    with pytest.raises(BadInput, match="OpenVINO: model input 'image' is float32, got float64"):
         built.open().run({"image": feed.astype(np.float64)})
 
 
