@@ -158,10 +158,11 @@ def test_a_port_that_exchanges_channels_fails(start: Start) -> None:
     )
     run = start(wrong)
     assert run.everything() is ExitCode.VERDICT_FAILED
+    assert "BGR instead of RGB" in (run.job.folder / "README.md").read_text(encoding="utf-8")
     assert failed(run) >= {"preprocessing"} and run.record.evaluations[0].metric("map").value < 10
 
 
-def test_a_declaration_that_exchanges_channels_cannot_be_told_from_guessing(start: Start) -> None:
+def test_a_declaration_that_exchanges_channels_is_named(start: Start) -> None:
     @hookimpl
     def porter_describe(request: Any) -> Any:
         assert SPEC.preprocess is not None
@@ -173,8 +174,9 @@ def test_a_declaration_that_exchanges_channels_cannot_be_told_from_guessing(star
     )
     run = start(wrong)
     assert run.everything() is ExitCode.VERDICT_FAILED
-    assert failed(run) == {"accuracy", "data"}
-    assert "no better than guessing: mAP" in str(run.record.evaluations[0].chance)
+    assert failed(run) == {"preprocessing"} and not run.record.label_suspects
+    tried = run.record.tried
+    assert tried is not None and [str(one.title) for one in tried.better][:1] == ["RGB instead of BGR"]
 
 
 def failed(run: Run) -> set[str]:
