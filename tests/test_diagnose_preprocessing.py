@@ -224,6 +224,21 @@ class TestAgreement:
             np.testing.assert_array_equal(found, reference_pipeline(pixels, spec))
         assert explain(lambda p: reference_pipeline(p, spec), spec).identical
 
+    @pytest.mark.parametrize("filter_", ["bilinear", "opencv_linear"])
+    def test_a_letterbox_is_a_recipe_with_its_own_faults(self, filter_: str) -> None:
+        spec = PreprocessSpec(fit="letterbox", crop=(56, 72), pad=(124, 116, 104), interpolation=filter_)  # type: ignore[arg-type]
+        assert spec.is_usual and not replace(spec, pad_at="end").is_usual and not replace(spec, enlarge=False).is_usual
+        for one in samples(lambda pixels: reference_pipeline(pixels, spec)):
+            assert np.array_equal(finished(cropped(one.pixels, 1, declared(spec)), declared(spec), spec), one.tensor)
+        swapped = explain(
+            lambda pixels: reference_pipeline(pixels[:, :, ::-1], replace(spec, pad=spec.pad[::-1])), spec
+        )
+        assert {"bgr"} in names(swapped)
+        squashed = PreprocessSpec(resize=56, squash=(56, 72), crop=(56, 72), interpolation=filter_)  # type: ignore[arg-type]
+        assert {"squash"} in names(explain(lambda pixels: reference_pipeline(pixels, squashed), spec))
+        grey = replace(spec, pad=(114,))
+        assert {"letterbox-114"} in names(explain(lambda pixels: reference_pipeline(pixels, grey), spec))
+
     def test_every_suspect_of_another_spec_explains_itself(self) -> None:
         """Rendered and found again, for a model of other choices; several may be one and the same there."""
         spec = replace(SPEC, channels="BGR", interpolation="bicubic", crop=(48, 72), resize=80)

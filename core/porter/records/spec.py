@@ -95,6 +95,13 @@ class PreprocessSpec:
         return self.fit == "cover" and self.channels != "GRAY" and not self.interpolation.startswith("opencv_")
 
     @property
+    def is_usual(self) -> bool:
+        """Whether the usual faults can be built into it: a photo's, or a whole image with the same beside it on both
+        sides, in three colours."""
+        boxed = self.fit == "letterbox" and self.pad_at == "both" and self.enlarge and self.channels != "GRAY"
+        return self.is_photo or boxed
+
+    @property
     def id(self) -> str:
         """Twelve hex digits that change whenever any field does."""
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:12]

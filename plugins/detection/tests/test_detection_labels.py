@@ -239,6 +239,10 @@ def boxed(one: Labelled, *box: float) -> Labelled:
     return Labelled(one.kind, (box[0], box[1], box[2], box[3]), one.area)
 
 
+def test_exchanged_classes_are_no_shift() -> None:
+    assert suspects(changed(lambda one, _: Labelled(1 - one.kind, one.box, one.area))) == []
+
+
 def test_right_labels_have_no_suspect() -> None:
     assert suspects([truth for truth, _ in right_set()]) == []
 

@@ -30,6 +30,7 @@ from porter import (
     State,
     hookimpl,
     read_record,
+    reference_pipeline,
     testing,
 )
 from porter_detection import plugin, shapes
@@ -119,6 +120,7 @@ def test_the_documents_speak_of_boxes_in_both_languages(delivered: Run) -> None:
 
 def test_resume_gives_the_same_figures(delivered: Run, start: Start, tmp_path: Path) -> None:
     run = start(limit=12)
+    run.export()
     run.evaluate()
     first = run.record.evaluations
     journals = sorted((run.job.folder / "cache").rglob("*.jsonl"))
@@ -143,13 +145,11 @@ def test_int8_is_calibrated_and_judged(start: Start) -> None:
         assert 'class="drawn"' in (run.job.folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_exchanged_channels_are_named(start: Start) -> None:
+def test_a_port_that_exchanges_channels_fails(start: Start) -> None:
     """A plugin whose own pipeline feeds BGR, as a port that reads by OpenCV does."""
 
     @hookimpl
     def porter_preprocess(sample: Any, spec: Any) -> np.ndarray:
-        from porter import reference_pipeline
-
         return reference_pipeline(sample.pixels[:, :, ::-1], spec.preprocess)
 
     names = ("porter_models", "porter_describe", "porter_load")
@@ -158,13 +158,11 @@ def test_exchanged_channels_are_named(start: Start) -> None:
     )
     run = start(wrong)
     assert run.everything() is ExitCode.VERDICT_FAILED
-    verdicts = {verdict.name: verdict.state for verdict in run.record.verdicts}
-    assert State.FAIL in verdicts.values()
-    assert run.record.evaluations[0].metric("map").value < 20
     assert "BGR instead of RGB" in (run.job.folder / "README.md").read_text(encoding="utf-8")
+    assert failed(run) >= {"preprocessing"} and run.record.evaluations[0].metric("map").value < 10
 
 
-def test_a_declaration_with_exchanged_channels_is_named(start: Start) -> None:
+def test_a_declaration_that_exchanges_channels_is_named(start: Start) -> None:
     @hookimpl
     def porter_describe(request: Any) -> Any:
         assert SPEC.preprocess is not None
@@ -176,8 +174,13 @@ def test_a_declaration_with_exchanged_channels_is_named(start: Start) -> None:
     )
     run = start(wrong)
     assert run.everything() is ExitCode.VERDICT_FAILED
+    assert failed(run) == {"preprocessing"} and not run.record.label_suspects
     tried = run.record.tried
     assert tried is not None and [str(one.title) for one in tried.better][:1] == ["RGB instead of BGR"]
+
+
+def failed(run: Run) -> set[str]:
+    return {verdict.name for verdict in run.record.verdicts if verdict.state is State.FAIL}
 
 
 class Moved(OnnxRuntimeSession):
@@ -244,7 +247,7 @@ def test_yolo_labels_give_the_same_figure(delivered: Run, start: Start, tmp_path
                 shares = (*middle, width / image["width"], height / image["height"])
                 lines.append(f"{place[one['category_id']]} " + " ".join(f"{share:.9f}" for share in shares))
         (tmp_path / Path(image["file_name"]).with_suffix(".txt")).write_text("\n".join(lines) + "\n")
-    run = start(labels=tmp_path)
+    run = start(data=SAMPLE / "images", labels=tmp_path)
     run.export()
     run.evaluate()
     for name in ("map", "ap50"):
@@ -261,7 +264,7 @@ def test_an_unreadable_image_counts_as_missed(start: Start, tmp_path: Path) -> N
     labels = json.loads((SAMPLE / "instances.json").read_text(encoding="utf-8"))
     busy = max(labels["images"], key=lambda one: sum(a["image_id"] == one["id"] for a in labels["annotations"]))
     (data / busy["file_name"]).write_bytes(b"\xff\xd8 cut")
-    run = start(data=data)
+    run = start(data=data, labels=SAMPLE / "instances.json")
     run.export()
     run.evaluate()
     reference = run.record.evaluations[0]
@@ -274,7 +277,7 @@ def test_labels_that_do_not_fit_are_one_line(start: Start, tmp_path: Path) -> No
     content["categories"][0]["name"] = "green disc"
     path.write_text(json.dumps(content))
     with pytest.raises(BadInput, match=r"category_id: 1, 'green disc', is no class of the model") as caught:
-        start(labels=path).everything()
+        start(data=SAMPLE / "images", labels=path).everything()
     assert "\n" not in str(caught.value)
 
 

@@ -39,7 +39,7 @@ def kinds_of(data: bytes, spec: PreprocessSpec) -> frozenset[str]:
             mode, (width, height), form = image.mode, image.size, image.format
     except Exception:  # Pillow's plugins raise of every kind on bad data
         return frozenset()
-    short = min(width, height)
+    short, resized = min(width, height), spec.resize or min(spec.crop)
     found = {
         "grey": mode in ("L", "LA", "1"),
         "cmyk": mode == "CMYK",
@@ -49,8 +49,8 @@ def kinds_of(data: bytes, spec: PreprocessSpec) -> frozenset[str]:
         "portrait": height > width,
         "landscape": width > height,
         "square": width == height,
-        "large": short >= LARGE * spec.resize,
-        "small": short < spec.resize,
+        "large": short >= LARGE * resized,
+        "small": short < resized,
         "odd": bool(width % 2 or height % 2),
         "png": form == "PNG",
     }

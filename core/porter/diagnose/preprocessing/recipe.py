@@ -65,16 +65,18 @@ class Recipe:
 
 def declared(spec: PreprocessSpec) -> Recipe:
     """The reference pipeline of `spec`: its tensors are those of `reference_pipeline`, bit for bit."""
+    boxed, (library, _, name) = spec.fit == "letterbox", spec.interpolation.rpartition("_")
     return Recipe(
-        short=spec.resize if spec.squash is None else None,
+        short=None if spec.squash is not None or boxed else spec.resize,
         stretch=spec.squash,
         long_side=spec.long_side,
-        method=f"pillow:{spec.interpolation}",
+        method=f"{library or 'pillow'}:{name}",
         crop=spec.crop,
         order=(0, 1, 2) if spec.channels == "RGB" else (2, 1, 0),
         divisor=spec.divisor,
         mean=spec.mean,
         std=spec.std,
+        letterbox=tuple(spec.pad * (3 // len(spec.pad))) if boxed else None,  # type: ignore[arg-type]
     )
 
 

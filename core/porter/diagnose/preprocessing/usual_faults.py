@@ -63,6 +63,9 @@ def _opencv() -> Iterator[Change]:
 
 def _resampling(spec: PreprocessSpec) -> Iterator[Change]:
     declared_filter = spec.interpolation
+    if declared(spec).method.startswith("opencv:"):
+        yield from _by_pillow(declared_filter)
+        return
     if declared_filter in _ANTIALIASED_ELSEWHERE:
         yield _change("no-antialias", Message("resized without antialiasing"), method=f"plain:{declared_filter}")
         yield _change(
@@ -70,12 +73,7 @@ def _resampling(spec: PreprocessSpec) -> Iterator[Change]:
             Message("resized without antialiasing, in bytes (as OpenCV does)"),
             method=f"bytes:{declared_filter}",
         )
-    for name in _PILLOW:
-        yield _change(
-            f"pillow-{name}",
-            Message("{other} interpolation instead of {declared}", other=name, declared=declared_filter),
-            method=f"pillow:{name}",
-        )
+    yield from _by_pillow(declared_filter)
     if declared_filter in _ANTIALIASED_ELSEWHERE:
         yield _change(
             "half-pixel-aligned",
@@ -88,6 +86,15 @@ def _resampling(spec: PreprocessSpec) -> Iterator[Change]:
             method=f"asymmetric:{declared_filter}",
         )
     yield _change("float-resize", Message("resized in float, not rounded to bytes"), method=f"float:{declared_filter}")
+
+
+def _by_pillow(declared_filter: str) -> Iterator[Change]:
+    for name in _PILLOW:
+        yield _change(
+            f"pillow-{name}",
+            Message("{other} interpolation instead of {declared}", other=name, declared=declared_filter),
+            method=f"pillow:{name}",
+        )
 
 
 def _normalising(spec: PreprocessSpec) -> Iterator[Change]:
@@ -118,6 +125,11 @@ def _normalising(spec: PreprocessSpec) -> Iterator[Change]:
 
 def _sizes(spec: PreprocessSpec) -> Iterator[Change]:
     short = min(spec.crop)
+    if spec.fit != "cover":
+        title = Message("resized directly to the crop size, aspect ratio not kept")
+        yield _change("exif", Message("rotated by EXIF orientation"), oriented=True)
+        yield _change("squash", title, short=None, stretch=spec.crop, letterbox=None)
+        return
     wide = round(short / _MARGIN)
     yield _change("corner-floor", Message("crop corner rounded down"), corner="floor")
     yield _change("corner-ceil", Message("crop corner rounded up"), corner="ceil")

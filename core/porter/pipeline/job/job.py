@@ -99,13 +99,13 @@ class Job:
     @property
     def takes_photos(self) -> bool:
         """Whether samples are images by a declared pipeline that the usual faults can be built into: resized and
-        cropped, of three channels, in float32."""
+        cropped or letterboxed, of three channels, in float32."""
         declared = self.spec.preprocess
         return (
             declared is not None
             and self.hooks.implementer("porter_read") is None
             and self.hooks.implementer("porter_reference") is None
-            and declared.is_photo
+            and declared.is_usual
             and self.spec.inputs[0].dtype == "float32"
         )
 

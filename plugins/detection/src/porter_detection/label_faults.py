@@ -14,6 +14,9 @@ from porter_detection.truth import Labelled, Truth
 SIGNIFICANCE = 0.001
 LEAST_SHARE = 0.25
 """Share of the labelled boxes that must be found without the fault."""
+OF_THE_PLACED = 0.8
+"""Share of the boxes whose place is right that must have the right class without the fault: two pairs of exchanged
+classes are half right under either shift, and no shift."""
 
 Change = Callable[[Labelled, Truth], Labelled]
 
@@ -39,7 +42,10 @@ def explained(found: Sequence[Detected], truths: Sequence[Truth], classes: int) 
     for fault in tried:
         corrected = [replace(truth, boxes=tuple(fault.change(one, truth) for one in truth.boxes)) for truth in truths]
         hits = _hits(found, corrected)
-        if hits < LEAST_SHARE * count or not (hits >= 2 * now or 2 * (count - hits) <= count - now):
+        placed = _hits([_of_one_class(one) for one in found], [_of_one_kind(truth) for truth in corrected])
+        if hits < max(LEAST_SHARE * count, OF_THE_PLACED * placed) or not (
+            hits >= 2 * now or 2 * (count - hits) <= count - now
+        ):
             continue
         by_chance = max(_hits([*found[1:], *found[:1]], corrected), 1) / count
         p_value = min(1.0, len(tried) * _tail(hits, count, by_chance))
@@ -64,6 +70,14 @@ def explained(found: Sequence[Detected], truths: Sequence[Truth], classes: int) 
 
 def _hits(found: Sequence[Detected], truths: Sequence[Truth]) -> int:
     return sum(len(paired(labels_as_boxes(truth), one, IOU_OF_SCORE)) for one, truth in zip(found, truths, strict=True))
+
+
+def _of_one_class(one: Detected) -> Detected:
+    return replace(one, classes=(0,) * len(one.classes))
+
+
+def _of_one_kind(truth: Truth) -> Truth:
+    return replace(truth, boxes=tuple(replace(one, kind=0) for one in truth.boxes))
 
 
 def _tail(hits: int, count: int, chance: float) -> float:

@@ -48,6 +48,8 @@ class TorchConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     paper: str = ""
     code: str = ""
     licence: str = ""
+    facts: dict[str, str | int | float] = {}
+    """Further facts for the documents; some tasks read settings from them."""
 
 
 def read_config(path: Path) -> TorchConfig:

@@ -42,6 +42,7 @@ def porter_describe(request: ModelRequest) -> ModelSpec:
         num_classes=config.num_classes,
         class_names=config.names if isinstance(config.names, tuple) else (),
         checkpoint=str(weights),
+        facts={name: str(value) for name, value in config.facts.items()},
     )
 
 
