@@ -190,6 +190,7 @@ def test_twice_in_one_process_and_nothing_of_it_stays_changed(tmp_path: Path, mo
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     monkeypatch.setattr(sys, "argv", ["notebook", "--limit", "nonsense"])
     torch.set_num_threads(2)
+    signal.set_wakeup_fd(-1)  # a command line in this process, of another test, leaves its own
     before = state()
     first = porter.run("hrnet", out=tmp_path / "out", progress=False, **QUICK)
     second = porter.run("hrnet", out=tmp_path / "out", progress=False, **QUICK)

@@ -209,7 +209,7 @@ def test_a_run_probes_whatever_probes_and_names_what_does_not(tmp_path: Path) ->
     assert found.charts == ("diagnosis-onnxruntime-fp32.svg", "diagnosis-book-fp32.svg")
     asked = book.asked
     assert asked is not None and asked.spec is not None and asked.artefact == run.record.artefacts[1]
-    assert (asked.onnx.name, asked.path) == ("tiny.onnx", tmp_path / "out/models/tiny.book")
+    assert (asked.onnx.name, asked.path) == ("tiny.book", tmp_path / "out/models/tiny.book")
 
     book.probes = False
     run.alone("diagnose")
