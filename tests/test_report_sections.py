@@ -93,7 +93,10 @@ def test_an_import_says_where_its_figures_come_from(finished: RunRecord) -> None
     page = shown(record)
     assert "inconsistent one.log and <b> differ" in page
     assert "whole.txt – 50,000 399.70 125.08 data read 132.70" in page
-    assert "computed, not measured: those of one device × 4 devices on a card" in page and "device-bs4 4 224.60 898.40 4.45 random values" in page
+    assert (
+        "computed, not measured: those of one device × 4 devices on a card" in page
+        and "device-bs4 4 224.60 898.40 4.45 random values" in page
+    )
     assert "Throughput and latency of a tool are the tool" in page and "Latency: wall time" not in page
 
 
