@@ -36,7 +36,7 @@ PAGES = sorted(
 ENGLISH = {
     r"\bnot steady\b": "unstable",
     r"\bin turns\b": "alternately",
-    r"\bflip(s|ped)?\b": "changed prediction",
+    r"\bflip(s|ped)?\b(?! test| pairs)": "changed prediction",
     r"\bthe gate\b": "the allowed drop, the limit",
     r"\banswers? (changed|for every image|image by image)\b|\b(top-1|wrong|right) answers?\b": "prediction",
     r"\b(is|are|was|were|be|still|of \d+) right\b": "correct (a prediction), passes (an artefact)",

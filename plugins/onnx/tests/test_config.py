@@ -65,6 +65,13 @@ def test_the_readme_shows_a_yaml_that_is_read(tmp_path: Path) -> None:
     assert config.preprocess.resize == (256,)
 
 
+def test_the_page_shows_yamls_that_are_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/deliver-an-onnx-file.md").read_text(encoding="utf-8")
+    yamls = [block.split("\n", 1)[1].split("```")[0] for block in page.split("```yaml ")[1:]]
+    found = [read(tmp_path, text).preprocess for text in yamls]
+    assert [one.fit for one in found if one is not None] == ["cover", "letterbox", "long_side", "none", "box"]
+
+
 @pytest.mark.parametrize("kind", ["absolute", "above", "above by a folder", "of Windows", "a link"])
 @pytest.mark.parametrize("key", ["model", "labels.names"])
 def test_a_path_that_leaves_the_folder_is_refused_unread(tmp_path: Path, key: str, kind: str) -> None:
