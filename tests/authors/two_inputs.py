@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def porter_load(request):
 def porter_read(item, store):
     from PIL import Image
 
-    with Image.open(__import__("io").BytesIO(store.read(item.file))) as image:
+    with Image.open(io.BytesIO(store.read(item.file))) as image:
         pixels = np.asarray(image.convert("RGB"))
     return pixels, json.loads(store.read(item.others[0]))
 

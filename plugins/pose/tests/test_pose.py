@@ -247,6 +247,27 @@ def test_mpiis_own_files(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + b"\x89HDF\r\n\x1a\n", "7.3.*save it again with `-v7`"),
+        (b"no matrices", "not MPII's ground truth"),
+        (b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + b"\x0f\0\0\0\x40\0\0\0damaged", "not MPII's ground truth"),
+    ],
+)
+def test_a_ground_truth_that_cannot_be_read_is_named(content: bytes, says: str, place: Path) -> None:
+    from porter_pose.task import PoseMpii
+
+    from porter import BadInput, DataRequest
+
+    pytest.importorskip("scipy.io")
+    people = [{"image": "figures_001.jpg", "center": [101.0, 81.0], "scale": 0.5}]
+    (place / "valid.json").write_text(json.dumps(people))
+    (place / "gt_valid.mat").write_bytes(content)
+    with pytest.raises(BadInput, match=f"gt_valid.mat: .*{says}"):
+        PoseMpii().manifest(DataRequest(root="sample/images", spec=SPEC, labels=place))
+
+
+@pytest.mark.parametrize(
     ("change", "says"),
     [
         (
@@ -290,12 +311,20 @@ def test_a_folder_of_labels_holds_one_file_of_each_kind(place: Path, capfd: pyte
         ({"outputs": (TensorSpec(name="heatmaps", shape=("N", 5)),)}, "outputs"),
         ({"facts": {"flip test": "on"}}, "flip pairs"),
         ({"facts": {"flip test": "on", "flip pairs": "1-2-3"}}, "flip pairs"),
+        (
+            {
+                "facts": {"flip test": "on", "flip pairs": "1-2"},
+                "inputs": (TensorSpec(name="image", shape=("N", 96, 96, 3)),),
+            },
+            "flip test.*must be N×3×H×W",
+        ),
+        ({"facts": {"flip test": "on", "flip pairs": "1-5"}}, "no joint 5; there are 0 to 4"),
     ],
 )
 def test_a_spec_that_does_not_fit_the_task_is_told(fields: dict[str, Any], says: str) -> None:
     from dataclasses import replace
 
-    assert says in Pose().misfit(replace(SPEC, **fields))
+    assert re.search(says, Pose().misfit(replace(SPEC, **fields)))
 
 
 def test_a_joint_that_hardly_moved_has_not_changed() -> None:

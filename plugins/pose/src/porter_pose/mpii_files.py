@@ -80,7 +80,9 @@ def _truth(path: Path, people: int, joints: int) -> list[Mpii]:
         places = np.asarray(found["pos_gt_src"], np.float64)  # K×2×N
         missing = np.asarray(found["jnt_missing"])  # K×N
         boxes = np.asarray(found["headboxes_src"], np.float64)  # 2×2×N
-    except (KeyError, ValueError, OSError, NotImplementedError) as error:
+    except NotImplementedError:  # SciPy has it for HDF5, which `-v7.3` writes
+        raise BadInput(f"{path}: saved as MATLAB 7.3, which SciPy does not read; save it again with `-v7`") from None
+    except Exception as error:  # SciPy, zlib and NumPy each raise their own for a damaged file
         raise BadInput(f"{path}: not MPII's ground truth: {type(error).__name__}: {one_line(error)}") from None
     if places.shape != (joints, 2, people) or missing.shape != (joints, people) or boxes.shape != (2, 2, people):
         raise BadInput(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from porter import DataRequest, Item, Manifest, Message, Metric, ModelSpec, Scorer, Task, Text, did_you_mean
-from porter_pose.heatmaps import FLIP_PAIRS, flip_pairs, is_flipped
+from porter_pose.heatmaps import FLIP_PAIRS, FLIP_TEST, flip_pairs, is_flipped
 from porter_pose.person import Posed, read_label
 from porter_pose.scorer import FIGURES, GATE, OksScorer
 
@@ -53,12 +53,8 @@ class PoseTask(Task):
             return f"outputs[0].shape: task {self.name!r} takes heatmaps, N×K×h×w"
         if not isinstance(spec.outputs[0].shape[1], int):
             return "outputs[0].shape: the number of joints must be known"
-        try:
-            wrong = is_flipped(spec) and not flip_pairs(spec)
-        except ValueError:
-            wrong = True
-        if wrong:
-            return f"facts: `{FLIP_PAIRS}`: missing, such as `1-2 3-4`"
+        if is_flipped(spec) and (problem := _flip_problem(spec, len(spec.preprocess.mean))):
+            return problem
         figures = spec.published.metrics if spec.published is not None else ()
         unknown = next((one.name for one in figures if one.name not in self.figures), "")
         if unknown:
@@ -123,3 +119,20 @@ class PoseMpii(PoseTask):
 def joints_of(spec: ModelSpec) -> int:
     """Number of joints."""
     return int(spec.outputs[0].shape[1])
+
+
+def _flip_problem(spec: ModelSpec, channels: int) -> str:
+    """Why the flip test cannot be done on a model; empty: it can."""
+    joints = spec.outputs[0].shape[1]
+    try:
+        pairs = flip_pairs(spec)
+    except ValueError:
+        pairs = []
+    if not pairs:
+        return f"facts: `{FLIP_PAIRS}`: missing, such as `1-2 3-4`"
+    unknown = next((one for pair in pairs for one in pair if not 0 <= one < int(joints)), None)
+    if unknown is not None:
+        return f"facts: `{FLIP_PAIRS}`: no joint {unknown}; there are 0 to {int(joints) - 1}"
+    if spec.inputs[0].shape[1] != channels:
+        return f"facts: `{FLIP_TEST}`: images are mirrored along their last axis; the input must be N×{channels}×H×W"
+    return ""
