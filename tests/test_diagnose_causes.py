@@ -16,7 +16,7 @@ from lying import Lying, Offering
 from PIL import Image as Pillow
 from tiny import SIZE, SPEC, TinyPlugin, start, write_photos
 
-from porter import hookimpl
+from porter import Classification, DataRequest, Item, Manifest, Task, classify, hookimpl
 from porter.contracts.requests import Image, Loaded, LoadRequest
 from porter.errors import ExitCode
 from porter.images.pipeline import reference_pipeline
@@ -290,6 +290,36 @@ def test_suspects_of_preprocessing(tmp_path: Path, change: Any, named: str, resi
     plugin.spec = replace(SPEC, preprocess=replace(SPEC.image, resize=resize))
     said = first(run_on(tmp_path, 9, plugin=plugin))
     assert said.startswith("preprocessing |") and named in said
+
+
+class Halves(Classification):
+    """Two items an image, each of a name of its own."""
+
+    name, title = "halves", "Halves"
+
+    def manifest(self, request: DataRequest) -> Manifest:
+        whole = super().manifest(request)
+        items = [Item(f"{one.id}#{n}", one.label, path=one.file) for one in whole.items for n in range(2)]
+        return replace(whole, items=tuple(items), found=len(items))
+
+
+class OfHalves(Preprocessing):
+    @hookimpl
+    def porter_tasks(self) -> list[Task]:
+        return [Halves()]
+
+    @hookimpl
+    def porter_postprocess(self, outputs: Any) -> Any:
+        return classify(outputs["class"])
+
+
+def test_preprocessing_of_items_that_are_named_otherwise_than_their_files(tmp_path: Path) -> None:
+    plugin = OfHalves(lambda pixels, spec: reference_pipeline(pixels, spec)[:, :, ::-1])
+    plugin.spec = replace(SPEC, task="halves")
+    run = run_on(tmp_path, 9, plugin=plugin)
+    assert first(run).startswith("preprocessing |")
+    found = run.record.diagnosis
+    assert found is not None and found.preprocessing is not None and found.preprocessing.images == 9
 
 
 def test_one_buffer_for_all_threads_fails_and_one_for_each_does_not(tmp_path: Path) -> None:

@@ -74,18 +74,18 @@ def _alike(job: Job, one: Prepared) -> bool:
 
 
 def _chosen(job: Job, record: RunRecord) -> list[str]:
-    """Identifiers of readable images."""
+    """Files of readable images."""
     assert job.spec.preprocess is not None
     store, items = open_store(job.data.manifest.root), job.data.items
     kinds: dict[int, frozenset[str]] = {}
     for place in evenly_spaced(len(items), min(LOOKED_AT, len(items))):
         try:
-            kinds[place] = kinds_of(store.read(items[place].id), job.spec.preprocess)
+            kinds[place] = kinds_of(store.read(items[place].file), job.spec.preprocess)
         except OSError:
             continue
-    known = {item.id for item in items}
-    wanted = [one for one in failing_ids(record) if one in known][:FAILING]
-    wanted += [items[place].id for place in one_of_each(kinds, IMAGES + FAILING)]
+    known = {item.id: item.file for item in items}
+    wanted = [known[one] for one in failing_ids(record) if one in known][:FAILING]
+    wanted += [items[place].file for place in one_of_each(kinds, IMAGES + FAILING)]
     chosen: list[str] = []
     for name in dict.fromkeys(wanted):
         if len(chosen) < IMAGES and _readable(job, name):
