@@ -316,6 +316,17 @@ def test_hook_porter_reference_is_what_preprocessing_is_held_against(data: Path,
     assert top1(run) == [100.0, 100.0]
 
 
+class RaisingReference(Undeclared):
+    @hookimpl
+    def porter_reference(self, sample: Image) -> np.ndarray:
+        raise OSError("no such table")
+
+
+def test_hook_porter_reference_that_raises_is_the_plugin_s_fault(data: Path) -> None:
+    with pytest.raises(PluginError, match="plugin 'tiny': porter_reference raised OSError: no such table"):
+        run_of(RaisingReference(2), data).everything()
+
+
 def test_hook_porter_reference_that_nobody_answers_leaves_nothing_to_compare(data: Path) -> None:
     run = run_of(Undeclared(2), data)
     run.everything()

@@ -125,7 +125,7 @@ class ModelHooks:
 
     def reference(self, sample: Any, spec: ModelSpec) -> dict[str, np.ndarray] | None:
         """What preprocessing should give; None: nobody says."""
-        found = self._callers["porter_reference"](sample=sample, spec=spec)
+        found = self._ask("porter_reference", sample=sample, spec=spec)
         return None if found is None else self._inputs("porter_reference", spec, found)
 
     def infer(self, session: Session, feeds: Mapping[str, np.ndarray], spec: ModelSpec) -> Mapping[str, np.ndarray]:
@@ -177,9 +177,17 @@ class ModelHooks:
         return dict(found)
 
     def _call(self, hook: str, **arguments: Any) -> Any:
+        result = self._ask(hook, **arguments)
+        if result is None:
+            off = self._switched_off
+            raise PluginError(f"no plugin implements {hook} for this model; {self.plugin!r} should{off}")
+        return result
+
+    def _ask(self, hook: str, **arguments: Any) -> Any:
+        """What the hook gives, which may be None."""
         caller = self._callers[hook]
         try:
-            result = caller(**arguments)
+            return caller(**arguments)
         except GivenFault as fault:
             raise PluginError(f"{self.giver(fault.hook)}{fault.problem}") from fault
         except (Exception, SystemExit) as error:  # a script's sys.exit(0) would end the run as if it had passed
@@ -187,10 +195,6 @@ class ModelHooks:
             if hook == "porter_infer" and culprit is not None and _is_core(culprit):
                 self._blame_session(error, **arguments)
             raise_as_plugin_error(error, culprit.plugin_name if culprit else self.plugin, hook)
-        if result is None:
-            off = self._switched_off
-            raise PluginError(f"no plugin implements {hook} for this model; {self.plugin!r} should{off}")
-        return result
 
     def _blame_session(
         self, error: Exception | SystemExit, session: Any, feeds: Mapping[str, np.ndarray], spec: ModelSpec
