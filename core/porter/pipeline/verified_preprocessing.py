@@ -79,9 +79,8 @@ def shares_a_buffer(job: Job, images: Sequence[Prepared]) -> bool:
     together, chosen = threading.Barrier(2), [images[0], images[-1]]
 
     def arrays(one: Prepared) -> Mapping[str, np.ndarray]:
-        sample = read_sample(job, one)
         try:
-            return job.hooks.preprocess(sample, job.spec)
+            return job.hooks.preprocess(read_sample(job, one), job.spec)
         finally:
             together.wait()  # each in a thread of its own
 
