@@ -154,3 +154,17 @@ def test_no_damage_is_taken_for_an_array(tmp_path_factory: pytest.TempPathFactor
     assert standing == written[: len(standing)] and len(standing) < len(written)
     if victim.name != INDEX:
         assert standing == written[: int(victim.stem)]
+
+
+def test_arrays_of_any_name_are_kept(tmp_path: Path) -> None:
+    """`numpy.savez` has arguments of its own named `file` and `allow_pickle`."""
+    import numpy as np
+
+    (tmp_path / "0.jpg").write_bytes(b"0")
+    manifest = Manifest(root=str(tmp_path), items=(Item("0.jpg", 0),), found=1, selection="all", labels_from="")
+    folder = ArrayFolder(tmp_path / "tensors", "k", manifest)
+    arrays = {name: np.arange(3, dtype=np.float32) for name in ("file", "allow_pickle", "model/x:0", "图像")}
+    folder.write([(Entry(id="0.jpg", digest=file_digest(tmp_path / "0.jpg")), arrays)])
+    [(_number, _entry, found)] = folder.read()
+    assert found is not None and found.keys() == arrays.keys()
+    assert all(np.array_equal(found[name], values) for name, values in arrays.items())

@@ -13,6 +13,7 @@ from porter.contracts.runtime import BuildRequest, OpenRequest, ProbeRequest, Ru
 from porter.contracts.worker_environment import WorkerEnvironment
 from porter.errors import PluginError, PorterError, one_line
 from porter.files.hashes import file_digest
+from porter.files.npz import write_npz
 from porter.records.artefact import Artefact, ArtefactPart
 from porter.records.environment_lock import EnvironmentLock
 from porter.records.spec import ModelSpec
@@ -209,10 +210,8 @@ def _root(request: OpenRequest) -> Path:
 
 def _written(samples: Iterable[Mapping[str, np.ndarray]], folder: Path) -> list[str]:
     """Calibration samples as archives that numpy reads, by input name, so that they are never in memory together."""
-    import numpy as np
-
     paths = []
     for number, feeds in enumerate(samples):
-        paths.append(str(folder / f"{number:06}.npz"))
-        np.savez(paths[-1], **feeds)  # type: ignore[arg-type]
-    return paths
+        paths.append(folder / f"{number:06}.npz")
+        write_npz(paths[-1], feeds)
+    return list(map(str, paths))

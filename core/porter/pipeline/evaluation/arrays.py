@@ -20,6 +20,7 @@ from porter.errors import BadInput, one_line
 from porter.files.checked_lines import line_of, value_of
 from porter.files.hashes import digest_or_empty
 from porter.files.limits import limit_of
+from porter.files.npz import write_npz
 from porter.files.received import lines_of, open_regular, read_limited
 from porter.files.whole import write_whole
 from porter.images.appearance import Appearance
@@ -204,10 +205,8 @@ def read_index(folder: Path) -> Index:
 
 def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> str:
     """Write the arrays, whole or not at all; returns the SHA-256 of the file."""
-    import numpy as np
-
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    write_npz(buffer, arrays)
     temporary = path.with_name(f".{path.name}.00000000.part")  # a name that is swept after a kill
     temporary.unlink(missing_ok=True)  # whoever put a link there would have it written through
     temporary.write_bytes(buffer.getbuffer())
