@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import chain, repeat
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,6 +28,8 @@ WORDS = {
     "object": "a mapping",
 }
 """What msgspec calls a type."""
+FIELDED = (inspect.StructType, inspect.DataclassType)
+"""Types whose keys are known."""
 TRUE, FALSE = ("true", "yes", "on"), ("false", "no", "off")
 Places = dict[str, tuple[Any, inspect.Type]]
 """Path as msgspec writes it: the value as the file has it, and what it is to be."""
@@ -37,7 +40,7 @@ def from_yaml(document: Mapping[str, Any], kind: type[T], where: str, absent: st
 
     Values may be typed or text: a number is taken out of text (`1e-4` is text to YAML), a list out of a tuple's text
     (`(4, 4)`) or of a single value. A key without a value is a fault. Unknown keys are passed over, unless the struct
-    has `forbid_unknown_fields`. `where` names the file; `absent` is what is said of a missing key.
+    has `forbid_unknown_fields` or is a dataclass. `where` names the file; `absent` is what is said of a missing key.
 
     Raises:
         BadInput: one line with the file, the line, the path of the key, and what is wrong with its value.
@@ -80,19 +83,24 @@ def _spelled(value: Any, wanted: inspect.Type, path: str, places: Places) -> Any
     places[path] = value, wanted
     if value is None and not isinstance(wanted, inspect.AnyType):
         return ...  # an optional field would take None, which is a key without a value
-    if isinstance(wanted, inspect.StructType) and isinstance(value, Mapping):
+    if isinstance(wanted, FIELDED) and isinstance(value, Mapping):
         known = {field.encode_name: field.type for field in wanted.fields}
+        unknown = next((key for key in value if key not in known), None)
+        if unknown is not None and isinstance(wanted, inspect.DataclassType):  # msgspec passes them over
+            raise msgspec.ValidationError(f"Object contains unknown field `{unknown}` - at `{path}`")
         return {
             key: _spelled(one, known[key], f"{path}.{key}", places) if key in known else one
             for key, one in value.items()
         }
     if isinstance(wanted, inspect.DictType) and isinstance(value, Mapping):
         return {key: _entry(one, wanted.value_type, f"{path}.{key}", places) for key, one in value.items()}
-    if isinstance(wanted, inspect.VarTupleType) and not isinstance(value, Mapping):
-        if isinstance(value, str) and not isinstance(wanted.item_type, inspect.StrType):
+    if isinstance(wanted, inspect.VarTupleType | inspect.TupleType) and not isinstance(value, Mapping):
+        each = wanted.item_types if isinstance(wanted, inspect.TupleType) else (wanted.item_type,)
+        if isinstance(value, str) and not isinstance(each[0], inspect.StrType):
             value = value.strip().strip("()[]").removesuffix(",").split(",")
         items = value if isinstance(value, list | tuple) else [value]
-        return [_spelled(one, wanted.item_type, f"{path}[{place}]", places) for place, one in enumerate(items[:1000])]
+        of_places = zip(items[:1000], chain(each, repeat(each[-1])), strict=False)
+        return [_spelled(one, kind, f"{path}[{place}]", places) for place, (one, kind) in enumerate(of_places)]
     if isinstance(wanted, inspect.BoolType) and isinstance(value, str):
         return True if value.lower() in TRUE else False if value.lower() in FALSE else value
     if isinstance(wanted, inspect.IntType | inspect.FloatType) and not isinstance(value, bool):
@@ -103,7 +111,7 @@ def _spelled(value: Any, wanted: inspect.Type, path: str, places: Places) -> Any
 def _entry(value: Any, wanted: inspect.Type, path: str, places: Places) -> Any:
     """An entry of a mapping with keys of its own, converted at once: later msgspec would not say which one is wrong."""
     spelled = _spelled(value, wanted, path, places)
-    kind = wanted.cls if isinstance(wanted, inspect.StructType) else str if isinstance(wanted, inspect.StrType) else Any
+    kind = wanted.cls if isinstance(wanted, FIELDED) else str if isinstance(wanted, inspect.StrType) else Any
     try:
         return msgspec.convert(spelled, kind)
     except msgspec.ValidationError as error:
@@ -129,6 +137,8 @@ def _problem(text: str, value: Any, wanted: inspect.Type) -> str:
         words = tuple(map(str, wanted.values))
         near = did_you_mean(value, words) if isinstance(value, str) else ""
         return f"{shown(value)} is not supported, expected {' or '.join(words)}{near}"
+    if found := re.match(r"Expected `array` of length (\d+), got (\d+)", text):
+        return f"{found[2]} values, expected {found[1]}"
     if found := re.match(r"Expected `([a-z |]+)`, got ", text):
         names = [WORDS.get(name, name) for name in found[1].split(" | ") if name != "null"]
         quotes = ". Put it in quotes" if names == ["text"] and not isinstance(value, list | Mapping) else ""
@@ -145,7 +155,7 @@ def _missing(key: str, values: Any, absent: str) -> str:
 
 
 def _unknown(key: str, wanted: inspect.Type) -> str:
-    names = [field.encode_name for field in wanted.fields] if isinstance(wanted, inspect.StructType) else []
+    names = [field.encode_name for field in wanted.fields] if isinstance(wanted, FIELDED) else []
     return "unknown key" + (did_you_mean(one_line(key), names) or f"; known: {', '.join(names)}")
 
 

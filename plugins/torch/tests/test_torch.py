@@ -97,6 +97,8 @@ def test_a_module_of_a_package_beside_the_yaml(place: Path, capfd: pytest.Captur
         ("fit: letterbox", "fit: stretch", "preprocess.fit", 2),
         ("pad: [114]", "pad: [300]", "preprocess.pad", 2),
         ("  crop: [32, 32]\n", "", "preprocess.crop", 2),
+        ("crop: [32, 32]", "crop: 32", "line 10: preprocess.crop: 1 values, expected 2", 2),
+        ("crop: [32, 32]", "crop: [32, wide]", r"preprocess.crop\[1\]: a whole number is needed, found 'wide'", 2),
         ("inputs: [{name: image, shape: [N, 3, 32, 32]}]\n", "", "inputs", 2),
     ],
 )

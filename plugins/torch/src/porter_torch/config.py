@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta, Struct, structs
 
-from porter import BadInput, PreprocessSpec, TensorSpec, did_you_mean, from_yaml, leads_out, read_lines, read_yaml
+from porter import BadInput, PreprocessSpec, TensorSpec, from_yaml, leads_out, read_lines, read_yaml
 
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 
@@ -36,8 +34,8 @@ class TorchConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Path of the weights, relative to the yaml; `--checkpoint` goes before it."""
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    preprocess: dict[str, Any] | None = None
-    """Fields of `porter.PreprocessSpec`; left out where another plugin answers `porter_preprocess`."""
+    preprocess: PreprocessSpec | None = None
+    """Left out where another plugin answers `porter_preprocess`."""
     task: str = "classification"
     num_classes: Count | None = None
     names: tuple[str, ...] | str = ()
@@ -67,24 +65,3 @@ def read_config(path: Path) -> TorchConfig:
 def tensors(listed: tuple[Tensor, ...]) -> tuple[TensorSpec, ...]:
     """As core has them."""
     return tuple(TensorSpec(**structs.asdict(one)) for one in listed)
-
-
-def pipeline_of(path: Path, section: dict[str, Any] | None) -> PreprocessSpec | None:
-    """The declared preprocessing. Raises `BadInput` with the file and the key."""
-    if section is None:
-        return None
-    known = [one.name for one in fields(PreprocessSpec)]
-    for key in section:
-        if key not in known:
-            raise BadInput(
-                f"{path}: preprocess.{key}: unknown key{did_you_mean(str(key), known)}; known: {', '.join(known)}"
-            )
-    needed = [one.name for one in fields(PreprocessSpec) if one.default is MISSING and one.default_factory is MISSING]
-    missing = next((key for key in needed if key not in section), "")
-    if missing:
-        raise BadInput(f"{path}: preprocess.{missing}: missing")
-    try:
-        return msgspec.convert(section, PreprocessSpec)
-    except msgspec.ValidationError as error:
-        text, _, place = str(error).partition(" - at `$.")
-        raise BadInput(f"{path}: preprocess.{place.rstrip('`')}: {text}") from None

@@ -19,7 +19,7 @@ def porter_models() -> Sequence[ModelOffer]:
 @hookimpl
 def porter_describe(request: ModelRequest) -> ModelSpec:
     """The spec that the yaml states."""
-    from porter_torch.config import pipeline_of, read_config, tensors
+    from porter_torch.config import read_config, tensors
 
     if request.config is None:
         raise BadInput(f"model {NAME!r} needs --config YAML, with module:, inputs: and outputs:")
@@ -38,7 +38,7 @@ def porter_describe(request: ModelRequest) -> ModelSpec:
         licence=config.licence,
         inputs=tensors(config.inputs),
         outputs=tensors(config.outputs),
-        preprocess=pipeline_of(request.config, config.preprocess),
+        preprocess=config.preprocess,
         num_classes=config.num_classes,
         class_names=config.names if isinstance(config.names, tuple) else (),
         checkpoint=str(weights),
