@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,7 @@ def _labelled(truths: Sequence[Truth], classes: int) -> Any:
         for number, truth in enumerate(truths, start=1)
         for one in truth.boxes
     ]
-    return _coco(len(truths), annotations, classes)
+    return coco(range(1, len(truths) + 1), annotations, classes)
 
 
 def _found(found: Sequence[Detected | None], classes: int) -> Any:
@@ -91,18 +91,19 @@ def _found(found: Sequence[Detected | None], classes: int) -> Any:
                     "iscrowd": 0,
                 }
             )
-    return _coco(len(found), annotations, classes)
+    return coco(range(1, len(found) + 1), annotations, classes)
 
 
-def _coco(images: int, annotations: list[dict[str, Any]], classes: int) -> Any:
-    """A `COCO` of these; what `loadRes` makes of a file of results has the same fields."""
+def coco(images: Iterable[int], annotations: list[dict[str, Any]], classes: int) -> Any:
+    """A `COCO` of images by number, of annotations, which are numbered here, and of categories 1 to C; what `loadRes`
+    makes of a file of results has the same fields."""
     from pycocotools.coco import COCO
 
     made = COCO()
     for number, one in enumerate(annotations, start=1):  # 0 would be taken for no match
         one["id"] = number
     made.dataset = {
-        "images": [{"id": number} for number in range(1, images + 1)],
+        "images": [{"id": number} for number in images],
         "annotations": annotations,
         "categories": [{"id": number} for number in range(1, classes + 1)],
     }

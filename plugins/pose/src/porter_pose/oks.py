@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from porter_detection.coco_eval import coco
 from porter_pose.person import Annotation, Posed
 
 if TYPE_CHECKING:
@@ -87,11 +88,12 @@ def keypoint_eval(
 
 
 def _labelled(wanted: Sequence[Annotation], images: Sequence[int]) -> Any:
-    return _coco(
+    return coco(
         images,
         [
             {
                 "image_id": one.image,
+                "category_id": 1,
                 "keypoints": list(one.joints),
                 "num_keypoints": one.labelled,
                 "bbox": list(one.box),
@@ -100,6 +102,7 @@ def _labelled(wanted: Sequence[Annotation], images: Sequence[int]) -> Any:
             }
             for one in wanted
         ],
+        classes=1,
     )
 
 
@@ -115,6 +118,7 @@ def _found(found: Mapping[int, Sequence[tuple[Posed, float]]], images: Sequence[
             annotations.append(
                 {
                     "image_id": image,
+                    "category_id": 1,
                     "keypoints": flat,
                     "score": score,
                     "bbox": box,
@@ -122,15 +126,4 @@ def _found(found: Mapping[int, Sequence[tuple[Posed, float]]], images: Sequence[
                     "iscrowd": 0,
                 }
             )
-    return _coco(images, annotations)
-
-
-def _coco(images: Sequence[int], annotations: list[dict[str, Any]]) -> Any:
-    from pycocotools.coco import COCO
-
-    made = COCO()
-    for number, one in enumerate(annotations, start=1):  # 0 would be taken for no match
-        one.update(id=number, category_id=1)
-    made.dataset = {"images": [{"id": one} for one in images], "annotations": annotations, "categories": [{"id": 1}]}
-    made.createIndex()
-    return made
+    return coco(images, annotations, classes=1)
