@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lying import Lie, Lying, Outputs
 
 from porter import hookimpl
 from porter.builtin import defaults
@@ -317,27 +318,15 @@ class OffersRuntime(Good):
         return [RaisingRuntime()]
 
 
-class DoublingSession(OnnxRuntimeSession):
-    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {name: 2 * values for name, values in super().run(feeds).items()}
-
-
-class DoublingRuntime(OnnxRuntime):
-    name = "doubling"
-
-    def build(self, request: BuildRequest) -> Artefact:
-        return replace(super().build(request), runtime=self.name)
-
-    def open(self, request: OpenRequest) -> Session:
-        session = DoublingSession(request)
-        session.info = replace(session.info, runtime=self.name)
-        return session
+class Doubling(Lie):
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        return {name: 2 * values for name, values in honest(batch).items()}
 
 
 class OffersDoublingRuntime(Good):
     @hookimpl
     def porter_runtimes(self) -> Sequence[Runtime]:
-        return [DoublingRuntime()]
+        return [Lying(Doubling)]
 
 
 class NamelessOptionRuntime(OnnxRuntime):
@@ -452,7 +441,7 @@ BAD: list[tuple[type, str]] = [
     (UnfilledText, "porter_describe: README.md holds an unfilled place: a text of the spec looks like a template"),
     (FactThatIsNoText, "porter_describe: facts[...]: expected `str`, got `int`"),
     (LeavingInTraining, "porter_export: left the model in training mode: restore the mode that it was in"),
-    (OffersDoublingRuntime, "porter_runtimes: run() of 'doubling' at batch 1: the output is off by"),
+    (OffersDoublingRuntime, "porter_runtimes: run() of 'lying' at batch 1: the output is off by"),
     (NoOffers, "porter_models: returned a list with a value of type str in it, must return a list of ModelOffer"),
     (Misspelt, "porter_preproces: no such hook. Did you mean 'porter_preprocess'?"),
     (StrangeArgument, "porter_export: no argument 'opset'"),
@@ -479,6 +468,7 @@ def test_what_depends_on_a_failure_is_not_checked(porter_data: ImageSet, porter_
 
 HEAVY_MODULE = """
 import torch
+from lying import Lie, Lying, Outputs
 from porter import hookimpl
 @hookimpl
 def porter_tasks():

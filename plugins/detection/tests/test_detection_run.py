@@ -14,18 +14,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from lying import Lie, Lying, Outputs
 from nms_inside import NAME as NMS
 from nms_inside import plugin_of, with_nms
 from onnx import numpy_helper
 
 from porter import (
-    Artefact,
     BadInput,
-    BuildRequest,
     ExitCode,
-    OnnxRuntime,
-    OnnxRuntimeSession,
-    OpenRequest,
     Run,
     State,
     hookimpl,
@@ -183,31 +179,19 @@ def failed(run: Run) -> set[str]:
     return {verdict.name for verdict in run.record.verdicts if verdict.state is State.FAIL}
 
 
-class Moved(OnnxRuntimeSession):
+class Moved(Lie):
     """Boxes half as large, as by a decoder with another stride."""
 
-    def run(self, feeds: Any) -> dict[str, np.ndarray]:
-        found = super().run(feeds)
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        found = honest(batch)
         return {**found, "boxes": found["boxes"] / 2}
 
 
-class MovedRuntime(OnnxRuntime):
-    name = "moved"
-
-    def build(self, request: BuildRequest) -> Artefact:
-        return replace(super().build(request), runtime=self.name)
-
-    def open(self, request: OpenRequest) -> Moved:
-        session = Moved(request)
-        session.info = replace(session.info, runtime=self.name)
-        return session
-
-
 def test_a_runtime_that_moves_boxes_fails_and_is_drawn(start: Start) -> None:
-    runtime = SimpleNamespace(__name__="moved", porter_runtimes=hookimpl(lambda: [MovedRuntime()]))
-    run = start(shapes, runtime, runtimes=("moved",), atol=1000.0)
+    runtime = SimpleNamespace(__name__="moved", porter_runtimes=hookimpl(lambda: [Lying(Moved)]))
+    run = start(shapes, runtime, runtimes=("lying",), atol=1000.0)
     assert run.everything() is ExitCode.VERDICT_FAILED
-    evaluation = run.record.evaluation("moved-fp32")
+    evaluation = run.record.evaluation("lying-fp32")
     assert evaluation.metric("map").value < 5 and evaluation.changes is not None
     assert evaluation.changes.flipped > 40 and evaluation.changes.flips[0].drawn
     page = (run.job.folder / "report.html").read_text(encoding="utf-8")

@@ -6,27 +6,22 @@ import base64
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from lying import Lie, Lying, Outputs
 from PIL import Image
 from segmentation_inputs import start
 
 from porter import (
-    Artefact,
     BadInput,
-    BuildRequest,
     ExitCode,
-    OnnxRuntime,
-    OnnxRuntimeSession,
-    OpenRequest,
     Run,
     Runtime,
-    Session,
     State,
     hookimpl,
     read_record,
@@ -139,26 +134,13 @@ def test_answers_are_kept_and_not_made_again(tmp_path: Path) -> None:
         assert (one.metrics, one.tables, one.agreement) == (other.metrics, other.tables, other.agreement)
 
 
-class ShiftedSession(OnnxRuntimeSession):
+class Shifted(Lie):
     """A device whose logits favour the first class."""
 
-    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        outputs = super().run(feeds)
-        values = outputs["logits"].copy()
-        values[:, 0] += 2.0
-        return {**outputs, "logits": values}
-
-
-class ShiftedRuntime(OnnxRuntime):
-    name = "shifted"
-
-    def build(self, request: BuildRequest) -> Artefact:
-        return replace(super().build(request), runtime=self.name)
-
-    def open(self, request: OpenRequest) -> Session:
-        session = ShiftedSession(request)
-        session.info = replace(session.info, runtime=self.name)
-        return session
+    def told(self, honest: Any, batch: np.ndarray, number: int) -> Outputs:
+        outputs = honest(batch)
+        outputs["logits"][:, 0] += 2.0
+        return outputs
 
 
 class Device:
@@ -166,11 +148,11 @@ class Device:
 
     @hookimpl
     def porter_runtimes(self) -> Sequence[Runtime]:
-        return [ShiftedRuntime()]
+        return [Lying(Shifted)]
 
 
 def test_a_wrong_port_fails_and_its_masks_are_shown(tmp_path: Path) -> None:
-    run = start(tmp_path / "out", Device(), runtimes=("shifted",), limit=16, atol=2.5)
+    run = start(tmp_path / "out", Device(), runtimes=("lying",), limit=16, atol=2.5)
     assert run.everything() is ExitCode.VERDICT_FAILED
     states = {verdict.name: verdict.state for verdict in run.record.verdicts}
     assert states["accuracy"] is State.FAIL, "its outputs are allowed to be that far off"
