@@ -43,9 +43,9 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         {"fit": "letterbox", "crop": (8, 8), "pad": (1, 2, 3), "pad_at": "end", "interpolation": "lanczos"},
         [
             "fit into 8×8, Lanczos, antialiased, the aspect kept;",
-            "pad to 8×8 below and on the right with grey level 1, 2, 3;",
+            "pad to 8×8 below and on the right with RGB 1, 2, 3;",
         ],
-        ["（Lanczos 插值，抗锯齿）", "在右侧和下方以灰度值 1、2、3 填充至 8×8；"],
+        ["（Lanczos 插值，抗锯齿）", "在右侧和下方以RGB 值 1、2、3 填充至 8×8；"],
     ),
     (
         {"fit": "long_side", "resize": 9, "long_side": "round", "multiple": 4, "interpolation": "opencv_cubic"},
