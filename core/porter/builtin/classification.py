@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from porter.builtin.classes import ClassTally
 from porter.contracts.task import DataRequest, Scorer, Task
-from porter.errors import BadInput, did_you_mean, one_line
+from porter.errors import BadInput, one_line
 from porter.hookspecs import hookimpl
 from porter.hosting.plugin_faults import GivenFault
 from porter.hosting.specs import by
@@ -85,6 +85,7 @@ class Classification(Task):
     name = NAME
     title = "Image classification"
     gate = "top1"
+    metric_names = tuple(f"top{k}" for k in range(1, DEPTH + 1))
     answer_name = Message("top-1 class")
     prediction_type = Classified
     needs_sizes = False
@@ -122,14 +123,6 @@ class Classification(Task):
     def misfit(self, spec: ModelSpec) -> str:
         if spec.num_classes is None:
             return f"num_classes: missing; task {self.name!r} needs it"
-        known = [f"top{k}" for k in range(1, DEPTH + 1)]
-        figures = spec.published.metrics if spec.published is not None else ()
-        unknown = next((figure.name for figure in figures if figure.name not in known), "")
-        if unknown:
-            hint = did_you_mean(unknown, known)
-            return (
-                f"published.metrics: task {self.name!r} has no metric {unknown!r}{hint}; available: {', '.join(known)}"
-            )
         return ""
 
     def chance(self, spec: ModelSpec, metrics: Sequence[Metric]) -> Text:

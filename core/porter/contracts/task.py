@@ -90,6 +90,8 @@ class Task(abc.ABC):
     """Its name in documents."""
     gate: str
     """Name of the metric that the accuracy verdict reads."""
+    metric_names: tuple[str, ...] = ()
+    """Names of its metrics, of which a spec may state published figures; empty: any."""
     answer_name: Text
     """What `answer` compares, in words, e.g. "top-1 class"."""
     files: tuple[str, ...] = ()

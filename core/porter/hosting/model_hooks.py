@@ -11,7 +11,8 @@ import pluggy
 
 from porter.contracts.requests import Exported, ExportRequest, Loaded, LoadRequest, ModelRequest, Source
 from porter.contracts.runtime import Session
-from porter.errors import PluginError, one_line
+from porter.contracts.task import Task
+from porter.errors import PluginError, did_you_mean, one_line
 from porter.hosting.offers import Offers
 from porter.hosting.plugin_faults import GivenFault, passes, raise_as_plugin_error
 from porter.hosting.specs import SpecFault, by, checked_spec, fits
@@ -89,7 +90,7 @@ class ModelHooks:
             raise PluginError(f"{self.giver('porter_describe')}: {fault}") from None
         for task, provider in self._offers.tasks.get(spec.task, ())[:1]:
             try:
-                problem = task.misfit(spec)
+                problem = task.misfit(spec) or _unmeasured(task, spec)
             except (Exception, SystemExit) as error:
                 raise_as_plugin_error(error, provider, f"misfit() of task {spec.task!r}")
             if problem:
@@ -228,6 +229,17 @@ class ModelHooks:
     def _wrong(self, hook: str, given: str, wanted: str) -> PluginError:
         plugin = self.implementer(hook) or self.plugin
         return PluginError(f"plugin {plugin!r}: {hook} returned {given}, must return {wanted}")
+
+
+def _unmeasured(task: Task, spec: ModelSpec) -> str:
+    """That a published figure is of a metric that the task does not have; empty: none is."""
+    figures = spec.published.metrics if spec.published is not None and task.metric_names else ()
+    unknown = next((one.name for one in figures if one.name not in task.metric_names), "")
+    if not unknown:
+        return ""
+    hint = did_you_mean(unknown, task.metric_names)
+    available = ", ".join(task.metric_names)
+    return f"published.metrics: task {task.name!r} has no metric {unknown!r}{hint}; available: {available}"
 
 
 def _is_own(kind: type[Any]) -> bool:

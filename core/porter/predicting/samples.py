@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -31,11 +31,11 @@ class Given:
     """Of its file, where that was given and lies nowhere."""
     image: Image | None = None
     """Decoded already."""
-    store: ImageStore = field(init=False)
 
-    def __post_init__(self) -> None:
-        contents = {} if self.content is None else {self.item.id: self.content}
-        object.__setattr__(self, "store", _Files(contents))
+    @property
+    def store(self) -> ImageStore:
+        """Where its files are read from."""
+        return _Files({} if self.content is None else {self.item.id: self.content})
 
 
 class _Files(ImageStore):

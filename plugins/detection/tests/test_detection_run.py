@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import re
@@ -22,6 +23,9 @@ from onnx import numpy_helper
 from porter import (
     BadInput,
     ExitCode,
+    PluginError,
+    Published,
+    PublishedMetric,
     Run,
     State,
     hookimpl,
@@ -33,6 +37,7 @@ from porter_detection import plugin, shapes
 from porter_detection.boxes import Detected
 from porter_detection.coco_eval import coco_eval, mean_precision
 from porter_detection.shapes import CLASSES, SAMPLE, SPEC
+from porter_detection.task import Detection
 from porter_detection.truth import read
 
 Start = Callable[..., Run]
@@ -177,6 +182,30 @@ def test_a_declaration_that_exchanges_channels_is_named(start: Start) -> None:
 
 def failed(run: Run) -> set[str]:
     return {verdict.name for verdict in run.record.verdicts if verdict.state is State.FAIL}
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("mAP", "'detection' has no metric 'mAP'; available: map, "), ("map", "")],
+)
+def test_a_published_figure_is_one_of_the_task(start: Start, name: str, says: str) -> None:
+    figures = Published(
+        source="a paper", dataset="COCO", images=5000, metrics=(PublishedMetric(name=name, value=37.0),)
+    )
+
+    @hookimpl
+    def porter_describe(request: Any) -> Any:
+        return replace(SPEC, published=figures)
+
+    given = {one: getattr(shapes, one) for one in ("porter_models", "porter_load")}
+    plugin_of_it = SimpleNamespace(__name__="published", porter_describe=porter_describe, **given)
+    with pytest.raises(PluginError, match=says) if says else contextlib.nullcontext():
+        assert start(plugin_of_it).job.spec.published == figures
+
+
+def test_the_scorer_s_metrics_are_the_task_s(delivered: Run) -> None:
+    for evaluation in delivered.record.evaluations:
+        assert {one.name for one in evaluation.metrics} <= set(Detection.metric_names)
 
 
 class Moved(Lie):

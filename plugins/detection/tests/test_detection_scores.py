@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 from detection_sets import NAMES, random_set, spec_of
 
-from porter import Item, Manifest, Published, PublishedMetric
+from porter import Item, Manifest
 from porter_detection.boxes import Detected, overlaps, suppressed
 from porter_detection.coco_eval import Resampler, coco_eval, mean_precision
 from porter_detection.scorer import DetectionScorer, f1
@@ -252,14 +251,6 @@ def test_a_spec_that_does_not_fit_is_named(changes: dict[str, Any], message: str
     assert TASK.misfit(spec_of(**changes)).startswith(message) and bool(TASK.misfit(spec_of(**changes))) == bool(
         message
     )
-
-
-def test_a_published_figure_is_one_of_the_task() -> None:
-    figure = PublishedMetric(name="mAP", value=37.0)
-    published = Published(source="a paper", dataset="COCO", images=5000, metrics=(figure,))
-    assert "has no metric 'mAP'" in TASK.misfit(spec_of(published=published))
-    right = replace(published, metrics=(replace(figure, name="map"),))
-    assert TASK.misfit(spec_of(published=right)) == ""
 
 
 def test_the_scorer_takes_the_task_s_threshold() -> None:
